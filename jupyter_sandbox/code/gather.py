@@ -1,0 +1,164 @@
+"""Read a source into a bundle of modules. Blocking: the manager calls it on a thread. Nothing is parsed or run here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import assert_never
+
+from ..model.code import Bundle, ModuleCode
+from ..model.errors import CompileError, UsageError
+from .archive import read_archive
+from .git import read_commit
+from .names import check_module_name, missing_packages, module_of
+from .pyc import code_of
+from .sources import (
+    CellSource,
+    CompiledSource,
+    FilesSource,
+    FolderSource,
+    GitSource,
+    Source,
+    as_source,
+)  # fmt: skip
+from .tree import (
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    File,
+    check_sizes,
+    digest_of,
+    empty_package,
+    modules_of,
+    source_module,
+    wanted,
+)  # fmt: skip
+
+
+def gather(source: object, module: str | None = None) -> Bundle:
+    """Everything a sandbox needs of ``source``, as data.
+
+    >>> [m.name for m in gather({"shop/front.py": "n = 1"}).modules]
+    ['shop', 'shop.front']
+
+    Raises CompileError with the guide's kinds (invalid_code_type, load_error,
+    compilation_failed, git_clone_failed, repo_error), UsageError for bad names.
+    """
+    known: Source = as_source(source, module)
+    match known:
+        case CellSource():
+            return _cell(known)
+        case FilesSource():
+            return _files(known)
+        case FolderSource():
+            return _folder(known)
+        case CompiledSource():
+            return _compiled(known)
+        case GitSource():
+            files = read_commit(known)
+            return Bundle(modules_of(files), f"git {known.url}@{known.commit}")
+        case _:
+            assert_never(known)
+
+
+def _cell(cell: CellSource) -> Bundle:
+    name = check_module_name(cell.module)
+    size = len(cell.source)
+    check_sizes(1, size, size, "the cell")
+    module = source_module(name, cell.source, cell.file or f"<{name}>", first_line=cell.first_line)
+    return Bundle((*_packages([name]), module), "cell")
+
+
+def _files(source: FilesSource) -> Bundle:
+    modules: dict[str, ModuleCode] = {}
+    for file, text in source.files.items():
+        name, is_package = module_of(file)
+        if name in modules:
+            raise UsageError("file", file, hint=f"two files make the module {name}; rename one")
+        modules[name] = source_module(name, text, file, is_package=is_package)
+    if not modules:
+        raise CompileError("load_error", "the map of files is empty: give at least one, {'counter.py': '...'}")
+    sizes = [len(text) for text in source.files.values()]
+    check_sizes(len(sizes), sum(sizes), max(sizes), "the map of files")
+    return Bundle((*_packages(list(modules)), *modules.values()), "files")
+
+
+def _packages(names: list[str]) -> list[ModuleCode]:
+    return [empty_package(name) for name in missing_packages(names)]
+
+
+def _folder(source: FolderSource) -> Bundle:
+    root = source.path.expanduser()
+    if root.is_file():
+        if root.suffix != ".py":
+            raise CompileError("invalid_code_type", f"{root} is no Python file: give a folder, .py, .pyc, .whl or .zip")
+        return Bundle(modules_of([File(root.name, _read(root), str(root))]), "folder")
+    if not root.is_dir():
+        raise CompileError("load_error", f"there is no folder or file {str(root)!r}: check the path")
+    chosen = wanted(_walk(root))
+    files = []
+    for path, module in chosen.items():
+        full = root / path
+        if full.is_symlink():
+            raise CompileError("load_error", f"{full} is a symbolic link: put the file itself there")
+        files.append(File(module, _read(full), str(full)))
+    sizes = [len(file.data) for file in files]
+    check_sizes(len(sizes), sum(sizes), max(sizes, default=0), str(root))
+    return Bundle(modules_of(files), "folder")
+
+
+def _walk(root: Path) -> list[str]:
+    """All ``.py`` paths below, sorted, without following links; stops early when there are too many."""
+    found: list[str] = []
+    for folder, subfolders, files in os.walk(root, followlinks=False):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and name != "__pycache__")
+        base = Path(folder).relative_to(root)
+        found += [(base / name).as_posix() for name in sorted(files) if name.endswith(".py")]
+        if len(found) > 10 * MAX_FILES:
+            check_sizes(len(found), 0, 0, str(root))
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise CompileError("load_error", f"{path} cannot be read: {error.strerror or error}; check the path") from None
+    check_sizes(1, len(data), len(data), str(path))
+    return data
+
+
+def _compiled(source: CompiledSource) -> Bundle:
+    modules: dict[str, ModuleCode] = {}
+    for name, data in source.modules.items():
+        check_module_name(name)
+        if not isinstance(data, bytes):
+            raise CompileError("invalid_code_type", f"module {name} is not bytes: give the contents of its .pyc")
+        code = code_of(data, name)
+        modules[name] = ModuleCode(name, code, "", f"<{name}>", False, digest_of(code))
+    for path in source.paths:
+        for module in modules_of(_compiled_files(Path(path).expanduser())):
+            modules[module.name] = module
+    if not modules:
+        raise CompileError("load_error", "no compiled modules were given: give .pyc, .whl or .zip files")
+    sizes = [len(module.code) + len(module.source) for module in modules.values()]
+    check_sizes(len(sizes), sum(sizes), max(sizes), "the compiled files")
+    names = list(modules)
+    packages = [empty_package(name) for name in missing_packages(names)]
+    parents = {name.rpartition(".")[0] for name in names}
+    return Bundle((*packages, *(_as_package(module, parents) for module in modules.values())), "compiled")
+
+
+def _as_package(module: ModuleCode, parents: set[str]) -> ModuleCode:
+    """A module that others lie in is a package, whatever its file was called."""
+    if module.is_package or module.name not in parents:
+        return module
+    return ModuleCode(module.name, module.code, module.source, module.file, True, module.digest, module.first_line)
+
+
+def _compiled_files(path: Path) -> list[File]:
+    if path.suffix in (".whl", ".zip"):
+        return read_archive(path)
+    if path.suffix == ".pyc":
+        return [File(path.name.split(".")[0] + ".pyc", _read(path), str(path))]
+    raise CompileError("invalid_code_type", f"{path.name} is no compiled file: give .pyc, .whl or .zip")

@@ -1,0 +1,52 @@
+"""A cell run inside the sandbox, in a process of its own: its last expression's value comes back."""
+
+from __future__ import annotations
+
+import linecache
+from types import CoroutineType
+from typing import Any
+
+from ..code.compiler import compile_cell
+from ..model.errors import CallTimeout, CodeRaised
+from ..runtime import Context, Down
+from .tracebacks import error_lines, one_line
+
+
+async def run(self: Context, source: str, file: str, timeout_ms: int | None) -> Any:
+    """Run a cell in a new process and wait for its value.
+
+    The cell's own ``self`` is that process: ``await self.call("front", "next")``
+    works at its top level. Raises CompileError, CodeRaised, or CallTimeout
+    after ``timeout_ms``; the process is killed then.
+    """
+    cell = compile_cell(source, file)
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    outcome: list[Any] = []
+
+    async def exec_cell(self: Context) -> None:
+        scope: dict[str, Any] = {"__name__": "__cell__", "__file__": file, "self": self}
+        try:
+            await _evaluate(cell.body, scope)
+            outcome.append((True, None if cell.last is None else await _evaluate(cell.last, scope)))
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            outcome.append((False, CodeRaised(one_line(error), tuple(error_lines(error)))))
+
+    pid, ref = self.spawn_monitor(exec_cell)
+    down = await self.receive(lambda message: isinstance(message, Down) and message.ref == ref, timeout_ms=timeout_ms,
+                              default=None)  # fmt: skip
+    if down is None:
+        self.exit_signal(pid, "kill")
+        raise CallTimeout(f"the cell did not finish in {timeout_ms} ms and was ended; give it more time")
+    if not outcome:
+        raise CodeRaised(f"the cell's process exited: {down.reason!r}")
+    succeeded, value = outcome[0]
+    if not succeeded:
+        raise value
+    return value
+
+
+async def _evaluate(code: Any, scope: dict[str, Any]) -> Any:
+    result = eval(code, scope)
+    return await result if type(result) is CoroutineType else result

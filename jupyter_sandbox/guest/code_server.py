@@ -1,0 +1,186 @@
+"""Modules of a live sandbox: load them, or replace them while processes run. A failed load leaves no trace.
+
+New code runs in fresh module objects beside the old ones. Modules that import
+a changed one are run again too: they would otherwise keep its old classes.
+Only when everything has succeeded do the processes move (``moving``) and the
+new modules take the place of the old.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from ..code.finder import ModuleFinder, imports_of, show_lines
+from ..code.versions import VersionTable
+from ..model.code import Bundle, ModuleCode
+from ..model.errors import CompileError
+from ..model.views import ModuleVersion
+from ..runtime import Node
+from . import moving
+from .tracebacks import diagnostic_of, error_lines, one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a load did: names of modules in new versions, processes that moved, processes that were in purged code."""
+
+    modules: tuple[str, ...] = ()
+    moved: int = 0
+    killed: int = 0
+
+
+class CodeServer:
+    """Holds the modules of one node. Install ``load`` as ``node.loader``: a replay then loads at the same steps."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.finder = ModuleFinder()
+        self.table = VersionTable()
+        self.last = Outcome()
+        self._imports: dict[str, set[str]] = {}
+
+    def install(self) -> None:
+        """Make the modules importable."""
+        sys.meta_path.insert(0, self.finder)
+        self.node.loader = self.load
+
+    def uninstall(self) -> None:
+        """Forget all modules: for tests that share an interpreter."""
+        sys.meta_path.remove(self.finder)
+        for name in self.finder.modules:
+            sys.modules.pop(name, None)
+
+    @property
+    def bundle(self) -> Bundle:
+        """All modules as they are loaded now, for a snapshot."""
+        return Bundle(tuple(self.finder.modules.values()))
+
+    def load(self, bundle: Bundle, options: dict[str, Any]) -> None:
+        """Load or replace modules and move the processes that run them.
+
+        ``options``: ``extra`` is handed to every ``code_change``. Raises
+        CompileError (load_error) and changes nothing when code or a process refuses.
+        """
+        changed = [m for m in bundle.modules if not self.table.is_current(m.name, m.digest)]
+        self.last = Outcome()
+        if not changed:
+            return
+        stage = _Stage(self, changed, self._affected(changed))
+        try:
+            stage.run()
+            moves = moving.plan(self.node, stage.old, self.table, options.get("extra"))
+            moved = moving.perform(moves)
+        except BaseException:
+            stage.undo()
+            raise
+        killed = moving.purge(self.node, stage.old)
+        for name in stage.names:
+            held = self.finder.modules[name]
+            self.table = self.table.loaded(name, held.digest, held.file, self.node.step_number)
+            _mark(sys.modules[name], self.table.number(name))
+        self.last = Outcome(tuple(stage.names), moved, killed)
+
+    def restore_table(self, table: VersionTable) -> None:
+        """After the modules of a snapshot are loaded: their versions count on from where they were."""
+        self.table = table
+        for name in self.finder.modules:
+            _mark(sys.modules[name], table.number(name))
+
+    def views(self) -> list[ModuleVersion]:
+        """For ``%sandbox versions``."""
+        return self.table.views(moving.counts(self.node, self.table))
+
+    def _affected(self, changed: list[ModuleCode]) -> list[str]:
+        """The changed modules, then those that use them directly or through others."""
+        for module in changed:
+            self._imports.pop(module.name, None)
+        names = [module.name for module in changed]
+        waiting = list(names)
+        while waiting:
+            target = waiting.pop()
+            users = [name for name in self.finder.modules if name not in names and target in self._imported_by(name)]
+            names += users
+            waiting += users
+        return names
+
+    def _imported_by(self, name: str) -> set[str]:
+        found = self._imports.get(name)
+        if found is None:
+            found = self._imports[name] = imports_of(self.finder.modules[name])
+        return found
+
+
+class _Stage:
+    """New modules beside the old: either all of them stay, or ``undo`` puts everything back."""
+
+    def __init__(self, server: CodeServer, changed: list[ModuleCode], names: list[str]) -> None:
+        self.finder, self.changed, self.names = server.finder, changed, names
+        self.old: dict[str, ModuleType] = {name: sys.modules[name] for name in names if name in sys.modules}
+        self._held = {name: self.finder.modules[name] for name in names if name in self.finder.modules}
+
+    def run(self) -> None:
+        """Run the code of all modules, each when it is first imported."""
+        self.finder.hold(self.changed)
+        for name in self.names:
+            sys.modules.pop(name, None)
+        for name in self.names:
+            import_or_refuse(name, self.finder)
+        for name in self.names:
+            _bind_children(name)
+
+    def undo(self) -> None:
+        """The old modules as they were."""
+        for name in self.names:
+            sys.modules.pop(name, None)
+            self.finder.modules.pop(name, None)
+        sys.modules.update(self.old)
+        self.finder.modules.update(self._held)
+        for held in self._held.values():
+            show_lines(held)
+        for name, module in self.old.items():
+            parent, _, leaf = name.rpartition(".")
+            if parent in sys.modules:
+                setattr(sys.modules[parent], leaf, module)
+
+
+def import_or_refuse(name: str, finder: ModuleFinder) -> ModuleType:
+    """Import a module. Raises CompileError with a traceback that points into the user's code."""
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+        held = finder.modules[name]
+        kind = "compilation_error" if held.source else "load_error"
+        place = diagnostic_of(error)
+        where = f" at {place.file} line {place.line}" if place else ""
+        raise CompileError(
+            kind,
+            f"module {name} raised {one_line(error)}{where} while it was imported; correct it and load again",
+            (place,) if place else (),
+            tuple(error_lines(error)),
+        ) from None
+
+
+def _mark(module: ModuleType, version: int) -> None:
+    """Classes know their version, for the pictures."""
+    for value in vars(module).values():
+        if isinstance(value, type) and value.__module__ == module.__name__ and hasattr(value, "engine"):
+            value.__sandbox_version__ = version  # type: ignore[attr-defined]
+
+
+def _bind_children(name: str) -> None:
+    """A fresh package knows its submodules that were not run again."""
+    module = sys.modules[name]
+    for child, loaded in _children(name, list(sys.modules.items())):
+        if not hasattr(module, child):
+            setattr(module, child, loaded)
+
+
+def _children(name: str, loaded: Iterable[tuple[str, ModuleType]]) -> list[tuple[str, ModuleType]]:
+    prefix = name + "."
+    below = [(key.removeprefix(prefix), value) for key, value in loaded if key.startswith(prefix)]
+    return [(leaf, value) for leaf, value in below if "." not in leaf]

@@ -1,0 +1,87 @@
+"""Errors as the kernel is told them: a stable kind, one line that ends with what to do next, user frames only."""
+
+from __future__ import annotations
+
+from ..model.errors import CallExit as ModelCallExit
+from ..model.errors import CodeRaised, CompileError, SandboxError
+from ..model.exits import CallFailed, Crash
+from ..model.text import short_text
+from ..runtime.exceptions import CallExit, CallTimeout, StartError
+from ..wire.messages import Failed
+from .tracebacks import error_lines, frame_lines, hint, one_line
+
+
+def failed(request: int, error: BaseException, about: str = "") -> Failed:
+    """The answer to a request that failed with ``error``; ``about`` is the target as the user named it."""
+    match error:
+        case CompileError():
+            return Failed(
+                id=request, kind=error.kind, message=str(error), traceback=list(error.traceback),
+                diagnostics=list(error.diagnostics),
+            )  # fmt: skip
+        case CallTimeout():
+            return Failed(id=request, kind="timeout", message=_late(about or error.target), reason="timeout")
+        case CallExit():
+            return _call_exit(request, error, about or error.target)
+        case StartError():
+            return Failed(
+                id=request, kind="start_failed", message=f"the start failed: {reason_text(error.reason)}",
+                traceback=reason_lines(error.reason), reason=reason_text(error.reason),
+            )  # fmt: skip
+        case CodeRaised() | ModelCallExit():
+            return Failed(id=request, kind=error.kind, message=str(error), traceback=list(error.traceback))
+        case SandboxError():
+            reason = getattr(error, "reason", "")
+            return Failed(
+                id=request, kind=error.kind, message=str(error), traceback=reason_lines(reason),
+                reason=reason_text(reason) if reason else "",
+            )  # fmt: skip
+        case _:
+            return Failed(id=request, kind="raised", message=one_line(error), traceback=error_lines(error))
+
+
+def _call_exit(request: int, error: CallExit, target: str) -> Failed:
+    reason = error.exit_reason
+    if reason == "noproc":
+        text = f"no process answers to {target}; `%sandbox tree` shows who is there"
+        return Failed(id=request, kind="noproc", message=text, reason="noproc")
+    if reason == "calling_self":
+        return Failed(id=request, kind="exit", message=f"{target} cannot call itself", reason="calling_self")
+    text = f"{target} exited before it answered: {reason_text(reason)}; `%sandbox why` tells what happened then"
+    return Failed(id=request, kind="exit", message=text, traceback=reason_lines(reason), reason=reason_text(reason))
+
+
+def _late(target: str) -> str:
+    return f"{target} did not answer in time; `%sandbox inspect` shows what it is doing"
+
+
+def reason_text(reason: object) -> str:
+    """An exit reason in a few words."""
+    if isinstance(reason, Crash):
+        return repr(reason)[:400] + hint(reason.text)
+    return repr(reason)[:400] if isinstance(reason, CallFailed) else _plain(reason)
+
+
+def _plain(reason: object) -> str:
+    return reason if isinstance(reason, str) else short_text(reason, 400)
+
+
+def reason_lines(reason: object) -> list[str]:
+    """The traceback that an exit reason carries, as text; empty when it carries none."""
+    crash = crash_in(reason)
+    if crash is None:
+        return []
+    return ["Traceback (most recent call last):", *frame_lines(crash.frames), repr(crash)[:2_000]]
+
+
+def crash_in(reason: object, depth: int = 0) -> Crash | None:
+    """The crash at the bottom of a reason: a failed call or start carries that of the other process."""
+    match reason:
+        case Crash():
+            return reason
+        case CallFailed():
+            return crash_in(reason.reason, depth + 1) if depth < 8 else None
+        case tuple() if depth < 8:
+            return next((found for item in reason if (found := crash_in(item, depth + 1)) is not None), None)
+        case _:
+            return None

@@ -1,0 +1,245 @@
+"""A sandbox's inside: one node, its code, its clock, and the requests that are waiting for it. Knows no socket.
+
+``handle`` takes a request, ``turn`` lets the node run for a slice. Both leave
+frames to be sent with ``emit``, which is given at construction. Whoever drives
+it owns the waiting.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..model.boot import Boot
+from ..model.errors import UsageError
+from ..model.ids import Pid
+from ..model.views import StepView
+from ..otp import Node
+from ..runtime import Apply, LoadCode, OutsideDone, Reply, RunResult
+from ..wire import messages as m
+from . import snapshot
+from .clock import NodeClock
+from .code_server import CodeServer
+from .failures import failed
+from .reporter import Reporter
+from .watching import Watching
+
+Emit = Callable[[Any], None]
+Push = Callable[[Any], bool]
+Handlers = dict[type[m.Request], Callable[[Any, Any], None]]
+Make = Callable[[Any], m.Answer]
+"""Turns the value of an Apply into the answer of its request."""
+
+CLIENTS = "jupyter_sandbox.guest.clients:"
+OTP_CLIENTS = "jupyter_sandbox.otp.client:"
+CELL = "jupyter_sandbox.guest.cell:run"
+_SLICE_NS = 5_000_000
+"""A slice should last about this long, so that a request never waits longer behind a busy node."""
+_MAX_SLICE = 4_096
+
+
+class Guest:
+    """Everything inside one sandbox. ``read_ns`` is a monotonic clock, ``emit`` sends an answer, ``push`` news."""
+
+    def __init__(self, boot: Boot, emit: Emit, push: Push, read_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self.boot, self.emit, self.push, self.read_ns = boot, emit, push, read_ns
+        self.clock = NodeClock(read_ns(), virtual=boot.clock == "virtual")
+        self.reporter = Reporter(push)
+        self.node = Node(
+            boot.name,
+            seed=boot.seed,
+            isolation=boot.isolation,
+            sink=self.reporter.sink,
+            max_processes=boot.limits.max_processes,
+            max_mailbox=boot.limits.max_mailbox,
+        )
+        self.reporter.node = self.node
+        self.code = CodeServer(self.node)
+        self.code.install()
+        self.watching = Watching(self)
+        self.paused = False
+        self.leaving = False
+        self.start = b""
+        """The snapshot that the journal begins with, if any."""
+        self._waiting: dict[int, tuple[m.Request, Make]] = {}
+        self._next_apply = 1
+        self._slice = 64
+        self._outside: Any = None
+        self.wake: Callable[[], None] = lambda: None
+        self._delayed: list[Callable[[], bool]] = []
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    def handle(self, request: m.KernelFrame) -> None:
+        """Carry out one request; its answer is emitted now or after some turns."""
+        from .dispatch import dispatch  # the handlers need Guest
+
+        try:
+            dispatch(self, request)
+        except Exception as error:  # whatever went wrong, the request is answered
+            self.emit(failed(request.id, error))
+
+    def apply(self, request: m.Request, function: str, args: tuple[Any, ...], make: Make) -> None:
+        """Run a client function inside the node; ``make`` turns its value into the answer."""
+        number = self._next_apply
+        self._next_apply += 1
+        self._waiting[number] = (request, make)
+        self.node.admit(Apply(number, function, args))
+
+    def tell(self, function: str, args: tuple[Any, ...]) -> None:
+        """Run a client function that nobody waits for."""
+        number = self._next_apply
+        self._next_apply += 1
+        self.node.admit(Apply(number, function, args))
+
+    def later(self, request: int, ready: Callable[[], bool]) -> None:
+        """Call ``ready`` after every turn until it says True or raises."""
+
+        def attempt() -> bool:
+            try:
+                return ready()
+            except Exception as error:
+                self.emit(failed(request, error))
+                return True
+
+        if not attempt():
+            self._delayed.append(attempt)
+
+    def must_run(self, what: str, instead: str = "") -> None:
+        """Refuse what needs steps while nothing takes any. Raises UsageError (paused)."""
+        if self.paused:
+            hint = f"{what} needs steps and the sandbox is paused: %sandbox resume first"
+            raise UsageError(hint + (f", or {instead}" if instead else ""), kind="paused")
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Take no more steps and stop the clock."""
+        self.clock.pause(self.read_ns())
+        self.paused = True
+
+    def resume(self) -> None:
+        """Go on from where time stopped."""
+        self.clock.resume(self.read_ns())
+        self.paused = False
+
+    def step(self) -> StepView | None:
+        """One step, told. When only timers wait, time jumps to the next deadline. None when nothing can ever run."""
+        self._admit_outside()
+        view = self.node.step(self.now_ms())
+        if view is None:
+            deadline = self.node.next_deadline()
+            if deadline is not None:
+                self.clock.jump(deadline, self.read_ns())
+                view = self.node.step(self.now_ms())
+        self.settle()
+        return view
+
+    @property
+    def has_delayed(self) -> bool:
+        """Whether some request waits for a condition that only time may bring."""
+        return bool(self._delayed)
+
+    # --- running ----------------------------------------------------------------------------------------------------
+
+    def turn(self) -> RunResult:
+        """Take in what was done outside, run a slice unless paused, and answer what is ready."""
+        self._admit_outside()
+        result = RunResult(0, None, True) if self.paused else self._run_slice()
+        self.settle()
+        return result
+
+    def settle(self) -> None:
+        """After steps: hand out outside work, send answers."""
+        for work in self.node.take_outside():
+            self.start_outside(work)
+        for reply in self.node.take_replies():
+            self._answer(reply)
+        if self._delayed:
+            self._delayed = [ready for ready in self._delayed if not ready()]
+
+    def _run_slice(self) -> RunResult:
+        began = self.read_ns()
+        result = self.node.run(self.clock.now_ms(began), self._slice)
+        took = self.read_ns() - began
+        if took > 2 * _SLICE_NS:
+            self._slice = max(1, self._slice // 4)
+        elif took < _SLICE_NS and result.steps == self._slice:
+            self._slice = min(_MAX_SLICE, self._slice * 2)
+        if result.idle and self.clock.virtual and result.next_deadline_ms is not None:
+            self.clock.jump(result.next_deadline_ms, began)
+        return result
+
+    def now_ms(self) -> int:
+        """The node's time at this moment."""
+        return self.clock.now_ms(self.read_ns())
+
+    def _answer(self, reply: Reply) -> None:
+        waiting = self._waiting.pop(reply.id, None)
+        if waiting is None:
+            self._told_nobody(reply)
+            return
+        request, make = waiting
+        if reply.error is not None:
+            self.emit(failed(request.id, reply.error, str(getattr(request, "target", ""))))
+            return
+        try:
+            self.emit(make(reply.value))
+        except Exception as error:
+            self.emit(failed(request.id, error))
+
+    def _told_nobody(self, reply: Reply) -> None:
+        """A cast or kill that nobody waits for failed after it had been taken in: that must not be lost silently."""
+        if reply.error is not None and not self.reporter.silent:
+            self.push(m.Notice(level="warning", text=f"a request failed: {failed(0, reply.error).message}"))
+
+    # --- outside ----------------------------------------------------------------------------------------------------
+
+    @property
+    def outside_pending(self) -> int:
+        """Pieces of work in progress outside."""
+        return 0 if self._outside is None else int(self._outside.pending)
+
+    def start_outside(self, work: Any) -> None:
+        """Begin work that a process asked for."""
+        if self._outside is None:
+            from .outside import Outside  # loads threads and asyncio, which most sandboxes never need
+
+            self._outside = Outside(lambda: self.wake())
+        self._outside.start(work)
+
+    def _admit_outside(self) -> None:
+        if self._outside is None:
+            return
+        done: OutsideDone
+        for done in self._outside.take():
+            self.node.admit(done)
+
+    # --- after a restore or a replay --------------------------------------------------------------------------------
+
+    def begin_from(self, blob: bytes) -> None:
+        """Fill this fresh guest from a snapshot. Its journal begins here."""
+        saved = snapshot.opened(blob)
+        self.node.admit(LoadCode(saved.bundle, {}))
+        snapshot.restore(self.node, self.code, saved)
+        self.start = blob
+        if self.node.journal is not None:
+            self.node.journal.clear()
+        self.reporter.app = saved.app
+        self.clock.jump(self.node.now_ms, self.read_ns())
+
+    def number_from(self, last_apply: int) -> None:
+        """Go on counting after the Applies of a journal, so that a late reply of its time answers nobody."""
+        self._next_apply = max(self._next_apply, last_apply + 1)
+
+    def close(self) -> None:
+        """Let go of threads and of the import hook."""
+        if self._outside is not None:
+            self._outside.close()
+        self.code.uninstall()
+
+
+def pid_text(value: Any) -> str:
+    """A pid as requests name it."""
+    return repr(value) if isinstance(value, Pid) else ""

@@ -1,0 +1,117 @@
+"""The one loop of a guest: waits for the kernel, for work done outside and for the next timer; lets the node run."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import sys
+from contextlib import suppress
+from typing import Protocol
+
+from .channel import Channel
+from .guest import Guest
+from .interrupt import Interrupter
+
+_MIN_WAIT_S = 0.0005
+
+
+class Heartbeat(Protocol):
+    """Where the manager sees that the guest is alive: the writer that ``isolation`` makes."""
+
+    def enter(self, process_number: int) -> None: ...
+
+    def leave(self) -> None: ...
+
+
+class Loop:
+    """Drives a guest until its kernel is gone or it has been told to leave."""
+
+    def __init__(self, guest: Guest, channel: Channel, heartbeat: Heartbeat) -> None:
+        self.guest, self.channel, self.heartbeat = guest, channel, heartbeat
+        self._selector = selectors.DefaultSelector()
+        self._wake_read, self._wake_write = os.pipe()
+        for end in (self._wake_read, self._wake_write):
+            os.set_blocking(end, False)
+        self._selector.register(self._wake_read, selectors.EVENT_READ)
+        self._selector.register(channel.socket, selectors.EVENT_READ)
+        self._mask = selectors.EVENT_READ
+        self._interrupter = Interrupter(guest.node)
+        guest.wake = self._wake
+
+    def run(self) -> None:
+        """Until the end."""
+        self._interrupter.install()
+        idle = True
+        deadline: int | None = None
+        while not self.channel.ended and not (self.guest.leaving and not self.channel.has_output):
+            self._wait(self._patience(idle, deadline))
+            self.heartbeat.enter(0)
+            self._interrupter.begin()
+            result = self.guest.turn()
+            self.heartbeat.leave()
+            idle, deadline = result.idle, result.next_deadline_ms
+            self.guest.watching.push_due()
+            _flush_output()
+
+    def _patience(self, idle: bool, deadline_ms: int | None) -> float | None:
+        """Seconds until there is something to do without a request."""
+        guest = self.guest
+        waits = []
+        if not guest.paused:
+            if not idle:
+                return 0.0
+            if deadline_ms is not None:
+                waits.append(max(_MIN_WAIT_S, (deadline_ms - guest.now_ms()) / 1000))
+                if guest.clock.virtual:
+                    return 0.0
+        push_ns = guest.watching.next_ns()
+        if push_ns is not None:
+            waits.append(max(_MIN_WAIT_S, (push_ns - guest.read_ns()) / 1e9))
+        if guest.has_delayed:
+            waits.append(0.02)
+        return min(waits) if waits else None
+
+    def _wait(self, patience_s: float | None) -> None:
+        self._listen()
+        for key, events in self._selector.select(patience_s):
+            if key.fd == self._wake_read:
+                with suppress(BlockingIOError):
+                    os.read(self._wake_read, 4096)
+                continue
+            if events & selectors.EVENT_WRITE:
+                self.channel.flush()
+            if events & selectors.EVENT_READ:
+                self._take_requests()
+
+    def _take_requests(self) -> None:
+        for request in self.channel.receive():
+            self.heartbeat.enter(0)
+            self.guest.handle(request)
+            self.heartbeat.leave()
+
+    def _listen(self) -> None:
+        """While the kernel is behind in reading, take no requests: their answers would pile up here."""
+        mask = 0 if self.channel.congested else selectors.EVENT_READ
+        if self.channel.has_output:
+            mask |= selectors.EVENT_WRITE
+        if mask != self._mask:
+            self._selector.modify(self.channel.socket, mask)
+            self._mask = mask
+
+    def _wake(self) -> None:
+        """From another thread: there is a result. A full pipe wakes as well."""
+        with suppress(BlockingIOError, OSError):
+            os.write(self._wake_write, b"\0")
+
+    def close(self) -> None:
+        """Let go of the files; the socket belongs to the channel."""
+        self._selector.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+
+def _flush_output() -> None:
+    """What a callback printed is shown now, not when a buffer is full."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # user code may have replaced or closed it
+            stream.flush()

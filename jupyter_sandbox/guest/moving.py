@@ -1,0 +1,269 @@
+"""Moves processes from old code to new: their class, their state through ``code_change``, and what they hold.
+
+Everything is prepared first and then done or put back as a whole, so that one
+process that refuses leaves all of them in the old code.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+import sys
+import types
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import EnumMeta
+from types import FunctionType, ModuleType
+from typing import Any
+
+from ..code.versions import VersionTable
+from ..model.errors import CompileError
+from ..otp.sys import move
+from ..runtime import Node, delivery
+from ..runtime.crashes import exit_reason
+from ..runtime.process import Process
+from .tracebacks import error_lines, one_line
+
+_OURS = __name__.rpartition("guest.")[0]
+_LEAVES = (ModuleType, FunctionType, type, str, bytes, int, float, Process, Node)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One process and where it goes; ``behaviour`` is None when only what it holds has to follow."""
+
+    process: Process
+    behaviour: Any
+    old_version: Any
+    extra: Any
+    renewal: Renewal
+
+
+@dataclass(slots=True)
+class Renewal:
+    """Replaces old classes, functions and enum members by their namesakes inside any value, by copying it.
+
+    ``copy.deepcopy`` does the work: its memo is asked before anything else.
+    """
+
+    memo: dict[int, Any]
+    old: dict[int, Any] = field(default_factory=dict)
+
+    def __call__(self, value: Any) -> Any:
+        """The value itself when it holds nothing old, else a renewed copy; what cannot be copied stays."""
+        return self.copied(value) if mentions(value, self.old) else value
+
+    def copied(self, value: Any) -> Any:
+        """A renewed copy in any case, for a ``code_change`` that may change its argument before it fails."""
+        try:
+            return copy.deepcopy(value, dict(self.memo))
+        except Exception:  # a lock, a socket: the process keeps the very object
+            return value
+
+
+@dataclass(slots=True)
+class _Before:
+    """What has to be put back when a later process refuses."""
+
+    process: Process
+    values: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, process: Process) -> _Before:
+        return cls(process, (process.state, process.context, process.behaviour, process.dispatch, process.mailbox,
+                             process.dictionary, process.upgrade))  # fmt: skip
+
+    def restore(self) -> None:
+        process = self.process
+        (process.state, process.context, process.behaviour, process.dispatch, process.mailbox,
+         process.dictionary, process.upgrade) = self.values  # fmt: skip
+
+
+def plan(node: Node, old: Mapping[str, ModuleType], table: VersionTable, extra: Any) -> list[Move]:
+    """Every process that has to move, by age. Raises CompileError when its class is gone from the new code."""
+    if not old:
+        return []
+    renewal = _renewal(node, old)
+    moves = []
+    for process in sorted(node.processes.values(), key=lambda found: found.number):
+        behaviour = process.behaviour
+        if process.hidden or not isinstance(behaviour, type):
+            continue
+        if id(behaviour) in renewal.old:
+            target = renewal.memo.get(id(behaviour))
+            if target is None or getattr(target, "engine", None) is None:
+                raise _refusal(process, f"the new code has no {behaviour.__qualname__} that it could go on in")
+            before = getattr(behaviour, "version", None)
+            version = table.number(behaviour.__module__) if before is None else before
+            moves.append(Move(process, target, version, extra, renewal))
+        elif mentions((process.state, process.mailbox, process.dictionary), renewal.old):
+            moves.append(Move(process, None, None, extra, renewal))
+    return moves
+
+
+def perform(moves: list[Move]) -> int:
+    """Move all of them, or none: raises CompileError that names the process and tells why. Returns how many moved."""
+    done: list[_Before] = []
+    for step in moves:
+        done.append(_Before.of(step.process))
+        try:
+            _perform(step)
+        except BaseException as error:  # the user's code_change may raise anything
+            for before in reversed(done):
+                before.restore()
+            lines = tuple(error_lines(error))
+            raise _refusal(step.process, f"its code_change raised {one_line(error)}", lines) from None
+    return sum(step.behaviour is not None for step in moves)
+
+
+def purge(node: Node, old: Mapping[str, ModuleType]) -> int:
+    """Kill the processes that run a version older than ``old``: a module never has three (``code:purge``)."""
+    killed = 0
+    for process in list(node.processes.values()):
+        home = _home(process)
+        name = "" if home is None else str(home.get("__name__"))
+        if (
+            name in old
+            and home is not None
+            and home is not old[name].__dict__
+            and home is not sys.modules[name].__dict__
+        ):
+            delivery.doom(node, process, "killed")
+            killed += 1
+    return killed
+
+
+def _is_one_of(home: dict[str, Any], *modules: ModuleType) -> bool:
+    return any(home is module.__dict__ for module in modules)
+
+
+def counts(node: Node, table: VersionTable) -> dict[tuple[str, int], int]:
+    """How many processes run each version of each module."""
+    found: dict[tuple[str, int], int] = {}
+    for process in node.processes.values():
+        home = _home(process)
+        name = "" if home is None else str(home.get("__name__"))
+        number = table.number(name)
+        if number and name in sys.modules:
+            current = home is sys.modules[name].__dict__
+            key = (name, number if current else number - 1)
+            found[key] = found.get(key, 0) + 1
+    return found
+
+
+def _perform(step: Move) -> None:
+    process, renew = step.process, step.renewal
+    if process.mailbox is not None:
+        process.mailbox = deque(renew(entry) for entry in process.mailbox)
+    process.dictionary = renew(process.dictionary)
+    if step.behaviour is None:
+        process.state = renew(process.state)
+    elif process.coro is not None:
+        process.upgrade = _later(step)
+    else:
+        _go_over(step)
+
+
+def _go_over(step: Move) -> None:
+    process = step.process
+    renew = step.renewal.copied if _may_change(step.behaviour) else step.renewal
+    process.state = renew(process.state)
+    move(process, step.behaviour, step.old_version, step.extra)
+
+
+def _may_change(behaviour: Any) -> bool:
+    """Whether the class has a ``code_change`` of its own."""
+    own = getattr(behaviour, "code_change", None)
+    return own is not None and not str(getattr(own, "__module__", "")).startswith(_OURS)
+
+
+def _later(step: Move) -> Any:
+    """For a process in the middle of a callback: it goes over when that is done (``sys:suspend`` waits likewise)."""
+
+    def upgrade(process: Process) -> None:
+        process.upgrade = None
+        try:
+            _go_over(step)
+        except BaseException as error:  # too late to go back: it ends, and its supervisor starts it in the new code
+            node = process.node
+            reason = exit_reason(error)
+            node.emit("crash", process, (("code_change", step.old_version), reason, process.state))
+            node.exit_process(process, reason)
+
+    return upgrade
+
+
+def _renewal(node: Node, old: Mapping[str, ModuleType]) -> Renewal:
+    """Pairs of old and new by their qualified names. The node's own records must never be copied."""
+    renewal = Renewal({id(node): node})
+    for process in node.processes.values():
+        renewal.memo[id(process)] = process
+        renewal.memo[id(process.context)] = process.context
+    for name, module in old.items():
+        renewal.memo[id(module)] = sys.modules[name]
+        _pair(renewal, module, sys.modules[name], name, 0)
+    return renewal
+
+
+def _pair(renewal: Renewal, old: Any, new: Any, module: str, depth: int) -> None:
+    for key, value in list(vars(old).items()):
+        if not isinstance(value, type | FunctionType) or value.__module__ != module or id(value) in renewal.old:
+            continue
+        renewal.old[id(value)] = value
+        twin = getattr(new, key, None)
+        if type(twin) is not type(value):
+            continue
+        renewal.memo[id(value)] = twin
+        if isinstance(value, EnumMeta) and isinstance(twin, EnumMeta):
+            _pair_members(renewal, value, twin)
+        elif isinstance(value, type) and depth < 8:
+            _pair(renewal, value, twin, module, depth + 1)
+
+
+def _pair_members(renewal: Renewal, old: EnumMeta, new: EnumMeta) -> None:
+    members: dict[str, Any] = dict(old.__members__)
+    for key, member in members.items():
+        renewal.old[id(member)] = member
+        renewal.memo[id(member)] = new.__members__.get(key, member)
+
+
+def mentions(value: Any, wanted: Mapping[int, Any]) -> bool:
+    """Whether anything inside a value is, or is an instance of, one of the wanted objects. Runs none of its code."""
+    seen: set[int] = set()
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        number = id(found)
+        if number in wanted or id(type(found)) in wanted:
+            return True
+        if number in seen or _is_leaf(found):
+            continue
+        seen.add(number)
+        waiting += gc.get_referents(found)
+    return False
+
+
+def _is_leaf(value: Any) -> bool:
+    """Whether there is nothing below this value worth looking at."""
+    kind = type(value)
+    return value is None or kind in _LEAVES or issubclass(kind, (type, types.FrameType, types.CodeType, Process, Node))
+
+
+def _home(process: Process) -> dict[str, Any] | None:
+    """The namespace of the module whose code a process runs."""
+    runs = process.behaviour
+    if isinstance(runs, type):
+        for value in vars(runs).values():
+            inner = getattr(value, "__func__", value)
+            if isinstance(inner, FunctionType):
+                return inner.__globals__
+        module = sys.modules.get(runs.__module__)
+        return None if module is None else module.__dict__
+    return getattr(runs, "__globals__", None)
+
+
+def _refusal(process: Process, why: str, traceback: tuple[str, ...] = ()) -> CompileError:
+    who = process.name or repr(process.pid)
+    text = f"process {who} stays in the old code: {why}; all others do too. Correct it and load again"
+    return CompileError("load_error", text, (), traceback)

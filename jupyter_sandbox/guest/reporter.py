@@ -1,0 +1,135 @@
+"""Hears everything that happens in the node: keeps the log, and tells the user at once what must not be missed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from ..model.errors import NoProcess
+from ..model.views import Event, WhyView
+from ..otp import inspect
+from ..runtime import Node
+from ..runtime.process import Process
+from ..trace.log import EventLog
+from ..wire import messages as m
+from .failures import reason_lines, reason_text
+from .tracebacks import source_line
+
+_PER_PERIOD: Final = 50
+"""Notices between two samples; a crash loop makes thousands, and the log has them all."""
+_LEVELS: Final = {"debug": "info", "info": "info", "notice": "info", "warning": "warning"}
+_FRAME = re.compile(r'  File "(.*)", line (\d+), in ')
+
+
+class Reporter:
+    """The node's sink. ``push`` sends a frame that nobody asked for, or drops it when the kernel is behind."""
+
+    def __init__(self, push: Callable[[Any], bool]) -> None:
+        self.log = EventLog()
+        self.node: Node | None = None
+        self.silent = False
+        """During a replay everything happens again, but it is no news."""
+        self.app: str | None = None
+        self._push = push
+        self._told = 0
+        self._suppressed = 0
+        self._alerts: set[str] = set()
+
+    def sink(self, kind: str, process: Process, data: Any) -> None:
+        """Note an event of the node."""
+        self.log(kind, process, data)
+        if self.silent:
+            return
+        match kind:
+            case "crash":
+                self._crash(process, data[1])
+            case "log":
+                self._tell(_LEVELS.get(data[0], "error"), data[1], _name(process))
+            case "limit":
+                self._alert(process, data)
+            case "supervisor_gave_up":
+                self._tell("error", f"supervisor {_name(process)} gave up: {data.decision}", _name(process))
+            case "application_stop":
+                name, reason, normal = data
+                if name == self.app:
+                    self._push(m.MainExited(app=name, reason=reason_text(reason), normal=normal))
+
+    @property
+    def dropped(self) -> int:
+        """Events that the log has lost."""
+        return self.log.dropped
+
+    def new_period(self) -> None:
+        """Allow notices again, and say how many were not shown."""
+        if self._suppressed:
+            text = f"{self._suppressed} more messages were not shown; `%sandbox events` has them"
+            self._push(m.Notice(level="warning", text=text))
+        self._told = self._suppressed = 0
+        self._alerts.clear()
+
+    def events(self, limit: int, kinds: tuple[str, ...], target: str | None) -> list[Event]:
+        """The newest events, newest first, of these kinds and about this process."""
+        return self.log.newest(limit, kinds, () if target is None else self._names(target))
+
+    def events_of(self, process: Process, limit: int) -> tuple[Event, ...]:
+        """The newest events about one process."""
+        return tuple(self.log.newest(limit, (), (repr(process.pid),)))
+
+    def why(self, target: str, limit: int) -> list[WhyView]:
+        """The newest decisions about a process, with the lines of code their tracebacks mean.
+
+        Raises NoProcess when there is no such process and never was a decision about one.
+        """
+        found = self.log.history.why(self._names(target) if target else (), limit)
+        if not found and target and self.node is not None:
+            inspect.find(self.node, target)
+        return [replace(entry, traceback=_with_sources(entry.traceback)) for entry in found]
+
+    def _names(self, target: str) -> tuple[str, ...]:
+        names = {target, target.rpartition("/")[2]}
+        try:
+            process = inspect.find(self.node, target) if self.node is not None else None
+        except NoProcess:
+            process = None  # it may be dead by now
+        if process is not None:
+            names |= {repr(process.pid), process.name or target}
+        return tuple(sorted(names))
+
+    def _crash(self, process: Process, reason: Any) -> None:
+        name = _name(process)
+        self._tell("error", f"{name} crashed: {reason_text(reason)}", name, reason_lines(reason))
+
+    def _alert(self, process: Process, data: tuple[str, int]) -> None:
+        limit, allowed = data
+        if limit in self._alerts:
+            return
+        self._alerts.add(limit)
+        if limit == "process_limit":
+            text = f"the sandbox has all of its {allowed} processes: stop some, or `%sandbox limits max_processes=...`"
+        else:
+            text = f"{_name(process)} was stopped: over {allowed} messages waited for it; see `%sandbox events`"
+        self._push(m.Alert(limit=limit, message=text))
+
+    def _tell(self, level: str, text: str, process: str, traceback: list[str] | None = None) -> None:
+        if self._told >= _PER_PERIOD:
+            self._suppressed += 1
+            return
+        self._told += 1
+        self._push(m.Notice(level=level, text=text[:2_000], process=process, traceback=traceback or []))
+
+
+def _name(process: Process) -> str:
+    return process.name or repr(process.pid)
+
+
+def _with_sources(lines: tuple[str, ...]) -> tuple[str, ...]:
+    told: list[str] = []
+    for line in lines:
+        told.append(line)
+        frame = _FRAME.match(line)
+        source = source_line(frame[1], int(frame[2])) if frame else ""
+        if source:
+            told.append(f"    {source}")
+    return tuple(told)

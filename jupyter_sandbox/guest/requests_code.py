@@ -1,0 +1,56 @@
+"""Requests about code: load, versions, execute a cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..model.errors import CompileError
+from ..runtime import LoadCode
+from ..wire import messages as m
+from ..wire.values import encode_value
+from .guest import CELL, Handlers
+from .tracebacks import error_lines, one_line
+
+if TYPE_CHECKING:
+    from .guest import Guest
+
+
+def load(guest: Guest, request: m.Load) -> None:
+    """Try modules, or load them into the live node."""
+    if request.trial:
+        _try(guest, request)
+        return
+    guest.node.admit(LoadCode(request.bundle, {}))
+    outcome = guest.code.last
+    step = guest.node.step_number
+    guest.emit(m.Loaded(id=request.id, versions=guest.code.views(), moved=outcome.moved, step=step))
+
+
+def _try(guest: Guest, request: m.Load) -> None:
+    from .trial import try_bundle  # only throw-away guests need it
+
+    try:
+        bundle, classes = try_bundle(request.bundle, guest.code.finder)
+    except CompileError:
+        raise
+    except BaseException as error:  # code at the top of a module may raise anything at all
+        raise CompileError("compilation_error", one_line(error), (), tuple(error_lines(error))) from None
+    guest.emit(m.Tried(id=request.id, classes=classes, bundle=bundle))
+
+
+def versions(guest: Guest, request: m.Versions) -> None:
+    """Which versions are loaded, and how many processes run each."""
+    guest.emit(m.VersionList(id=request.id, versions=guest.code.views()))
+
+
+def execute(guest: Guest, request: m.Execute) -> None:
+    """Run a cell in a process of its own."""
+    guest.must_run("exec")
+
+    def answer(value: Any) -> m.Answer:
+        return m.Value(id=request.id, data=encode_value(value))
+
+    guest.apply(request, CELL, (request.source, request.file, request.timeout_ms), answer)
+
+
+HANDLERS: Handlers = {m.Load: load, m.Versions: versions, m.Execute: execute}

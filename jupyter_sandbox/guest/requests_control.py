@@ -1,0 +1,82 @@
+"""Requests that control time: pause, resume, step, until."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..model.errors import UsageError
+from ..model.views import StepView
+from ..wire import messages as m
+
+if TYPE_CHECKING:
+    from .guest import Guest, Handlers
+
+MAX_TOLD = 1_000
+"""Steps told in one answer; of more only the newest are told."""
+_BUDGET_NS = 5_000_000_000
+"""A request for many steps gives way to other requests after this long."""
+
+
+def pause(guest: Guest, request: m.Pause) -> None:
+    """Stop stepping and the node's clock."""
+    guest.pause()
+    guest.emit(m.PausedAt(id=request.id, step=guest.node.step_number))
+
+
+def resume(guest: Guest, request: m.Resume) -> None:
+    """Go on."""
+    guest.resume()
+    guest.emit(m.Done(id=request.id))
+
+
+def step(guest: Guest, request: m.Step) -> None:
+    """Take some steps and tell each."""
+    _must_be_paused(guest)
+    _answer(guest, request.id, request.count, lambda view: False)
+
+
+def until(guest: Guest, request: m.Until) -> None:
+    """Take steps until one matches every given condition."""
+    _must_be_paused(guest)
+    if not any((request.process, request.kind, request.contains, request.step)):
+        raise UsageError("until", hint="give a condition: process, kind, contains or step")
+    _answer(guest, request.id, request.max_steps, lambda view: matches(request, view))
+
+
+def matches(wanted: m.Until, view: StepView) -> bool:
+    """Whether a step is the one that was waited for."""
+    return (
+        (wanted.process is None or wanted.process in (view.name, view.pid))
+        and (wanted.kind is None or wanted.kind == view.kind)
+        and (wanted.contains is None or wanted.contains in view.line())
+        and (wanted.step is None or view.step >= wanted.step)
+    )
+
+
+def _answer(guest: Guest, number: int, count: int, stop: Callable[[StepView], bool]) -> None:
+    told: list[StepView] = []
+    began = guest.read_ns()
+    waiting = ""
+    for _ in range(count):
+        view = guest.step()
+        if view is None:
+            waiting = "idle"
+            break
+        told.append(view)
+        if len(told) > 2 * MAX_TOLD:
+            del told[:-MAX_TOLD]
+        if stop(view):
+            break
+        if guest.read_ns() - began > _BUDGET_NS:
+            waiting = "limit"
+            break
+    guest.emit(m.Stepped(id=number, steps=told[-MAX_TOLD:], step=guest.node.step_number, waiting=waiting))
+
+
+def _must_be_paused(guest: Guest) -> None:
+    if not guest.paused:
+        raise UsageError("step", hint="the sandbox is running; pause it first: %sandbox pause", kind="not_paused")
+
+
+HANDLERS: Handlers = {m.Pause: pause, m.Resume: resume, m.Step: step, m.Until: until}

@@ -1,0 +1,63 @@
+"""Requests about state as a whole: snapshot, restore, journal, replay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..model.errors import SnapshotError
+from ..wire import messages as m
+from . import history, snapshot
+
+if TYPE_CHECKING:
+    from .guest import Guest, Handlers
+
+_QUIET_NS = 1_000_000_000
+"""How long a running system gets to come to a quiet moment."""
+
+
+def take_snapshot(guest: Guest, request: m.TakeSnapshot) -> None:
+    """Save a quiet system."""
+    until = guest.read_ns() + _QUIET_NS
+
+    def taken() -> bool:
+        try:
+            done = snapshot.take(guest.node, guest.code, guest.reporter.app)
+        except SnapshotError:
+            if guest.paused or guest.read_ns() > until:
+                raise
+            return False
+        step = guest.node.step_number
+        guest.emit(m.SnapshotBlob(id=request.id, blob=done.blob, step=step, processes=done.processes))
+        return True
+
+    guest.later(request.id, taken)
+
+
+def restore_snapshot(guest: Guest, request: m.RestoreSnapshot) -> None:
+    """Fill this guest; it stays paused until it is told to go on."""
+    guest.pause()
+    guest.begin_from(request.blob)
+    guest.emit(m.Done(id=request.id))
+
+
+def take_journal(guest: Guest, request: m.TakeJournal) -> None:
+    """Everything that entered this node, for a replay."""
+    blob = history.take(guest.node, guest.reporter.app, guest.start)
+    shown = sum(not process.hidden for process in guest.node.processes.values())
+    guest.emit(m.SnapshotBlob(id=request.id, blob=blob, step=guest.node.step_number, processes=shown))
+
+
+def replay_journal(guest: Guest, request: m.ReplayJournal) -> None:
+    """Fill this guest by running a journal; it stays paused."""
+    guest.pause()
+    told = history.replay(guest, request.blob, request.until_step)
+    steps = [] if told is None else [told]
+    guest.emit(m.Stepped(id=request.id, steps=steps, step=guest.node.step_number))
+
+
+HANDLERS: Handlers = {
+    m.TakeSnapshot: take_snapshot,
+    m.RestoreSnapshot: restore_snapshot,
+    m.TakeJournal: take_journal,
+    m.ReplayJournal: replay_journal,
+}

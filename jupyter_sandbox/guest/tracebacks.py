@@ -1,0 +1,87 @@
+"""Tracebacks as people want them: the lines of their own code, without the machinery in between."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Iterable
+from types import TracebackType
+
+from ..model.errors import Diagnostic
+from ..model.exits import Frame
+
+_OURS = __file__.rpartition("guest")[0]
+_MAX_FRAMES = 50
+_MAX_TEXT = 2_000
+
+
+def user_frames(traceback: TracebackType | None) -> list[Frame]:
+    """Frames that are neither ours nor Python's import machinery, oldest first."""
+    frames: list[Frame] = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not code.co_filename.startswith((_OURS, "<frozen importlib")):
+            frames.append(Frame(code.co_filename, traceback.tb_lineno, code.co_name))
+        traceback = traceback.tb_next
+    return frames[-_MAX_FRAMES:]
+
+
+def frame_lines(frames: Iterable[Frame]) -> list[str]:
+    """Frames as Python prints them, with the source line where it is known."""
+    lines: list[str] = []
+    for frame in frames:
+        lines.append(f'  File "{frame.file}", line {frame.line}, in {frame.function}')
+        source = source_line(frame.file, frame.line)
+        if source:
+            lines.append(f"    {source}")
+    return lines
+
+
+def source_line(file: str, line: int) -> str:
+    """One line of user code as it was loaded; '' when it came without source."""
+    return linecache.getline(file, line).strip()[:500]
+
+
+def error_lines(error: BaseException, *, causes: int = 3) -> list[str]:
+    """A traceback of the user's frames, with at most ``causes`` causes before it: a chain may be a ring."""
+    lines: list[str] = []
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and causes > 0:
+        between = "which led to:" if error.__cause__ else "While that was handled, this happened:"
+        lines = [*error_lines(cause, causes=causes - 1), "", between, ""]
+    frames = frame_lines(user_frames(error.__traceback__))
+    return [*lines, "Traceback (most recent call last):", *frames, *_marked(error), one_line(error)]
+
+
+def _marked(error: BaseException) -> list[str]:
+    """Where a syntax error is: it has no frame of its own."""
+    if not isinstance(error, SyntaxError) or error.filename is None:
+        return []
+    return [f'  File "{error.filename}", line {error.lineno}', f"    {(error.text or '').strip()[:500]}"]
+
+
+def one_line(error: BaseException) -> str:
+    """``TypeError: unsupported operand``; safe with a hostile ``__str__``."""
+    try:
+        text = str(error)
+    except BaseException:  # user code: it may raise anything, and the error must still be told
+        text = "<its text cannot be shown>"
+    name = type(error).__name__
+    return (f"{name}: {text}" if text else name)[:_MAX_TEXT] + hint(text)
+
+
+def hint(text: str) -> str:
+    """What to do about a message of Python's that would leave people puzzled in a sandbox."""
+    if text == "no running event loop":
+        return "; other people's coroutines go through the door: `await self.outside(...)`"
+    return ""
+
+
+def diagnostic_of(error: BaseException) -> Diagnostic | None:
+    """Where in the user's code an exception arose."""
+    frames = user_frames(error.__traceback__)
+    if not frames:
+        return None
+    last = frames[-1]
+    source = linecache.getline(last.file, last.line).rstrip()
+    column = len(source) - len(source.lstrip()) + 1
+    return Diagnostic(last.file, last.line, column, one_line(error), source[:500])

@@ -1,0 +1,108 @@
+"""From the fork to the guest's first line: confine this OS process, test the confinement, call the entry.
+
+Runs in the forked child only. Whatever happens, it ends in ``os._exit``: a
+child must never return into the zygote's loop.
+"""
+
+from __future__ import annotations
+
+import _thread
+import faulthandler
+import gc
+import importlib
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from ..model.boot import Boot
+from . import system
+from .heartbeat import HeartbeatWriter
+from .layers import layers_for, protect
+
+STACK_SIZE = 512 * 1024
+"""Bytes of stack of each thread: the default of 8 MB would count against the memory limit."""
+FAILED_BEFORE_ENTRY = 70
+CRASHED = 71
+_CONTROL, _HEARTBEAT = 3, 4
+
+
+def run_child(boot: Boot, fds: Sequence[int], *, parent: int, entry: str, environment: dict[str, str]) -> NoReturn:
+    """``fds`` as in ``launch.GUEST_FDS``; ``entry`` is ``module:function``."""
+    code = FAILED_BEFORE_ENTRY
+    try:
+        _arrange_files(fds)
+        _reset_signals()
+        inside = _settle(boot, environment)
+        layers = layers_for(boot, parent=parent, keep=range(_HEARTBEAT + 1), environment=inside)
+        protection = protect(layers, boot.profile)
+        heartbeat = HeartbeatWriter(_HEARTBEAT)
+        os.close(_HEARTBEAT)
+        control = socket.socket(fileno=_CONTROL)
+        control.set_inheritable(False)
+        run = load_entry(entry)
+        code = CRASHED
+        code = int(run(boot, control, heartbeat, protection) or 0)
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        _leave(code)
+
+
+def load_entry(entry: str) -> Any:
+    """The function that ``module:function`` names."""
+    module, _, name = entry.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _leave(code: int) -> NoReturn:
+    """No atexit handler and no destructor runs: they belong to the zygote or may hang."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            continue
+    os._exit(code & 0xFF)
+
+
+def _arrange_files(fds: Sequence[int]) -> None:
+    """stdin is empty; the guest's own files get the lowest numbers. Received ones lie above all of these."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    control, stdout, stderr, heartbeat = (_above_fixed(fd) for fd in fds)
+    for fd, place in ((nothing, 0), (stdout, 1), (stderr, 2), (control, _CONTROL), (heartbeat, _HEARTBEAT)):
+        os.dup2(fd, place, inheritable=place < _CONTROL)
+
+
+def _above_fixed(fd: int) -> int:
+    return fd if fd > _HEARTBEAT else os.dup(_above_fixed(os.dup(fd)))
+
+
+def _reset_signals() -> None:
+    """Ctrl-C is the kernel's. The manager's two signals must not kill before the guest has its handlers."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
+
+
+def _settle(boot: Boot, environment: dict[str, str]) -> dict[str, str]:
+    """Working folder, paths, output streams, collector; returns the environment that the guest is to have."""
+    os.umask(0o077)
+    os.chdir(boot.scratch)
+    sys.path[:0] = [path for path in boot.sys_path if path not in sys.path]
+    sys.dont_write_bytecode = True
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
+    _thread.stack_size(STACK_SIZE)
+    gc.enable()
+    if system.LINUX:
+        system.set_name(f"sbx:{boot.name}")
+    return {**environment, "HOME": boot.scratch, "TMPDIR": boot.scratch}

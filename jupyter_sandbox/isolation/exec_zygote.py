@@ -1,0 +1,71 @@
+"""The command line and environment of a zygote: a new interpreter that got nothing from the kernel by accident."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+# Not -I: it would ignore PYTHONHASHSEED, and a replay on another day must meet the same order of sets. The scrubbed
+# environment, -s and -P give all the rest of it; -S keeps .pth files from running.
+FLAGS = ("-s", "-P", "-S")
+_PROGRAM = """\
+import sys
+fd, kernel, entry, preload, path = sys.argv[1:]
+path = path.split("\\n")
+sys.path[:] = [p for p in sys.path if p not in path] + path
+from jupyter_sandbox.isolation.forker import main
+main(int(fd), int(kernel), entry, preload.split())
+"""
+_FIXED = {
+    "LANG": "C.UTF-8",
+    "PATH": os.defpath,
+    "PYTHONHASHSEED": "0",
+    "PYTHONUTF8": "1",
+    # Each C arena reserves 64 MB and each BLAS thread its buffers: both would count against the memory limit, and
+    # a zygote with threads cannot fork.
+    "MALLOC_ARENA_MAX": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+_PASSED_ON = ("TZ", "LD_LIBRARY_PATH")
+
+
+def environment_for(kernel: Mapping[str, str]) -> dict[str, str]:
+    """What a zygote and its guests see of the kernel's environment: nearly nothing.
+
+    >>> sorted(set(environment_for({"API_TOKEN": "x", "TZ": "UTC"})) & {"API_TOKEN", "TZ"})
+    ['TZ']
+    """
+    return _FIXED | {name: kernel[name] for name in _PASSED_ON if name in kernel}
+
+
+def search_path(sys_path: Sequence[str]) -> list[str]:
+    """Absolute paths only, each once, this package's own place among them.
+
+    The kernel's working folder (the empty path) is left out: it means another folder in a guest.
+    """
+    own = str(Path(__file__).resolve().parents[2])
+    return list(dict.fromkeys([*(path for path in sys_path if os.path.isabs(path)), own]))
+
+
+def execute(
+    control: socket.socket, errors: IO[bytes], *, entry: str, preload: Sequence[str], sys_path: Sequence[str]
+) -> subprocess.Popen[bytes]:
+    """Start it. It has no files but ``control`` and ``errors``, and a session of its own."""
+    arguments = (str(control.fileno()), str(os.getpid()), entry, " ".join(preload), "\n".join(search_path(sys_path)))
+    return subprocess.Popen(
+        [sys.executable, *FLAGS, "-c", _PROGRAM, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        env=environment_for(os.environ),
+        cwd="/",
+        pass_fds=(control.fileno(),),
+        start_new_session=True,
+    )

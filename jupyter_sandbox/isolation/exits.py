@@ -1,0 +1,39 @@
+"""How an OS process ended: with a code or by a signal."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStatus:
+    """Exactly one of ``code`` and ``signal`` is set.
+
+    >>> str(ExitStatus(code=3)), str(ExitStatus(signal=11))
+    ('exit 3', 'signal 11 (SIGSEGV)')
+    """
+
+    code: int | None = None
+    signal: int | None = None
+
+    @classmethod
+    def of_wait(cls, status: int) -> ExitStatus:
+        """From the status word of ``waitpid``."""
+        code = os.waitstatus_to_exitcode(status)
+        return cls(code=code) if code >= 0 else cls(signal=-code)
+
+    def __str__(self) -> str:
+        if self.signal is None:
+            return f"exit {self.code}"
+        try:
+            name = signal.Signals(self.signal).name
+        except ValueError:  # real-time signals have no names
+            return f"signal {self.signal}"
+        return f"signal {self.signal} ({name})"
+
+    @property
+    def text(self) -> str:
+        """The same as ``str``."""
+        return str(self)

@@ -1,0 +1,158 @@
+"""The kernel's hold on one guest: its OS process, its files, its exit. Used on the manager's thread only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import socket
+from collections.abc import Callable
+
+from . import system
+from .exits import ExitStatus
+from .heartbeat import HeartbeatPage
+from .layers import status_of
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class GuestProcess:
+    """Made by ``Zygote.fork``.
+
+    ``control`` is a non-blocking stream socket, ``stdout_fd`` and ``stderr_fd``
+    are non-blocking read ends of pipes, ``heartbeat`` is the page the guest
+    writes. ``pidfd`` names the OS process for ever, also after its number went
+    to another one, so a late kill hits nobody else.
+    """
+
+    def __init__(self, scratch: str, on_close: Callable[[GuestProcess], None]) -> None:
+        self.pid = 0
+        self.pidfd = -1
+        self.stdout_fd = self.stderr_fd = -1
+        self.control, self._guest_end = socket.socketpair()
+        self.heartbeat = HeartbeatPage()
+        self.scratch = scratch
+        self.baseline = 0
+        """Resident bytes when ``take_baseline`` was called."""
+        self.closed = False
+        self._statm = -1
+        self._on_close = on_close
+        self._exit: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
+
+    def open(self) -> list[int]:
+        """Open the pipes; returns the guest's ends of control socket, stdout and stderr, for the caller to close."""
+        self.stdout_fd, stdout = os.pipe()
+        try:
+            self.stderr_fd, stderr = os.pipe()
+        except OSError:
+            os.close(stdout)
+            raise
+        self.control.setblocking(False)
+        os.set_blocking(self.stdout_fd, False)
+        os.set_blocking(self.stderr_fd, False)
+        return [self._guest_end.detach(), stdout, stderr]
+
+    # --- ending ---
+
+    def kill(self) -> None:
+        """SIGKILL. Idempotent, and harmless after the end."""
+        self.signal(signal.SIGKILL)
+
+    def interrupt(self) -> None:
+        """Ask the guest to raise in the callback that runs now."""
+        self.signal(signal.SIGUSR1)
+
+    def dump(self) -> None:
+        """Let the guest write the stack of every thread to its stderr, wherever it is stuck."""
+        self.signal(signal.SIGUSR2)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, unless the OS process has ended."""
+        if self._exit.done() or not self.pid or self.closed:
+            return
+        system.send_signal(self.pid, self.pidfd, number)
+
+    async def wait(self) -> ExitStatus:
+        """How it ended; any number of waiters may ask, also afterwards."""
+        return await asyncio.shield(self._exit)
+
+    @property
+    def exit_status(self) -> ExitStatus | None:
+        """How it ended; None while it lives."""
+        return self._exit.result() if self._exit.done() and not self._exit.cancelled() else None
+
+    def has_ended(self) -> bool:
+        """Asks the operating system, without waiting for anyone."""
+        if self._exit.done() or self.pidfd < 0:
+            return self._exit.done() or self.closed
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        return bool(poll.poll(0))
+
+    # --- looking ---
+
+    def memory(self) -> int:
+        """Resident bytes, 0 when it has ended. Costs a few microseconds."""
+        if self._statm < 0 and not self._open_statm():
+            return 0
+        try:
+            return int(os.pread(self._statm, 128, 0).split()[1]) * _PAGE
+        except (OSError, IndexError):
+            return 0
+
+    def take_baseline(self) -> int:
+        """Call when the guest is ready and empty: ``growth`` counts from here."""
+        self.baseline = self.memory()
+        return self.baseline
+
+    def growth(self) -> int:
+        """Resident bytes above the empty sandbox: what ``max_memory`` limits."""
+        return max(0, self.memory() - self.baseline)
+
+    def threads(self) -> int:
+        """Threads of the OS process, 0 when it has ended."""
+        return int(status_of(self.pid).get("Threads", "0")) if not self.has_ended() else 0
+
+    def _open_statm(self) -> bool:
+        """Once, for good: an open file of /proc belongs to the OS process, not to its number."""
+        if self.closed or not system.LINUX:
+            return False
+        try:
+            self._statm = os.open(f"/proc/{self.pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        if self.has_ended():  # the number may have been someone else's already
+            os.close(self._statm)
+            self._statm = -1
+        return self._statm >= 0
+
+    # --- the zygote's side of the kernel ---
+
+    def started(self, pid: int, pidfd: int) -> None:
+        """The zygote has forked it."""
+        self.pid, self.pidfd = pid, pidfd
+
+    def ended(self, status: ExitStatus) -> None:
+        """The zygote has reaped it, or is dead itself."""
+        if not self._exit.done():
+            self._exit.set_result(status)
+
+    def close(self) -> None:
+        """Kill it if it lives, close every file, remove its folder. Idempotent."""
+        if self.closed:
+            return
+        self.kill()
+        self.closed = True
+        self.control.close()
+        self._guest_end.close()
+        self.heartbeat.close()
+        self._close_files()
+        self._on_close(self)
+
+    def _close_files(self) -> None:
+        fds = (self.stdout_fd, self.stderr_fd, self._statm, self.pidfd)
+        self.stdout_fd = self.stderr_fd = self._statm = self.pidfd = -1
+        for fd in fds:
+            if fd >= 0:
+                os.close(fd)

@@ -1,0 +1,111 @@
+"""A page of memory on which a guest says what it is doing, readable even while the guest holds its GIL.
+
+The kernel makes the page and seals its size, so a guest can write nonsense
+into it but not make the kernel's read fault. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import tempfile
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .system import LINUX
+
+if LINUX:
+    import fcntl
+
+PAGE = mmap.PAGESIZE
+_LAYOUT = struct.Struct("@4Q")
+_STEPS, _STARTED, _PROCESS, _PHASE = range(4)
+
+
+class Beat(NamedTuple):
+    """What a guest last wrote; all four are its claims."""
+
+    steps: int
+    """Callbacks entered so far."""
+    started_ns: int
+    """CLOCK_MONOTONIC when the running callback began; 0 when none runs."""
+    process: int
+    """Serial number of the process whose callback runs, or ran last."""
+    phase: int
+    """Free for the guest's own marks: 0 until it sets one."""
+
+
+class HeartbeatPage:
+    """The kernel's end: makes the page, reads it.
+
+    >>> page = HeartbeatPage()
+    >>> page.read()
+    Beat(steps=0, started_ns=0, process=0, phase=0)
+    >>> page.close()
+    """
+
+    def __init__(self) -> None:
+        self.fd = _make_file()
+        """To hand to the guest; ``release_fd`` when that is done."""
+        self._map: mmap.mmap | None = mmap.mmap(self.fd, PAGE, access=mmap.ACCESS_READ)
+
+    def read(self) -> Beat:
+        """The last beat. All zero after ``close``."""
+        return Beat(*_LAYOUT.unpack_from(self._map)) if self._map is not None else Beat(0, 0, 0, 0)
+
+    def busy_ms(self) -> int:
+        """Milliseconds since the running callback began; 0 when none runs."""
+        started = self.read().started_ns
+        return max(0, time.monotonic_ns() - started) // 1_000_000 if started else 0
+
+    def release_fd(self) -> None:
+        """Close the file; the mapping stays."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def close(self) -> None:
+        """Idempotent."""
+        self.release_fd()
+        mapped, self._map = self._map, None
+        if mapped is not None:
+            mapped.close()
+
+
+def _make_file() -> int:
+    if LINUX:
+        fd = os.memfd_create("heartbeat", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(fd, PAGE)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        return fd
+    with tempfile.TemporaryFile() as file:  # no seals elsewhere: a guest that shrinks it takes the kernel's read along
+        os.ftruncate(file.fileno(), PAGE)
+        return os.dup(file.fileno())
+
+
+class HeartbeatWriter:
+    """The guest's end. ``enter`` and ``leave`` stand around every callback, so they do next to nothing."""
+
+    __slots__ = ("_cells", "_now", "_steps")
+
+    def __init__(self, fd: int, *, now: Callable[[], int] = time.monotonic_ns) -> None:
+        self._cells = memoryview(mmap.mmap(fd, PAGE)).cast("Q")
+        self._now, self._steps = now, 0
+
+    def enter(self, process_number: int) -> None:
+        """A callback of this process begins."""
+        self._steps = steps = self._steps + 1
+        cells = self._cells
+        cells[_STEPS] = steps
+        cells[_PROCESS] = process_number
+        cells[_STARTED] = self._now()  # last: who sees a start sees whose it is
+
+    def leave(self) -> None:
+        """No callback runs."""
+        self._cells[_STARTED] = 0
+
+    def phase(self, mark: int) -> None:
+        """A mark of the guest's own for what it does outside callbacks."""
+        self._cells[_PHASE] = mark

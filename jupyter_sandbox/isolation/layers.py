@@ -1,0 +1,251 @@
+"""The layers of protection, each an object that puts itself in force and then proves it, in the guest, before its code.
+
+A layer that cannot be had is reported, not raised. More layers (file system,
+system calls) join ``layers_for``; the order of that list is the order of
+application, and a later layer may rely on an earlier one.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from ..model.boot import Boot
+from ..model.limits import Limits
+from ..model.protection import Layer, Protection
+from . import system
+
+OPEN_FILES = 128
+FILE_SIZE = 16_000_000
+ADDRESS_SLACK = 256_000_000
+"""Address space above ``max_memory``: mappings of libraries that are loaded late are no memory in use."""
+
+
+class ProtectionLayer(Protocol):
+    """``apply`` may raise OSError or Unsupported; ``verify`` returns '' when an attempt to get around it failed."""
+
+    name: str
+
+    def apply(self) -> None: ...
+
+    def verify(self) -> str: ...
+
+
+class ParentDeath:
+    """The guest is killed when the zygote ends, which is killed when the kernel ends."""
+
+    name = "parent_death"
+
+    def __init__(self, parent: int) -> None:
+        self.parent = parent
+
+    def apply(self) -> None:
+        if not system.die_with_parent(self.parent):
+            os._exit(0)  # the zygote is gone, and nobody would ever hear of us
+
+    def verify(self) -> str:
+        wrong = system.parent_death_signal() != signal.SIGKILL or os.getppid() != self.parent
+        return "the parent's death would not be noticed" if wrong else ""
+
+
+class Session:
+    """A session of its own: signals to the notebook's terminal or process group do not arrive."""
+
+    name = "session"
+
+    def apply(self) -> None:
+        if os.getsid(0) != os.getpid():
+            os.setsid()
+
+    def verify(self) -> str:
+        return "" if os.getsid(0) == os.getpid() == os.getpgid(0) else "still in another session"
+
+
+class Environment:
+    """None of the kernel's environment variables, where tokens and passwords live."""
+
+    name = "environment"
+
+    def __init__(self, allowed: Mapping[str, str]) -> None:
+        self.allowed = dict(allowed)
+
+    def apply(self) -> None:
+        os.environ.clear()
+        os.environ.update(self.allowed)
+
+    def verify(self) -> str:
+        extra = sorted(set(os.environ) - set(self.allowed))
+        return f"variables left: {', '.join(extra)[:80]}" if extra else ""
+
+
+class ClosedFiles:
+    """Only the guest's own files are open: no socket, database or notebook of the kernel."""
+
+    name = "closed_files"
+
+    def __init__(self, keep: Iterable[int]) -> None:
+        self.keep = frozenset(keep)
+
+    def apply(self) -> None:
+        for fd in open_files() - self.keep:
+            try:
+                os.close(fd)
+            except OSError:
+                continue  # the one that listed them
+
+    def verify(self) -> str:
+        left = open_files() - self.keep
+        return f"{len(left)} other files are open" if left else ""
+
+
+def open_files() -> frozenset[int]:
+    """Numbers of the open files of this OS process."""
+    folder = "/proc/self/fd" if system.LINUX else "/dev/fd"
+    numbers = frozenset(int(name) for name in os.listdir(folder))
+    return frozenset(fd for fd in numbers if _is_open(fd))
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+class Capabilities:
+    """The powers of root are given up; for an ordinary user there are none."""
+
+    name = "capabilities"
+
+    def apply(self) -> None:
+        system.drop_capabilities()
+
+    def verify(self) -> str:
+        return "" if int(status_of("self").get("CapEff", "1"), 16) == 0 else "some powers of root are left"
+
+
+class NoNewPrivs:
+    """A program that is started gains no rights, not even through sudo."""
+
+    name = "no_new_privs"
+
+    def apply(self) -> None:
+        system.set_no_new_privs()
+
+    def verify(self) -> str:
+        return "" if system.no_new_privs() else "not in force"
+
+
+class ResourceLimits:
+    """Limits that the operating system enforces: memory, open files, size of files, no core dumps, no locked memory."""
+
+    name = "rlimits"
+
+    def __init__(self, limits: Limits) -> None:
+        self.values = rlimits_for(limits, status_of("self"))
+
+    def apply(self) -> None:
+        for kind, value in self.values.items():
+            _, hard = resource.getrlimit(kind)
+            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(kind, (value, value))
+
+    def verify(self) -> str:
+        if any(not 0 <= resource.getrlimit(kind)[1] <= value for kind, value in self.values.items()):
+            return "not all are in force"
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard + 1))
+        except (OSError, ValueError):
+            return ""
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return "the sandbox runs with powers of root and can lift them"
+
+
+def rlimits_for(limits: Limits, status: Mapping[str, str]) -> dict[int, int]:
+    """Each kind of limit to its value in bytes or pieces, on top of what the OS process uses now."""
+    values = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: OPEN_FILES,
+        resource.RLIMIT_FSIZE: FILE_SIZE,
+        resource.RLIMIT_MEMLOCK: 0,
+    }
+    if system.LINUX:
+        values[resource.RLIMIT_DATA] = kilobytes(status, "VmData") + limits.max_memory
+        values[resource.RLIMIT_AS] = kilobytes(status, "VmSize") + limits.max_memory + ADDRESS_SLACK
+    return values
+
+
+def status_of(pid: int | str) -> dict[str, str]:
+    """``/proc/PID/status`` as a dict; empty when there is none."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            return {key: value.strip() for key, _, value in (line.partition(":") for line in file)}
+    except OSError:
+        return {}
+
+
+def kilobytes(status: Mapping[str, str], key: str) -> int:
+    """A ``123 kB`` entry of a status in bytes."""
+    return int(status.get(key, "0 kB").split()[0]) * 1024
+
+
+NOT_STOPPED = {
+    "off": ("memory and files are not limited by the operating system",),
+    "basic": (),
+}
+_OPEN_DOORS = (
+    "it can read and change your files",
+    "it can use the network",
+    "it can start other programs, and these can outlive the kernel",
+    "it can signal and inspect your other OS processes, this kernel included",
+)
+
+
+def layers_for(boot: Boot, *, parent: int, keep: Iterable[int], environment: Mapping[str, str]) -> list[ProtectionLayer]:
+    """The layers of a profile in the order of application. Profiles above basic come down to basic for now."""
+    layers: list[ProtectionLayer] = [Session(), Environment(environment), ClosedFiles(keep)]
+    if system.LINUX:
+        layers.insert(0, ParentDeath(parent))
+    if boot.profile == "off":
+        return layers
+    if system.LINUX:
+        layers.append(NoNewPrivs())
+    layers.append(ResourceLimits(boot.limits))
+    if system.LINUX and os.geteuid() == 0:
+        layers.append(Capabilities())
+    return layers
+
+
+def protect(layers: Sequence[ProtectionLayer], profile: str) -> Protection:
+    """Apply all layers, then test each one, and report: the first place that knows what is really in force."""
+    failures = {layer.name: _attempt(layer) for layer in layers}
+    found = tuple(_tested(layer, failures[layer.name]) for layer in layers)
+    profile = "off" if profile == "off" else "basic"
+    not_stopped = NOT_STOPPED[profile] + _OPEN_DOORS
+    if not system.LINUX:
+        not_stopped += (f"on {sys.platform} it can outlive the kernel",)
+    return Protection(profile, found, not_stopped)
+
+
+def _attempt(layer: ProtectionLayer) -> str:
+    try:
+        layer.apply()
+    except Exception as error:  # whatever it is: a layer that is missing must be told, not end the guest
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _tested(layer: ProtectionLayer, failure: str) -> Layer:
+    if failure:
+        return Layer(layer.name, True, False, False, failure)
+    try:
+        objection = layer.verify()
+    except Exception as error:
+        objection = str(error) or type(error).__name__
+    return Layer(layer.name, True, True, not objection, objection)

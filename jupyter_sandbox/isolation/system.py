@@ -1,0 +1,87 @@
+"""Calls to the operating system that Python has no function for. Linux only; elsewhere they say Unsupported."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import signal
+import sys
+
+from ..model.errors import Unsupported
+
+LINUX = sys.platform == "linux"
+_SET_PDEATHSIG, _GET_PDEATHSIG = 1, 2
+_SET_NAME = 15
+_CAPBSET_DROP = 24
+_SET_CHILD_SUBREAPER = 36
+_SET_NO_NEW_PRIVS, _GET_NO_NEW_PRIVS = 38, 39
+_CAP_VERSION_3 = 0x20080522
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    if not LINUX:
+        raise Unsupported(f"this needs Linux, not {sys.platform}; use profile 'off' here")
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _prctl(option: int, argument: object = 0) -> int:
+    result: int = _libc().prctl(option, argument, 0, 0, 0)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), f"prctl {option}: {os.strerror(ctypes.get_errno())}")
+    return result
+
+
+def die_with_parent(parent: int) -> bool:
+    """SIGKILL this OS process when the thread that made it ends; False when ``parent`` is already gone."""
+    _prctl(_SET_PDEATHSIG, int(signal.SIGKILL))
+    return os.getppid() == parent
+
+
+def parent_death_signal() -> int:
+    """The signal that the parent's death sends, 0 for none."""
+    found = ctypes.c_int(0)
+    _prctl(_GET_PDEATHSIG, ctypes.byref(found))
+    return found.value
+
+
+def set_no_new_privs() -> None:
+    _prctl(_SET_NO_NEW_PRIVS, 1)
+
+
+def no_new_privs() -> bool:
+    return _prctl(_GET_NO_NEW_PRIVS) == 1
+
+
+def set_name(name: str) -> None:
+    """The name that ``ps`` and ``top`` show, 15 bytes of it."""
+    _prctl(_SET_NAME, ctypes.c_char_p(name.encode()[:15]))
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends."""
+    _prctl(_SET_CHILD_SUBREAPER, 1)
+
+
+def drop_capabilities() -> None:
+    """Give up every power of root for good; for an ordinary user there is nothing to give up."""
+    prctl = _libc().prctl
+    for capability in range(64):
+        if prctl(_CAPBSET_DROP, capability, 0, 0, 0) < 0:
+            break
+    header = (ctypes.c_uint32 * 2)(_CAP_VERSION_3, 0)
+    nothing = (ctypes.c_uint32 * 6)()
+    if _libc().capset(header, nothing) < 0:
+        raise OSError(ctypes.get_errno(), f"capset: {os.strerror(ctypes.get_errno())}")
+
+
+def send_signal(pid: int, pidfd: int, number: signal.Signals) -> None:
+    """To exactly this OS process where there are pidfds. Nothing happens when it has ended."""
+    try:
+        if pidfd >= 0:
+            signal.pidfd_send_signal(pidfd, number)
+        else:
+            os.kill(pid, number)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,282 @@
+"""The kernel's side of a zygote: start it by exec, ask it for guests, notice its end.
+
+Lives on one permanent thread with a running asyncio loop: Linux kills the
+zygote when the *thread* that started it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import IO, Any
+
+import msgspec
+
+from ..model.boot import Boot
+from ..model.errors import LaunchFailed, Unsupported
+from . import launch, system
+from .exec_zygote import execute
+from .exits import ExitStatus
+from .guest_process import GuestProcess
+from .heartbeat import HeartbeatPage
+from .scratch import ScratchRoot
+
+PROFILES = ("off", "basic")
+_START_S = 30.0
+_FORK_S = 10.0
+_AT_ONCE = 8
+_KILLED = ExitStatus(signal=int(signal.SIGKILL))
+_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+_Launching = tuple[GuestProcess, "asyncio.Future[None]"]
+
+
+class Zygote:
+    """A preloaded OS process that turns into guests.
+
+    ``zygote = await Zygote.start(entry="jupyter_sandbox.guest.main:run", sys_path=sys.path)``, then
+    ``guest = await zygote.fork(Boot("shop"))``.
+
+    ``on_death`` is called on the loop's thread when the zygote ends without having been closed. Its guests have been
+    killed by then: who waits for one gets its exit.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket, errors: IO[bytes]) -> None:
+        self.on_death: Callable[[], None] | None = None
+        self.alive = True
+        self.pid = process.pid
+        self.threads = 1
+        """Threads after preloading; a library that starts some makes forking unsafe."""
+        self._process, self._control, self._errors = process, control, errors
+        self._loop = asyncio.get_running_loop()
+        self._scratch = ScratchRoot()
+        self._hello: asyncio.Future[launch.Hello] = self._loop.create_future()
+        self._launching: dict[int, _Launching] = {}
+        self._guests: dict[int, GuestProcess] = {}
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._sending = asyncio.Lock()
+        self._last_id = 0
+        self._decode = msgspec.msgpack.Decoder(launch.FromZygote).decode
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._pidfd = os.pidfd_open(process.pid) if system.LINUX else -1
+        control.setblocking(False)
+        self._loop.add_reader(control, self._on_readable)
+        if self._pidfd >= 0:
+            self._loop.add_reader(self._pidfd, self._on_readable)
+
+    @classmethod
+    async def start(cls, *, preload: Sequence[str] = (), entry: str, sys_path: Sequence[str]) -> Zygote:
+        """Exec a new interpreter that imports ``preload`` and the module of ``entry``, then waits for forks.
+
+        ``entry`` is ``module:function``; ``sys_path`` is where it imports from, and only its absolute paths count.
+        Raises LaunchFailed when the interpreter does not come up or cannot import.
+        """
+        ours, theirs = launch.packet_pair()
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the zygote; a pipe would need a reader
+        try:
+            process = execute(theirs, errors, entry=entry, preload=preload, sys_path=sys_path)
+        except OSError as error:
+            ours.close()
+            errors.close()
+            raise LaunchFailed(f"cannot start {sys.executable}: {error}; check that this Python still exists") from None
+        finally:
+            theirs.close()
+        zygote = cls(process, ours, errors)
+        try:
+            async with asyncio.timeout(_START_S):
+                zygote.threads = (await zygote._hello).threads
+        except TimeoutError:
+            zygote.close()
+            raise LaunchFailed(f"the sandbox launcher did not come up in {_START_S:.0f} s; try again") from None
+        except BaseException:
+            zygote.close()
+            raise
+        return zygote
+
+    async def fork(self, boot: Boot) -> GuestProcess:
+        """A new guest, on its way to the entry.
+
+        Without ``boot.scratch`` it gets a folder of its own. Raises LaunchFailed when the OS process cannot be had,
+        Unsupported when the profile cannot.
+        """
+        if boot.profile not in PROFILES:
+            raise Unsupported(f"profile {boot.profile!r} cannot be had here; use one of {', '.join(PROFILES)}")
+        async with self._slots:
+            if not self.alive:
+                raise LaunchFailed("the sandbox launcher has ended; create the sandbox again")
+            return await self._fork(boot)
+
+    async def _fork(self, boot: Boot) -> GuestProcess:
+        guest, theirs = self._prepare(boot.scratch)
+        self._last_id = number = self._last_id + 1
+        answer: asyncio.Future[None] = self._loop.create_future()
+        self._launching[number] = guest, answer
+        try:
+            async with asyncio.timeout(_FORK_S):
+                await self._send(launch.Fork(number, replace(boot, scratch=guest.scratch)), theirs)
+                await answer
+        except BaseException as error:
+            guest.close()
+            if isinstance(error, TimeoutError):
+                raise LaunchFailed(f"the sandbox launcher did not answer in {_FORK_S:.0f} s; try again") from None
+            if isinstance(error, OSError):
+                raise LaunchFailed(f"the sandbox launcher does not listen: {error}; try again") from None
+            raise
+        finally:
+            del self._launching[number]
+            for fd in theirs:
+                os.close(fd)
+        guest.heartbeat.release_fd()
+        return guest
+
+    def _prepare(self, scratch: str) -> tuple[GuestProcess, list[int]]:
+        """The kernel's ends in a GuestProcess, and the guest's ends as ``launch.GUEST_FDS`` wants them."""
+        theirs: list[int] = []
+        try:
+            folder = scratch or self._scratch.make()
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            guest = GuestProcess(folder, self._closed)
+            theirs += guest.open()
+            theirs.append(os.dup(guest.heartbeat.fd))
+        except OSError as error:
+            for fd in theirs:
+                os.close(fd)
+            raise LaunchFailed(f"no files left for another sandbox: {error}; destroy some sandboxes") from None
+        return guest, theirs
+
+    async def _send(self, message: launch.Fork, fds: Sequence[int]) -> None:
+        packet = self._encode(message)
+        if len(packet) > launch.MAX_PACKET:
+            raise LaunchFailed(f"the sandbox's settings take {len(packet)} bytes; shorten its search path")
+        async with self._sending:
+            while True:
+                try:
+                    socket.send_fds(self._control, [packet], list(fds))
+                    return
+                except BlockingIOError:
+                    await self._writable()
+
+    async def _writable(self) -> None:
+        room: asyncio.Future[None] = self._loop.create_future()
+        self._loop.add_writer(self._control, _settle, room)
+        try:
+            await room
+        finally:
+            if self._control.fileno() >= 0:
+                self._loop.remove_writer(self._control)
+
+    def _on_readable(self) -> None:
+        while self.alive:
+            try:
+                data, fds, _, _ = socket.recv_fds(self._control, launch.MAX_PACKET, 1, _CLOSE_ON_EXEC)
+            except BlockingIOError:
+                break
+            except OSError:
+                data, fds = b"", []
+            try:
+                message = self._decode(data)
+            except msgspec.MsgspecError:  # end of stream, or a zygote that somebody tampers with
+                return self._die()
+            self._take(message, fds)
+        if self.alive and self._process.poll() is not None:
+            self._die()
+
+    def _take(self, message: launch.FromZygote, fds: list[int]) -> None:
+        match message:
+            case launch.Forked(number, pid):
+                self._forked(number, pid, fds.pop() if fds else -1)
+            case launch.Exited(pid, status):
+                if (guest := self._guests.pop(pid, None)) is not None:
+                    self._ended(guest, ExitStatus.of_wait(status))
+            case launch.Refused(number, reason):
+                self._refused(number, reason)
+            case launch.Hello():
+                if not self._hello.done():
+                    self._hello.set_result(message)
+        for fd in fds:
+            os.close(fd)
+
+    def _forked(self, number: int, pid: int, pidfd: int) -> None:
+        guest, answer = self._launching.get(number, (None, None))
+        if guest is None or answer is None:  # whoever asked gave up
+            system.send_signal(pid, pidfd, signal.SIGKILL)
+            if pidfd >= 0:
+                os.close(pidfd)
+            return
+        self._guests[pid] = guest
+        guest.started(pid, pidfd)
+        _settle(answer)
+
+    def _refused(self, number: int, reason: str) -> None:
+        if not number:
+            _fail(self._hello, f"the sandbox launcher {reason}; check that a new Python can import it")
+        elif number in self._launching:
+            _fail(self._launching[number][1], f"no OS process for the sandbox: {reason}; destroy some sandboxes")
+
+    def _ended(self, guest: GuestProcess, status: ExitStatus) -> None:
+        guest.ended(status)
+        if guest.closed:
+            self._scratch.remove(guest.scratch)
+
+    def _closed(self, guest: GuestProcess) -> None:
+        """A guest's folder goes when both are true: the OS process has ended and nobody looks at it any more."""
+        if guest.exit_status is not None or not guest.pid:
+            self._scratch.remove(guest.scratch)
+
+    def _die(self) -> None:
+        """It ended by itself."""
+        if self.alive:
+            reason = self._last_words()
+            self._end(f"the sandbox launcher has ended{reason}; create the sandbox again")
+            if self.on_death is not None:
+                self.on_death()
+
+    def close(self) -> None:
+        """Kill all guests and the zygote, remove their folders. Idempotent; ``on_death`` is not called."""
+        if self.alive:
+            self._end("the sandbox launcher was closed")
+        self._scratch.close()
+
+    def _end(self, message: str) -> None:
+        self.alive = False
+        if not self._loop.is_closed():
+            self._loop.remove_reader(self._control)
+            if self._pidfd >= 0:
+                self._loop.remove_reader(self._pidfd)
+        guests, self._guests = list(self._guests.values()), {}
+        for guest in guests:
+            guest.kill()
+        self._process.kill()
+        self._process.wait()
+        for guest in guests:
+            self._ended(guest, _KILLED)
+        self._control.close()
+        self._errors.close()
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+        _fail(self._hello, message)
+        for _, answer in self._launching.values():
+            _fail(answer, message)
+
+    def _last_words(self) -> str:
+        self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, self._errors.tell() - 2000))
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        return f" ({lines[-1][:300]})" if lines else ""
+
+
+def _settle(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
+
+
+def _fail(waiting: asyncio.Future[Any], message: str) -> None:
+    if not waiting.done():
+        waiting.set_exception(LaunchFailed(message))
+        waiting.exception()  # nobody may be waiting, and that is no bug

@@ -1,0 +1,72 @@
+"""Cells that were sent into sandboxes: the file names IPython gives them, and ``In[3]`` in place of those names.
+
+A cell keeps its own line numbers inside a sandbox, so a traceback points at the
+line that the user sees.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+_CLASS = re.compile(r"^class\s+([^\W\d]\w*)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The body of a cell magic, the file name of its cell, and the line of the cell where the body begins."""
+
+    body: str
+    file: str
+    first_line: int
+
+    @property
+    def padded(self) -> str:
+        """The body with empty lines before it, so that its line numbers are those of the cell."""
+        return "\n" * (self.first_line - 1) + self.body
+
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes at the top level, found by their looks only."""
+        return tuple(_CLASS.findall(self.body))
+
+
+class Cells:
+    """Names cells as IPython does and remembers which name is which cell."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        self._labels: dict[str, str] = {}
+
+    def enter(self, line: str, body: str) -> Cell:
+        """The cell whose magic line and body these are."""
+        raw = self._raw(body) or f"%%sandbox {line}\n{body}"
+        at = raw.rindex(body)
+        number = self._shell.displayhook.prompt_count
+        file = str(self._shell.compile.cache(raw, number, raw_code=raw))
+        self._labels[file] = f"In[{number}]"
+        return Cell(body, file, raw.count("\n", 0, at) + 1)
+
+    def _raw(self, body: str) -> str | None:
+        """The text of the running cell as it stands in the notebook, if it holds the body."""
+        candidates = []
+        parent = self._shell.get_parent() if hasattr(self._shell, "get_parent") else {}
+        if isinstance(parent, dict):
+            candidates.append(parent.get("content", {}).get("code"))
+        candidates.append(self._shell.history_manager.input_hist_raw[-1])
+        return next((text for text in candidates if isinstance(text, str) and body in text), None)
+
+    def label(self, text: str) -> str:
+        """The text with ``In[3]`` in place of file names of cells.
+
+        ``File "…/123.py", line 9`` becomes ``Cell In[3], line 9``, as in IPython's own tracebacks.
+        """
+        for file, name in self._labels.items():
+            if file in text:
+                text = text.replace(f'File "{file}"', f"Cell {name}").replace(file, name)
+        return text
+
+    def labels(self, lines: Iterable[str]) -> tuple[str, ...]:
+        """``label`` for many lines."""
+        return tuple(self.label(text) for text in lines)

@@ -1,0 +1,114 @@
+"""Verbs about the life of a sandbox."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+
+from ...model.limits import Limits
+from ...model.sandbox import SandboxInfo, SandboxStatus
+from ...widgets.picture import TreePicture
+from ...widgets.story import Card, Lines
+from ...widgets.table import Column, Table
+from ..turn import Turn
+
+_STATUS = {
+    SandboxStatus.STARTING: "◔",
+    SandboxStatus.RUNNING: "●",
+    SandboxStatus.PAUSED: "‖",
+    SandboxStatus.RELOADING: "↻",
+    SandboxStatus.STOPPING: "◔",
+    SandboxStatus.STOPPED: "○",
+    SandboxStatus.CRASHED: "✕",
+}
+
+SANDBOXES: tuple[Column[SandboxInfo], ...] = (
+    Column("name", lambda info: info.name),
+    Column("status", lambda info: f"{_STATUS[info.status]} {info.status.value}"),
+    Column("main", lambda info: info.main or ""),
+    Column("protection", lambda info: info.protection.profile if info.protection else "–"),
+    Column("processes", lambda info: f"{info.counters.processes} of {info.limits.max_processes}", right=True),
+    Column("memory", lambda info: f"{_mb(info.memory)} of {_mb(info.limits.max_memory)} MB", right=True),
+    Column("run time", lambda info: f"{info.runtime_s} of {info.limits.max_runtime // 1000} s", right=True),
+    Column("reason", lambda info: info.reason),
+)
+
+
+def create(turn: Turn) -> object:
+    """The new sandbox itself: the same object that the Python API gives."""
+    options = turn.given.options
+    limits = _limit_options(turn)
+    extra = {name: options[name] for name in ("seed", "clock", "isolation", "profile") if name in options}
+    sandbox = turn.desk.manager.create(turn.given.sandbox, limits=limits or None, **extra)  # type: ignore[arg-type]
+    turn.desk.follow(sandbox.name)
+    return sandbox
+
+
+def start(turn: Turn) -> TreePicture:
+    main = turn.given.values["MAIN"]
+    view = turn.sandbox.start(None if main is None else str(main), *turn.values("ARGS"))
+    return turn.picture(view)
+
+
+def stop(turn: Turn) -> Lines:
+    turn.sandbox.stop()
+    return Lines([f"{turn.name} is stopped; start it again with %sandbox start {turn.name}"])
+
+
+def restart(turn: Turn) -> TreePicture:
+    return turn.picture(turn.sandbox.restart())
+
+
+def destroy(turn: Turn) -> Lines:
+    turn.desk.manager.destroy(turn.name)
+    return Lines([f"{turn.name} is destroyed"])
+
+
+def list_all(turn: Turn) -> Table[SandboxInfo]:
+    empty = "no sandbox yet: type %sandbox create NAME, or begin a cell with %%sandbox module NAME MODULE"
+    return Table(turn.desk.manager.list(), SANDBOXES, empty=empty)
+
+
+def info(turn: Turn) -> Card:
+    return card_of(turn.sandbox.info())
+
+
+def card_of(info: SandboxInfo) -> Card:
+    """Everything about one sandbox."""
+    protection = info.protection
+    facts: list[tuple[str, object]] = [
+        ("status", f"{_STATUS[info.status]} {info.status.value}" + (f": {info.reason}" if info.reason else "")),
+        ("main", info.main),
+        ("modules", ", ".join(info.modules)),
+        ("processes", f"{info.counters.processes} of {info.limits.max_processes}"),
+        ("memory", f"{_mb(info.memory)} of {_mb(info.limits.max_memory)} MB, at most {_mb(info.memory_peak)} so far"),
+        ("run time", f"{info.runtime_s} of {info.limits.max_runtime // 1000} s"),
+        ("steps", info.counters.steps),
+        ("restarts", info.counters.supervisor_restarts),
+        ("OS process", info.os_pid),
+        ("application", info.app_name),
+        ("created", datetime.fromtimestamp(info.created_at).strftime("%Y-%m-%d %H:%M:%S")),
+        ("protection", protection.line() if protection else "none: it has no OS process now"),
+        ("not stopped", "; ".join(protection.not_stopped) if protection else ""),
+        *(("alert", text) for text in info.alerts),
+    ]
+    return Card(f"sandbox {info.name}", facts, info)
+
+
+def limits(turn: Turn) -> Card:
+    changes = _limit_options(turn)
+    if changes:
+        turn.sandbox.limits(**changes)
+    now = turn.sandbox.info().limits
+    facts = [(field.name, f"{getattr(now, field.name):_}") for field in fields(Limits)]
+    return Card(f"limits of {turn.name}", facts, now)
+
+
+def _limit_options(turn: Turn) -> dict[str, int]:
+    names = {field.name for field in fields(Limits)}
+    given = {name.replace("-", "_"): value for name, value in turn.given.options.items()}
+    return {name: int(value) for name, value in given.items() if name in names}  # type: ignore[arg-type]
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1_000_000:.1f}".removesuffix(".0")

@@ -1,0 +1,124 @@
+"""Verbs that look and change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...model.errors import UsageError
+from ...model.sandbox import NoticeTold
+from ...model.views import EVENT_KINDS, Event, ProcessView, WhyView
+from ...widgets.picture import TreePicture
+from ...widgets.status import look, short_behaviour
+from ...widgets.story import Card, Lines, Portrait, Story
+from ...widgets.table import Column, Table
+from .. import help as help_texts
+from ..turn import Turn
+from ..verbs import VERBS
+
+PROCESSES: tuple[Column[ProcessView], ...] = (
+    Column("process", lambda view: view.key),
+    Column("pid", lambda view: view.pid or ""),
+    Column("status", lambda view: f"{look(view.status).glyph} {look(view.status).word}"),
+    Column("kind", lambda view: view.kind),
+    Column("runs", lambda view: short_behaviour(view.behaviour)),
+    Column("state", lambda view: view.state),
+    Column("queue", lambda view: view.queue, right=True),
+    Column("restarts", lambda view: view.restarts, right=True),
+    Column("steps", lambda view: view.steps, right=True),
+    Column("code", lambda view: view.code_version or "", right=True),
+)
+
+EVENTS: tuple[Column[Event], ...] = (
+    Column("step", lambda event: event.step, right=True),
+    Column("time", lambda event: f"{event.now_ms / 1000:.3f} s", right=True),
+    Column("kind", lambda event: event.kind),
+    Column("process", lambda event: event.name or event.pid),
+    Column("what happened", lambda event: event.text),
+)
+
+
+def tree(turn: Turn) -> TreePicture:
+    return turn.picture(turn.sandbox.tree(), live="static" not in turn.given.options)
+
+
+def ps(turn: Turn) -> Table[ProcessView] | Portrait:
+    target = turn.given.values["TARGET"]
+    if target is not None:
+        return Portrait(turn.sandbox.inspect(str(target)))
+    view = turn.sandbox.tree()
+    empty = f"no process runs in {turn.name}: %sandbox start {turn.name}"
+    return Table(view.processes, PROCESSES, caption=f"{view.sandbox} · step {view.step}", empty=empty)
+
+
+def events(turn: Turn) -> Table[Event]:
+    target = turn.given.values["TARGET"]
+    kinds = turn.given.options.get("kind", ())
+    kinds = kinds if isinstance(kinds, tuple) else ()
+    for kind in kinds:
+        if kind not in EVENT_KINDS:
+            raise UsageError("--kind", kind, allowed=EVENT_KINDS)
+    found = turn.sandbox.events(
+        limit=turn.given.number("limit", 50), kinds=kinds, target=None if target is None else str(target)
+    )
+    told = [replace(event, text=turn.desk.cells.label(event.text)) for event in found]
+    return Table(told, EVENTS, empty="no such event yet")
+
+
+def why(turn: Turn) -> Story:
+    target = turn.given.text("TARGET")
+    entries = turn.sandbox.why(target, limit=turn.given.number("limit", 1))
+    return Story([_labelled(turn, entry) for entry in entries], target)
+
+
+def _labelled(turn: Turn, entry: WhyView) -> WhyView:
+    cells = turn.desk.cells
+    return replace(
+        entry,
+        cause=cells.label(entry.cause),
+        reason=cells.label(entry.reason),
+        decision=cells.label(entry.decision),
+        traceback=cells.labels(entry.traceback),
+    )
+
+
+def metrics(turn: Turn) -> Card:
+    """The guide's counters; ``metrics.subject`` is the mapping itself."""
+    found = turn.sandbox.metrics()
+    flat = {name: value for name, value in found.items() if not isinstance(value, dict)}
+    for value in found.values():
+        flat |= value if isinstance(value, dict) else {}
+    facts = [(name.replace("_", " "), _short(value)) for name, value in flat.items()]
+    return Card(f"metrics of {turn.name}", facts, found)
+
+
+def _short(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return f"{len(value)}; see %sandbox events" if value else "none"
+    return value
+
+
+def log(turn: Turn) -> Lines:
+    limit = turn.given.number("limit", 50)
+    lines = [_log_line(turn, entry) for entry in turn.sandbox.log(limit=limit)]
+    printed = turn.sandbox.output().splitlines()[-limit:]
+    if printed:
+        lines += ["printed:", *(f"  {text}" for text in printed)]
+    return Lines(lines or [f"nothing was logged or printed in {turn.name}"])
+
+
+def _log_line(turn: Turn, entry: object) -> str:
+    if isinstance(entry, NoticeTold):
+        where = f"{entry.process}: " if entry.process else ""
+        return turn.desk.cells.label(f"{entry.level:7} {where}{entry.text}")
+    if isinstance(entry, Event):
+        return turn.desk.cells.label(f"#{entry.step} {entry.name}: {entry.text}")
+    return turn.desk.cells.label(str(entry))
+
+
+def explain(turn: Turn) -> Lines:
+    name = turn.given.values.get("VERB")
+    if name is None:
+        return Lines(help_texts.overview().split("\n"))
+    if str(name) not in VERBS:
+        raise UsageError("verb", name, allowed=VERBS)
+    return Lines(help_texts.explain(VERBS[str(name)]).split("\n"))

@@ -1,0 +1,78 @@
+"""Verbs that act on processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...model.ids import Pid
+from ...widgets.story import Lines
+from ...widgets.table import Column, Table
+from ..turn import Turn
+
+CHILDREN: tuple[Column[Sequence[object]], ...] = (
+    Column("id", lambda child: child[0]),
+    Column("pid", lambda child: child[1]),
+    Column("type", lambda child: child[2]),
+    Column("modules", lambda child: ", ".join(map(str, child[3])) if isinstance(child[3], list | tuple) else child[3]),
+)
+
+
+def call(turn: Turn) -> object:
+    timeout_ms = turn.given.number("timeout", 5_000)
+    return turn.sandbox.call(turn.given.text("TARGET"), turn.value("REQUEST"), timeout_ms=timeout_ms)
+
+
+def cast(turn: Turn) -> None:
+    turn.sandbox.cast(turn.given.text("TARGET"), turn.value("REQUEST"))
+
+
+def send(turn: Turn) -> None:
+    turn.sandbox.send(turn.given.text("TARGET"), turn.value("REQUEST"))
+
+
+def spawn(turn: Turn) -> Pid | str:
+    told = turn.sandbox.spawn(turn.given.text("FUNCTION"), *turn.values("ARGS"), name=turn.given.option("name"))
+    return Pid.parse(str(told)) or str(told)
+
+
+def kill(turn: Turn) -> Lines:
+    target, reason = turn.given.text("TARGET"), turn.given.option("reason") or "kill"
+    turn.sandbox.kill(target, reason=reason)
+    return _done(turn, f"{target} was told to exit: {reason}", f"why {turn.name} {target}")
+
+
+def suspend(turn: Turn) -> Lines:
+    target = turn.given.text("TARGET")
+    turn.sandbox.suspend(target)
+    return _done(turn, f"{target} is suspended", f"unsuspend {turn.name} {target}")
+
+
+def unsuspend(turn: Turn) -> Lines:
+    target = turn.given.text("TARGET")
+    turn.sandbox.unsuspend(target)
+    return Lines([f"{target} goes on"])
+
+
+def state(turn: Turn) -> object:
+    return turn.sandbox.state(turn.given.text("TARGET"))
+
+
+def set_state(turn: Turn) -> object:
+    return turn.sandbox.set_state(turn.given.text("TARGET"), turn.value("STATE"))
+
+
+def children(turn: Turn) -> Table[Sequence[object]]:
+    target = turn.given.text("SUPERVISOR")
+    return Table(turn.sandbox.children(target), CHILDREN, empty=f"{target} has no children")
+
+
+def restart_child(turn: Turn) -> object:
+    return turn.sandbox.restart_child(turn.given.text("SUPERVISOR"), turn.given.text("CHILD"))
+
+
+def terminate_child(turn: Turn) -> object:
+    return turn.sandbox.terminate_child(turn.given.text("SUPERVISOR"), turn.given.text("CHILD"))
+
+
+def _done(turn: Turn, text: str, follow_up: str) -> Lines:
+    return Lines([f"{text}; next: %sandbox {follow_up}"])

@@ -1,0 +1,45 @@
+"""Verbs that save and bring back the state of all processes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import count
+
+from ...manager.store import SnapshotInfo
+from ...widgets.picture import TreePicture
+from ...widgets.story import Lines
+from ...widgets.table import Column, Table
+from ..turn import Turn
+
+SNAPSHOTS: tuple[Column[SnapshotInfo], ...] = (
+    Column("snapshot", lambda snapshot: snapshot.name),
+    Column("step", lambda snapshot: snapshot.step, right=True),
+    Column("processes", lambda snapshot: snapshot.processes, right=True),
+    Column("kB", lambda snapshot: f"{snapshot.size / 1000:.1f}", right=True),
+    Column("taken", lambda snapshot: datetime.fromtimestamp(snapshot.created_at).strftime("%Y-%m-%d %H:%M:%S")),
+)
+
+
+def snapshot(turn: Turn) -> Lines:
+    given = turn.given.values["SNAPSHOT"]
+    taken = {saved.name for saved in _saved(turn)}
+    name = str(given) if given is not None else next(f"snapshot-{n}" for n in count(1) if f"snapshot-{n}" not in taken)
+    turn.sandbox.snapshot(name)
+    _saved(turn)
+    return Lines([f"saved {name}; go back to it with %sandbox restore {turn.name} {name}"])
+
+
+def snapshots(turn: Turn) -> Table[SnapshotInfo]:
+    empty = f"no snapshot of {turn.name} yet: %sandbox snapshot {turn.name}"
+    return Table(_saved(turn), SNAPSHOTS, empty=empty)
+
+
+def restore(turn: Turn) -> TreePicture:
+    turn.sandbox.restore(turn.given.text("SNAPSHOT"))
+    return turn.picture(turn.sandbox.tree())
+
+
+def _saved(turn: Turn) -> list[SnapshotInfo]:
+    found = list(turn.sandbox.snapshots())
+    turn.desk.mirror.set_snapshots(turn.name, tuple(saved.name for saved in found))
+    return found

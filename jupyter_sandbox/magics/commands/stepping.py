@@ -1,0 +1,36 @@
+"""Verbs that hold a sandbox and take it step by step."""
+
+from __future__ import annotations
+
+from ...model.errors import UsageError
+from ...widgets.story import Lines, Steps
+from ..turn import Turn
+
+
+def pause(turn: Turn) -> Lines:
+    step = turn.sandbox.pause()
+    return Lines([f"{turn.name} is paused at step {step}; next: %sandbox step {turn.name}"])
+
+
+def resume(turn: Turn) -> Lines:
+    turn.sandbox.resume()
+    return Lines([f"{turn.name} runs"])
+
+
+def step(turn: Turn) -> Steps:
+    told = turn.sandbox.step(turn.given.number("COUNT", 1))
+    return Steps(told.steps, told.step, told.waiting)
+
+
+def back(turn: Turn) -> Steps:
+    told = turn.sandbox.back(turn.given.number("COUNT", 1))
+    return Steps(told.steps, told.step, told.waiting, f"{turn.name} is back at step {told.step}")
+
+
+def until(turn: Turn) -> Steps:
+    conditions = {name.replace("-", "_"): value for name, value in turn.given.options.items()}
+    if not conditions.keys() - {"max_steps"}:
+        raise UsageError("until needs a condition", hint=f"type %sandbox until {turn.name} --process TARGET")
+    told = turn.sandbox.until(**conditions)  # type: ignore[arg-type]
+    note = f"{turn.name} is paused at step {told.step}; next: %sandbox resume {turn.name}"
+    return Steps(told.steps, told.step, told.waiting, note)

@@ -1,0 +1,93 @@
+"""Completion of magic lines, by the table of verbs and names that are already known. Pure: it never asks a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .grammar import RAW, Kind, Naming, Verb
+from .verbs import VERBS
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Names that can be completed in one sandbox."""
+
+    processes: Sequence[str] = ()
+    modules: Sequence[str] = ()
+    mains: Sequence[str] = ()
+    snapshots: Sequence[str] = ()
+
+    def of(self, kind: Kind) -> Sequence[str]:
+        """The names that fit an argument of this kind."""
+        match kind:
+            case Kind.PROCESS:
+                return self.processes
+            case Kind.MODULE:
+                return self.modules
+            case Kind.MAIN:
+                return [*self.mains, *self.modules]
+            case Kind.SNAPSHOT:
+                return self.snapshots
+            case Kind.VERB:
+                return list(VERBS)
+            case _:
+                return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completions:
+    """What could stand in place of the last ``len(fragment)`` characters."""
+
+    fragment: str
+    words: tuple[str, ...] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+
+def complete(text: str, sandboxes: Mapping[str, Known], *, cell: bool = False) -> Completions:
+    """Completions for the text between ``%sandbox `` and the cursor.
+
+    >>> complete("st", {}).words
+    ('start', 'stop', 'state', 'step')
+    """
+    words = text.split()
+    fragment = "" if not text or text[-1].isspace() else words.pop()
+    if not words:
+        return _fitting(fragment, {verb.name: "verb" for verb in VERBS.values() if not cell or verb.cell})
+    verb = VERBS.get(words[0])
+    if verb is None:
+        return Completions(fragment)
+    return _fitting(fragment, _candidates(verb, words[1:], fragment, sandboxes))
+
+
+def _candidates(verb: Verb, words: list[str], fragment: str, sandboxes: Mapping[str, Known]) -> dict[str, str]:
+    option = verb.option(words[-1][2:]) if words and words[-1].startswith("--") else None
+    name, used = _name(verb, words, sandboxes)
+    known = sandboxes.get(name, Known()) if name is not None else Known()
+    if option is not None and option.kind is not Kind.FLAG:
+        return dict.fromkeys(option.choices or known.of(option.kind), option.kind.value)
+    if fragment.startswith("--"):
+        return dict.fromkeys([*(f"--{each.name}" for each in verb.options), "--help"], "option")
+    plain = [word for word in words if not word.startswith("--")]
+    found: dict[str, str] = {}
+    if not plain and verb.naming in (Naming.KNOWN, Naming.EITHER):
+        found |= dict.fromkeys(sandboxes, "sandbox")
+    place = len(plain) - used
+    if 0 <= place < len(verb.arguments) and verb.arguments[place].kind not in RAW:
+        kind = verb.arguments[place].kind
+        found |= {word: kind.value for word in known.of(kind) if word not in found}
+    return found
+
+
+def _name(verb: Verb, words: list[str], sandboxes: Mapping[str, Known]) -> tuple[str | None, int]:
+    """The sandbox the line is about, and how many words name it."""
+    if verb.naming is Naming.NONE:
+        return None, 0
+    if words and words[0] in sandboxes:
+        return words[0], 1
+    return (next(iter(sandboxes)), 0) if len(sandboxes) == 1 else (None, 1)
+
+
+def _fitting(fragment: str, candidates: Mapping[str, str]) -> Completions:
+    words = tuple(word for word in candidates if word.startswith(fragment))
+    return Completions(fragment, words, candidates)

@@ -1,0 +1,76 @@
+"""Turn errors of sandboxes into what IPython shows: one line for a mistake, lines into the cell for a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from IPython.core.error import UsageError as IPythonUsageError
+
+from ..model.errors import CompileError, Diagnostic, InternalError, SandboxError
+from ..widgets.safe import clean, line
+from .cells import Cells
+
+_RED, _GREEN, _BOLD, _OFF = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
+MOST_LINES = 60
+
+
+def shown(error: SandboxError, cells: Cells, *, colour: bool) -> BaseException:
+    """The exception to raise in the notebook for an error of a sandbox.
+
+    A mistake in a command becomes IPython's UsageError, shown as one line. An
+    error with a story (a traceback, diagnostics of a compiler) stays what it
+    is and gets the lines that IPython shows in place of a traceback through
+    the manager.
+    """
+    lines = _story(error, cells)
+    if not lines and not isinstance(error, InternalError):
+        return IPythonUsageError(cells.label(line(error, 1200)))
+    if lines:
+        head = f"{type(error).__name__}: {cells.label(line(error, 1200))}"
+        attach(error, [*(_paint(text, colour) for text in lines), _head(head, colour)])
+    return error
+
+
+def attach(error: BaseException, lines: list[str]) -> None:
+    """Have IPython show these lines for the error."""
+    render: Callable[[], list[str]] = lambda: lines  # noqa: E731 - an attribute, looked up by name by IPython
+    error._render_traceback_ = render  # type: ignore[attr-defined]
+
+
+def _story(error: SandboxError, cells: Cells) -> list[str]:
+    if isinstance(error, CompileError) and error.diagnostics:
+        return [text for diagnostic in error.diagnostics[:10] for text in _complaint(diagnostic, cells)]
+    traceback = getattr(error, "traceback", ())
+    return split_lines(traceback, cells)
+
+
+def split_lines(traceback: Iterable[str], cells: Cells) -> list[str]:
+    """Traceback entries as single lines, bounded, cleaned, with the names of cells."""
+    lines = [clean(text, 400) for entry in traceback for text in cells.label(entry).rstrip("\n").split("\n")]
+    if len(lines) <= MOST_LINES:
+        return lines
+    half = MOST_LINES // 2
+    return [*lines[:half], f"  … {len(lines) - 2 * half} lines left out …", *lines[-half:]]
+
+
+def _complaint(diagnostic: Diagnostic, cells: Cells) -> list[str]:
+    file = cells.label(diagnostic.file)
+    where = f"Cell {file}" if file != diagnostic.file else f'File "{file}"'
+    lines = [clean(f"  {where}, line {diagnostic.line}", 400)]
+    source = clean(diagnostic.source_line.rstrip("\n"), 400)
+    if source:
+        lines.append(f"    {source.lstrip()}")
+        indent = len(source) - len(source.lstrip())
+        lines.append("    " + " " * max(0, diagnostic.column - 1 - indent) + "^")
+    return [*lines, f"{diagnostic.severity}: {clean(diagnostic.text, 400)}"]
+
+
+def _head(text: str, colour: bool) -> str:
+    name, colon, rest = text.partition(":")
+    return f"{_RED}{name}{_OFF}{colon}{rest}" if colour else text
+
+
+def _paint(text: str, colour: bool) -> str:
+    if colour and text.lstrip().startswith(("Cell ", 'File "')):
+        return f"{_GREEN}{text}{_OFF}"
+    return text

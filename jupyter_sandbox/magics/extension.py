@@ -1,0 +1,162 @@
+"""Composition: what ``%load_ext jupyter_sandbox`` builds and ``%unload_ext`` takes away again, without a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from IPython.core.error import UsageError as IPythonUsageError
+from IPython.core.magic import needs_local_scope, no_var_expand
+
+from .. import __version__
+from ..manager.manager import SandboxManager
+from ..manager.sandbox import Sandbox
+from ..model.errors import SandboxError
+from ..model.views import Inspection, TreeView
+from ..widgets.picture import TreePicture
+from .cells import Cells
+from .commands import HANDLERS
+from .commands.life import card_of
+from .completer import SandboxCompleter
+from .errors import shown
+from .help import overview
+from .hub import Hub
+from .lab_bridge import ACTIONS, LabBridge, Wiring
+from .lanes import Lanes
+from .mirror import Mirror
+from .parse import parse
+from .pictures import Hands, Pictures
+from .turn import Desk, Turn
+
+ATTRIBUTE = "_jupyter_sandbox"
+"""Where the extension lives: on the shell it was loaded into, so that there is no global."""
+
+WATCH_MS = 100
+"""Shortest time between two changes of a tree that a sandbox tells."""
+
+
+class Extension:
+    """Everything that belongs to one shell. Made by ``load``, ended by ``unload``."""
+
+    def __init__(self, shell: Any, manager: SandboxManager) -> None:
+        self.shell, self.manager = shell, manager
+        self.kernel = getattr(shell, "kernel", None)
+        self.mirror = Mirror()
+        self.cells = Cells(shell)
+        self.lanes = Lanes(self._lane_failed)
+        self.pictures = Pictures(Hands(self._act, self._inspect))
+        self.hub = Hub(self.mirror, self.pictures, lambda name: self.lanes.submit(name, lambda: self.follow(name)))
+        self.completer = SandboxCompleter(self.mirror)
+        self.desk = Desk(self.manager, self.mirror, self.cells, shell.user_ns, self._show, self.follow, self._store)
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    # --- coming and going ---------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Register everything."""
+        self._unsubscribe = self.manager.subscribe(self.hub.take)
+        self.shell.register_magic_function(self._magic(), "line_cell", "sandbox")
+        self.shell.Completer.custom_matchers.append(self.completer.matcher)
+        for type_, form in self._forms().items():
+            self.shell.display_formatter.mimebundle_formatter.for_type(type_, form)
+        if self.kernel is not None and hasattr(self.kernel, "control_handlers"):
+            wiring = Wiring(self.manager, self.mirror, self.lanes, self.cells, __version__)
+            self.hub.bridge = LabBridge(self.kernel, wiring)
+            self.hub.bridge.attach()
+
+    def close(self) -> None:
+        """Take everything away again and stop every sandbox."""
+        self.lanes.close()
+        self._unsubscribe()
+        self.hub.close()
+        self.pictures.close("the extension was unloaded")
+        if self.hub.bridge is not None:
+            self.hub.bridge.detach()
+        for type_ in self._forms():
+            self.shell.display_formatter.mimebundle_formatter.pop(type_, None)
+        if self.completer.matcher in self.shell.Completer.custom_matchers:
+            self.shell.Completer.custom_matchers.remove(self.completer.matcher)
+        for kind in ("line", "cell"):
+            self.shell.magics_manager.magics[kind].pop("sandbox", None)
+        self.manager.close()
+
+    def _forms(self) -> Mapping[type, Callable[..., Any]]:
+        """How objects of the Python API look as the last value of a cell."""
+        return {
+            TreeView: lambda view, **_: TreePicture(view, self._show)._repr_mimebundle_(),
+            Sandbox: lambda sandbox, **_: card_of(sandbox.info())._repr_mimebundle_(),
+        }
+
+    # --- the magic ----------------------------------------------------------------------------------------------------
+
+    def _magic(self) -> Callable[..., object]:
+        def sandbox(line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> object:
+            return self.run(line, cell, local_ns)
+
+        sandbox.__doc__ = overview()
+        return needs_local_scope(no_var_expand(sandbox))  # type: ignore[no-any-return]
+
+    def run(self, line: str, cell: str | None, local: Mapping[str, Any] | None) -> object:
+        """One command; errors of sandboxes come out as IPython shows them best."""
+        self.hub.printing += 1
+        problem: BaseException
+        try:
+            given = parse(line, [info.name for info in self.manager.list()], cell=cell is not None)
+            return HANDLERS[given.verb.name](Turn(self.desk, given, line, cell, local))
+        except SandboxError as error:
+            problem = shown(error, self.cells, colour=self._colour())
+        finally:
+            self.hub.printing -= 1
+        if isinstance(problem, IPythonUsageError):
+            raise problem
+        raise problem from None
+
+    def _colour(self) -> bool:
+        return str(getattr(self.shell, "colors", "nocolor")).lower() != "nocolor"
+
+    def _store(self, name: str, value: object) -> None:
+        self.shell.push({name: value})
+
+    # --- watching -----------------------------------------------------------------------------------------------------
+
+    def follow(self, name: str) -> None:
+        """Have the trees of a sandbox told from now on."""
+        try:
+            self.manager.get(name).watch(WATCH_MS)
+        except SandboxError:
+            return  # it is gone or has nothing to tell yet; its next start is followed again
+
+    def _show(self, view: TreeView) -> dict[str, Any]:
+        if self.kernel is None:
+            return {}
+        entries = self.pictures.show(view)
+        latest = self.mirror.trees.get(view.sandbox)
+        if latest is not None and latest.step > view.step:
+            self.pictures.push(view.sandbox, latest)
+        return entries
+
+    def _act(self, verb: str, name: str, key: str) -> object:
+        return ACTIONS[verb](self.manager.get(name), {"target": key})
+
+    def _inspect(self, name: str, key: str) -> Inspection:
+        return self.manager.get(name).inspect(key)
+
+    def _lane_failed(self, error: BaseException) -> None:
+        if self.kernel is not None:
+            self.kernel.log.error("jupyter_sandbox: %s: %s", type(error).__name__, error)
+
+
+def load(shell: Any, manager: SandboxManager | None = None) -> None:
+    """Load into a shell; a second time changes nothing. Without a manager it gets one of its own."""
+    if getattr(shell, ATTRIBUTE, None) is None:
+        extension = Extension(shell, manager or SandboxManager())
+        extension.open()
+        setattr(shell, ATTRIBUTE, extension)
+
+
+def unload(shell: Any) -> None:
+    """Take it away; when it is not loaded, nothing happens."""
+    extension: Extension | None = getattr(shell, ATTRIBUTE, None)
+    if extension is not None:
+        delattr(shell, ATTRIBUTE)
+        extension.close()

@@ -1,0 +1,256 @@
+"""Understand a magic line by the table of verbs. Pure: it knows the sandboxes' names because it is told them.
+
+Every refusal is a UsageError of one line that says what to type instead.
+Expressions are checked for their form only; who runs the verb evaluates them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..model.errors import UsageError
+from .grammar import RAW, Argument, Invocation, Kind, Naming, Option, Verb
+from .verbs import VERBS
+from .words import Word, complaint, split, without_comment
+
+_SIZE = re.compile(r"(\d[\d_]*)\s*(|b|kb|mb|gb)", re.IGNORECASE)
+_UNITS = {"": 1, "b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
+_TRAILING = re.compile(r"\s--([a-z-]+)(?:[ =]([^\s=]+))?$")
+
+
+def parse(line: str, sandboxes: Sequence[str], *, cell: bool = False) -> Invocation:
+    """The invocation a line stands for. Raises UsageError.
+
+    >>> parse('call front ("add", 2)', ["shop"]).values
+    {'TARGET': 'front', 'REQUEST': '("add", 2)'}
+    """
+    line = without_comment(line)
+    words = split(line)
+    verb = _verb(words, cell)
+    if any(word.text in ("--help", "-h") for word in words[1:]):
+        return Invocation(VERBS["help"], None, {"VERB": verb.name}, {})
+    _check_magic(verb, cell)
+    plain, options = _options(verb, words[1:])
+    return _bind(verb, plain, options, line, sandboxes)
+
+
+def _verb(words: list[Word], cell: bool) -> Verb:
+    if not words:
+        return VERBS["list"] if not cell else _no_cell_verb()
+    name = words[0].text
+    if name in ("--help", "-h"):
+        return VERBS["help"]
+    verb = VERBS.get(name)
+    if verb is None:
+        known = [verb.name for verb in VERBS.values() if verb.cell or not cell]
+        raise UsageError("verb", name, allowed=known, hint="Type %sandbox help")
+    return verb
+
+
+def _no_cell_verb() -> Verb:
+    raise UsageError("%%sandbox needs a verb", hint="type %%sandbox module NAME MODULE or %%sandbox exec NAME")
+
+
+def _check_magic(verb: Verb, cell: bool) -> None:
+    if verb.cell and not cell:
+        raise UsageError(f"{verb.name} works on a cell", hint=f"begin the cell with %%sandbox {usage(verb)}")
+    if cell and not verb.cell and verb.name != "help":
+        raise UsageError(f"{verb.name} works on a line", hint=f"type %sandbox {usage(verb)} with one %")
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
+
+
+def _options(verb: Verb, words: list[Word]) -> tuple[list[Word], dict[str, list[str]]]:
+    """Take the options out of the words. In a verb with an expression they end where the expression begins."""
+    before_raw = _words_before_raw(verb)
+    plain: list[Word] = []
+    given: dict[str, list[str]] = {}
+    index = 0
+    while index < len(words):
+        word = words[index]
+        if word.text.startswith("--") and len(word.text) > 2 and len(plain) <= before_raw:
+            index = _take_option(verb, words, index, given)
+        else:
+            plain.append(word)
+            index += 1
+    return plain, given
+
+
+def _words_before_raw(verb: Verb) -> int:
+    return len(verb.arguments) if _is_raw(verb) else 1_000  # NAME and all but the last
+
+
+def _is_raw(verb: Verb) -> bool:
+    return bool(verb.arguments) and verb.arguments[-1].kind in RAW
+
+
+def _take_option(verb: Verb, words: list[Word], index: int, given: dict[str, list[str]]) -> int:
+    name, equals, value = words[index].text[2:].partition("=")
+    option = _known_option(verb, name)
+    if option.kind is Kind.FLAG:
+        given[name] = ["yes"]
+        return index + 1
+    if not equals:
+        index += 1
+        if index == len(words):
+            raise UsageError(f"--{name} needs a value", hint=f"type --{name} {option.value}")
+        value = words[index].text
+    given.setdefault(name, []).append(Word(value, 0).plain)
+    return index + 1
+
+
+def _known_option(verb: Verb, name: str) -> Option:
+    option = verb.option(name)
+    if option is None:
+        allowed = [f"--{known.name}" for known in verb.options]
+        if not allowed:
+            raise UsageError(f"{verb.name} has no option --{name}", hint=f"type %sandbox {verb.name} --help")
+        raise UsageError("option", f"--{name}", allowed=allowed, hint=f"Type %sandbox {verb.name} --help")
+    return option
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+def _bind(
+    verb: Verb, words: list[Word], options: dict[str, list[str]], line: str, sandboxes: Sequence[str]
+) -> Invocation:
+    if verb.naming is Naming.NONE:
+        return _fill(verb, None, words, options, line)
+    if verb.naming is Naming.NEW:
+        name = words[0].plain if words else None
+        return _fill(verb, name, words[1:], options, line)
+    if words and (words[0].plain in sandboxes or (verb.naming is Naming.EITHER and _has_all(verb, words[1:]))):
+        return _bind_named(verb, words, options, line, sandboxes)
+    if len(sandboxes) == 1:
+        return _bind_unnamed(verb, words, options, line, sandboxes)
+    raise _no_such_sandbox(verb, words, sandboxes)
+
+
+def _bind_named(
+    verb: Verb, words: list[Word], options: dict[str, list[str]], line: str, sandboxes: Sequence[str]
+) -> Invocation:
+    try:
+        return _fill(verb, words[0].plain, words[1:], options, line)
+    except UsageError:
+        # One sandbox and a process of the same name: `state shop` means the process.
+        if len(sandboxes) == 1 and _has_all(verb, words) and not (_has_all(verb, words[1:]) or _is_raw(verb)):
+            return _fill(verb, sandboxes[0], words, options, line)
+        raise
+
+
+def _bind_unnamed(
+    verb: Verb, words: list[Word], options: dict[str, list[str]], line: str, sandboxes: Sequence[str]
+) -> Invocation:
+    try:
+        return _fill(verb, sandboxes[0], words, options, line)
+    except UsageError:
+        if words and _fits(verb, words[1:], options, line) and _has_all(verb, words[1:]):
+            raise UsageError("sandbox", words[0].plain, allowed=sandboxes) from None
+        raise
+
+
+def _fits(verb: Verb, words: list[Word], options: dict[str, list[str]], line: str) -> bool:
+    try:
+        _fill(verb, "", words, options, line)
+    except UsageError:
+        return False
+    return True
+
+
+def _has_all(verb: Verb, words: list[Word]) -> bool:
+    return len(words) >= sum(argument.required for argument in verb.arguments)
+
+
+def _no_such_sandbox(verb: Verb, words: list[Word], sandboxes: Sequence[str]) -> UsageError:
+    if not sandboxes and verb.naming is Naming.EITHER:
+        return UsageError(f"{verb.name} needs a sandbox", hint=f"type {verb.magic} {usage(verb)}")
+    if not sandboxes:
+        return UsageError("there is no sandbox yet", hint="type %sandbox create NAME, or %%sandbox module NAME MODULE")
+    if not words:
+        names = ", ".join(sandboxes)
+        return UsageError(f"which sandbox? There are {names}", hint=f"type {verb.magic} {verb.name} {sandboxes[0]} …")
+    return UsageError("sandbox", words[0].plain, allowed=sandboxes)
+
+
+def _fill(verb: Verb, name: str | None, words: list[Word], options: dict[str, list[str]], line: str) -> Invocation:
+    options = {option: list(values) for option, values in options.items()}
+    values: dict[str, str | int | None] = {}
+    for index, argument in enumerate(verb.arguments):
+        if index >= len(words):
+            if argument.required:
+                raise UsageError(f"{verb.name} needs {argument.name}", hint=f"type {verb.magic} {usage(verb)}")
+            values[argument.name] = None
+        elif argument.kind in RAW:
+            values[argument.name] = _raw(verb, argument, line[words[index].start :], options)
+        else:
+            values[argument.name] = _value(argument.name, argument.kind, words[index].plain)
+    _refuse_surplus(verb, words)
+    return Invocation(verb, name, values, _option_values(verb, options))
+
+
+def _refuse_surplus(verb: Verb, words: list[Word]) -> None:
+    if len(words) <= len(verb.arguments) or _is_raw(verb):
+        return
+    surplus = words[len(verb.arguments)].plain
+    raise UsageError(f"{verb.name} does not take {surplus!r}", hint=f"type {verb.magic} {usage(verb)}")
+
+
+def _raw(verb: Verb, argument: Argument, source: str, options: dict[str, list[str]]) -> str:
+    """The expression, without options that stand after it; those are only looked for when it is none with them."""
+    many = argument.kind is Kind.EXPRESSIONS
+    wrong = complaint(f"({source},)" if many else source)
+    while wrong is not None:
+        found = _TRAILING.search(source)
+        option = verb.option(found.group(1)) if found else None
+        if found is None or option is None:
+            raise UsageError(
+                f"{argument.name} {source!r} is no Python expression ({wrong})",
+                hint=f'texts stand in quotes; type {verb.magic} {usage(verb)}, such as "{verb.example}"',
+            )
+        options.setdefault(option.name, []).append(Word(found.group(2) or "yes", 0).plain)
+        source = source[: found.start()].rstrip()
+        wrong = complaint(f"({source},)" if many else source)
+    return source.strip()
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def _option_values(verb: Verb, given: dict[str, list[str]]) -> dict[str, str | int | bool | tuple[str, ...]]:
+    values: dict[str, str | int | bool | tuple[str, ...]] = {}
+    for name, texts in given.items():
+        option = verb.option(name)
+        assert option is not None
+        if option.kind is Kind.FLAG:
+            values[name] = True
+        elif option.repeat:
+            values[name] = tuple(texts)
+        elif option.kind is Kind.CHOICE and texts[-1] not in option.choices:
+            raise UsageError(f"--{name}", texts[-1], allowed=option.choices)
+        else:
+            values[name] = _value(f"--{name}", option.kind, texts[-1])
+    return values
+
+
+def _value(name: str, kind: Kind, text: str) -> str | int:
+    if kind is Kind.NUMBER:
+        digits = text.replace("_", "")
+        if not digits.isdecimal():
+            raise UsageError(name, text, hint="give a whole number")
+        return int(digits)
+    if kind is Kind.SIZE:
+        found = _SIZE.fullmatch(text)
+        if found is None:
+            raise UsageError(name, text, hint="give bytes or a size such as 50MB")
+        return int(found.group(1)) * _UNITS[found.group(2).lower()]
+    return text
+
+
+def usage(verb: Verb) -> str:
+    """``call [NAME] TARGET REQUEST``."""
+    names = {Naming.NONE: [], Naming.EITHER: ["NAME"], Naming.NEW: ["[NAME]"], Naming.KNOWN: ["[NAME]"]}[verb.naming]
+    arguments = [argument.name if argument.required else f"[{argument.name}]" for argument in verb.arguments]
+    return " ".join([verb.name, *names, *arguments])

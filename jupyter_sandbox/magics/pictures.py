@@ -1,0 +1,73 @@
+"""The live pictures of a notebook: opened when a tree is shown, fed while cells run, left standing in the end."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..model.views import Inspection, TreeDiff, TreeView
+
+if TYPE_CHECKING:
+    from ..widgets.live import LiveTree
+
+MOST = 6
+"""Live pictures of one sandbox; when another is shown, the oldest one stops moving."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What the buttons of a picture do: (verb, sandbox, process key) and (sandbox, process key)."""
+
+    act: Callable[[str, str, str], object]
+    inspect: Callable[[str, str], Inspection]
+
+
+class Pictures:
+    """All live pictures. ``show`` is called from cells, the rest from any thread."""
+
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+        self._lock = threading.Lock()
+        self._open: dict[str, deque[LiveTree]] = {}
+
+    def show(self, view: TreeView) -> dict[str, Any]:
+        """Open a live picture; its MIME entries, which stand beside the static ones."""
+        from ..widgets.live import LiveTree  # loads ipywidgets, which a terminal never needs
+
+        name = view.sandbox
+        widget = LiveTree(
+            view,
+            act=lambda verb, key: self._hands.act(verb, name, key),
+            inspect=lambda key: self._hands.inspect(name, key),
+        )
+        with self._lock:
+            opened = self._open.setdefault(name, deque())
+            opened.append(widget)
+            surplus = [opened.popleft() for _ in range(len(opened) - MOST)]
+        for old in surplus:
+            old.freeze("a newer picture follows the sandbox")
+        return {"application/vnd.jupyter.widget-view+json": widget.view_data()}
+
+    def push(self, name: str, change: TreeView | TreeDiff) -> None:
+        """Show a change in all pictures of a sandbox."""
+        for widget in self._of(name):
+            widget.push(change)
+
+    def freeze(self, name: str, why: str) -> None:
+        """The sandbox is gone: its pictures stay as they are."""
+        with self._lock:
+            opened = self._open.pop(name, deque())
+        for widget in opened:
+            widget.freeze(why)
+
+    def close(self, why: str) -> None:
+        """Leave every picture standing."""
+        for name in list(self._open):
+            self.freeze(name, why)
+
+    def _of(self, name: str) -> list[LiveTree]:
+        with self._lock:
+            return list(self._open.get(name, ()))

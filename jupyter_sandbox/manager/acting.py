@@ -1,0 +1,154 @@
+"""The part of ``Sandbox`` that acts on processes. TARGET is a registered name, a path in the tree, or a pid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..model.errors import UsageError
+from ..model.sandbox import SandboxStatus
+from ..wire import messages as wire
+from ..wire.values import decode_value
+from .handle import ASK_S
+from .loading import raise_refusal
+from .loop import ManagerLoop
+from .pickles import pack
+from .unit import Unit
+
+A = TypeVar("A", bound=wire.Answer)
+GRACE_S = 2.0
+"""The guest keeps a call's own time; this is what the manager adds before it stops waiting for the guest."""
+
+
+class Acting:
+    """Needs ``_unit`` and ``_loop``; every method may be called from any thread but the manager's own."""
+
+    _unit: Unit
+    _loop: ManagerLoop
+
+    def call(self, target: object, request: object, timeout_ms: int | None = 5_000) -> object:
+        """Ask a GenServer and wait for its reply, as plain data.
+
+        >>> shop.call("front", ("add", 2))     # doctest: +SKIP
+        2
+
+        Raises CallTimeout, NoProcess, CallExit when the process dies instead of answering.
+        """
+        name, args = str(target), pack(request, "the request")
+        wait_s = None if timeout_ms is None else timeout_ms / 1000 + GRACE_S
+        return self._value(
+            lambda number: wire.Call(id=number, target=name, args=args, timeout_ms=timeout_ms), wait_s
+        )  # fmt: skip
+
+    def cast(self, target: object, message: object) -> None:
+        """Send to a GenServer's ``handle_cast`` without waiting for anything."""
+        name, args = str(target), pack(message, "the message")
+        self._act(lambda number: wire.Cast(id=number, target=name, args=args), wire.Done)
+
+    def send(self, target: object, message: object) -> str:
+        """Send a plain message (``handle_info``); the pid it went to, as text."""
+        name, args = str(target), pack(message, "the message")
+        return self._act(lambda number: wire.Send(id=number, target=name, args=args), wire.Sent).pid
+
+    def spawn(self, function: str, *args: object, name: str | None = None) -> str:
+        """Spawn ``module.function``, or start ``module.Class``, outside any tree; the new pid as text."""
+        packed = pack(args, "the arguments") if args else b""
+        return self._act(
+            lambda number: wire.Spawn(id=number, function=function, args=packed, name=name), wire.Sent
+        ).pid  # fmt: skip
+
+    def kill(self, target: object, reason: str = "kill") -> None:
+        """Send an exit signal; ``kill`` cannot be trapped."""
+        name = str(target)
+        self._act(lambda number: wire.Kill(id=number, target=name, reason=reason), wire.Done)
+
+    def suspend(self, target: object) -> None:
+        """Have a process handle nothing but system messages (``sys:suspend``)."""
+        name = str(target)
+        self._act(lambda number: wire.Suspend(id=number, target=name), wire.Done)
+
+    def unsuspend(self, target: object) -> None:
+        """Let a suspended process go on (``sys:resume``)."""
+        name = str(target)
+        self._act(lambda number: wire.Unsuspend(id=number, target=name), wire.Done)
+
+    def state(self, target: object) -> object:
+        """The state of a process as plain data (``sys:get_state``)."""
+        name = str(target)
+        return self._value(lambda number: wire.GetState(id=number, target=name))
+
+    def set_state(self, target: object, value: object) -> object:
+        """Replace the state of a process (``sys:replace_state``); the new state."""
+        name, args = str(target), pack(value, "the state")
+        return self._value(lambda number: wire.SetState(id=number, target=name, args=args))
+
+    def children(self, target: object) -> object:
+        """``which_children`` of a supervisor: (id, pid or 'undefined' or 'restarting', type, modules)."""
+        name = str(target)
+        return self._value(lambda number: wire.Children(id=number, target=name))
+
+    def restart_child(self, supervisor: object, child: object) -> object:
+        """Start a stopped child of a supervisor again (``supervisor:restart_child``)."""
+        return self._child("restart_child", supervisor, child)
+
+    def terminate_child(self, supervisor: object, child: object) -> object:
+        """Stop a child and keep its specification (``supervisor:terminate_child``)."""
+        return self._child("terminate_child", supervisor, child)
+
+    def delete_child(self, supervisor: object, child: object) -> object:
+        """Remove the specification of a stopped child (``supervisor:delete_child``)."""
+        return self._child("delete_child", supervisor, child)
+
+    def restart_under(self, supervisor: object, child: object) -> object:
+        """Kill a child of this supervisor and let the supervisor act."""
+        return self._child("restart", supervisor, child)
+
+    def restart_process(self, target: object) -> object:
+        """Kill a process and let its supervisor act. Raises UsageError for a process that no supervisor watches."""
+        return self._loop.run(_restart(self._unit, str(target)))
+
+    def exec(self, source: str, file: str = "<exec>", timeout_ms: int | None = None) -> object:
+        """Run code in a process of its own inside the sandbox; the value of its last expression, as plain data."""
+        wait_s = None if timeout_ms is None else timeout_ms / 1000 + GRACE_S
+        return self._value(
+            lambda number: wire.Execute(id=number, source=source, file=file, timeout_ms=timeout_ms), wait_s
+        )  # fmt: skip
+
+    # --- how ----------------------------------------------------------------------------------------------------------
+
+    def _child(self, action: str, supervisor: object, child: object) -> object:
+        above, name = str(supervisor), str(child)
+        return self._value(
+            lambda number: wire.ChildAction(id=number, action=action, supervisor=above, child=name)
+        )  # fmt: skip
+
+    def _value(self, make: Callable[[int], wire.Request], wait_s: float | None = ASK_S) -> object:
+        return decode_value(self._act(make, wire.Value, wait_s).data)
+
+    def _act(self, make: Callable[[int], wire.Request], answer: type[A], wait_s: float | None = ASK_S) -> A:
+        return self._loop.run(act(self._unit, make, answer, wait_s))
+
+
+async def _restart(unit: Unit, target: str) -> object:
+    raise_refusal(unit, "act")
+    seen = (await unit.ask(lambda number: wire.Inspect(id=number, target=target), wire.InspectReply)).inspection
+    above, child = seen.process.parent, seen.process.pid or target
+    if above is None:
+        raise UsageError("target", target, hint=f"no supervisor would restart it; use %sandbox kill {unit.name} {target}")
+    reply = await act(
+        unit, lambda number: wire.ChildAction(id=number, action="restart", supervisor=above, child=child), wire.Value
+    )
+    return decode_value(reply.data)
+
+
+async def act(unit: Unit, make: Callable[[int], wire.Request], answer: type[A], wait_s: float | None = ASK_S) -> A:
+    """Ask the guest to act; what it printed meanwhile is told before its answer."""
+    raise_refusal(unit, "act")
+    guest = unit.guest
+    if guest is not None:
+        guest.renew_output()
+    try:
+        return await unit.ask(make, answer, wait_s)
+    finally:
+        if guest is not None and not guest.retired and unit.life.status is not SandboxStatus.STARTING:
+            guest.drain_output()

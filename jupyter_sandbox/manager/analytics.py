@@ -1,0 +1,112 @@
+"""What one sandbox did, counted: the guide's counters, a ring of recent events, experiment steps with their result.
+
+Pure: the time is passed in. Counters of a guest are totals since that guest
+began; the ones of earlier guests are carried as a base, so that nothing is
+counted twice and nothing is lost over a restart.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+
+from ..model.views import Counters, Event
+
+RECENT = 10
+"""The guide shows the newest ten."""
+KEPT = 1_000
+_TOTALS = ("process_spawns", "process_exits", "messages_sent", "supervisor_restarts", "steps")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One event as ``recent_events`` shows it; ``at`` in seconds since the epoch."""
+
+    at: float
+    type: str
+    data: dict[str, object]
+
+    def plain(self) -> dict[str, object]:
+        """The guide's form: timestamp, type, data."""
+        return {"timestamp": datetime.fromtimestamp(self.at, UTC), "type": self.type, "data": self.data}
+
+
+@dataclass(slots=True)
+class SandboxAnalytics:
+    """Analytics of one sandbox, fed by the manager's thread.
+
+    ``capture`` keeps only these kinds of a node's events (the cinema_debugger
+    block); experiment steps are always kept, because the user made them.
+    """
+
+    started_at: float
+    capture: frozenset[str] | None = None
+    event_count: int = 0
+    """Everything that was recorded, also what the ring no longer holds and what the guest dropped."""
+    memory_peak: int = 0
+    dropped: int = 0
+    current: Counters = field(default_factory=Counters)
+    _base: Counters = field(default_factory=Counters)
+    _recent: deque[Recorded] = field(default_factory=lambda: deque(maxlen=KEPT))
+
+    def sample(self, counters: Counters, events: Sequence[Event], dropped: int, now: float) -> None:
+        """One batch of a guest: its totals so far and the events since the last batch."""
+        self.current = counters
+        self.dropped += dropped
+        wanted = [event for event in events if self.wants(event.kind)]
+        self.event_count += len(wanted) + (dropped if self.capture is None else 0)
+        self._recent.extend(_recorded(event, now) for event in wanted)
+
+    def wants(self, kind: str) -> bool:
+        """Whether events of this kind are recorded."""
+        return self.capture is None or kind in self.capture
+
+    def record(self, kind: str, data: dict[str, object], now: float) -> None:
+        """One event of the manager's own, such as an experiment step."""
+        self.event_count += 1
+        self._recent.append(Recorded(now, kind, data))
+
+    def memory(self, used: int) -> None:
+        """A reading of private memory in bytes."""
+        self.memory_peak = max(self.memory_peak, used)
+
+    def next_guest(self, *, replays_history: bool = False) -> None:
+        """Another guest counts from zero; one that replays history counts it again, in place of the one before."""
+        if not replays_history:
+            self._base = self.totals()
+        self.current = Counters()
+
+    def totals(self) -> Counters:
+        """Counters over all guests; the ones that describe a moment are those of the current guest."""
+        return replace(
+            self.current, **{name: getattr(self._base, name) + getattr(self.current, name) for name in _TOTALS}
+        )
+
+    def recent(self, limit: int = RECENT, kinds: Iterable[str] = ()) -> list[dict[str, object]]:
+        """The newest events, newest first."""
+        wanted = frozenset(kinds)
+        chosen = [event.plain() for event in reversed(self._recent) if not wanted or event.type in wanted]
+        return chosen[:limit]
+
+    def metrics(self, now: float) -> dict[str, object]:
+        """The guide's ``get_metrics``: runtime_seconds, event_count, metrics, recent_events."""
+        totals = self.totals()
+        return {
+            "runtime_seconds": max(0, int(now - self.started_at)),
+            "event_count": self.event_count,
+            "metrics": {
+                "process_spawns": totals.process_spawns,
+                "process_exits": totals.process_exits,
+                "messages_sent": totals.messages_sent,
+                "supervisor_restarts": totals.supervisor_restarts,
+                "memory_peak": self.memory_peak,
+            },
+            "recent_events": self.recent(),
+        }
+
+
+def _recorded(event: Event, now: float) -> Recorded:
+    data = {name: value for name, value in asdict(event).items() if name not in ("kind", "data")}
+    return Recorded(now, event.kind, {**event.data, **data})

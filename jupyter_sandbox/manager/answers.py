@@ -1,0 +1,52 @@
+"""From a guest's answer to what the user gets: the value asked for, or the right exception. Pure."""
+
+from __future__ import annotations
+
+from ..model.errors import (
+    KINDS,
+    CallExit,
+    CodeRaised,
+    CompileError,
+    LimitExceeded,
+    ProcessError,
+    SandboxError,
+    UsageError,
+)  # fmt: skip
+from ..wire.messages import Failed
+
+COMPILE_KINDS = frozenset(
+    {
+        "compilation_failed", "compilation_error", "load_error", "git_clone_failed", "repo_error",
+        "invalid_code_type",
+    }
+)  # fmt: skip
+
+
+def error_of(failed: Failed) -> SandboxError:
+    """The exception for a refusal.
+
+    >>> error_of(Failed(id=1, kind="noproc", message="no process 'x'. Known: front"))
+    NoProcess("no process 'x'. Known: front")
+    """
+    kind, traceback = failed.kind, tuple(failed.traceback)
+    if kind in COMPILE_KINDS:
+        return CompileError(kind, failed.message, tuple(failed.diagnostics), traceback)
+    match KINDS.get(kind):
+        case cls if cls is CallExit:
+            return CallExit(failed.message, failed.reason, traceback)
+        case cls if cls is CodeRaised:
+            return CodeRaised(failed.message, traceback)
+        case cls if cls is LimitExceeded:
+            return LimitExceeded(failed.message, failed.reason)
+        case None if kind == UsageError.kind:
+            return UsageError(failed.message)
+        case None:
+            return _other(kind, failed.message)
+        case cls:
+            return cls(failed.message)
+
+
+def _other(kind: str, message: str) -> SandboxError:
+    error = ProcessError(message)
+    error.kind = kind
+    return error

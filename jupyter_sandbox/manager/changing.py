@@ -1,0 +1,262 @@
+"""Operations that change what runs in a sandbox: build, start, stop, restart, snapshot, restore, step back.
+
+A new guest is always built completely beside the old one and then takes over,
+so that a failure at any point leaves the old one as it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from ..model.code import Bundle
+from ..model.errors import SandboxBusy, SandboxError, SnapshotError, UsageError
+from ..model.sandbox import SandboxStatus, StepsTold, TreeReplaced
+from ..model.views import TreeView
+from ..wire import messages as wire
+from .handle import GuestHandle
+from .life import BuildFailed, MainStarted, Paused, RestartBegan, Resumed, StopBegan, StopEnded, StopRefused
+from .loading import default_main, load_into, main_name, modules_of, raise_refusal, whole
+from .loop import in_thread
+from .reports import Stepped
+from .store import SnapshotInfo, SnapshotStore
+from .unit import Main, Unit
+
+START_S = 15.0
+STOP_S = 10.0
+STATE_S = 30.0
+"""For snapshots and replays: their work grows with the system."""
+
+
+class SnapshotMeta(msgspec.Struct, frozen=True):
+    """What is stored beside a blob for restarts after it: the code of that moment and what was started."""
+
+    python: str
+    modules: Bundle
+    main: str | None
+    args: bytes
+
+
+@asynccontextmanager
+async def fresh(unit: Unit) -> AsyncIterator[GuestHandle]:
+    """A guest beside the present one, ended unless it took over."""
+    guest = await unit.launch()
+    try:
+        yield guest
+    finally:
+        unit.discard(guest, "it was not needed any more")
+
+
+async def start_main(unit: Unit, guest: GuestHandle, main: Main) -> None:
+    """Start the application of a sandbox in a guest."""
+    await unit.ask(
+        lambda number: wire.Start(
+            id=number, app=unit.app_name, main=main.name, args=main.args, env=unit.spec.env,
+            dependencies=list(unit.spec.dependencies), description=f"Sandbox {unit.name}",
+        ),
+        wire.Done,
+        START_S,
+        guest=guest,
+    )  # fmt: skip
+
+
+async def build(unit: Unit, main: Main | None) -> None:
+    """A fresh guest with the sandbox's code and ``main`` takes over."""
+    async with fresh(unit) as guest:
+        if unit.modules:
+            await load_into(unit, guest, whole(unit))
+        if main is not None:
+            await start_main(unit, guest, main)
+        unit.adopt(guest, paused=False, main=main)
+    await rewatch(unit)
+
+
+async def rewatch(unit: Unit) -> None:
+    """Tell observers the tree of a guest that took over, and have it push its changes as the one before did."""
+    if unit.watch_ms and unit.guest is not None:
+        interval = unit.watch_ms
+        reply = await unit.guest.ask(lambda number: wire.Watch(id=number, interval_ms=interval), wire.TreeReply)
+        unit.publish(TreeReplaced(unit.name, reply.tree))
+
+
+async def tree(unit: Unit) -> TreeView:
+    """The supervision tree now."""
+    return (await unit.ask(lambda number: wire.Tree(id=number), wire.TreeReply)).tree
+
+
+async def start(unit: Unit, main: str | None, args: bytes) -> TreeView:
+    """Start the main application; brings a guest first when there is none."""
+    async with unit.lane:
+        raise_refusal(unit, "start")
+        wanted = _wanted_main(unit, main, args)
+        if unit.guest is None:
+            await build(unit, wanted)
+        else:
+            if unit.life.status is not SandboxStatus.RUNNING:
+                await unit.ask(lambda number: wire.Resume(id=number), wire.Done)
+            await start_main(unit, unit.guest, wanted)
+            unit.main = wanted
+            unit.dispatch(MainStarted(unit.life.generation, wanted.name))
+        return await tree(unit)
+
+
+def _wanted_main(unit: Unit, main: str | None, args: bytes) -> Main:
+    if main is not None:
+        return Main(main_name(unit, main), args)
+    return unit.main or Main(default_main(unit), args)
+
+
+async def stop(unit: Unit) -> None:
+    """Stop the application in order and let nothing run; looking stays possible. Does nothing when it is stopped."""
+    async with unit.lane:
+        raise_refusal(unit, "stop")
+        guest = unit.guest
+        if unit.life.status is SandboxStatus.STOPPED or guest is None:
+            return
+        resume = unit.life.status is SandboxStatus.PAUSED
+        unit.dispatch(StopBegan(guest.generation))
+        try:
+            await _stop_in_order(unit, guest, resume=resume)
+            unit.dispatch(StopEnded(guest.generation))
+        except SandboxBusy:
+            unit.dispatch(StopRefused(guest.generation, f"it did not stop within {STOP_S:g} s and was killed"))
+        except BaseException:
+            unit.dispatch(StopRefused(guest.generation, "stopping was interrupted, so it was killed"))
+            raise
+
+
+async def _stop_in_order(unit: Unit, guest: GuestHandle, *, resume: bool) -> None:
+    if resume:
+        await unit.ask(lambda number: wire.Resume(id=number), wire.Done, guest=guest)
+    if unit.life.main is not None:
+        try:
+            await unit.ask(lambda number: wire.Stop(id=number, app=unit.app_name), wire.Done, STOP_S, guest=guest)
+        except SandboxBusy:
+            raise
+        except SandboxError:
+            pass  # it was not running any more, which is what is wanted
+    await unit.ask(lambda number: wire.Pause(id=number), wire.PausedAt, guest=guest)
+
+
+async def restart(unit: Unit) -> TreeView:
+    """A fresh guest with the same code and main; state is lost."""
+    async with unit.lane:
+        raise_refusal(unit, "restart")
+        main = unit.main
+        unit.dispatch(RestartBegan())
+        try:
+            await build(unit, main)
+        except BaseException as error:
+            unit.dispatch(BuildFailed(str(error) or "the restart was interrupted"))
+            raise
+        return await tree(unit)
+
+
+async def snapshot(unit: Unit, store: SnapshotStore, name: str) -> SnapshotInfo:
+    """Save the state of the system under a name."""
+    async with unit.lane:
+        raise_refusal(unit, "snapshot")
+        taken = await unit.ask(lambda number: wire.TakeSnapshot(id=number), wire.SnapshotBlob, STATE_S)
+        main = unit.main or Main("")
+        meta = msgspec.msgpack.encode(
+            SnapshotMeta(python_tag(), whole(unit), unit.main.name if unit.main else None, main.args)
+        )
+        info = SnapshotInfo(name, time.time(), taken.step, taken.processes, len(taken.blob))
+        await in_thread(lambda: store.save(unit.name, info, meta, taken.blob))
+        return info
+
+
+async def restore(unit: Unit, store: SnapshotStore, name: str) -> TreeView:
+    """Build the saved system beside the running one, then switch."""
+    async with unit.lane:
+        raise_refusal(unit, "restore")
+        stored = await in_thread(lambda: store.load(unit.name, name))
+        if stored is None:
+            known = [info.name for info in await in_thread(lambda: store.list(unit.name))]
+            hint = f"Take one: %sandbox snapshot {unit.name} {name}"
+            raise UsageError("snapshot", name, allowed=known or ["none yet"], hint=hint)
+        meta = _read_meta(stored.meta, name)
+        paused = unit.life.status is SandboxStatus.PAUSED
+        main = Main(meta.main, meta.args) if meta.main else None
+        async with fresh(unit) as guest:
+            await unit.ask(
+                lambda number: wire.RestoreSnapshot(id=number, blob=stored.blob), wire.Done, STATE_S, guest=guest
+            )
+            if not paused:
+                await unit.ask(lambda number: wire.Resume(id=number), wire.Done, guest=guest)
+            unit.adopt(guest, paused=paused, main=main)
+        unit.modules = modules_of(meta.modules)
+        await rewatch(unit)
+        return await tree(unit)
+
+
+def _read_meta(data: bytes, name: str) -> SnapshotMeta:
+    try:
+        meta = msgspec.msgpack.decode(data, type=SnapshotMeta)
+    except msgspec.MsgspecError as error:
+        raise SnapshotError(f"snapshot {name!r} cannot be read ({error}); take it again") from error
+    if meta.python != python_tag():
+        raise SnapshotError(f"snapshot {name!r} was taken with Python {meta.python}; take it again with this one")
+    return meta
+
+
+def python_tag() -> str:
+    """Compiled code is only good for the Python that compiled it."""
+    import sys
+
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+async def back(unit: Unit, count: int) -> Stepped:
+    """Replay the journal in a fresh guest up to ``count`` steps ago, then switch; stays paused."""
+    async with unit.lane:
+        raise_refusal(unit, "step")
+        journal = await unit.ask(lambda number: wire.TakeJournal(id=number), wire.SnapshotBlob, STATE_S)
+        if count < 1 or count > journal.step:
+            raise UsageError("count", count, hint=f"give a number from 1 to {journal.step}, the steps taken so far")
+        until = journal.step - count
+        async with fresh(unit) as guest:
+            told = await unit.ask(
+                lambda number: wire.ReplayJournal(id=number, blob=journal.blob, until_step=until),
+                wire.Stepped,
+                STATE_S,
+                guest=guest,
+            )
+            unit.adopt(guest, paused=True, main=unit.main, replays_history=True)
+        await rewatch(unit)
+        return Stepped(tuple(told.steps), told.step, told.waiting)
+
+
+async def pause(unit: Unit) -> int:
+    """Stop stepping; the number of the step it stands at."""
+    raise_refusal(unit, "pause")
+    generation = unit.life.generation
+    at = await unit.ask(lambda number: wire.Pause(id=number), wire.PausedAt)
+    unit.dispatch(Paused(generation))
+    return at.step
+
+
+async def resume(unit: Unit) -> None:
+    """Let a paused sandbox go on; does nothing when it runs."""
+    raise_refusal(unit, "resume")
+    generation = unit.life.generation
+    await unit.ask(lambda number: wire.Resume(id=number), wire.Done)
+    unit.dispatch(Resumed(generation))
+
+
+async def step(unit: Unit, make: Callable[[int], wire.Request], timeout_s: float) -> Stepped:
+    """Take steps by ``Step`` or ``Until`` and tell them to observers."""
+    raise_refusal(unit, "step")
+    told = await unit.ask(make, wire.Stepped, timeout_s)
+    unit.publish(StepsTold(unit.name, tuple(told.steps), told.step))
+    return Stepped(tuple(told.steps), told.step, told.waiting)
+
+
+async def until(unit: Unit, make: Callable[[int], wire.Request], timeout_s: float) -> Stepped:
+    """Step to a condition; pauses first when it runs."""
+    if unit.life.status is SandboxStatus.RUNNING:
+        await pause(unit)
+    return await step(unit, make, timeout_s)

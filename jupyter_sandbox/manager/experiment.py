@@ -1,0 +1,259 @@
+"""The guide's configuration maps, checked: an experiment's configuration and its steps as closed types. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from pathlib import Path
+
+from ..code.sources import CompiledSource, FilesSource, GitSource, Source
+from ..model.errors import CompileError, UsageError
+from ..model.limits import Limits
+from ..model.views import EVENT_KINDS
+
+CODE_TYPES: Mapping[str, str] = {
+    "module_source": "module_source", "source": "module_source", "files": "module_source",
+    "beam_files": "beam_files", "compiled_files": "beam_files", "compiled": "beam_files", "pyc_files": "beam_files",
+    "git_repo": "git_repo", "git": "git_repo",
+}  # fmt: skip
+"""The guide's code types and what else people call them."""
+CONFIG_KEYS = (
+    "code_type", "source", "beam_files", "compiled_files", "repo_url", "commit", "subfolder", "main_module",
+    "resource_limits", "dependencies", "env", "cinema_debugger", "name", "args", "seed",
+)  # fmt: skip
+CINEMA_KEYS = ("enabled", "capture_events", "visualization_endpoint")
+STEP_TYPES = ("message_send", "process_spawn", "supervisor_restart", "code_reload")
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A configuration that can be carried out. ``capture`` None means that all kinds of events are recorded."""
+
+    source: Source
+    main: str | None
+    args: tuple[object, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    env: Mapping[str, object] = field(default_factory=dict)
+    dependencies: tuple[str, ...] = ()
+    capture: frozenset[str] | None = None
+    name: str | None = None
+    seed: int | None = None
+
+
+# --- steps ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSend:
+    """``message`` is ``("call", x)``, ``("cast", x)`` or a plain message."""
+
+    target: str
+    message: object
+    timeout_ms: int | None = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpawn:
+    function: str
+    args: tuple[object, ...] = ()
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorRestart:
+    """Restart a child of a supervisor; without ``supervisor`` the process itself is killed and its supervisor acts."""
+
+    child: str
+    supervisor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeReload:
+    source: object
+    module: str | None = None
+
+
+ExperimentStep = MessageSend | ProcessSpawn | SupervisorRestart | CodeReload
+
+
+def read_config(config: object) -> Experiment:
+    """Check a configuration.
+
+    >>> read_config({"code_type": "module_source", "source": {"a.py": ""}, "main_module": "a.A"}).main
+    'a.A'
+
+    Raises CompileError (invalid_code_type) and UsageError that names the key, the value and what is allowed.
+    """
+    given = _mapping("config", config, CONFIG_KEYS)
+    cinema = _mapping("cinema_debugger", given.get("cinema_debugger") or {}, CINEMA_KEYS)
+    return Experiment(
+        source=_source(given),
+        main=_text_or_none(given, "main_module"),
+        args=tuple(_sequence(given, "args")),
+        limits=Limits.merged(_mapping("resource_limits", given.get("resource_limits") or {})),
+        env=_mapping("env", _pairs(given.get("env"))),
+        dependencies=tuple(str(one) for one in _sequence(given, "dependencies")),
+        capture=_capture(cinema),
+        name=_text_or_none(given, "name"),
+        seed=_whole_or_none(given, "seed"),
+    )
+
+
+def _source(given: Mapping[str, object]) -> Source:
+    code_type = given.get("code_type")
+    match CODE_TYPES.get(str(code_type)):
+        case "module_source":
+            return FilesSource(_files(given.get("source")))
+        case "beam_files":
+            return compiled_source(given.get("beam_files", given.get("compiled_files")))
+        case "git_repo":
+            return _git(given)
+        case _:
+            allowed = ", ".join(("module_source", "beam_files", "git_repo"))
+            raise CompileError("invalid_code_type", f"code_type {code_type!r} is not known; use one of {allowed}")
+
+
+def _files(source: object) -> Mapping[str, str]:
+    if not isinstance(source, Mapping) or not source:
+        raise UsageError("source", source, hint='give a map of file name to text: {"my_server.py": "..."}')
+    for name, text in source.items():
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise UsageError("source", name, hint="file names and their contents are texts")
+    return source
+
+
+def compiled_source(given: object) -> CompiledSource:
+    """``beam_files``: a map of module to the bytes of its ``.pyc``, or a list of (module, bytes) or of paths."""
+    hint = "give a map of module name to the bytes of its .pyc, or paths of .pyc, .whl or .zip files"
+    if isinstance(given, Mapping) and given:
+        pairs = list(given.items())
+    elif isinstance(given, Sequence) and not isinstance(given, str | bytes) and given:
+        if all(isinstance(one, str | PathLike) for one in given):
+            return CompiledSource(paths=tuple(Path(fspath(one)) for one in given))
+        pairs = [tuple(one) for one in given if isinstance(one, tuple | list) and len(one) == 2]
+        if len(pairs) != len(given):
+            raise UsageError("beam_files", given, hint=hint)
+    else:
+        raise UsageError("beam_files", given, hint=hint)
+    if not all(isinstance(name, str) and isinstance(code, bytes | bytearray) for name, code in pairs):
+        raise UsageError("beam_files", pairs[0][0], hint=hint)
+    return CompiledSource(modules={name: bytes(code) for name, code in pairs})
+
+
+def _git(given: Mapping[str, object]) -> GitSource:
+    url, commit = _text_or_none(given, "repo_url"), _text_or_none(given, "commit")
+    if not url:
+        raise UsageError("repo_url", url, hint="give an https address or the path of a local repository")
+    if not commit:
+        raise UsageError("commit", commit, hint="give the full id of a commit: git rev-parse HEAD")
+    return GitSource(url, commit, _text_or_none(given, "subfolder"))
+
+
+def _capture(cinema: Mapping[str, object]) -> frozenset[str] | None:
+    enabled = cinema.get("enabled", False)
+    if not isinstance(enabled, bool):
+        raise UsageError("enabled", enabled, hint="say True or False")
+    endpoint = cinema.get("visualization_endpoint")
+    if endpoint is not None:
+        raise UsageError(
+            "visualization_endpoint", endpoint, hint="pushing events to an endpoint is not built yet; leave it out"
+        )
+    wanted = _sequence(cinema, "capture_events")
+    for kind in wanted:
+        if kind not in EVENT_KINDS:
+            raise UsageError("capture_events", kind, allowed=EVENT_KINDS)
+    if not enabled or "capture_events" not in cinema:
+        return None
+    return frozenset(str(kind) for kind in wanted)
+
+
+def read_step(step: object) -> ExperimentStep | None:
+    """Check a step; None when its type is unknown. Raises UsageError that names what is missing.
+
+    >>> read_step({"type": "message_send", "target": "front", "message": ("call", "next")})
+    MessageSend(target='front', message=('call', 'next'), timeout_ms=5000)
+    """
+    given = _mapping("step", step)
+    match given.get("type"):
+        case "message_send":
+            if "message" not in given:
+                raise UsageError("message", hint='give the message: ("call", x), ("cast", x), or a plain one')
+            timeout = given.get("timeout_ms", 5_000)
+            return MessageSend(_target(given, "target"), given["message"], _timeout(timeout))
+        case "process_spawn":
+            function = given.get("function", given.get("module"))
+            if not isinstance(function, str):
+                raise UsageError("function", function, hint="give module.function or module.Class")
+            return ProcessSpawn(function, tuple(_sequence(given, "args")), _text_or_none(given, "name"))
+        case "supervisor_restart":
+            child = "child" if "child" in given else "target"
+            return SupervisorRestart(_target(given, child), _text_or_none(given, "supervisor"))
+        case "code_reload":
+            return _reload(given)
+        case _:
+            return None
+
+
+def _reload(given: Mapping[str, object]) -> CodeReload:
+    source = given.get("source", given.get("new_source"))
+    module = _text_or_none(given, "module_name") or _text_or_none(given, "module")
+    if "beam_files" in given:
+        return CodeReload(compiled_source(given["beam_files"]))
+    if source is None:
+        raise UsageError("source", hint="give the new source: a map of files, or a text with module_name")
+    return CodeReload(source, module)
+
+
+def _mapping(name: str, value: object, known: Sequence[str] = ()) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise UsageError(name, value, hint="give a map")
+    for key in value:
+        if known and key not in known:
+            raise UsageError(name, key, allowed=known)
+    return value
+
+
+def _pairs(env: object) -> object:
+    """``env`` may be a list of pairs too, as an Elixir keyword list is."""
+    if env is None:
+        return {}
+    if isinstance(env, list) and all(isinstance(one, tuple | list) and len(one) == 2 for one in env):
+        return {str(key): value for key, value in env}
+    return env
+
+
+def _sequence(given: Mapping[str, object], key: str) -> Sequence[object]:
+    value = given.get(key)
+    if value is None:
+        return ()
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        raise UsageError(key, value, hint="give a list")
+    return value
+
+
+def _text_or_none(given: Mapping[str, object], key: str) -> str | None:
+    value = given.get(key)
+    if value is not None and not isinstance(value, str):
+        raise UsageError(key, value, hint="give a text")
+    return value
+
+
+def _whole_or_none(given: Mapping[str, object], key: str) -> int | None:
+    value = given.get(key)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise UsageError(key, value, hint="give a whole number")
+    return value
+
+
+def _timeout(value: object) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise UsageError("timeout_ms", value, hint="give milliseconds, or None to wait for ever")
+
+
+def _target(given: Mapping[str, object], key: str) -> str:
+    value = given.get(key)
+    if value is None or value == "":
+        raise UsageError(key, hint="name a process: a registered name, a path in the tree, or a pid")
+    return str(value)

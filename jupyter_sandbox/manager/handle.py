@@ -1,0 +1,187 @@
+"""One guest in the manager's hand: its OS process, its channel, its output, and what the watchdog knows of it.
+
+A handle is made by ``launch`` and ended by ``retire``, exactly once whatever
+happens in between; it never decides about the sandbox it belongs to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ..isolation.guest_process import GuestProcess
+from ..model.boot import Boot
+from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone
+from ..model.protection import Protection
+from ..wire.messages import Answer, Request
+from .link import GuestLink, Pushed
+from .output import OutputPump
+from .watch import Reading, Watched
+from .zygotes import Zygotes
+
+A = TypeVar("A", bound=Answer)
+READY_S = 10.0
+EXIT_S = 0.5
+ASK_S = 10.0
+"""How long a guest may take for an answer that no user code is part of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where a handle reports; every function gets the handle first."""
+
+    on_push: Callable[[GuestHandle, Pushed], None]
+    on_broken: Callable[[GuestHandle, str], None]
+    on_exit: Callable[[GuestHandle, str], None]
+    on_output: Callable[[GuestHandle, str, str, int], None]
+
+
+class GuestHandle:
+    """A launched guest. Made by ``launch`` only."""
+
+    def __init__(self, generation: int, process: GuestProcess, listener: Listener, max_output: int) -> None:
+        self.generation, self.process, self._listener = generation, process, listener
+        self.link = GuestLink(
+            lambda frame: listener.on_push(self, frame), lambda text: listener.on_broken(self, text), self._lost
+        )
+        self.stdout = OutputPump(process.stdout_fd, max_output, lambda *told: listener.on_output(self, "stdout", *told))
+        self.stderr = OutputPump(process.stderr_fd, max_output, lambda *told: listener.on_output(self, "stderr", *told))
+        self.protection: Protection | None = None
+        self.watched = Watched()
+        self.held: list[Pushed] = []
+        """What it told of its main before it took over."""
+        self.retired = ""
+        self.status = ""
+        """How the OS process ended, once it has."""
+        self._burial: asyncio.Task[None] | None = None
+        self._losing: asyncio.Task[None] | None = None
+        self.ready_ns = 0
+        self._dump_from = 0
+        self._end = asyncio.get_running_loop().create_task(self._watch_end())
+
+    @classmethod
+    async def launch(
+        cls, zygotes: Zygotes, boot: Boot, listener: Listener, generation: int, *, profile: str = ""
+    ) -> GuestHandle:
+        """Fork a guest and wait until it is ready. Raises LaunchFailed; leaves nothing behind then."""
+        process = await zygotes.fork(boot)
+        try:
+            handle = cls(generation, process, listener, boot.limits.max_output)
+        except BaseException:
+            process.kill()
+            process.close()
+            raise
+        try:
+            await handle._become_ready()
+        except BaseException as error:
+            said = handle.stderr.tail.text()[-500:].strip() if handle.retired == "" else ""
+            handle.retire("it did not become ready")
+            if isinstance(error, SandboxGone | TimeoutError):
+                raise LaunchFailed(_not_ready(error, said)) from None
+            raise
+        return handle
+
+    async def _become_ready(self) -> None:
+        await self.link.open(self.process.control)
+        async with asyncio.timeout(READY_S):
+            ready = await asyncio.shield(self.link.ready)
+        self.protection = ready.protection
+        self.process.take_baseline()
+        self.ready_ns = time.monotonic_ns()
+
+    # --- asking -----------------------------------------------------------------------------------------------------
+
+    async def ask(self, make: Callable[[int], Request], answer: type[A], timeout_s: float | None = ASK_S) -> A:
+        """See ``GuestLink.ask``. When the guest ends instead of answering, SandboxGone says how it ended."""
+        try:
+            return await self.link.ask(make, answer, timeout_s)
+        except SandboxGone as gone:
+            raise SandboxGone(await self._how_it_ended(str(gone))) from None
+
+    async def _how_it_ended(self, otherwise: str) -> str:
+        """The channel closes a moment before the OS process is reaped, and only the latter knows the exit status."""
+        if self.retired:
+            return self.retired
+        await asyncio.wait([self._end], timeout=EXIT_S)
+        return f"its OS process ended with {self.status}" if self.status else otherwise
+
+    def renew_output(self) -> None:
+        """A new cell may print its share again."""
+        self.stdout.tail.renew()
+        self.stderr.tail.renew()
+
+    def drain_output(self) -> None:
+        """Tell what was printed until now."""
+        self.stdout.drain()
+        self.stderr.drain()
+
+    # --- watching ---------------------------------------------------------------------------------------------------
+
+    def reading(self, now_ns: int) -> Reading:
+        """What the watchdog judges."""
+        beat = self.process.heartbeat.read()
+        return Reading(
+            now_ns, (now_ns - self.ready_ns) // 1_000_000, self.process.growth(), beat.started_ns, beat.process
+        )
+
+    def ask_for_dump(self) -> None:
+        """Have the guest write to stderr where it is stuck; ``dump`` reads it later."""
+        self._dump_from = self.stderr.tail.total
+        self.process.dump()
+
+    def dump(self) -> str:
+        """What was written since ``ask_for_dump``, bounded."""
+        self.stderr.drain()
+        return self.stderr.tail.text(self._dump_from)[-4000:]
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    async def _watch_end(self) -> None:
+        status = str(await self.process.wait())
+        self.drain_output()
+        self.status = status + _last_words(self.stderr.tail.text())
+        if not self.retired:
+            self._listener.on_exit(self, self.status)
+
+    def _lost(self) -> None:
+        self._losing = asyncio.get_running_loop().create_task(self._end_or_break())
+
+    async def _end_or_break(self) -> None:
+        """A guest that closed its channel and lives on can never be asked again."""
+        done, _ = await asyncio.wait([self._end], timeout=EXIT_S)
+        if not done and not self.retired:
+            self._listener.on_broken(self, "it closed its channel")
+
+    def retire(self, why: str) -> None:
+        """Kill it and release everything. Idempotent; never waits."""
+        if self.retired:
+            return
+        self.retired = why
+        self.process.kill()
+        self.drain_output()
+        self.link.close(why)
+        self.stdout.close()
+        self.stderr.close()
+        self._burial = asyncio.get_running_loop().create_task(self.ended())
+
+    async def ended(self) -> None:
+        """Wait until the OS process is gone, then release its files: until then it could still write them."""
+        await asyncio.wait([self._end], timeout=READY_S)
+        self.process.close()
+
+
+def _last_words(stderr: str) -> str:
+    """The exception that ended an interpreter, when there was one."""
+    _, found, after = stderr.rpartition("Traceback (most recent call last)")
+    lines = after.strip().splitlines()
+    return f" ({lines[-1][:200]})" if found and lines and not lines[-1].startswith(" ") else ""
+
+
+def _not_ready(error: SandboxGone | TimeoutError | SandboxBusy, said: str) -> str:
+    text = "the OS process of the sandbox ended before it was ready"
+    if isinstance(error, TimeoutError):
+        text = f"the OS process of the sandbox was not ready within {READY_S:g} s"
+    return f"{text}{': ' + said if said else ''}; try again, or see %sandbox info"

@@ -1,0 +1,221 @@
+"""What is known of one sandbox's life, what can happen to it, and what can have to be done: three closed types.
+
+Plain frozen values. ``manager.state`` decides with them, ``manager.unit`` acts
+on them; nothing here does either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..model.sandbox import SandboxStatus as S
+
+# --- state ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What is decided about one sandbox.
+
+    ``generation`` numbers its guests from 1: a restart, a restore and a step
+    back each bring a new one, and news of an older one is ignored.
+    """
+
+    id: int
+    name: str
+    status: S = S.STARTING
+    reason: str = ""
+    generation: int = 0
+    present: bool = False
+    """A guest of this generation lives, so that looking is possible."""
+    main: str | None = None
+    resting: S = S.RUNNING
+    """Where a reload returns to."""
+    destroyed: bool = False
+
+
+# --- events: what happened ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GuestTook:
+    """A guest that is completely built took over; any guest before it is to be retired."""
+
+    generation: int
+    paused: bool = False
+    main: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFailed:
+    """The first guest, or the one of a restart, could not be built."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestartBegan:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadBegan:
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadEnded:
+    """Loaded or refused: either way the sandbox goes on as before."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class MainStarted:
+    generation: int
+    main: str
+
+
+@dataclass(frozen=True, slots=True)
+class MainEnded:
+    """The main application ended by itself: its supervisor gave up, or it stopped normally."""
+
+    generation: int
+    reason: str
+    normal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopBegan:
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopEnded:
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopRefused:
+    """The guest did not stop its application in time."""
+
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuestExited:
+    """The OS process of a guest ended; ``reason`` is its exit status in words."""
+
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryOver:
+    generation: int
+    used: int
+    limit: int
+    kill: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeOver:
+    generation: int
+    limit_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerOver:
+    """One callback ran over its budget. ``attempt`` counts from 1; the last one ends the guest with ``dump``."""
+
+    generation: int
+    attempt: int
+    last: bool
+    process: str
+    budget_ms: int
+    dump: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitCounted:
+    """A limit that the node itself counts was reached (process_limit, mailbox_limit)."""
+
+    generation: int
+    limit: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolBroken:
+    """The guest sent something that the protocol does not allow."""
+
+    generation: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """The guest is in a state that nobody can vouch for, so it has to go."""
+
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyAsked:
+    pass
+
+
+LifeEvent = (
+    GuestTook | BuildFailed | RestartBegan | Paused | Resumed | ReloadBegan | ReloadEnded | MainStarted | MainEnded
+    | StopBegan | StopEnded | StopRefused | GuestExited | MemoryOver | RuntimeOver | HandlerOver | LimitCounted
+    | ProtocolBroken | GivenUp | DestroyAsked
+)  # fmt: skip
+
+
+# --- actions: what to do --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """End the guest of this generation now and release what it holds."""
+
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Raise in the running callback of this guest."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Tell observers the new facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseAlert:
+    limit: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Remove the sandbox, its analytics and its snapshots."""
+
+
+Action = Retire | Interrupt | Announce | RaiseAlert | Forget

@@ -1,0 +1,194 @@
+"""The kernel's end of one guest's channel: requests with their answers, and everything the guest pushes.
+
+Frames are typed data; a guest that sends anything else has broken the
+protocol and is not listened to any further. Neither side can flood the other:
+reading pauses when a guest sends too much, writing has a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from ..model.errors import InternalError, LocalProtocolError, RemoteProtocolError, SandboxBusy, SandboxGone
+from ..wire.connection import Connection
+from ..wire.messages import (
+    Alert,
+    Answer,
+    Failed,
+    KernelFrame,
+    MainExited,
+    Notice,
+    Ready,
+    Request,
+    Sample,
+    TreeChanged,
+)  # fmt: skip
+from .answers import error_of
+
+A = TypeVar("A", bound=Answer)
+Pushed = TreeChanged | Sample | Alert | MainExited | Notice
+WRITE_HIGH_BYTES = 1 << 20
+WRITE_DEADLINE_S = 5.0
+READ_SHARE_BYTES = 4 << 20
+"""What one guest may send per ``READ_WINDOW_S`` before it has to wait: a flood costs the kernel a bounded share."""
+READ_WINDOW_S = 0.1
+LOST = "its channel was closed"
+
+
+class GuestLink(asyncio.Protocol):
+    """One guest's channel.
+
+    ``on_push`` gets unasked frames, ``on_broken`` the text of a protocol
+    violation, ``on_lost`` is told when the guest's end closed.
+    """
+
+    def __init__(
+        self, on_push: Callable[[Pushed], None], on_broken: Callable[[str], None], on_lost: Callable[[], None]
+    ) -> None:
+        self._on_push, self._on_broken, self._on_lost = on_push, on_broken, on_lost
+        self._connection = Connection("kernel")
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._answers: dict[int, asyncio.Future[Answer]] = {}
+        self._next_id = 1
+        self._why_gone = ""
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._read_share = READ_SHARE_BYTES
+        self._refill: asyncio.TimerHandle | None = None
+        self.ready: asyncio.Future[Ready] = self._loop.create_future()
+
+    async def open(self, control: socket.socket) -> None:
+        """Take over the socket."""
+        await self._loop.create_unix_connection(lambda: self, sock=control)
+
+    def close(self, why: str) -> None:
+        """Close the channel; whoever still waits gets SandboxGone with ``why``. Idempotent."""
+        if not self._why_gone:
+            self._why_gone = why
+        if self._refill is not None:
+            self._refill.cancel()
+            self._refill = None
+        if self._transport is not None:
+            self._transport.abort()
+        waits: list[asyncio.Future[Any]] = [*self._answers.values(), self.ready]
+        for waiting in waits:
+            if not waiting.done():
+                waiting.set_exception(SandboxGone(self._why_gone))
+                waiting.exception()  # seen: nobody may be waiting any more
+        self._answers.clear()
+        self._writable.set()
+
+    # --- asking -----------------------------------------------------------------------------------------------------
+
+    async def ask(self, make: Callable[[int], Request], answer: type[A], timeout_s: float | None) -> A:
+        """Send what ``make(id)`` builds and wait for its answer of the given type.
+
+        Raises the error that the guest answers with, SandboxBusy after
+        ``timeout_s``, SandboxGone when the guest ends first.
+        """
+        number, self._next_id = self._next_id, self._next_id + 1
+        waiting: asyncio.Future[Answer] = self._loop.create_future()
+        self._answers[number] = waiting
+        try:
+            self._write(make(number))
+            await self._drain()
+            async with asyncio.timeout(timeout_s):
+                given = await waiting
+        except TimeoutError:
+            raise SandboxBusy(f"it did not answer within {timeout_s:g} s") from None
+        finally:
+            self._answers.pop(number, None)
+        if isinstance(given, Failed):
+            raise error_of(given)
+        if not isinstance(given, answer):
+            self._broken(f"{type(given).__name__} instead of {answer.__name__}")
+            raise SandboxGone(self._why_gone)
+        return given
+
+    def tell(self, make: Callable[[int], Request]) -> None:
+        """Send a request whose answer nobody needs."""
+        number, self._next_id = self._next_id, self._next_id + 1
+        self._write(make(number))
+
+    def _write(self, frame: Request) -> None:
+        if self._why_gone or self._transport is None:
+            raise SandboxGone(self._why_gone or "its channel is not open")
+        try:
+            data = self._connection.send(cast("KernelFrame", frame))
+        except LocalProtocolError as error:
+            raise InternalError(f"{error}; please report it") from error
+        self._transport.write(data)
+
+    async def _drain(self) -> None:
+        if self._writable.is_set():
+            return
+        try:
+            async with asyncio.timeout(WRITE_DEADLINE_S):
+                await self._writable.wait()
+        except TimeoutError:
+            raise SandboxBusy("it does not read what it is sent") from None
+
+    # --- asyncio's side ---------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._why_gone:
+            self.close(LOST)
+            self._on_lost()
+
+    def data_received(self, data: bytes) -> None:
+        if self._why_gone:
+            return
+        try:
+            frames = self._connection.receive(data)
+        except RemoteProtocolError as error:
+            self._broken(str(error))
+            return
+        for frame in frames:
+            self._take(frame)
+        self._charge(len(data))
+
+    def _take(self, frame: object) -> None:
+        match frame:
+            case Ready():
+                if not self.ready.done():
+                    self.ready.set_result(frame)
+            case Answer():
+                waiting = self._answers.get(frame.id)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(frame)
+            case TreeChanged() | Sample() | Alert() | MainExited() | Notice():
+                self._on_push(frame)
+            case _:
+                self._broken(f"unexpected {type(frame).__name__}")
+
+    def _broken(self, text: str) -> None:
+        if not self._why_gone:
+            self.close(f"it broke the protocol: {text}")
+            self._on_broken(text)
+
+    def _charge(self, size: int) -> None:
+        self._read_share -= size
+        if self._refill is None:
+            self._refill = self._loop.call_later(READ_WINDOW_S, self._refilled)
+        if self._read_share <= 0 and self._transport is not None and not self._why_gone:
+            self._transport.pause_reading()
+
+    def _refilled(self) -> None:
+        self._refill = None
+        self._read_share = READ_SHARE_BYTES
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()

@@ -1,0 +1,156 @@
+"""Code on its way into a sandbox: read it, try it in a guest that is thrown away, load it into the live one.
+
+Nothing of a module is parsed or run in the kernel, and a module that does not
+compile, does not import, or does not end its import never reaches the live guest.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from ..code.difference import difference, sources
+from ..code.gather import gather
+from ..model.code import Bundle, ClassInfo, ModuleCode
+from ..model.errors import CompileError, SandboxBusy, SandboxGone, UsageError
+from ..wire.messages import Load, Loaded, Tried
+from .handle import GuestHandle
+from .life import ReloadBegan, ReloadEnded
+from .loop import in_thread
+from .reports import LoadReport
+from .state import Verb, refusal
+from .unit import Unit
+
+TRIAL_S = 10.0
+LIVE_S = 15.0
+"""More than a trial: the same import already ended in time once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Modules that compile and import, and the classes in them that can be started."""
+
+    bundle: Bundle
+    classes: tuple[ClassInfo, ...]
+
+
+async def prepare(unit: Unit, source: object, module: str | None = None) -> Prepared:
+    """Read ``source`` on a thread and try it together with the modules that the sandbox already has.
+
+    Raises CompileError with the guide's kinds, UsageError for bad names.
+    """
+    given = await in_thread(lambda: gather(source, module))
+    names = {one.name for one in given.modules}
+    kept = tuple(one for name, one in unit.modules.items() if name not in names)
+    tried = await _try(unit, Bundle((*kept, *given.modules), given.origin))
+    compiled = tuple(one for one in tried.bundle.modules if one.name in names)
+    return Prepared(Bundle(compiled, given.origin), tuple(one for one in tried.classes if one.module in names))
+
+
+async def _try(unit: Unit, bundle: Bundle) -> Tried:
+    guest = await unit.launch(listen=False)
+    try:
+        return await guest.ask(lambda number: Load(id=number, bundle=bundle, trial=True), Tried, TRIAL_S)
+    except SandboxBusy:
+        raise CompileError(
+            "compilation_error",
+            f"the import of the code did not finish in {TRIAL_S:g} s and was ended; nothing was loaded. "
+            "Look for an endless loop at module level",
+        ) from None
+    except SandboxGone as gone:
+        raise CompileError(
+            "load_error",
+            f"the import of the code ended the OS process ({gone}); nothing was loaded. "
+            "Look for os._exit or a crash at module level",
+        ) from None
+    finally:
+        unit.discard(guest, "the trial is over")
+
+
+async def load(unit: Unit, source: object, module: str | None = None) -> LoadReport:
+    """Load or hot-reload code into the sandbox; after any failure the old version runs on."""
+    began = time.perf_counter()
+    async with unit.lane:
+        raise_refusal(unit, "load")
+        ready = await prepare(unit, source, module)
+        before = {one.name: one.source for one in unit.modules.values() if one.source}
+        loaded = await _load_live(unit, ready.bundle)
+        remember(unit, ready)
+        unit.announce()
+    return LoadReport(
+        versions=tuple(loaded.versions) if loaded else (), moved=loaded.moved if loaded else 0,
+        diff=difference(before, sources(ready.bundle)), elapsed_ms=(time.perf_counter() - began) * 1000,
+        modules=tuple(one.name for one in ready.bundle.modules),
+    )  # fmt: skip
+
+
+async def _load_live(unit: Unit, bundle: Bundle) -> Loaded | None:
+    """None when there is no guest: the next one gets the code."""
+    guest = unit.guest
+    if guest is None:
+        return None
+    unit.dispatch(ReloadBegan(guest.generation))
+    try:
+        return await load_into(unit, guest, bundle)
+    except SandboxBusy:
+        text = f"loading did not finish in {LIVE_S:g} s"
+        unit.give_up(guest, f"{text}; its state is not known any more")
+        raise SandboxGone(f"{text}, so sandbox {unit.name!r} was killed: %sandbox restart {unit.name}") from None
+    finally:
+        unit.dispatch(ReloadEnded(guest.generation))
+
+
+async def load_into(unit: Unit, guest: GuestHandle, bundle: Bundle) -> Loaded:
+    """Load compiled modules into a guest."""
+    return await unit.ask(lambda number: Load(id=number, bundle=bundle), Loaded, LIVE_S, guest=guest)
+
+
+def remember(unit: Unit, ready: Prepared) -> None:
+    """The sandbox has this code from now on: a fresh guest gets it too."""
+    for one in ready.bundle.modules:
+        # Taken out first: a module loaded again goes to the end, after what it may have begun to import.
+        unit.modules.pop(one.name, None)
+        unit.modules[one.name] = one
+        unit.classes[one.name] = tuple(found for found in ready.classes if found.module == one.name)
+
+
+def whole(unit: Unit) -> Bundle:
+    """All modules of the sandbox, as a fresh guest needs them."""
+    return Bundle(tuple(unit.modules.values()), "all")
+
+
+def main_name(unit: Unit, main: str) -> str:
+    """``module.Class`` for what the user calls main; a class name alone is enough when only one module has it.
+
+    Left to the guest when nothing fits: it knows all classes and says so.
+    """
+    if "." in main:
+        return main
+    found = [f"{one.module}.{one.name}" for classes in unit.classes.values() for one in classes if one.name == main]
+    if len(found) > 1:
+        raise UsageError("main", main, allowed=found, hint="Give it with its module")
+    return found[0] if found else main
+
+
+def default_main(unit: Unit) -> str:
+    """The one class that can only be meant: the only application, else the only supervisor, else the only server."""
+    everything = [one for classes in unit.classes.values() for one in classes]
+    for behaviour in ("application", "supervisor", "server"):
+        found = [f"{one.module}.{one.name}" for one in everything if one.behaviour == behaviour]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UsageError("main", hint=f"name one of the classes that can be started: {', '.join(found)}")
+    raise UsageError("main", hint="the code has no application, supervisor or server class; define one and load it")
+
+
+def raise_refusal(unit: Unit, verb: Verb) -> None:
+    """Raise why ``verb`` is not possible now, if it is not."""
+    refused = refusal(unit.life, verb)
+    if refused is not None:
+        raise refused
+
+
+def modules_of(bundle: Bundle) -> dict[str, ModuleCode]:
+    """The modules of a bundle by name, in order."""
+    return {one.name: one for one in bundle.modules}

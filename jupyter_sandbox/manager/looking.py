@@ -1,0 +1,125 @@
+"""The part of ``Sandbox`` that looks: trees, processes, events, reasons, counters, output. All answers are frozen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from ..model.errors import UsageError
+from ..model.sandbox import NoticeTold, SandboxInfo, SandboxStatus, TreeReplaced
+from ..model.views import EVENT_KINDS, Event, Inspection, ModuleVersion, TreeView, WhyView
+from ..wire import messages as wire
+from .loading import raise_refusal
+from .loop import ManagerLoop
+from .unit import Unit
+
+A = TypeVar("A", bound=wire.Answer)
+
+
+class Looking:
+    """Needs ``_unit`` and ``_loop``; every method may be called from any thread but the manager's own."""
+
+    _unit: Unit
+    _loop: ManagerLoop
+
+    @property
+    def id(self) -> int:
+        """Counts from 1 in each manager."""
+        return self._unit.life.id
+
+    @property
+    def name(self) -> str:
+        return self._unit.life.name
+
+    @property
+    def status(self) -> SandboxStatus:
+        """What it is doing now; never waits."""
+        return self._unit.life.status
+
+    def info(self) -> SandboxInfo:
+        """All facts as of now; never waits, also works when it crashed."""
+        return self._unit.info()
+
+    def tree(self) -> TreeView:
+        """The supervision tree now."""
+        return self._look(lambda number: wire.Tree(id=number), wire.TreeReply).tree
+
+    def inspect(self, target: object) -> Inspection:
+        """Everything about one process: state, mailbox, links, monitors, last events."""
+        name = str(target)
+        return self._look(lambda number: wire.Inspect(id=number, target=name), wire.InspectReply).inspection
+
+    def events(self, limit: int = 50, kinds: Iterable[str] = (), target: object = None) -> list[Event]:
+        """The newest events, newest first. Raises UsageError for an unknown kind."""
+        wanted, name = list(kinds), None if target is None else str(target)
+        for kind in wanted:
+            if kind not in EVENT_KINDS:
+                raise UsageError("kind", kind, allowed=EVENT_KINDS)
+        return self._look(
+            lambda number: wire.Events(id=number, limit=limit, kinds=wanted, target=name), wire.EventList
+        ).events  # fmt: skip
+
+    def why(self, target: object, limit: int = 1) -> list[WhyView]:
+        """Why a process was restarted or exited, newest first."""
+        name = str(target)
+        return self._look(lambda number: wire.Why(id=number, target=name, limit=limit), wire.WhyList).entries
+
+    def versions(self) -> list[ModuleVersion]:
+        """Current and old version of every module."""
+        return self._look(lambda number: wire.Versions(id=number), wire.VersionList).versions
+
+    def watch(self, interval_ms: int) -> TreeView:
+        """Have changes of the tree told to subscribers at most every ``interval_ms``; 0 ends it. The tree now."""
+        return self._loop.run(_watch(self._unit, interval_ms))
+
+    def metrics(self) -> dict[str, object]:
+        """The guide's analytics: runtime_seconds, event_count, metrics, recent_events (newest 10, newest first)."""
+
+        async def read() -> dict[str, object]:
+            return self._unit.analytics.metrics(self._unit.ended_at or time.time())
+
+        return self._loop.run(read())
+
+    def record(self, kind: str, data: dict[str, object]) -> None:
+        """Add an event of the notebook's own to the analytics."""
+
+        async def write() -> None:
+            self._unit.analytics.record(kind, data, time.time())
+
+        self._loop.run(write())
+
+    def log(self, limit: int = 50) -> list[NoticeTold]:
+        """Crash reports and logger lines, oldest first; they survive the guest."""
+
+        async def read() -> list[NoticeTold]:
+            return list(self._unit.notices)[-limit:]
+
+        return self._loop.run(read())
+
+    def output(self) -> str:
+        """The newest 64 KB of what it printed, with a note of what is missing."""
+
+        async def read() -> str:
+            if self._unit.guest is not None:
+                self._unit.guest.drain_output()
+            return self._unit.output.text()
+
+        return self._loop.run(read())
+
+    def _look(self, make: Callable[[int], wire.Request], answer: type[A]) -> A:
+        return self._loop.run(look(self._unit, make, answer))
+
+
+async def look(unit: Unit, make: Callable[[int], wire.Request], answer: type[A]) -> A:
+    """Ask the guest something that changes nothing."""
+    raise_refusal(unit, "look")
+    return await unit.ask(make, answer)
+
+
+async def _watch(unit: Unit, interval_ms: int) -> TreeView:
+    raise_refusal(unit, "look")
+    reply = await unit.ask(lambda number: wire.Watch(id=number, interval_ms=interval_ms), wire.TreeReply)
+    unit.watch_ms = interval_ms
+    unit.publish(TreeReplaced(unit.name, reply.tree))
+    return reply.tree

@@ -1,0 +1,185 @@
+"""The manager's permanent thread with its asyncio loop, and the one way to wait for it from other threads.
+
+The thread lives until ``close``: the zygote is started from it, and the
+operating system ends a child when the *thread* that started it ends. A wait is
+interruptible: on KeyboardInterrupt the work is cancelled, and the wait returns
+only after the work has cleaned up after itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
+from typing import Any, Generic, TypeVar, cast
+
+from ..model.errors import InternalError, SandboxGone
+
+T = TypeVar("T")
+UNWIND_S = 5.0
+"""How long an interrupted wait lets the work clean up: killing a guest takes milliseconds."""
+
+
+class ManagerLoop:
+    """Starts its thread at the first use.
+
+    >>> loop = ManagerLoop()
+    >>> async def answer(): return 42
+    >>> loop.run(answer())
+    42
+    >>> loop.close()
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do ``work`` on the loop and wait for it, from any other thread.
+
+        Raises what the work raises, SandboxGone after ``close``.
+        """
+        try:
+            loop = self._started()
+            if threading.current_thread() is self._thread:
+                raise InternalError("the manager's own thread cannot wait for itself; use another thread")
+        except BaseException:
+            work.close()
+            raise
+        ticket: _Ticket[T] = _Ticket(work, loop)
+        try:
+            loop.call_soon_threadsafe(ticket.begin)
+            return ticket.done.result()
+        except CancelledError:
+            raise SandboxGone("the sandbox manager was closed; make another one: SandboxManager()") from None
+        except BaseException:
+            # Not only KeyboardInterrupt: whatever breaks the wait must not leave the work half done behind it.
+            ticket.cancel_and_wait()
+            raise
+
+    def post(self, act: Callable[[], None]) -> None:
+        """Do something soon on the loop, without waiting."""
+        self._started().call_soon_threadsafe(act)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this is the manager's thread."""
+        return threading.current_thread() is self._thread
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._closed:
+                raise SandboxGone("the sandbox manager was closed; make another one: SandboxManager()")
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=_serve, args=(self._loop,), name="jupyter-sandbox-manager", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+    def close(self) -> None:
+        """End the thread; idempotent. Work still going on is cancelled and cleans up first."""
+        with self._lock:
+            self._closed = True
+            loop, thread = self._loop, self._thread
+            self._loop = None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(UNWIND_S)
+
+
+class _Ticket(Generic[T]):
+    """One piece of work on its way: knows its task as soon as there is one, and whether it was called off before."""
+
+    def __init__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
+        self._work, self._loop = work, loop
+        self._task: asyncio.Task[T] | None = None
+        self._called_off = False
+        self.done: Future[T] = Future()
+
+    def begin(self) -> None:
+        if self._called_off:
+            self._work.close()
+            self.done.cancel()
+            return
+        self._task = self._loop.create_task(self._work)
+        self._task.add_done_callback(self._finish)
+
+    def _finish(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self.done.cancel()
+        elif (error := task.exception()) is not None:
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(task.result())
+
+    def cancel_and_wait(self) -> None:
+        if self.done.done():
+            return
+        self._loop.call_soon_threadsafe(self._cancel)
+        try:
+            self.done.result(UNWIND_S)
+        except BaseException:  # the caller raises what interrupted the wait, whatever became of the work
+            return
+
+    def _cancel(self) -> None:
+        self._called_off = True
+        if self._task is not None:
+            self._task.cancel()
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        _cancel_all(loop)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+
+
+async def in_thread(act: Callable[[], T]) -> T:
+    """The result of a blocking function, run on a daemon thread of its own.
+
+    Not asyncio's executor: Python waits for that one's threads when it exits, and
+    a kernel must be able to exit while a git server does not answer.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if outcome.done():
+            return
+        if error is not None:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(cast("T", result))
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = act()
+        except BaseException as caught:  # delivered to whoever awaits it
+            error = caught
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="jupyter-sandbox-work", daemon=True).start()
+    return await outcome

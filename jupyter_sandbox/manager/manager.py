@@ -1,0 +1,273 @@
+"""``SandboxManager``: all sandboxes of one kernel, on a thread and loop of its own. Composes; decides nothing."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import re
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from ..model.errors import SandboxError, UsageError
+from ..model.limits import Limits
+from ..model.sandbox import Removed, SandboxInfo, SandboxStatus, Update
+from ..wire import messages as wire
+from . import changing, loading
+from .life import DestroyAsked, StopBegan
+from .loop import ManagerLoop, in_thread
+from .pickles import pack
+from .sandbox import Sandbox
+from .store import SnapshotStore
+from .unit import Main, Spec, Unit
+from .watchdog import Watchdog
+from .zygotes import Zygotes, flavour_modules
+
+GOODBYE_MS = 1_000
+"""What a destroyed sandbox gets for its terminate callbacks."""
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,63}")
+_LOG = logging.getLogger("jupyter_sandbox")
+
+
+class SandboxManager:
+    """Creates sandboxes and keeps them; every method may be called from any thread.
+
+    >>> manager = SandboxManager(store=":memory:")
+    >>> manager.list()
+    []
+    >>> manager.close()
+
+    ``store`` is the SQLite file for snapshots (default: the user's data folder).
+    ``flavour`` names what guests have imported already: plain, or sci (numpy, pandas).
+    Nothing starts before the first sandbox; ``close`` and the kernel's exit leave nothing running.
+    """
+
+    def __init__(self, store: str | Path | None = None, flavour: str = "plain") -> None:
+        flavour_modules(flavour)
+        self.store = SnapshotStore(store)
+        self._flavour = flavour
+        self._loop = ManagerLoop()
+        self._units: dict[int, Unit] = {}
+        self._sandboxes: dict[int, Sandbox] = {}
+        self._next_id = 1
+        self._destroyed: dict[str, int] = {}
+        self._subscribers: tuple[Callable[[Update], None], ...] = ()
+        self._lock = threading.Lock()
+        self._zygotes: Zygotes | None = None
+        self._watchdog: Watchdog | None = None
+        self._owner = os.getpid()
+        self._at_exit = weakref.WeakMethod(self.close)
+        atexit.register(_close_at_exit, self._at_exit)
+
+    # --- the API ----------------------------------------------------------------------------------------------------
+
+    def create(
+        self, name: str | None = None, *, code: object = None, main: str | None = None, args: tuple[object, ...] = (),
+        limits: Mapping[str, object] | Limits | None = None, env: Mapping[str, object] | None = None,
+        seed: int | None = None, clock: str = "real", isolation: str = "copy", profile: str | None = None,
+        dependencies: Iterable[str] = (), capture: frozenset[str] | None = None,
+    ) -> Sandbox:  # fmt: skip
+        """A new sandbox, with ``code`` loaded and ``main`` started when they are given.
+
+        ``main`` may be a class name alone, or "" for the only class that it can
+        be; ``capture`` records only these kinds of events in the analytics.
+        Raises UsageError for a taken name or wrong options, CompileError for
+        the code, LaunchFailed; after any failure or interrupt nothing is left.
+        """
+        spec = Spec(
+            seed=int.from_bytes(os.urandom(6)) if seed is None else seed,
+            clock=_one_of("clock", clock, ("real", "virtual")),
+            isolation=_one_of("isolation", isolation, ("copy", "share")),
+            profile=_one_of("profile", profile or "basic", ("basic", "off")),
+            env=pack(dict(env), "env") if env else b"",
+            dependencies=tuple(dependencies),
+            capture=capture,
+        )
+        merged = limits if isinstance(limits, Limits) else Limits.merged(limits)
+        wanted = None if main is None else Main(main, pack(tuple(args), "args") if args else b"")
+        return self._loop.run(self._create(name, spec, merged, code, wanted))
+
+    def get(self, name_or_id: str | int) -> Sandbox:
+        """The sandbox with this name or id. Raises UsageError that names the known ones."""
+        found = self._find(name_or_id)
+        if found is not None:
+            return self._sandboxes[found.life.id]
+        names = [unit.name for unit in list(self._units.values())]
+        if not names:
+            raise UsageError("sandbox", name_or_id, hint=f"there is none yet: %sandbox create {name_or_id}")
+        raise UsageError("sandbox", name_or_id, allowed=names)
+
+    def list(self) -> list[SandboxInfo]:
+        """All sandboxes in the order of their ids, also the crashed ones."""
+        return [unit.info() for unit in self._units.copy().values()]
+
+    def destroy(self, name_or_id: str | int) -> bool:
+        """End a sandbox and forget it, its analytics and its snapshots; False when there was none. Idempotent."""
+        found = self._find(name_or_id)
+        if found is None:
+            return False
+        self._loop.run(self._destroy(found))
+        return True
+
+    def was_destroyed(self, name_or_id: str | int) -> bool:
+        """Whether there was such a sandbox once."""
+        return str(name_or_id) in self._destroyed
+
+    def subscribe(self, receive: Callable[[Update], None]) -> Callable[[], None]:
+        """Have every update delivered, in order, on the manager's thread; call the result to end it.
+
+        ``receive`` must be quick and must not wait for the manager.
+        """
+        with self._lock:
+            self._subscribers = (*self._subscribers, receive)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                self._subscribers = tuple(one for one in self._subscribers if one is not receive)
+
+        return unsubscribe
+
+    def close(self) -> None:
+        """Kill all sandboxes and end the thread; snapshots stay. Idempotent."""
+        # A fork of the kernel (multiprocessing) has this object but neither the thread nor the right to kill anything.
+        if os.getpid() != self._owner:
+            return
+        atexit.unregister(self._at_exit)
+        if self._zygotes is not None:
+            try:
+                self._loop.run(self._shut_down())
+            except SandboxError:
+                pass  # closed by another thread meanwhile
+        self._loop.close()
+        self.store.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._loop.closed
+
+    def __enter__(self) -> SandboxManager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- on the manager's thread --------------------------------------------------------------------------------------
+
+    async def _create(self, name: str | None, spec: Spec, limits: Limits, code: object, main: Main | None) -> Sandbox:
+        unit = self._admit(name, spec, limits)
+        try:
+            async with unit.lane:
+                unit.announce()
+                if code is not None:
+                    loading.remember(unit, await loading.prepare(unit, code))
+                if main is not None:
+                    main = Main(
+                        loading.main_name(unit, main.name) if main.name else loading.default_main(unit), main.args
+                    )
+                await changing.build(unit, main)
+        except BaseException:
+            self._undo(unit)
+            raise
+        return self._sandboxes[unit.life.id]
+
+    def _admit(self, name: str | None, spec: Spec, limits: Limits) -> Unit:
+        if self._zygotes is None:
+            self._zygotes = Zygotes(self._flavour, self._zygote_died)
+            self._watchdog = Watchdog(lambda: list(self._units.values()))
+        number = self._next_id
+        name = self._free_name(f"sandbox_{number}" if name is None else name)
+        self._next_id += 1
+        unit = Unit(
+            number, name, spec, limits, zygotes=self._zygotes, publish=self._publish, on_forget=self._forget
+        )  # fmt: skip
+        if self._watchdog is not None:
+            unit.on_guest = self._watchdog.wake
+        self._sandboxes[number] = Sandbox(unit, self._loop, self.store, self._destroy)
+        self._units[number] = unit
+        return unit
+
+    def _free_name(self, name: str) -> str:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise UsageError("name", name, hint="use letters, digits, _ - and . (at most 64), beginning with a letter")
+        if any(unit.name == name for unit in self._units.values()):
+            raise UsageError(f"the name {name!r} is taken: %sandbox info {name}, or %sandbox destroy {name}")
+        return name
+
+    def _undo(self, unit: Unit) -> None:
+        """A creation that failed or was interrupted leaves nothing, not even a used id; snapshots of the name stay."""
+        if not unit.life.destroyed:
+            unit.dispatch(DestroyAsked())
+        if unit.life.id == self._next_id - 1:
+            self._next_id -= 1
+
+    async def _destroy(self, unit: Unit) -> None:
+        if unit.life.destroyed:
+            return
+        guest = unit.guest
+        await self._say_goodbye(unit)
+        if not unit.life.destroyed:
+            unit.dispatch(DestroyAsked())
+        self._destroyed |= {unit.name: unit.life.id, str(unit.life.id): unit.life.id}
+        await in_thread(lambda: self.store.forget(unit.name))
+        if guest is not None:
+            await guest.ended()
+
+    async def _say_goodbye(self, unit: Unit) -> None:
+        """Terminate callbacks run, when nothing is stuck: what does not answer in time is killed."""
+        if unit.guest is None or unit.life.status is not SandboxStatus.RUNNING or unit.life.main is None:
+            return
+        unit.dispatch(StopBegan(unit.guest.generation))
+        try:
+            await unit.guest.ask(
+                lambda number: wire.Shutdown(id=number, grace_ms=GOODBYE_MS), wire.Done, GOODBYE_MS / 1000
+            )  # fmt: skip
+        except SandboxError:
+            pass
+
+    async def _shut_down(self) -> None:
+        units, self._units = list(self._units.values()), {}
+        if self._watchdog is not None:
+            self._watchdog.close()
+        guests = [guest for unit in units for guest in (unit.guest, *unit.building) if guest is not None]
+        for unit in units:
+            unit.dispatch(DestroyAsked())
+        for guest in guests:
+            await guest.ended()
+        if self._zygotes is not None:
+            self._zygotes.close()
+
+    def _forget(self, unit: Unit) -> None:
+        self._units.pop(unit.life.id, None)
+        self._sandboxes.pop(unit.life.id, None)
+        self._publish(Removed(unit.name, unit.life.id))
+
+    def _zygote_died(self) -> None:
+        """Its guests die with it and say so themselves; the next launch starts another one."""
+        _LOG.warning("the zygote of the sandboxes died; the next sandbox starts another one")
+
+    def _publish(self, update: Update) -> None:
+        for receive in self._subscribers:
+            try:
+                receive(update)
+            except Exception:  # an observer's fault is its own: the others and the sandboxes go on
+                _LOG.exception("a subscriber of sandbox updates raised")
+
+    def _find(self, name_or_id: str | int) -> Unit | None:
+        for unit in list(self._units.values()):
+            if unit.life.id == name_or_id or unit.name == name_or_id or str(unit.life.id) == name_or_id:
+                return unit
+        return None
+
+
+def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise UsageError(field, value, allowed=allowed)
+    return value
+
+
+def _close_at_exit(close: weakref.WeakMethod[Callable[[], None]]) -> None:
+    act = close()
+    if act is not None:
+        act()

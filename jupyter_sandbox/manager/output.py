@@ -1,0 +1,134 @@
+"""What a guest prints: a bounded tail, a budget per cell, and counts of what was dropped.
+
+``OutputTail`` is pure; ``OutputPump`` reads a pipe on the manager's loop. It
+always reads on, so that a guest that prints without end neither blocks nor
+fills the kernel, and text is made harmless before anybody shows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import os
+import re
+from collections.abc import Callable
+
+TAIL_BYTES = 64 * 1024
+_READ = 1 << 16
+_FLUSH_S = 0.05
+# Colours stay; every other control character could move the cursor or talk to the terminal.
+_UNSAFE = re.compile(r"\x1b(?!\[[0-9;]{0,20}m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
+
+
+def harmless(text: str) -> str:
+    """Text with control characters made visible; line ends, tabs and colours stay.
+
+    >>> harmless("a\\x1b]0;title\\x07b")
+    'a\\\\x1b]0;title\\\\x07b'
+    """
+    return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text.replace("\r\n", "\n"))
+
+
+class OutputTail:
+    """The newest 64 KB of one stream, and what of it a cell may still show.
+
+    >>> tail = OutputTail(budget=4)
+    >>> tail.feed(b"hello"), tail.take()
+    (None, ('hell', 1))
+    """
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+        self.total = 0
+        """Bytes ever printed."""
+        self._left = budget
+        self._tail = bytearray()
+        self._fresh = bytearray()
+        self._dropped = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, data: bytes) -> None:
+        """Bytes that arrived."""
+        self.total += len(data)
+        self._tail += data[-TAIL_BYTES:]
+        if len(self._tail) > 2 * TAIL_BYTES:
+            del self._tail[:-TAIL_BYTES]
+        shown = data[: self._left]
+        self._fresh += shown
+        self._left -= len(shown)
+        self._dropped += len(data) - len(shown)
+
+    def renew(self) -> None:
+        """A new cell may print its share again."""
+        self._left = self.budget
+
+    def take(self) -> tuple[str, int]:
+        """Harmless text to show since the last time, and bytes dropped since then."""
+        text, dropped = self._decoder.decode(bytes(self._fresh)), self._dropped
+        self._fresh.clear()
+        self._dropped = 0
+        return harmless(text), dropped
+
+    def text(self, since: int = 0) -> str:
+        """The tail as harmless text, from byte ``since`` of the whole stream on; says how much is missing before it."""
+        tail = bytes(self._tail[-TAIL_BYTES:])
+        first = self.total - len(tail)
+        shown = harmless(tail[max(0, since - first) :].decode("utf-8", "replace"))
+        missing = first - since
+        return f"[{missing} bytes before this are not kept]\n{shown}" if missing > 0 else shown
+
+
+class OutputPump:
+    """Reads one pipe until its end and tells ``on_text(text, dropped)`` at most 20 times a second."""
+
+    def __init__(self, fd: int, budget: int, on_text: Callable[[str, int], None]) -> None:
+        self.tail = OutputTail(budget)
+        self._fd, self._on_text = fd, on_text
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._open = True
+        os.set_blocking(fd, False)
+        self._loop.add_reader(fd, self._readable)
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._fd, _READ)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._stop_reading()
+            return
+        self.tail.feed(data)
+        if self._timer is None:
+            self._timer = self._loop.call_later(_FLUSH_S, self.flush)
+
+    def flush(self) -> None:
+        """Tell what has arrived by now."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        text, dropped = self.tail.take()
+        if text or dropped:
+            self._on_text(text, dropped)
+
+    def drain(self) -> None:
+        """Read what the pipe still holds (the writer is gone or stopped), but never more than a pipe can hold."""
+        for _ in range(32):
+            if not self._open:
+                break
+            self._readable()
+        self.flush()
+
+    def close(self) -> None:
+        """Stop reading; the pipe itself belongs to the guest's process object. Idempotent."""
+        self._stop_reading()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _stop_reading(self) -> None:
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._fd)

@@ -1,0 +1,28 @@
+"""Frozen answers of the manager's operations that the wire has no form for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..model.views import ModuleVersion, StepView
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load changed. ``moved`` counts processes that went on in the new code with their state."""
+
+    versions: tuple[ModuleVersion, ...]
+    moved: int
+    diff: str
+    elapsed_ms: float
+    modules: tuple[str, ...] = ()
+    """The modules that were loaded, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """Steps taken while paused; ``waiting`` says why there were fewer than asked: '' · idle · limit."""
+
+    steps: tuple[StepView, ...]
+    step: int
+    waiting: str = ""

@@ -1,0 +1,136 @@
+"""``Sandbox``: one running actor system as the user holds it. Every method waits for its result, interruptibly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+
+from ..model.errors import UsageError
+from ..model.limits import Limits
+from ..model.views import TreeView
+from ..wire import messages as wire
+from . import changing, loading
+from .acting import Acting
+from .looking import Looking
+from .loop import ManagerLoop, in_thread
+from .pickles import pack
+from .reports import LoadReport, Stepped
+from .store import SnapshotInfo, SnapshotStore
+from .unit import Unit
+
+Destroy = Callable[[Unit], Coroutine[None, None, None]]
+STEP_S = 60.0
+"""A step runs one callback, which has its own budget; many steps together may take long."""
+
+
+class Sandbox(Looking, Acting):
+    """Made by ``SandboxManager.create``.
+
+    >>> shop = manager.create("shop", code={"counter.py": source}, main="counter.Shop")   # doctest: +SKIP
+    >>> shop.call("front", "next")                                                          # doctest: +SKIP
+    0
+    """
+
+    def __init__(self, unit: Unit, loop: ManagerLoop, store: SnapshotStore, destroy: Destroy) -> None:
+        self._unit, self._loop, self._store, self._destroy = unit, loop, store, destroy
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {self.id} {self.name!r} {self.status}>"
+
+    # --- code and life ----------------------------------------------------------------------------------------------
+
+    def load(self, source: object, module: str | None = None) -> LoadReport:
+        """Load or hot-reload code: a map of files, a path, a cell, compiled files, a commit, or a text and its module.
+
+        Running processes go to the new code with their state. Raises
+        CompileError; after any failure the old version runs on.
+        """
+        return self._loop.run(loading.load(self._unit, source, module))
+
+    def start(self, main: str | None = None, *args: object) -> TreeView:
+        """Start ``module.Class`` (application, supervisor or server) as the main application; the tree.
+
+        Without ``main``: the one that was started before, else the only class that it can be.
+        """
+        return self._loop.run(changing.start(self._unit, main, pack(args, "the arguments") if args else b""))
+
+    def stop(self) -> None:
+        """Stop the application in order. Nothing runs any more; looking stays possible. Does nothing when stopped."""
+        self._loop.run(changing.stop(self._unit))
+
+    def restart(self) -> TreeView:
+        """A fresh OS process with the same code and main; the state is lost. The way back after a crash."""
+        return self._loop.run(changing.restart(self._unit))
+
+    def destroy(self) -> None:
+        """End it and forget it with its analytics and snapshots. Idempotent."""
+        self._loop.run(self._destroy(self._unit))
+
+    def limits(self, **changes: int) -> Limits:
+        """The limits in force, after changing the given ones.
+
+        ``max_memory``, ``max_runtime`` and ``handler_budget`` act at once; the
+        others, which the guest itself counts, from the next restart on.
+        """
+        merged = Limits.merged(changes, self._unit.limits)
+
+        async def change() -> Limits:
+            self._unit.limits = merged
+            if changes:
+                self._unit.announce()
+            return merged
+
+        return self._loop.run(change())
+
+    # --- execution control ------------------------------------------------------------------------------------------
+
+    def pause(self) -> int:
+        """Stop stepping and the node's clock; the number of the step it stands at."""
+        return self._loop.run(changing.pause(self._unit))
+
+    def resume(self) -> None:
+        """Let it go on. Does nothing when it runs."""
+        self._loop.run(changing.resume(self._unit))
+
+    def step(self, count: int = 1) -> Stepped:
+        """Take up to ``count`` steps while paused; each is told."""
+        if count < 1:
+            raise UsageError("count", count, hint="give a whole number above 0")
+        return self._loop.run(
+            changing.step(self._unit, lambda number: wire.Step(id=number, count=count), STEP_S)
+        )  # fmt: skip
+
+    def until(
+        self, *, process: str | None = None, kind: str | None = None, contains: str | None = None,
+        step: int | None = None, max_steps: int = 10_000,
+    ) -> Stepped:  # fmt: skip
+        """Step until a step matches every given condition; pauses first when it runs."""
+        if process is None and kind is None and contains is None and step is None:
+            raise UsageError("until", hint="give a condition: process=, kind=, contains= or step=")
+
+        def make(number: int) -> wire.Request:
+            return wire.Until(
+                id=number, process=process, kind=kind, contains=contains, step=step, max_steps=max_steps
+            )  # fmt: skip
+
+        return self._loop.run(changing.until(self._unit, make, STEP_S))
+
+    def back(self, count: int = 1) -> Stepped:
+        """Go ``count`` steps back, while paused: the journal is replayed in a fresh OS process up to there."""
+        return self._loop.run(changing.back(self._unit, count))
+
+    # --- state ------------------------------------------------------------------------------------------------------
+
+    def snapshot(self, name: str) -> SnapshotInfo:
+        """Save the state under a name; it survives the kernel. Raises SnapshotError naming what cannot be saved."""
+        if not name or len(name) > 200:
+            raise UsageError("snapshot", name, hint="give a name of 1 to 200 characters")
+        return self._loop.run(changing.snapshot(self._unit, self._store, name))
+
+    def snapshots(self) -> list[SnapshotInfo]:
+        """All snapshots of this sandbox's name, oldest first."""
+        name, store = self.name, self._store
+        return self._loop.run(in_thread(lambda: store.list(name)))
+
+    def restore(self, name: str) -> TreeView:
+        """Build the saved system beside the running one, then switch; a failure leaves the running one alive."""
+        return self._loop.run(changing.restore(self._unit, self._store, name))

@@ -1,0 +1,262 @@
+"""The life of one sandbox as a pure state machine: events in, the next life and actions out.
+
+``apply`` decides everything about status; the shell (``manager.unit``) carries
+the actions out and reports what became of them as further events. Which moves
+are legal is a table, so that the table can be read, tested and drawn. Nothing
+here reads a clock, waits, or touches a guest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal, assert_never
+
+from ..model.errors import InternalError, SandboxBusy, SandboxError, SandboxGone, UsageError
+from ..model.sandbox import SandboxStatus as S
+
+from .life import (  # isort: skip  # fmt: skip
+    Action,
+    Announce,
+    BuildFailed,
+    DestroyAsked,
+    Forget,
+    GivenUp,
+    GuestExited,
+    GuestTook,
+    HandlerOver,
+    Interrupt,
+    Life,
+    LifeEvent,
+    LimitCounted,
+    MainEnded,
+    MainStarted,
+    MemoryOver,
+    Paused,
+    ProtocolBroken,
+    RaiseAlert,
+    ReloadBegan,
+    ReloadEnded,
+    RestartBegan,
+    Resumed,
+    Retire,
+    RuntimeOver,
+    StopBegan,
+    StopEnded,
+    StopRefused,
+)
+
+# --- legality -------------------------------------------------------------------------------------------------------
+
+_ALIVE = (S.RUNNING, S.PAUSED, S.RELOADING)
+_SETTLED = (S.RUNNING, S.PAUSED, S.STOPPED, S.CRASHED)
+
+MOVES: Mapping[type[LifeEvent], Mapping[S, S]] = {
+    GuestTook: dict.fromkeys((S.STARTING, *_SETTLED), S.RUNNING),
+    BuildFailed: {S.STARTING: S.CRASHED},
+    RestartBegan: dict.fromkeys(_SETTLED, S.STARTING),
+    Paused: {S.RUNNING: S.PAUSED, S.PAUSED: S.PAUSED, S.STOPPED: S.STOPPED, S.CRASHED: S.CRASHED},
+    Resumed: {S.PAUSED: S.RUNNING, S.RUNNING: S.RUNNING, S.STOPPED: S.STOPPED, S.CRASHED: S.CRASHED},
+    ReloadBegan: dict.fromkeys(_SETTLED, S.RELOADING),
+    ReloadEnded: {S.RELOADING: S.RUNNING},
+    MainStarted: {S.STARTING: S.STARTING, S.RUNNING: S.RUNNING, S.PAUSED: S.PAUSED, S.STOPPED: S.RUNNING,
+                  S.CRASHED: S.RUNNING},
+    MainEnded: {S.STARTING: S.STARTING, S.STOPPING: S.STOPPING, S.STOPPED: S.STOPPED, S.RELOADING: S.RELOADING,
+                **dict.fromkeys((S.RUNNING, S.PAUSED, S.CRASHED), S.CRASHED)},
+    StopBegan: dict.fromkeys(_SETTLED, S.STOPPING),
+    StopEnded: {S.STOPPING: S.STOPPED},
+    StopRefused: {S.STOPPING: S.STOPPED},
+    GuestExited: {S.STARTING: S.STARTING, S.STOPPING: S.STOPPED, S.STOPPED: S.STOPPED,
+                  **dict.fromkeys((*_ALIVE, S.CRASHED), S.CRASHED)},
+    MemoryOver: dict.fromkeys(S, S.CRASHED),
+    RuntimeOver: dict.fromkeys(S, S.STOPPED),
+    HandlerOver: dict.fromkeys(S, S.CRASHED),
+    LimitCounted: {status: status for status in S},
+    ProtocolBroken: dict.fromkeys(S, S.CRASHED),
+    GivenUp: dict.fromkeys(S, S.CRASHED),
+    DestroyAsked: dict.fromkeys(S, S.STOPPING),
+}  # fmt: skip
+"""Every legal event per status and the status it leads to; anything else is a bug of the shell."""
+
+Verb = Literal["act", "look", "load", "start", "stop", "pause", "resume", "step", "snapshot", "restore", "restart"]
+
+PERMITTED: Mapping[Verb, tuple[S, ...]] = {
+    "act": _ALIVE,
+    "look": (*_ALIVE, S.STOPPING, S.STOPPED, S.CRASHED),
+    "load": _SETTLED,
+    "start": (S.RUNNING, S.STOPPED, S.CRASHED),
+    "stop": _SETTLED,
+    "pause": (S.RUNNING, S.PAUSED),
+    "resume": (S.PAUSED, S.RUNNING),
+    "step": (S.PAUSED,),
+    "snapshot": (S.RUNNING, S.PAUSED),
+    "restore": _SETTLED,
+    "restart": _SETTLED,
+}
+"""What a user may ask for in which status."""
+
+_NEEDS_GUEST: frozenset[Verb] = frozenset({"act", "look", "pause", "resume", "step", "snapshot"})
+
+
+def refusal(life: Life, verb: Verb) -> SandboxError | None:
+    """Why ``verb`` is not possible now, as the error to raise; None when it is possible.
+
+    >>> str(refusal(Life(1, "shop", S.RUNNING, present=True), "step"))
+    "sandbox 'shop' is running; pause it first: %sandbox pause shop"
+    """
+    name = life.name
+    if life.destroyed:
+        return SandboxGone(f"sandbox {name!r} was destroyed; make another one: %sandbox create {name}")
+    if life.status in PERMITTED[verb] and (life.present or verb not in _NEEDS_GUEST):
+        return None
+    match life.status:
+        case S.STOPPED | S.CRASHED:
+            why = f": {life.reason}" if life.reason else ""
+            return SandboxGone(f"sandbox {name!r} {_been(life)}{why}. Start it again: %sandbox restart {name}")
+        case S.RUNNING:
+            return UsageError(f"sandbox {name!r} is running; pause it first: %sandbox pause {name}")
+        case S.PAUSED:
+            return UsageError(f"sandbox {name!r} is paused; let it go on first: %sandbox resume {name}")
+        case S.STARTING | S.RELOADING | S.STOPPING:
+            return SandboxBusy(f"sandbox {name!r} is {life.status}; try again in a moment: %sandbox info {name}")
+        case _:
+            assert_never(life.status)
+
+
+def _been(life: Life) -> str:
+    return "crashed" if life.status is S.CRASHED else "is stopped"
+
+
+# --- the reducer ----------------------------------------------------------------------------------------------------
+
+_Step = tuple[Life, tuple[Action, ...]]
+
+
+def apply(life: Life, event: LifeEvent) -> _Step:
+    """The life after ``event`` and what has to be done about it.
+
+    News of a guest that is no longer the current one changes nothing.
+    Raises InternalError for an event that the table does not have.
+    """
+    if _stale(life, event):
+        return life, ()
+    target = MOVES[type(event)].get(life.status)
+    if target is None:
+        raise InternalError(f"{type(event).__name__} cannot happen while sandbox {life.name!r} is {life.status}")
+    return _decide(life, event, target)
+
+
+def _stale(life: Life, event: LifeEvent) -> bool:
+    match event:
+        case GuestTook(generation):
+            return generation <= life.generation
+        case BuildFailed() | RestartBegan() | DestroyAsked():
+            return False
+        case _:
+            return event.generation != life.generation or not life.present
+
+
+def _decide(life: Life, event: LifeEvent, target: S) -> _Step:
+    match event:
+        case GuestTook():
+            return _took(life, event)
+        case BuildFailed(reason):
+            return _announced(replace(life, status=target, reason=reason, present=False))
+        case RestartBegan():
+            gone = replace(life, status=target, reason="", present=False)
+            return gone, (*_retired(life, "restart"), Announce())
+        case Paused() | Resumed() | StopBegan():
+            return _announced(replace(life, status=target, reason=_kept_reason(life, target)))
+        case ReloadBegan():
+            return _announced(replace(life, status=target, resting=life.status))
+        case ReloadEnded():
+            return _announced(replace(life, status=life.resting, reason=_kept_reason(life, life.resting)))
+        case MainStarted(_, main):
+            return _announced(replace(life, status=target, main=main, reason=""))
+        case StopEnded():
+            return _announced(replace(life, status=target, reason="stopped by the user"))
+        case LimitCounted(_, limit, message):
+            return life, (RaiseAlert(limit, message), Announce())
+        case DestroyAsked():
+            gone = replace(life, status=target, reason="destroyed", present=False, destroyed=True)
+            return gone, (*_retired(life, "destroyed"), Forget())
+        case MainEnded() | StopRefused() | GuestExited() | MemoryOver() | RuntimeOver() | HandlerOver():
+            return _ended(life, event, target)
+        case ProtocolBroken(_, message):
+            return _killed(life, target, f"protocol: {message}", None)
+        case GivenUp(_, reason):
+            return _killed(life, target, reason, None)
+        case _:
+            assert_never(event)
+
+
+def _ended(
+    life: Life, event: MainEnded | StopRefused | GuestExited | MemoryOver | RuntimeOver | HandlerOver, target: S
+) -> _Step:
+    match event:
+        case MainEnded(_, reason, normal):
+            return _main_ended(life, reason, normal, target)
+        case StopRefused(_, reason):
+            return _killed(life, target, reason, None)
+        case GuestExited(_, reason):
+            ended = replace(life, status=target, present=False, reason=_exit_reason(life, reason))
+            return ended, (Retire(life.generation, reason), Announce())
+        case MemoryOver(_, used, limit, kill):
+            alert = RaiseAlert("memory_limit", _memory_text(life, used, limit))
+            return _killed(life, target, f"memory: {alert.message}", alert) if kill else (life, (alert, Announce()))
+        case RuntimeOver(_, limit_ms):
+            text = f"sandbox {life.name!r} ran longer than max_runtime ({limit_ms / 1000:g} s) and was stopped"
+            return _killed(life, target, "runtime_limit", RaiseAlert("runtime_limit", text))
+        case HandlerOver():
+            return _handler_over(life, event, target)
+        case _:
+            assert_never(event)
+
+
+def _took(life: Life, event: GuestTook) -> _Step:
+    status = S.PAUSED if event.paused else S.RUNNING
+    fresh = replace(life, status=status, reason="", generation=event.generation, present=True, main=event.main)
+    return fresh, (*_retired(life, "replaced"), Announce())
+
+
+def _main_ended(life: Life, reason: str, normal: bool, target: S) -> _Step:
+    text = "the main application ended" if normal else f"the main application ended: {reason}"
+    rest = S.STOPPED if normal else S.CRASHED
+    status = rest if target is S.CRASHED else target
+    return _announced(replace(life, status=status, reason=text, resting=rest))
+
+
+def _handler_over(life: Life, event: HandlerOver, target: S) -> _Step:
+    text = f"a callback of {event.process} in sandbox {life.name!r} ran longer than {event.budget_ms} ms"
+    if event.last:
+        reason = f"hang: {text} and could not be interrupted" + (f"\n{event.dump}" if event.dump else "")
+        return _killed(life, target, reason, RaiseAlert("hang", f"{text}; the sandbox was killed"))
+    alerts = (RaiseAlert("hang", f"{text}; it was interrupted"),) if event.attempt == 1 else ()
+    return life, (Interrupt(life.generation), *alerts)
+
+
+def _killed(life: Life, target: S, reason: str, alert: RaiseAlert | None) -> _Step:
+    ended = replace(life, status=target, reason=reason, present=False)
+    return ended, (Retire(life.generation, reason), *((alert,) if alert else ()), Announce())
+
+
+def _retired(life: Life, reason: str) -> tuple[Retire, ...]:
+    return (Retire(life.generation, reason),) if life.present else ()
+
+
+def _announced(life: Life) -> _Step:
+    return life, (Announce(),)
+
+
+def _kept_reason(life: Life, target: S) -> str:
+    return life.reason if target in (S.CRASHED, S.STOPPED) else ""
+
+
+def _exit_reason(life: Life, reason: str) -> str:
+    if life.status in (S.STOPPED, S.CRASHED) and life.reason:
+        return life.reason
+    return f"its OS process ended with {reason}"
+
+
+def _memory_text(life: Life, used: int, limit: int) -> str:
+    return f"sandbox {life.name!r} uses {used / 1e6:.1f} MB, more than max_memory ({limit / 1e6:g} MB)"

@@ -1,0 +1,158 @@
+"""Snapshots outside the kernel: a SQLite file of opaque blobs per sandbox name, which survives the kernel.
+
+A blob is written by a guest and only ever opened by a guest; here it is bytes.
+Every method blocks on the disk: the manager calls them on a thread.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..model.errors import SnapshotError
+
+_SCHEMA = """
+create table if not exists snapshots (
+    sandbox text not null, name text not null, created_at real not null, step integer not null,
+    processes integer not null, meta blob not null, blob blob not null,
+    primary key (sandbox, name)
+) without rowid
+"""
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInfo:
+    """One line of ``%sandbox snapshots``; ``created_at`` in seconds since the epoch, ``size`` in bytes."""
+
+    name: str
+    created_at: float
+    step: int
+    processes: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSnapshot:
+    """A snapshot with its contents; ``meta`` is what the manager needs to build a guest for ``blob``."""
+
+    info: SnapshotInfo
+    meta: bytes
+    blob: bytes
+
+
+class SnapshotStore:
+    """Opened at the first use, so that a kernel which never takes a snapshot never writes a file.
+
+    >>> store = SnapshotStore(":memory:")
+    >>> store.save("shop", SnapshotInfo("before", 0.0, 12, 3, 2), b"", b"xy")
+    >>> [info.name for info in store.list("shop")]
+    ['before']
+    >>> store.close()
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self.path = str(path) if path is not None else str(default_path())
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def save(self, sandbox: str, info: SnapshotInfo, meta: bytes, blob: bytes) -> None:
+        """Keep a snapshot; one of the same name is replaced."""
+        with self._open() as database:
+            database.execute(
+                "insert or replace into snapshots values (?, ?, ?, ?, ?, ?, ?)",
+                (sandbox, info.name, info.created_at, info.step, info.processes, meta, blob),
+            )
+
+    def load(self, sandbox: str, name: str) -> StoredSnapshot | None:
+        """The snapshot with its contents, or None."""
+        with self._open() as database:
+            row = database.execute(
+                "select name, created_at, step, processes, length(blob), meta, blob from snapshots"
+                " where sandbox = ? and name = ?",
+                (sandbox, name),
+            ).fetchone()
+        return StoredSnapshot(SnapshotInfo(*row[:5]), row[5], row[6]) if row else None
+
+    def list(self, sandbox: str) -> list[SnapshotInfo]:
+        """All snapshots of a sandbox, oldest first, without contents."""
+        with self._open() as database:
+            rows = database.execute(
+                "select name, created_at, step, processes, length(blob) from snapshots"
+                " where sandbox = ? order by created_at, name",
+                (sandbox,),
+            ).fetchall()
+        return [SnapshotInfo(*row) for row in rows]
+
+    def forget(self, sandbox: str) -> int:
+        """Delete all snapshots of a sandbox; how many there were. Never creates the file."""
+        if self._connection is None and self.path != ":memory:" and not Path(self.path).exists():
+            return 0
+        with self._open() as database:
+            return database.execute("delete from snapshots where sandbox = ?", (sandbox,)).rowcount
+
+    def close(self) -> None:
+        """Close the file; idempotent, and a later use opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = _connect(self.path)
+                with self._connection:
+                    yield self._connection
+            except (sqlite3.Error, OSError) as error:
+                raise SnapshotError(
+                    f"the snapshot store {self.path} cannot be used ({error}); "
+                    "give another place: SandboxManager(store='snapshots.db')"
+                ) from error
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    if path != ":memory:":
+        folder = Path(path).parent
+        if not folder.exists():
+            folder.mkdir(parents=True, mode=0o700)
+        # Blobs hold user state: nobody else reads them.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=10.0)
+    try:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = normal")
+        _check_version(connection)
+        connection.execute(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_version(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("pragma user_version").fetchone()
+    if version > _VERSION:
+        raise sqlite3.DatabaseError(f"it was written by a newer version (format {version})")
+    connection.execute(f"pragma user_version = {_VERSION}")
+
+
+def default_path() -> Path:
+    """Where snapshots live unless told otherwise: the user's data folder of this platform."""
+    return _data_folder() / "jupyter_sandbox" / "snapshots.db"
+
+
+def _data_folder() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")

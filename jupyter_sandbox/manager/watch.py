@@ -1,0 +1,88 @@
+"""What one reading of a guest means: pure judgement of memory, run time and stuck callbacks.
+
+The watchdog reads all guests every 100 ms and asks ``judge``; the verdicts are
+life events. Nothing here reads, signals or kills.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..model.limits import Limits
+from .life import HandlerOver, LifeEvent, MemoryOver, RuntimeOver
+
+MEMORY_SLACK = 10_000_000
+"""Bytes above max_memory before the guest is killed: the hard limit inside should raise MemoryError there first."""
+RETRY_NS = 1_000_000_000
+"""Between two attempts to interrupt the same callback; a C call such as a sort lets go after some hundred ms."""
+ATTEMPTS = 2
+"""Attempts to interrupt before the guest is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at a guest. ``callback_ns`` is when its running callback began (0: none), on the clock of ``now_ns``."""
+
+    now_ns: int
+    runtime_ms: int
+    memory: int
+    callback_ns: int = 0
+    process: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What the watchdog remembers of a guest between two readings."""
+
+    memory_told: bool = False
+    stuck_ns: int = 0
+    """Start of the callback that attempts were made on."""
+    attempts: int = 0
+    next_ns: int = 0
+
+
+def judge(
+    watched: Watched, reading: Reading, limits: Limits, generation: int, *, timed: bool = True
+) -> tuple[Watched, tuple[LifeEvent, ...]]:
+    """What to remember and what happened. ``timed`` is False when nothing runs, so that run time is of no interest.
+
+    >>> judge(Watched(), Reading(0, 400_000, 0), Limits(), 1)[1]
+    (RuntimeOver(generation=1, limit_ms=300000),)
+    """
+    if reading.memory > limits.max_memory + MEMORY_SLACK:
+        return watched, (MemoryOver(generation, reading.memory, limits.max_memory, kill=True),)
+    if timed and reading.runtime_ms > limits.max_runtime:
+        return watched, (RuntimeOver(generation, limits.max_runtime),)
+    watched, events = _memory(watched, reading, limits, generation)
+    watched, more = _callback(watched, reading, limits, generation)
+    return watched, (*events, *more)
+
+
+def _memory(
+    watched: Watched, reading: Reading, limits: Limits, generation: int
+) -> tuple[Watched, tuple[LifeEvent, ...]]:
+    over = reading.memory > limits.max_memory
+    if over and not watched.memory_told:
+        told = MemoryOver(generation, reading.memory, limits.max_memory, kill=False)
+        return replace(watched, memory_told=True), (told,)
+    # Told again only after it went well below, so that a value around the limit is no storm of alerts.
+    if watched.memory_told and reading.memory < limits.max_memory * 9 // 10:
+        return replace(watched, memory_told=False), ()
+    return watched, ()
+
+
+def _callback(
+    watched: Watched, reading: Reading, limits: Limits, generation: int
+) -> tuple[Watched, tuple[LifeEvent, ...]]:
+    start = reading.callback_ns
+    if start == 0 or reading.now_ns - start <= limits.handler_budget * 1_000_000:
+        return (replace(watched, stuck_ns=0, attempts=0) if watched.stuck_ns else watched), ()
+    fresh = start != watched.stuck_ns
+    if not fresh and reading.now_ns < watched.next_ns:
+        return watched, ()
+    attempt = 1 if fresh else watched.attempts + 1
+    over = HandlerOver(
+        generation, attempt, last=attempt > ATTEMPTS, process=f"<0.{reading.process}.0>",
+        budget_ms=limits.handler_budget,
+    )  # fmt: skip
+    return replace(watched, stuck_ns=start, attempts=attempt, next_ns=reading.now_ns + RETRY_NS), (over,)

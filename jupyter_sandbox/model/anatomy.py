@@ -1,0 +1,123 @@
+"""What an object is made of, found without running a line of its own code.
+
+User classes may lie (``__class__``), hang (``__repr__``, properties) or raise
+anywhere. Everything here goes through ``type`` and C-level descriptors only:
+no attribute of the object itself is ever looked up in the ordinary way.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import Any
+
+_MRO: Any = type.__dict__["__mro__"]
+_NAMESPACE: Any = type.__dict__["__dict__"]
+_QUALNAME: Any = type.__dict__["__qualname__"]
+_ARGS: Any = BaseException.__dict__["args"]
+_FLAGS: Any = type.__dict__["__flags__"]
+_MADE_BY_CLASS_STATEMENT = 1 << 9  # Py_TPFLAGS_HEAPTYPE: members of C types are their inner workings
+_NAME_CAP = 100
+_UNSET = object()
+_STORED = (types.GetSetDescriptorType, types.MemberDescriptorType)
+
+
+def plain_text(value: Any, cap: int = _NAME_CAP) -> str:
+    """``value`` as an exact, bounded, printable str; empty when it is no str at all."""
+    if not isinstance_of(value, str):
+        return ""
+    text: str = str.__getitem__(value, slice(cap))
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
+def mro_of(cls: type) -> tuple[type, ...]:
+    """The method resolution order, past any metaclass."""
+    order: tuple[type, ...] = _MRO.__get__(cls)
+    return order
+
+
+def isinstance_of(value: Any, cls: type) -> bool:
+    """``isinstance`` by the true type: a lying ``__class__`` or ``__instancecheck__`` is not asked."""
+    return any(one is cls for one in mro_of(type(value)))
+
+
+def lookup(cls: type, name: str) -> object:
+    """The class attribute ``name`` as stored, with no descriptor run; None when there is none."""
+    for one in mro_of(cls):
+        namespace = _NAMESPACE.__get__(one)
+        if name in namespace:
+            return namespace[name]
+    return None
+
+
+def class_name(cls: type) -> str:
+    """The qualified name without its module."""
+    return plain_text(_QUALNAME.__get__(cls)) or "?"
+
+
+def full_name(cls: type) -> str:
+    """``module.Class``; built-ins stand without their module."""
+    module = plain_text(lookup(cls, "__module__"))
+    return class_name(cls) if module in ("builtins", "") else f"{module}.{class_name(cls)}"
+
+
+def type_name(value: Any) -> str:
+    """``module.Class`` of the true type of a value."""
+    return full_name(type(value))
+
+
+def exception_args(value: BaseException) -> tuple[object, ...]:
+    """``args`` as stored by ``BaseException``."""
+    args: tuple[object, ...] = _ARGS.__get__(value)
+    return args
+
+
+def instance_fields(value: Any) -> Iterator[tuple[str, object]]:
+    """Attributes stored in the instance: its dict in order, then filled slots. Properties are not run."""
+    cls = type(value)
+    stored: Any = _read(lookup(cls, "__dict__"), value)
+    if isinstance_of(stored, dict):
+        items: list[tuple[Any, object]] = list(dict.items(stored))
+        yield from ((name, held) for name, held in items if type(name) is str)
+    for one in reversed(mro_of(cls)):
+        if not _FLAGS.__get__(one) & _MADE_BY_CLASS_STATEMENT:
+            continue
+        for name, member in list(_NAMESPACE.__get__(one).items()):
+            if type(member) is types.MemberDescriptorType and name[:2] != "__":
+                held = _read(member, value)
+                if held is not _UNSET:
+                    yield name, held
+
+
+def _read(descriptor: Any, value: Any) -> object:
+    """Run a descriptor only when it is C's own; _UNSET for an empty slot or one taken from a foreign class."""
+    if not any(type(descriptor) is kind for kind in _STORED):
+        return _UNSET
+    try:
+        return descriptor.__get__(value)
+    except (AttributeError, TypeError):
+        return _UNSET
+
+
+def named_fields(value: Any) -> list[str] | None:
+    """Field names in order when the type is a dataclass; None for any other type."""
+    declared: Any = lookup(type(value), "__dataclass_fields__")
+    if type(declared) is not dict:
+        return None
+    return [name for name in declared if type(name) is str]
+
+
+def tuple_names(value: Any) -> tuple[str, ...] | None:
+    """Field names when the value is a named tuple; None otherwise."""
+    names: Any = lookup(type(value), "_fields")
+    if type(names) is not tuple or not all(type(name) is str for name in names):
+        return None
+    return names if isinstance_of(value, tuple) and len(names) == tuple.__len__(value) else None
+
+
+def enum_name(value: Any) -> str | None:
+    """``Color.RED`` for a member of an Enum; None otherwise."""
+    if not isinstance_of(lookup(type(value), "_member_map_"), dict):
+        return None
+    name = next((plain_text(stored) for key, stored in instance_fields(value) if key == "_name_"), "")
+    return f"{class_name(type(value))}.{name}" if name else None

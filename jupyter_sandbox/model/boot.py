@@ -1,0 +1,22 @@
+"""Everything a new guest is told before its first frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """Configuration of one guest. ``clock`` is real or virtual, ``isolation`` copy or share (of messages)."""
+
+    name: str
+    seed: int = 0
+    limits: Limits = field(default_factory=Limits)
+    sys_path: tuple[str, ...] = ()
+    clock: str = "real"
+    isolation: str = "copy"
+    profile: str = "basic"
+    scratch: str = ""
+    """A folder of its own that is the working directory of the guest."""

@@ -1,0 +1,43 @@
+"""Compiled code on its way into a sandbox: plain bytes and names, never live code objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleCode:
+    """One compiled module.
+
+    ``code`` is a marshalled code object of the running Python version (empty for
+    a package without ``__init__``); ``source`` may be empty for compiled files.
+    ``file`` is the name used in tracebacks; for a cell that is IPython's name of
+    the cell, and ``first_line`` says which line of the cell the source starts at.
+    """
+
+    name: str
+    code: bytes
+    source: str = ""
+    file: str = ""
+    is_package: bool = False
+    digest: str = ""
+    first_line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Modules to load together, in the order of loading (a dependency before its user)."""
+
+    modules: tuple[ModuleCode, ...]
+    origin: str = ""
+    """``cell``, ``files``, ``folder``, ``compiled``, ``git <url>@<commit>``: shown by ``%sandbox versions``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassInfo:
+    """A class found in a compiled module that a sandbox can start."""
+
+    module: str
+    name: str
+    behaviour: str
+    """application · supervisor · server · statem"""

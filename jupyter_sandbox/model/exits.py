@@ -1,0 +1,60 @@
+"""Exit reasons are values. This is the one a Python exception turns into, and the question whether a reason is a crash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NORMAL = "normal"
+SHUTDOWN = "shutdown"
+KILL = "kill"
+KILLED = "killed"
+NOPROC = "noproc"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One line of a user's traceback: file as compiled (a cell's name for a cell), 1-based line, function."""
+
+    file: str
+    line: int
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """The exit reason of a process whose callback raised: Erlang's ``{Reason, Stack}``.
+
+    ``value`` is what the exception carried (its only argument, or the tuple of
+    them) as far as that is plain data, so that a supervisor or a test can match it.
+    """
+
+    error: str
+    text: str
+    value: object = None
+    frames: tuple[Frame, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"{self.error}: {self.text}" if self.text else self.error
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed:
+    """The exit reason of a process that did not catch a failed call: Erlang's ``{Reason, {gen_server, call, _}}``."""
+
+    reason: object
+    target: str
+    function: str = "call"
+
+    def __repr__(self) -> str:
+        return f"({self.reason!r}, {self.function} to {self.target})"
+
+
+def is_normal(reason: object) -> bool:
+    """Whether a transient child with this reason is left alone and no crash report is due (``supervisor``, ``proc_lib``).
+
+    >>> is_normal(("shutdown", "maintenance")), is_normal("boom")
+    (True, False)
+    """
+    if type(reason) is tuple:
+        return len(reason) == 2 and reason[0] == SHUTDOWN
+    return reason in (NORMAL, SHUTDOWN) if type(reason) is str else False

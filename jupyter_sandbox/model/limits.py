@@ -1,0 +1,47 @@
+"""The limits of one sandbox, and how a partial map is merged over the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+from .errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one sandbox may use. Every limit is enforced.
+
+    Units: ``max_memory`` in bytes of private memory above the empty sandbox,
+    ``max_runtime`` in milliseconds since the sandbox was ready (time spent
+    paused counts too), ``max_output`` in bytes a cell may print before the
+    rest is dropped and counted, ``max_message`` in bytes of one frame,
+    ``handler_budget`` in milliseconds one callback may run.
+
+    >>> Limits.merged({"max_processes": 10}).max_memory
+    50000000
+    """
+
+    max_processes: int = 100
+    max_memory: int = 50_000_000
+    max_runtime: int = 300_000
+    max_mailbox: int = 10_000
+    max_message: int = 1 << 20
+    max_output: int = 1_000_000
+    handler_budget: int = 5_000
+
+    @classmethod
+    def merged(cls, partial: Mapping[str, object] | None, base: Limits | None = None) -> Limits:
+        """Defaults (or ``base``) with the given keys replaced.
+
+        Raises UsageError when a key is unknown or a value is no positive integer.
+        """
+        names = [field.name for field in fields(cls)]
+        changes: dict[str, int] = {}
+        for name, value in (partial or {}).items():
+            if name not in names:
+                raise UsageError("resource_limits", name, allowed=names)
+            if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+                raise UsageError(name, value, hint="give a whole number above 0")
+            changes[name] = value
+        return replace(base or cls(), **changes)

@@ -1,0 +1,35 @@
+"""What protects the user from one sandbox: each layer requested, active, verified, and in words what is not stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One protection. ``verified`` means that an attempt to get around it failed, or the OS confirms it from outside."""
+
+    name: str
+    requested: bool
+    active: bool
+    verified: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """The report of one sandbox: ``profile`` in force (off, basic, standard, strict), its layers, what is not stopped."""
+
+    profile: str
+    layers: tuple[Layer, ...] = ()
+    not_stopped: tuple[str, ...] = ()
+
+    def line(self) -> str:
+        """``basic · rlimits ✓ · no_new_privs ✓ · seccomp – (not requested)``."""
+        return " · ".join([self.profile, *(_mark(layer) for layer in self.layers)])
+
+
+def _mark(layer: Layer) -> str:
+    if layer.active:
+        return f"{layer.name} ✓" if layer.verified else f"{layer.name} (not verified)"
+    return f"{layer.name} –" + (f" ({layer.reason})" if layer.reason else "")

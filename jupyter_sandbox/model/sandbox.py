@@ -1,0 +1,113 @@
+"""What is known of a sandbox from outside: status, facts, code sources, and the updates that observers get."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from .limits import Limits
+from .protection import Protection
+from .views import Counters, StepView, TreeDiff, TreeView
+
+
+class SandboxStatus(enum.StrEnum):
+    """Life of a sandbox; the legal moves between them stand in ``manager.state``."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RELOADING = "reloading"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxInfo:
+    """One line of ``%sandbox list``; ``reason`` says why it crashed or stopped."""
+
+    id: int
+    name: str
+    app_name: str
+    status: SandboxStatus
+    reason: str
+    created_at: float
+    """Seconds since the epoch."""
+    os_pid: int | None
+    main: str | None
+    limits: Limits
+    protection: Protection | None
+    memory: int = 0
+    """Bytes of private memory above the empty sandbox."""
+    memory_peak: int = 0
+    runtime_s: int = 0
+    counters: Counters = field(default_factory=Counters)
+    modules: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InfoChanged:
+    info: SandboxInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    name: str
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class TreeReplaced:
+    """A whole tree: sent first, and after anything that makes diffs impossible."""
+
+    name: str
+    tree: TreeView
+
+
+@dataclass(frozen=True, slots=True)
+class TreePatched:
+    name: str
+    diff: TreeDiff
+
+
+@dataclass(frozen=True, slots=True)
+class StepsTold:
+    name: str
+    steps: tuple[StepView, ...]
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRaised:
+    """``limit``: process_limit, memory_limit, runtime_limit, mailbox_limit, output_limit, hang."""
+
+    name: str
+    limit: str
+    message: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeTold:
+    name: str
+    level: str
+    text: str
+    process: str = ""
+    traceback: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutputArrived:
+    """Text a guest printed; ``stream`` is stdout or stderr; ``dropped`` counts bytes not shown."""
+
+    name: str
+    stream: str
+    text: str
+    dropped: int = 0
+
+
+Update = (
+    InfoChanged | Removed | TreeReplaced | TreePatched | StepsTold | AlertRaised | NoticeTold | OutputArrived
+)  # fmt: skip
+"""What ``SandboxManager.subscribe`` delivers, in order, from the manager's thread."""

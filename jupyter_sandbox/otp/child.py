@@ -1,0 +1,117 @@
+"""Child specifications of supervisors and the check of their fields. Rules: Erlang's ``supervisor``, Elixir's ``Supervisor``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from ..model.errors import UsageError
+from ..model.text import short_text
+
+RESTARTS: Final = ("permanent", "transient", "temporary")
+KINDS: Final = ("worker", "supervisor")
+
+
+class SpecError(UsageError):
+    """A child specification or a supervisor flag is wrong; ``reason`` is OTP's term for it."""
+
+    def __init__(self, reason: Any, hint: str) -> None:
+        super().__init__("child specification", reason, hint=hint, kind="bad_child_spec")
+        self.reason = reason
+
+
+class Child(msgspec.Struct, frozen=True):
+    """How a supervisor starts, restarts and stops one child: ``Child(Counter, 0, name="front")``.
+
+    ``module`` is the behaviour's class and ``argument`` what its init gets.
+    ``id`` is the name, else the class's name. Fields left out are the class's
+    own (``restart``, ``shutdown_ms``, ``type``). ``shutdown_ms`` is milliseconds,
+    None to wait for ever, or ``"brutal_kill"``. ``start`` replaces the usual way
+    of starting: ``async def start(self, argument)`` that returns a pid.
+    """
+
+    module: Any = None
+    argument: Any = None
+    name: str | None = None
+    id: Any = msgspec.UNSET
+    restart: Any = msgspec.UNSET
+    shutdown_ms: Any = msgspec.UNSET
+    type: Any = msgspec.UNSET
+    significant: Any = False
+    modules: Any = msgspec.UNSET
+    start: Any = None
+    timeout_ms: int | None = None
+    extra: tuple[Any, ...] = ()
+    """What ``start_child`` gave a dynamic child besides ``argument``."""
+
+    def settled(self) -> Child:
+        """With every field filled in. Raises SpecError with OTP's reason for a bad one."""
+        module = self.module
+        if module is None and self.start is None:
+            raise SpecError("missing_start", "give the class of the child: Child(Counter, 0)")
+        kind = _own(self.type, module, "type", "worker")
+        filled = msgspec.structs.replace(
+            self,
+            id=_identity(self),
+            restart=_own(self.restart, module, "restart", "permanent"),
+            type=kind,
+            shutdown_ms=_own(self.shutdown_ms, module, "shutdown_ms", 5_000 if kind == "worker" else None),
+            modules=[getattr(module, "__name__", None)] if self.modules is msgspec.UNSET else self.modules,
+        )
+        check(filled)
+        return filled
+
+
+def _identity(child: Child) -> Any:
+    if child.id is not msgspec.UNSET:
+        return child.id
+    return child.name if child.name is not None else getattr(child.module, "__name__", repr(child.module))
+
+
+def _own(value: Any, module: Any, field: str, default: Any) -> Any:
+    return getattr(module, field, default) if value is msgspec.UNSET else value
+
+
+def check(child: Child) -> None:
+    """Raise SpecError when a field of a settled child is none of OTP's values."""
+    if child.restart not in RESTARTS:
+        raise SpecError(("invalid_restart_type", child.restart), f"restart is one of {', '.join(RESTARTS)}")
+    if child.type not in KINDS:
+        raise SpecError(("invalid_child_type", child.type), f"type is one of {', '.join(KINDS)}")
+    if not _valid_shutdown(child.shutdown_ms):
+        raise SpecError(("invalid_shutdown", child.shutdown_ms), 'shutdown_ms is 0 or more, None or "brutal_kill"')
+    if not isinstance(child.significant, bool):
+        raise SpecError(("invalid_significant", child.significant), "significant is True or False")
+    if not (child.modules == "dynamic" or isinstance(child.modules, list)):
+        raise SpecError(("invalid_modules", child.modules), 'modules is a list of names or "dynamic"')
+    if child.significant and child.restart == "permanent":
+        raise SpecError(("bad_combination", "significant"), "a permanent child cannot be significant")
+    if child.start is None and not hasattr(child.module, "engine"):
+        raise SpecError("bad_start_spec", f"{short_text(child.module)} is no behaviour that can be started")
+
+
+def _valid_shutdown(value: Any) -> bool:
+    if value is None or value == "brutal_kill":
+        return True
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def as_child(form: Any) -> Child:
+    """A settled child from any accepted form: a Child, a class, ``(class, argument)``, or a mapping of fields."""
+    if isinstance(form, Child):
+        return form.settled()
+    if isinstance(form, type):
+        return _of_class(form, None)
+    if isinstance(form, tuple) and len(form) == 2 and isinstance(form[0], type):
+        return _of_class(form[0], form[1])
+    if isinstance(form, Mapping):
+        known = {key: value for key, value in form.items() if key in Child.__struct_fields__}
+        return Child(**known).settled()
+    raise SpecError(("invalid_child_spec", form), "give Child(...), a class, (class, argument) or a mapping")
+
+
+def _of_class(module: Any, argument: Any) -> Child:
+    own = getattr(module, "child_spec", None)
+    return as_child(own(argument)) if own is not None else Child(module, argument).settled()

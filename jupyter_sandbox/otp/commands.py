@@ -1,0 +1,254 @@
+"""The functions of a running supervisor: start, stop, restart, delete and list its children, with OTP's exact answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..model.errors import ProcessError
+from ..model.ids import Pid
+from ..model.text import short_text
+from ..runtime import delivery
+from ..runtime.context import Context
+from ..runtime.process import Process, Running
+from ..runtime.signals import Caller
+from . import restart
+from .child import Child, SpecError, as_child
+
+
+class ChildError(ProcessError):
+    """A supervisor refused: ``reason`` is OTP's error, such as ``not_found`` or ``("already_started", pid)``."""
+
+    kind = "child_error"
+
+    def __init__(self, what: str, reason: Any) -> None:
+        super().__init__(f"{what} was refused: {short_text(reason, 300)}")
+        self.reason = reason
+
+
+# --- what callers use: the first argument is ``self`` -----------------------------------------------------------------
+
+
+async def start_child(ctx: Context, supervisor: Any, *child: Any) -> Any:
+    """Start one more child: its pid, None when its init said ignore, ``(pid, info)`` if its start function says so.
+
+    For ``simple_one_for_one`` give what the new child is to get besides its
+    template's argument. Raises ChildError with OTP's reason.
+    """
+    return await _ask(ctx, supervisor, "start_child", child)
+
+
+async def terminate_child(ctx: Context, supervisor: Any, id: Any) -> None:
+    """Stop a child and keep its specification; stopping a stopped one is fine. By pid for ``simple_one_for_one``."""
+    await _ask(ctx, supervisor, "terminate_child", id)
+
+
+async def restart_child(ctx: Context, supervisor: Any, id: Any) -> Any:
+    """Start a stopped child again, with ``start_child``'s result; this does not count as a restart."""
+    return await _ask(ctx, supervisor, "restart_child", id)
+
+
+async def delete_child(ctx: Context, supervisor: Any, id: Any) -> None:
+    """Forget the specification of a stopped child."""
+    await _ask(ctx, supervisor, "delete_child", id)
+
+
+async def get_childspec(ctx: Context, supervisor: Any, id: Any) -> Child:
+    """The specification of a child, by id or pid."""
+    child: Child = await _ask(ctx, supervisor, "get_childspec", id)
+    return child
+
+
+async def which_children(ctx: Context, supervisor: Any) -> list[tuple[Any, Any, str, Any]]:
+    """``(id, pid or "undefined" or "restarting", type, modules)`` of each child, the last started first."""
+    entries: list[tuple[Any, Any, str, Any]] = await _ask(ctx, supervisor, "which_children", None)
+    return entries
+
+
+async def count_children(ctx: Context, supervisor: Any) -> dict[str, int]:
+    """How many ``specs``, ``active``, ``supervisors`` and ``workers`` there are."""
+    counts: dict[str, int] = await _ask(ctx, supervisor, "count_children", None)
+    return counts
+
+
+async def _ask(ctx: Context, supervisor: Any, command: str, argument: Any) -> Any:
+    ok, value = await ctx.call(supervisor, ("$supervisor", command, argument), None)
+    if ok:
+        return value
+    raise ChildError(command, value)
+
+
+def check_childspecs(children: Any, auto_shutdown: Any = None) -> Any:
+    """None when all specifications are good, else OTP's reason (``supervisor:check_childspecs``)."""
+    seen = set()
+    try:
+        for form in children:
+            child = as_child(form)
+            if child.id in seen:
+                return ("duplicate_child_name", child.id)
+            seen.add(child.id)
+    except SpecError as error:
+        return error.reason
+    return None
+
+
+# --- inside the supervisor ---------------------------------------------------------------------------------------------
+
+
+def serve(process: Process, request: Any, caller: Caller) -> Running | None:
+    """Answer one call to a supervisor."""
+    if not (type(request) is tuple and len(request) == 3 and request[0] == "$supervisor"):
+        text = f"supervisor got an unexpected call: {short_text(request)}"
+        process.node.emit("log", process, ("error", text))
+        return None
+    command, argument = request[1], request[2]
+    state: restart.State = process.state
+    if command == "which_children":
+        delivery.reply(process.node, caller, (True, _which(state)))
+        return None
+    if command == "count_children":
+        delivery.reply(process.node, caller, (True, _count(state)))
+        return None
+    return _serve_async(process, command, argument, caller)
+
+
+async def _serve_async(process: Process, command: str, argument: Any, caller: Caller) -> None:
+    answer = await _COMMANDS[command](process, process.state, argument)
+    delivery.reply(process.node, caller, answer)
+
+
+def _which(state: restart.State) -> list[tuple[Any, Any, str, Any]]:
+    simple = state.template is not None
+    rows = []
+    for id, entry in state.entries.items():
+        shown = "restarting" if entry.restarting else ("undefined" if entry.pid is None else entry.pid)
+        rows.append(("undefined" if simple else id, shown, entry.child.type, entry.child.modules))
+    return rows[::-1]
+
+
+def _count(state: restart.State) -> dict[str, int]:
+    entries = state.entries.values()
+    supervisors = sum(entry.child.type == "supervisor" for entry in entries)
+    if state.template is None:
+        active = sum(entry.pid is not None for entry in entries)
+        specs = len(state.entries)
+    else:
+        active = sum(not entry.restarting for entry in entries)
+        specs = 1
+    return {"specs": specs, "active": active, "supervisors": supervisors, "workers": len(state.entries) - supervisors}
+
+
+async def _start(process: Process, state: restart.State, argument: Any) -> tuple[bool, Any]:
+    if state.template is not None:
+        return await _start_dynamic(process, state, state.template, argument)
+    try:
+        child = as_child(argument[0] if len(argument) == 1 else argument)
+    except SpecError as error:
+        return False, error.reason
+    if child.significant and state.flags.auto_shutdown == "never":
+        return False, ("bad_combination", child.id)
+    present = state.entries.get(child.id)
+    if present is not None:
+        return False, ("already_started", present.pid) if present.pid is not None else "already_present"
+    outcome = await _launch(process, child.id, child)
+    if isinstance(outcome, restart.NotStarted):
+        return False, (outcome.reason, child)
+    if outcome.pid is not None or child.restart != "temporary":
+        restart.add(state, child, outcome.pid)
+    return True, _result(outcome)
+
+
+def _result(outcome: restart.Started) -> Any:
+    return (outcome.pid, *outcome.info) if outcome.info else outcome.pid
+
+
+async def _start_dynamic(
+    process: Process, state: restart.State, template: Child, extra: tuple[Any, ...]
+) -> tuple[bool, Any]:
+    state.serial += 1
+    child = msgspec.structs.replace(template, id=state.serial, extra=extra)
+    outcome = await _launch(process, child.id, child)
+    if isinstance(outcome, restart.NotStarted):
+        return False, outcome.reason
+    if outcome.pid is not None:
+        restart.add(state, child, outcome.pid)
+    return True, _result(outcome)
+
+
+async def _launch(process: Process, id: Any, child: Child) -> restart.Started | restart.NotStarted:
+    from .supervisor import start_child as start  # the shell that can act
+
+    return await start(process, id, child)
+
+
+async def _terminate(process: Process, state: restart.State, id: Any) -> tuple[bool, Any]:
+    from .supervisor import stop_child
+
+    if state.template is not None:
+        if not isinstance(id, Pid):
+            return False, "simple_one_for_one"
+        key = state.by_pid.get(id)
+        if key is None:
+            return (False, "not_found") if id in process.node.processes else (True, None)
+        id = key
+    entry = state.entries.get(id)
+    if entry is None:
+        return False, "not_found"
+    await stop_child(process, entry)
+    if entry.pid is not None:
+        state.by_pid.pop(entry.pid, None)
+    entry.pid, entry.restarting = None, False
+    if entry.child.restart == "temporary" or state.template is not None:
+        del state.entries[id]
+    return True, None
+
+
+async def _restart(process: Process, state: restart.State, id: Any) -> tuple[bool, Any]:
+    problem = _not_stopped(state, id)
+    if problem is not None:
+        return False, problem
+    entry = state.entries[id]
+    outcome = await _launch(process, id, entry.child)
+    if isinstance(outcome, restart.NotStarted):
+        return False, outcome.reason
+    entry.pid = outcome.pid
+    if outcome.pid is not None:
+        state.by_pid[outcome.pid] = id
+    return True, _result(outcome)
+
+
+async def _delete(process: Process, state: restart.State, id: Any) -> tuple[bool, Any]:
+    problem = _not_stopped(state, id)
+    if problem is not None:
+        return False, problem
+    del state.entries[id]
+    return True, None
+
+
+def _not_stopped(state: restart.State, id: Any) -> str | None:
+    if state.template is not None:
+        return "simple_one_for_one"
+    entry = state.entries.get(id)
+    if entry is None:
+        return "not_found"
+    if entry.restarting:
+        return "restarting"
+    return "running" if entry.pid is not None else None
+
+
+async def _spec(process: Process, state: restart.State, id: Any) -> tuple[bool, Any]:
+    if state.template is not None:
+        return (True, state.template) if id in state.by_pid else (False, "not_found")
+    key = state.by_pid.get(id) if isinstance(id, Pid) else id
+    entry = state.entries.get(key)
+    return (False, "not_found") if entry is None else (True, entry.child)
+
+
+_COMMANDS = {
+    "start_child": _start,
+    "terminate_child": _terminate,
+    "restart_child": _restart,
+    "delete_child": _delete,
+    "get_childspec": _spec,
+}

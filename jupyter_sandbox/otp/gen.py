@@ -1,0 +1,226 @@
+"""What all behaviours share: starting with acknowledgement, stopping through terminate, crash reports (OTP's ``gen``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from types import CoroutineType
+from typing import Any
+
+from ..model.exits import is_normal
+from ..model.ids import Pid, Ref
+from ..runtime import delivery, lifecycle, timers
+from ..runtime.context import Context
+from ..runtime.crashes import exit_reason
+from ..runtime.exceptions import StartError, Throw
+from ..runtime.operations import OP_START, ask
+from ..runtime.process import HIBERNATED, Process, Running
+from ..runtime.signals import CONTINUE, EXIT, INIT, SYSTEM, TIMEOUT, Caller, Entry
+from .returns import IGNORE, NO_STATE, After, Continue, Hibernate, Ignore, Ok, Stop, Then
+
+Outcome = Coroutine[Any, Any, None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """How one behaviour plugs into gen: functions over the process record, no state."""
+
+    kind: str
+    """supervisor · server · statem"""
+    dispatch: Callable[[Process, Entry], Running | None]
+    init: Callable[[Process, Any], Any]
+    """Calls the user's init; returns Ok, Ignore or Stop, maybe from a coroutine."""
+    terminate: Callable[[Process, Any], Any]
+    code_change: Callable[[Process, Any, Any, Any], Any]
+    """(process, context of the new code, old version, extra) -> the new state; raises to refuse."""
+
+
+class Starting:
+    """What it takes to start a behaviour; Context has the operations that use it."""
+
+    __slots__ = ("argument", "behaviour", "name")
+
+    def __init__(self, behaviour: Any, argument: Any, name: str | None) -> None:
+        self.behaviour, self.argument, self.name = behaviour, argument, name
+
+
+async def start(
+    ctx: Context, behaviour: Any, argument: Any, *, name: str | None, relation: str, timeout_ms: int | None = None
+) -> Any:
+    """Start a behaviour and wait for the end of its init: its pid, with the monitor for ``monitor``, or IGNORE.
+
+    Raises StartError with the reason that init gave, ``("already_started", pid)``
+    when the name is taken, ``"timeout"`` after ``timeout_ms``.
+    """
+    process = ctx._process
+    engine: Engine = behaviour.engine
+    if name is not None and name in process.node.names:
+        raise StartError(("already_started", process.node.names[name]))
+
+    ref: Ref | None = None
+
+    def prepare(child: Process) -> None:
+        nonlocal ref
+        child.behaviour = behaviour
+        if relation == "monitor":
+            ref = ctx.monitor(child.pid)
+        child.context = behaviour(child)
+        if name is not None:
+            lifecycle.register(child.node, name, child)
+
+    first = Starting(behaviour, process.node.copy(argument), name)
+    try:
+        result: Pid | Ignore = await ask((OP_START, engine.dispatch, first, relation, timeout_ms, prepare))
+    except StartError:
+        if ref is not None:
+            ctx.demonitor(ref, flush=True)
+        raise
+    if ref is None:
+        return result
+    if isinstance(result, Ignore):
+        ctx.demonitor(ref, flush=True)
+        return result
+    return result, ref
+
+
+def control(process: Process, entry: Entry) -> Running | None:
+    """The entries that every behaviour treats alike: start, sys requests, the parent's exit, continue, timeouts."""
+    kind, payload, source = entry
+    if kind == INIT:
+        return begin(process, payload)
+    if kind == SYSTEM:
+        from . import sys  # sys needs the engines
+
+        assert type(source) is Caller
+        return sys.handle(process, payload, source)
+    if kind == EXIT and source == process.parent:
+        return stop(process, payload.reason)  # type: ignore[attr-defined]
+    raise AssertionError(f"a {type(process.context).__name__} cannot handle an entry of kind {kind}")
+
+
+def begin(process: Process, starting: Any) -> Running | None:
+    """Run init and tell the starter."""
+    engine: Engine = process.behaviour.engine
+    try:
+        result = engine.init(process, starting.argument)
+    except Throw as thrown:
+        return _init_thrown(process, thrown.value)
+    except BaseException as error:  # a failing init is a failed start, whatever it raised
+        return _init_failed(process, exit_reason(error))
+    if type(result) is CoroutineType:
+        return _begin_async(process, result)
+    return _begun(process, result)
+
+
+async def _begin_async(process: Process, coro: Any) -> None:
+    try:
+        result = await coro
+    except Throw as thrown:
+        _init_thrown(process, thrown.value)
+        return
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        _init_failed(process, exit_reason(error))
+        return
+    _begun(process, result)
+
+
+def _begun(process: Process, result: Any) -> None:
+    node = process.node
+    kind = type(result)
+    if kind in NO_STATE:
+        _init_failed(process, ("bad_return_value", result))
+        return
+    if kind is Stop:
+        _init_failed(process, result.reason)
+        return
+    if kind is Ignore:
+        lifecycle.decline(node, process, IGNORE)
+        return
+    if kind is Ok:
+        process.state = result.state
+    else:
+        process.state = result
+    lifecycle.acknowledge(node, process, process.pid)
+    if kind is Ok and result.then is not None:
+        then(process, result.then)
+
+
+def _init_thrown(process: Process, value: Any) -> None:
+    """A thrown value is taken for init's return value, but never for a bare state."""
+    if type(value) in (Ok, Ignore, Stop):
+        _begun(process, value)
+    else:
+        _init_failed(process, ("bad_return_value", value))
+
+
+def _init_failed(process: Process, reason: Any) -> None:
+    report(process, reason)
+    lifecycle.exit_process(process.node, process, reason)
+
+
+def then(process: Process, what: Then) -> None:
+    """Carry out the ``then`` of a return value."""
+    if type(what) is Continue:
+        box = process.mailbox
+        entry = (CONTINUE, what.argument, None)
+        if box is None:
+            process.mailbox = delivery.new_box(entry)
+        else:
+            box.appendleft(entry)
+    elif type(what) is After:
+        _arm(process, what.ms)
+    elif type(what) is Hibernate:
+        process.timer = HIBERNATED
+
+
+def _arm(process: Process, ms: int) -> None:
+    """The behaviour's timeout: any message cancels it, and one that waits already beats a timeout of 0."""
+    node = process.node
+    token = process.timer = node.new_ref()
+    if ms == 0:
+        if not process.mailbox:
+            process.mailbox = delivery.new_box((TIMEOUT, token, None))
+    else:
+        timers.arm_server(node, process, ms, token)
+
+
+def stop(process: Process, reason: Any, caller: Caller | None = None, answer: Any = None) -> Running | None:
+    """Run terminate, answer the caller if there is one, exit. If terminate raises, that becomes the reason."""
+    engine: Engine = process.behaviour.engine
+    try:
+        result = engine.terminate(process, reason)
+    except Throw:
+        result = None
+    except BaseException as error:  # the documented rule: the failure of terminate replaces the reason
+        reason, result = exit_reason(error), None
+    if type(result) is CoroutineType:
+        return _stop_async(process, reason, result, caller, answer)
+    _stopped(process, reason, caller, answer)
+    return None
+
+
+async def _stop_async(process: Process, reason: Any, coro: Any, caller: Caller | None, answer: Any) -> None:
+    try:
+        await coro
+    except GeneratorExit:
+        raise
+    except Throw:
+        pass
+    except BaseException as error:
+        reason = exit_reason(error)
+    _stopped(process, reason, caller, answer)
+
+
+def _stopped(process: Process, reason: Any, caller: Caller | None, answer: Any) -> None:
+    report(process, reason)
+    if caller is not None:
+        delivery.reply(process.node, caller, answer)
+    lifecycle.exit_process(process.node, process, reason)
+
+
+def report(process: Process, reason: Any) -> None:
+    """A crash report, unless the exit is a normal one (``normal``, ``shutdown``, ``{shutdown, _}``)."""
+    if not is_normal(reason):
+        process.node.emit("crash", process, (process.message, reason, process.state))

@@ -1,0 +1,172 @@
+"""GenServer: a process that answers calls, casts and messages with plain callbacks over an explicit state.
+
+Rules: Erlang's ``gen_server`` manual page.
+"""
+
+from __future__ import annotations
+
+from types import CoroutineType
+from typing import Any
+
+from msgspec import UNSET
+
+from ..model.text import short_text
+from ..runtime import delivery
+from ..runtime.crashes import exit_reason
+from ..runtime.exceptions import Throw
+from ..runtime.process import Process, Running
+from ..runtime.signals import CALL, CAST, CONTINUE, EXIT, INIT, SYSTEM, TIMEOUT, Caller, Entry
+from . import gen
+from .process import MissingCallback, OtpProcess
+from .returns import TIMEOUT as TIMEOUT_MESSAGE
+from .returns import NoReply, Reply, Stop
+
+
+class GenServer(OtpProcess):
+    """Subclass it and define ``init`` and the ``handle_`` callbacks you need. State is what they return.
+
+    >>> from jupyter_sandbox.runtime import Node
+    >>> class Stack(GenServer):
+    ...     def init(self, items):
+    ...         return items
+    ...     def handle_call(self, request, caller, items):
+    ...         return Reply(items[-1], items[:-1])
+    ...     def handle_cast(self, request, items):
+    ...         return NoReply([*items, request])
+    >>> async def main(self):
+    ...     stack = await self.start(Stack, ["a"])
+    ...     self.cast(stack, "b")
+    ...     return await self.call(stack, "pop")
+    >>> Node().run_function(main)
+    'b'
+
+    A plain ``def`` callback is one atomic step. One that must wait is ``async
+    def`` and awaits ``self.call``, ``self.receive``, ``self.outside`` and so on.
+    """
+
+    restart = "permanent"
+    shutdown_ms: int | str | None = 5_000
+
+    def init(self, argument: Any) -> Any:
+        """The first state: return it, or ``Ok(state, then=...)``, ``IGNORE``, ``Stop(reason)``."""
+        return argument
+
+    def handle_call(self, request: Any, caller: Caller, state: Any) -> Any:
+        """Answer a call: ``Reply(value, state)``, ``NoReply(state)`` to answer later, or ``Stop(...)``."""
+        raise MissingCallback(self, "handle_call", request)
+
+    def handle_cast(self, request: Any, state: Any) -> Any:
+        """Take a cast: ``NoReply(state)`` or ``Stop(...)``."""
+        raise MissingCallback(self, "handle_cast", request)
+
+    def handle_info(self, message: Any, state: Any) -> Any:
+        """Take any other message; by default it is logged and dropped."""
+        self.log("error", f"{self!r} got an unexpected message: {short_text(message)}")
+        return NoReply(state)
+
+    def handle_continue(self, argument: Any, state: Any) -> Any:
+        """Go on after ``then=Continue(argument)``."""
+        raise MissingCallback(self, "handle_continue", argument)
+
+    def terminate(self, reason: Any, state: Any) -> Any:
+        """Clean up; called on every stop or crash, and when the parent says so if exits are trapped, never on kill."""
+
+    def code_change(self, old_version: Any, state: Any, extra: Any) -> Any:
+        """The state as the new code wants it."""
+        return state
+
+
+def dispatch(process: Process, entry: Entry) -> Running | None:
+    """Handle one mailbox entry."""
+    kind, payload, source = entry
+    if process.timer is not None and kind != SYSTEM:
+        if kind == TIMEOUT:
+            if payload != process.timer:
+                return None
+            payload = TIMEOUT_MESSAGE
+        process.timer = None
+    try:
+        if kind == CALL:
+            result = process.context.handle_call(payload, source, process.state)
+            if type(result) is Reply and result.then is None:
+                process.state = result.state
+                delivery.reply(process.node, source, result.value)  # type: ignore[arg-type]
+                return None
+        elif kind == CAST:
+            result = process.context.handle_cast(payload, process.state)
+        elif kind == INIT or kind == SYSTEM or (kind == EXIT and source == process.parent):
+            return gen.control(process, entry)
+        elif kind == CONTINUE:
+            result = process.context.handle_continue(payload, process.state)
+        elif kind == TIMEOUT and payload is not TIMEOUT_MESSAGE:
+            return None
+        else:
+            result = process.context.handle_info(payload, process.state)
+        if type(result) is NoReply and result.then is None:
+            process.state = result.state
+            return None
+    except Throw as thrown:
+        result = thrown.value
+    except BaseException as error:  # a callback may raise anything: the process crashes with it
+        return gen.stop(process, exit_reason(error))
+    if type(result) is CoroutineType:
+        return _await(process, result, source if kind == CALL else None)
+    return _obey(process, result, source if kind == CALL else None)  # type: ignore[arg-type]
+
+
+async def _await(process: Process, coro: Any, caller: Any) -> None:
+    """Finish an ``async def`` callback."""
+    try:
+        result = await coro
+    except Throw as thrown:
+        result = thrown.value
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        stopping = gen.stop(process, exit_reason(error))
+    else:
+        stopping = _obey(process, result, caller)
+    if stopping is not None:
+        await stopping
+    elif process.upgrade is not None and process.alive:
+        process.upgrade(process)
+
+
+def _obey(process: Process, result: Any, caller: Caller | None) -> Running | None:
+    """Do what a callback's return value says."""
+    kind = type(result)
+    if kind is Reply and caller is not None:
+        process.state = result.state
+        delivery.reply(process.node, caller, result.value)
+        gen.then(process, result.then)
+        return None
+    if kind is NoReply:
+        process.state = result.state
+        gen.then(process, result.then)
+        return None
+    if kind is Stop:
+        return _stop(process, result, caller)
+    return gen.stop(process, ("bad_return_value", result))
+
+
+def _stop(process: Process, stop: Stop, caller: Caller | None) -> Running | None:
+    if stop.state is not UNSET:
+        process.state = stop.state
+    if caller is None or stop.reply is UNSET:
+        return gen.stop(process, stop.reason)
+    return gen.stop(process, stop.reason, caller, process.node.copy(stop.reply))
+
+
+def _init(process: Process, argument: Any) -> Any:
+    return process.context.init(argument)
+
+
+def _terminate(process: Process, reason: Any) -> Any:
+    return process.context.terminate(reason, process.state)
+
+
+def _code_change(process: Process, context: Any, old_version: Any, extra: Any) -> Any:
+    return context.code_change(old_version, process.state, extra)
+
+
+GenServer.engine = gen.Engine("server", dispatch, _init, _terminate, _code_change)

@@ -1,0 +1,219 @@
+"""Frozen pictures of a node: its tree, one process, and what a target text means. Reading takes no step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..model.errors import NoProcess
+from ..model.ids import Pid
+from ..model.text import short_text
+from ..model.views import Event, Inspection, ProcessView, TreeView
+from ..runtime import Node
+from ..runtime.operations import OP_CALL, OP_OUTSIDE, OP_START
+from ..runtime.process import DEAD, READY, RECEIVING, SUSPENDED, WAITING, Process
+from ..runtime.storytelling import describe, state_text, who
+from . import restart
+from .child import Child
+
+_MAILBOX_SHOWN = 20
+
+
+def tree(node: Node) -> TreeView:
+    """All processes in tree order."""
+    return TreeView(node.name, node.step_number, node.now_ms, tuple(_walk(node)))
+
+
+def _walk(node: Node) -> Iterator[ProcessView]:
+    supervised = {
+        pid for process in node.processes.values() for pid in _supervision(process).by_pid
+    }  # one look at every supervisor; membership only, so its order never matters
+    for process in list(node.processes.values()):
+        if process.hidden or process.pid in supervised or _booting(node, process):
+            continue
+        key = root_key(process)
+        yield from _branch(node, process, key, None, None)
+
+
+def _booting(node: Node, process: Process) -> bool:
+    """A child whose start is not acknowledged yet shows under nobody."""
+    return process.starter is not None and process.parent in node.processes and not process.hidden
+
+
+def root_key(process: Process) -> str:
+    """The key of a process without a supervisor: its name, the class of a supervisor, or its pid."""
+    if process.name:
+        return process.name
+    return process.behaviour.__name__ if _is_supervisor(process) else repr(process.pid)
+
+
+def _is_supervisor(process: Process) -> bool:
+    return isinstance(process.state, restart.State)
+
+
+_NOTHING = restart.State(restart.Flags())
+
+
+def _supervision(process: Process) -> restart.State:
+    return process.state if isinstance(process.state, restart.State) else _NOTHING
+
+
+def _branch(
+    node: Node, process: Process, key: str, parent: str | None, entry: restart.Entry | None
+) -> Iterator[ProcessView]:
+    yield view(node, process, key, parent, entry)
+    if not _is_supervisor(process):
+        return
+    for id, child_entry in process.state.entries.items():
+        child_key = f"{key}/{_shown(id)}"
+        child = node.processes.get(child_entry.pid) if child_entry.pid is not None else None
+        if child is None:
+            yield _empty(child_entry, child_key, key)
+        else:
+            yield from _branch(node, child, child_key, key, child_entry)
+
+
+def _shown(id: Any) -> str:
+    return id if isinstance(id, str) else short_text(id, 40)
+
+
+def _empty(entry: restart.Entry, key: str, parent: str) -> ProcessView:
+    child: Child = entry.child
+    status = "restarting" if entry.restarting else "stopped"
+    return ProcessView(
+        key=key, pid=None, name=_shown(child.id), kind=str(child.type), behaviour=behaviour_name(child.module),
+        status=status, parent=parent, registered=None, restarts=entry.restarts,
+    )  # fmt: skip
+
+
+def view(
+    node: Node, process: Process, key: str, parent: str | None = None, entry: restart.Entry | None = None
+) -> ProcessView:
+    """One living process."""
+    supervision = process.state if _is_supervisor(process) else None
+    flags = supervision.flags if supervision is not None else None
+    return ProcessView(
+        key=key,
+        pid=repr(process.pid),
+        name=_display_name(process, entry),
+        kind=_kind(process, entry),
+        behaviour=behaviour_name(process.behaviour),
+        status=status(process),
+        parent=parent,
+        registered=process.name,
+        state=state_text(process),
+        queue=len(process.mailbox or ()),
+        restarts=entry.restarts if entry is not None else 0,
+        steps=process.steps,
+        strategy=flags.strategy if flags else None,
+        budget_left=restart.window_left(supervision, node.now_ms // 1000) if supervision is not None else None,
+        budget=flags.intensity if flags else None,
+        period_s=flags.period_s if flags else None,
+        links=tuple(who(node, pid) for pid in process.links or ()),
+        monitors=tuple(who(node, target) for target in (process.monitors or {}).values()),
+        code_version=int(getattr(process.behaviour, "__sandbox_version__", 0)),
+    )
+
+
+def _display_name(process: Process, entry: restart.Entry | None) -> str:
+    if process.name:
+        return process.name
+    if process.label is not None:
+        return short_text(process.label, 40)
+    if entry is not None and isinstance(entry.child.id, str):
+        return entry.child.id
+    return getattr(process.behaviour, "__name__", repr(process.pid))
+
+
+def _kind(process: Process, entry: restart.Entry | None) -> str:
+    if _is_supervisor(process):
+        return "supervisor"
+    if entry is not None:
+        return "worker"
+    return "worker" if isinstance(process.behaviour, type) else "process"
+
+
+def behaviour_name(behaviour: Any) -> str:
+    """``counter.Counter``: module and name of a class or a function."""
+    name = getattr(behaviour, "__qualname__", None)
+    return f"{behaviour.__module__}.{name}" if name else short_text(behaviour)
+
+
+def status(process: Process) -> str:
+    """What a process is doing, in one of the words of ProcessStatus."""
+    if process.status == DEAD or process.doom is not None:
+        return "exiting"
+    if process.suspended or process.status == SUSPENDED:
+        return "suspended"
+    if process.status == READY:
+        return "running"
+    return "waiting"
+
+
+def waiting_for(node: Node, process: Process) -> str:
+    """What a suspended callback waits for, in words."""
+    if process.status == RECEIVING:
+        return "a message"
+    if process.status != WAITING or process.wait is None:
+        return ""
+    what, subject = process.wait[0], process.wait[1]
+    if what == OP_CALL:
+        return f"a reply from {who(node, subject)}"
+    if what == OP_START:
+        return f"the start of {who(node, subject)}"
+    return "work outside" if what == OP_OUTSIDE else f"sleep of {subject} ms"
+
+
+def inspection(node: Node, process: Process, events: tuple[Event, ...] = ()) -> Inspection:
+    """Everything about one process."""
+    found = next((item for item in tree(node).processes if item.pid == repr(process.pid)), None)
+    box = process.mailbox or ()
+    shown = [_mail(node, entry) for _, entry in zip(range(_MAILBOX_SHOWN), box, strict=False)]
+    return Inspection(
+        process=found or view(node, process, root_key(process)),
+        mailbox=tuple(shown),
+        mailbox_omitted=max(0, len(box) - _MAILBOX_SHOWN),
+        waiting_for=waiting_for(node, process),
+        links=tuple(who(node, pid) for pid in process.links or ()),
+        monitors=tuple(who(node, target) for target in (process.monitors or {}).values()),
+        monitored_by=tuple(who(node, watcher) for watcher, _ in (process.monitored_by or {}).values()),
+        events=events,
+        initial_call=behaviour_name(process.behaviour),
+        ancestors=tuple(str(ancestor) for ancestor in process.ancestors),
+    )
+
+
+def _mail(node: Node, entry: Any) -> str:
+    kind, message, sender = describe(node, entry)
+    return f"{kind} {message}" + (f" from {sender}" if sender else "")
+
+
+def find(node: Node, target: str) -> Process:
+    """The process that a target text means: a pid, a registered name, a path in the tree, or a unique end of one.
+
+    Raises NoProcess, naming what there is.
+    """
+    pid = Pid.parse(target) or node.names.get(target)
+    if pid is None:
+        pid = _by_path(node, target)
+    process = node.processes.get(pid) if pid is not None else None
+    if process is None:
+        known = ", ".join(item.key for item in tree(node).processes[:12]) or "none"
+        raise NoProcess(f"there is no process {target!r} in {node.name!r}. Processes: {known}")
+    return process
+
+
+def _by_path(node: Node, target: str) -> Pid | None:
+    rows = [item for item in tree(node).processes if item.pid is not None]
+    wanted = target.strip("/")
+    under_node = wanted.removeprefix(f"{node.name}/")
+    for fits in (
+        lambda key: key == wanted,
+        lambda key: key.partition("/")[2] == under_node,
+        lambda key: key.endswith(f"/{wanted}"),
+        lambda key: key.lower() == wanted.lower(),
+    ):
+        found = [item for item in rows if fits(item.key)]
+        if len(found) == 1 and found[0].pid is not None:
+            return Pid.parse(found[0].pid)
+    return None

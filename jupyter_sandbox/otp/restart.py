@@ -1,0 +1,350 @@
+"""Every decision of a supervisor, as a pure state machine: events in, one action at a time out.
+
+``decide(state, event, now_s)`` returns the next Action or None when there is
+nothing left to do. The outcome of each action comes back as the next event.
+The state is changed in place and belongs to its supervisor alone; nothing here
+reads a clock or touches a process. Rules: Erlang's ``supervisor``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Final, assert_never
+
+from ..model.exits import SHUTDOWN, is_normal
+from ..model.ids import Pid
+from .child import Child
+
+STRATEGIES: Final = ("one_for_one", "one_for_all", "rest_for_one", "simple_one_for_one")
+AUTO_SHUTDOWN: Final = ("never", "any_significant", "all_significant")
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """A supervisor's flags; Elixir's defaults: 3 restarts in 5 seconds."""
+
+    strategy: str = "one_for_one"
+    intensity: int = 3
+    period_s: int = 5
+    auto_shutdown: str = "never"
+
+
+@dataclass(slots=True)
+class Entry:
+    """One child: its specification and the process that runs it. ``restarting``: waits for its next attempt."""
+
+    child: Child
+    pid: Pid | None = None
+    restarting: bool = False
+    restarts: int = 0
+    ignored: bool = False
+
+
+@dataclass(slots=True)
+class State:
+    """A supervisor's children in start order, its restart window and the rest of a plan that is being carried out."""
+
+    flags: Flags
+    entries: dict[Any, Entry] = field(default_factory=dict)
+    by_pid: dict[Pid, Any] = field(default_factory=dict)
+    window: deque[int] = field(default_factory=deque)
+    """Whole seconds of the restarts that still count."""
+    plan: deque[Action] = field(default_factory=deque)
+    group: tuple[Any, ...] = ()
+    """The ids being restarted together, while that goes on."""
+    failed: Any = None
+    """The id whose exit set off the restart in progress."""
+    closing: Any = None
+    """The reason to exit with once all children are stopped."""
+    template: Child | None = None
+    """The only specification of a ``simple_one_for_one``; its children are numbered by ``serial``."""
+    serial: int = 0
+
+
+# --- events ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Start all children in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A process died that may be a child."""
+
+    pid: Pid
+    reason: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """``pid`` None: the child's init said ignore. ``info``: a one-tuple with what its start function returned besides."""
+
+    id: Any
+    pid: Pid | None
+    info: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    id: Any
+    reason: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    id: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """The retry that an earlier Retry asked for has come round."""
+
+    id: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Stop everything in reverse order and exit."""
+
+    reason: Any
+
+
+Event = Begin | Exited | Started | NotStarted | Stopped | TryAgain | Close
+
+# --- actions --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start the child, linked, and wait for its acknowledgement."""
+
+    id: Any
+
+
+@dataclass(frozen=True, slots=True)
+class StopChild:
+    """Shut the child down as its specification says, and wait until it is gone."""
+
+    id: Any
+
+
+@dataclass(frozen=True, slots=True)
+class StopAll:
+    """Shut all children down at once, unordered, under one shared time (``simple_one_for_one``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Send yourself a TryAgain: messages that wait are served before it."""
+
+    id: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write down what was decided and why: the restart history of this supervisor."""
+
+    id: Any
+    pid: Pid | None
+    reason: Any
+    decision: str
+    stopped: tuple[Any, ...] = ()
+    started: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Everything is stopped: exit with this reason."""
+
+    reason: Any
+
+
+Action = Start | StopChild | StopAll | Retry | Record | GiveUp
+
+
+def decide(state: State, event: Event, now_s: int) -> Action | None:
+    """Take an event in; say what to do next."""
+    match event:
+        case Begin():
+            state.plan.extend(Start(id) for id in state.entries)
+        case Started():
+            _started(state, event)
+        case NotStarted():
+            _not_started(state, event, now_s)
+        case Stopped():
+            _gone(state, event.id)
+        case Exited():
+            _exited(state, event, now_s)
+        case TryAgain():
+            _try_again(state, event.id, now_s)
+        case Close():
+            _close(state, event.reason)
+        case _:
+            assert_never(event)
+    return next_action(state)
+
+
+def next_action(state: State) -> Action | None:
+    """The next thing of the plan."""
+    if state.plan:
+        return state.plan.popleft()
+    state.group = ()
+    return None
+
+
+def add(state: State, child: Child, pid: Pid | None) -> Entry:
+    """Note a child that has been started."""
+    entry = state.entries[child.id] = Entry(child, pid)
+    if pid is not None:
+        state.by_pid[pid] = child.id
+    return entry
+
+
+def window_left(state: State, now_s: int) -> int:
+    """How many more restarts are allowed right now."""
+    return state.flags.intensity - sum(now_s - at < state.flags.period_s + 1 for at in state.window)
+
+
+# --- how each event changes the state ---------------------------------------------------------------------------------
+
+
+def _started(state: State, event: Started) -> None:
+    entry = state.entries[event.id]
+    entry.restarting = False
+    entry.ignored = event.pid is None
+    entry.restarts += event.id in state.group
+    _point(state, entry, event.id, event.pid)
+    if event.pid is None and entry.child.restart == "temporary":
+        del state.entries[event.id]
+
+
+def _point(state: State, entry: Entry, id: Any, pid: Pid | None) -> None:
+    if entry.pid is not None:
+        state.by_pid.pop(entry.pid, None)
+    entry.pid = pid
+    if pid is not None:
+        state.by_pid[pid] = id
+
+
+def _not_started(state: State, event: NotStarted, now_s: int) -> None:
+    """A start failed: at the beginning that is the end; in a restart it is tried again, and each try counts."""
+    state.plan.clear()
+    if not state.group:
+        _close(state, ("shutdown", ("failed_to_start_child", event.id, event.reason)))
+        return
+    if state.flags.strategy == "one_for_all":
+        state.plan.extend(StopChild(id) for id in _running_backwards(state, state.group))
+    entry = state.entries[event.id]
+    _point(state, entry, event.id, None)
+    entry.restarting = True
+    state.failed = event.id
+    state.plan.append(Record(event.id, None, event.reason, "start failed, tried again"))
+    state.plan.append(Retry(event.id))
+
+
+def _exited(state: State, event: Exited, now_s: int) -> None:
+    id = state.by_pid.get(event.pid)
+    if id is None:
+        return
+    entry = state.entries[id]
+    restart = entry.child.restart
+    if restart == "permanent" or (restart == "transient" and not is_normal(event.reason)):
+        _restart(state, entry, event.pid, event.reason, now_s)
+        return
+    _point(state, entry, id, None)
+    if restart == "temporary":
+        del state.entries[id]
+    why = "temporary" if restart == "temporary" else "transient and its exit was normal"
+    state.plan.append(Record(id, event.pid, event.reason, f"not restarted: {why}"))
+    _auto_shutdown(state, entry)
+
+
+def _auto_shutdown(state: State, entry: Entry) -> None:
+    """A significant child that ended by itself may take the supervisor with it."""
+    if not entry.child.significant or state.flags.auto_shutdown == "never":
+        return
+    others = any(other.child.significant and other.pid is not None for other in state.entries.values())
+    if state.flags.auto_shutdown == "any_significant" or not others:
+        _close(state, SHUTDOWN)
+
+
+def _restart(state: State, entry: Entry, pid: Pid | None, reason: Any, now_s: int) -> None:
+    id = entry.child.id
+    _point(state, entry, id, None)
+    if not _allowed(state, now_s):
+        flags = state.flags
+        state.plan.append(
+            Record(id, pid, reason, f"gave up: more than {flags.intensity} restarts in {flags.period_s} s")
+        )
+        _close(state, SHUTDOWN)
+        return
+    state.failed = id
+    stop, start = _reach(state, id)
+    used = len(state.window)
+    flags = state.flags
+    decision = f"{flags.strategy} restart {used} of {flags.intensity} in {flags.period_s} s"
+    state.plan.append(Record(id, pid, reason, decision, tuple(stop), tuple(start)))
+    state.plan.extend(StopChild(other) for other in stop)
+    state.plan.extend(Start(other) for other in start)
+    state.group = tuple(start)
+
+
+def _allowed(state: State, now_s: int) -> bool:
+    """Add a restart to the window and say whether the intensity still allows it (whole seconds, one per event)."""
+    period = state.flags.period_s
+    while state.window and now_s - state.window[0] > period:
+        state.window.popleft()
+    state.window.append(now_s)
+    return len(state.window) <= state.flags.intensity
+
+
+def _reach(state: State, id: Any) -> tuple[list[Any], list[Any]]:
+    """Who is stopped (in reverse start order) and who is started (in start order) when ``id`` is restarted."""
+    if state.flags.strategy in ("one_for_one", "simple_one_for_one"):
+        return [], [id]
+    ids = list(state.entries)
+    group = ids if state.flags.strategy == "one_for_all" else ids[ids.index(id) :]
+    stop = [other for other in reversed(group) if other != id and state.entries[other].pid is not None]
+    start = [other for other in group if other == id or state.entries[other].child.restart != "temporary"]
+    for other in group:
+        if other != id and state.entries[other].child.restart == "temporary" and state.entries[other].pid is None:
+            del state.entries[other]
+    return stop, start
+
+
+def _gone(state: State, id: Any) -> None:
+    """A child was stopped by its supervisor: a temporary one loses its specification."""
+    entry = state.entries.get(id)
+    if entry is None:
+        return
+    _point(state, entry, id, None)
+    entry.restarting = False
+    if entry.child.restart == "temporary":
+        del state.entries[id]
+
+
+def _try_again(state: State, id: Any, now_s: int) -> None:
+    entry = state.entries.get(id)
+    if entry is not None and entry.restarting:
+        entry.restarting = False
+        _restart(state, entry, None, "start failed", now_s)
+        if state.closing is None:
+            entry.restarting = True
+
+
+def _close(state: State, reason: Any) -> None:
+    for entry in state.entries.values():
+        entry.restarting = False
+    state.closing = (reason,)
+    if state.template is not None:
+        state.plan.append(StopAll())
+    else:
+        state.plan.extend(StopChild(id) for id in _running_backwards(state, tuple(state.entries)))
+    state.plan.append(GiveUp(reason))
+
+
+def _running_backwards(state: State, ids: tuple[Any, ...]) -> list[Any]:
+    return [id for id in reversed(ids) if id in state.entries and state.entries[id].pid is not None]

@@ -1,0 +1,320 @@
+"""Supervisor: starts children in order, restarts them as its strategy says, stops them in reverse order.
+
+This file acts; every decision is made in ``restart``. Rules: Erlang's ``supervisor``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import CoroutineType
+from typing import Any, assert_never
+
+import msgspec
+
+from ..model.exits import KILL, SHUTDOWN
+from ..model.ids import Pid
+from ..model.text import short_text
+from ..runtime import delivery, lifecycle
+from ..runtime.crashes import exit_reason
+from ..runtime.exceptions import ProcessExit, StartError, Throw
+from ..runtime.process import Process, Running
+from ..runtime.storytelling import state_text
+from ..runtime.signals import CALL, EXIT, INFO, INIT, SYSTEM, Caller, Down, Entry
+from . import commands, gen, restart
+from .child import Child, SpecError, as_child
+from .process import OtpProcess
+from .returns import IGNORE, Ignore, Ok, Stop
+
+_RETRY = "$supervisor_retry"
+
+
+class Spec(msgspec.Struct, frozen=True):
+    """What a supervisor's init may return instead of a plain list of children: the flags come with it."""
+
+    children: Iterable[Any]
+    strategy: Any = "one_for_one"
+    intensity: Any = 3
+    period_s: Any = 5
+    auto_shutdown: Any = "never"
+
+
+class Supervisor(OtpProcess):
+    """Subclass it, set the flags as class attributes and return the children from ``init``.
+
+    >>> from jupyter_sandbox.otp import GenServer, Child, Node, which_children
+    >>> class Worker(GenServer):
+    ...     pass
+    >>> class Top(Supervisor):
+    ...     strategy = "one_for_all"
+    ...     def init(self, argument):
+    ...         return [Child(Worker, 1, name="left"), Child(Worker, 2, name="right")]
+    >>> async def main(self):
+    ...     top = await self.start(Top)
+    ...     return [entry[0] for entry in await which_children(self, top)]
+    >>> Node().run_function(main)
+    ['right', 'left']
+    """
+
+    strategy: str = "one_for_one"
+    intensity: int = 3
+    period_s: int = 5
+    auto_shutdown: str = "never"
+    restart = "permanent"
+    type = "supervisor"
+    shutdown_ms: int | str | None = None
+
+    def init(self, argument: Any) -> Any:
+        """The children: a list of ``Child(...)``, classes or ``(class, argument)``; or ``Spec(...)``, or ``IGNORE``."""
+        return []
+
+    @staticmethod
+    def state_text(state: Any) -> str:
+        """A supervisor's state in a few words."""
+        if not isinstance(state, restart.State):
+            return ""
+        running = sum(entry.pid is not None for entry in state.entries.values())
+        return f"{state.flags.strategy}, {running} of {len(state.entries)} children running"
+
+
+def dispatch(process: Process, entry: Entry) -> Running | None:
+    """Handle one mailbox entry."""
+    kind, payload, source = entry
+    if kind == INIT or kind == SYSTEM or (kind == EXIT and source == process.parent):
+        return gen.control(process, entry)
+    if kind == EXIT:
+        assert isinstance(source, Pid)
+        if source not in process.state.by_pid:
+            return None
+        return _follow(process, restart.Exited(source, payload.reason))  # type: ignore[attr-defined]
+    if kind == CALL:
+        assert type(source) is Caller
+        return commands.serve(process, payload, source)
+    if kind == INFO and type(payload) is tuple and len(payload) == 2 and payload[0] == _RETRY:
+        return _follow(process, restart.TryAgain(payload[1]))
+    process.node.emit("log", process, ("error", f"supervisor got an unexpected message: {short_text(payload)}"))
+    return None
+
+
+async def _follow(process: Process, event: restart.Event) -> None:
+    """Let ``restart`` decide, do what it says, and exit if it gives up."""
+    reason = await pursue(process, event)
+    if reason is not None:
+        gen.report(process, reason[0])
+        lifecycle.exit_process(process.node, process, reason[0])
+    elif process.upgrade is not None:
+        process.upgrade(process)
+
+
+async def pursue(process: Process, event: restart.Event) -> tuple[Any] | None:
+    """Carry a decision out to its end; a one-tuple with the reason when the supervisor gives up."""
+    state: restart.State = process.state
+    record: restart.Record | None = None
+    action = restart.decide(state, event, process.node.now_ms // 1000)
+    while action is not None:
+        outcome: restart.Event | None = None
+        match action:
+            case restart.Start():
+                outcome = await start_child(process, action.id, state.entries[action.id].child)
+            case restart.StopChild():
+                entry = state.entries[action.id]
+                await stop_child(process, entry)
+                outcome = restart.Stopped(action.id)
+            case restart.StopAll():
+                await _stop_all(process, state)
+            case restart.Retry():
+                delivery.deliver(process.node, process, (INFO, (_RETRY, action.id), process.pid))
+            case restart.Record():
+                record = action
+                _record(process, action)
+            case restart.GiveUp():
+                return (action.reason,)
+            case _:
+                assert_never(action)
+        if outcome is None:
+            action = restart.next_action(state)
+        else:
+            action = restart.decide(state, outcome, process.node.now_ms // 1000)
+    if record is not None and record.started:
+        _record_result(process, state, record)
+    return None
+
+
+async def start_child(process: Process, id: Any, child: Child) -> restart.Started | restart.NotStarted:
+    """Start one child, linked, and wait until its init is done."""
+    try:
+        if child.start is not None:
+            started = child.start(process.context, child.argument, *child.extra)
+            if type(started) is CoroutineType:
+                started = await started
+        else:
+            started = await gen.start(
+                process.context, child.module, combined(child.argument, child.extra), name=child.name,
+                relation="link", timeout_ms=child.timeout_ms,
+            )  # fmt: skip
+    except StartError as error:
+        return restart.NotStarted(id, error.reason)
+    except Throw as thrown:  # Erlang's supervisor starts children under `catch`
+        started = thrown.value
+    except (Exception, ProcessExit) as error:  # a start function of the user's may raise anything: a failed start
+        return restart.NotStarted(id, ("EXIT", exit_reason(error)))
+    return _started(id, started)
+
+
+def _started(id: Any, started: Any) -> restart.Started | restart.NotStarted:
+    """What a start function returned: a pid, ``(pid, info)``, None or IGNORE; anything else is a failed start."""
+    if started is None or isinstance(started, Ignore):
+        return restart.Started(id, None)
+    if isinstance(started, Pid):
+        return restart.Started(id, started)
+    if type(started) is tuple and len(started) == 2 and isinstance(started[0], Pid):
+        return restart.Started(id, started[0], (started[1],))
+    return restart.NotStarted(id, started)
+
+
+def combined(fixed: Any, extra: tuple[Any, ...]) -> Any:
+    """What init gets: the specification's argument, and after it what ``start_child`` gave a dynamic child."""
+    parts = extra if fixed is None else (fixed, *extra)
+    return parts[0] if len(parts) == 1 else (parts or None)
+
+
+async def stop_child(process: Process, entry: restart.Entry) -> Any:
+    """Shut a child down: ``shutdown``, then ``kill`` when its time is up. Returns the reason it died with."""
+    if entry.pid is None:
+        return None
+    context = process.context
+    ref = context.monitor(entry.pid)
+    context.unlink(entry.pid)
+    patience = entry.child.shutdown_ms
+    if patience != "brutal_kill":
+        context.exit_signal(entry.pid, SHUTDOWN)
+        down = await context.receive(lambda m: type(m) is Down and m.ref == ref, timeout_ms=patience, default=None)
+        if down is not None:
+            return down.reason
+    context.exit_signal(entry.pid, KILL)
+    down = await context.receive(lambda m: type(m) is Down and m.ref == ref)
+    return down.reason
+
+
+async def _stop_all(process: Process, state: restart.State) -> None:
+    context = process.context
+    pids = [entry.pid for entry in state.entries.values() if entry.pid is not None]
+    waiting = {context.monitor(pid): pid for pid in pids}
+    assert state.template is not None
+    patience = state.template.shutdown_ms
+    for pid in pids:
+        context.unlink(pid)
+        context.exit_signal(pid, KILL if patience == "brutal_kill" else SHUTDOWN)
+    limit = patience if isinstance(patience, int) else None
+    deadline = None if limit is None else process.node.now_ms + limit
+    while waiting:
+        left = None if deadline is None else max(0, deadline - process.node.now_ms)
+        down = await context.receive(lambda m: type(m) is Down and m.ref in waiting, timeout_ms=left, default=None)
+        if down is not None:
+            del waiting[down.ref]
+            continue
+        deadline = None
+        for pid in waiting.values():
+            context.exit_signal(pid, KILL)
+    state.entries.clear()
+    state.by_pid.clear()
+
+
+def _record(process: Process, record: restart.Record) -> None:
+    gave_up = record.decision.startswith("gave up")
+    process.node.restarts += bool(record.started)
+    process.node.emit("supervisor_gave_up" if gave_up else "supervisor_restart", process, record)
+
+
+def _record_result(process: Process, state: restart.State, record: restart.Record) -> None:
+    """What the restarted child came back with, for the restart history."""
+    entry = state.entries.get(record.id)
+    child = process.node.processes.get(entry.pid) if entry is not None and entry.pid is not None else None
+    process.node.emit("restart_done", process, (record, "" if child is None else state_text(child)))
+
+
+# --- starting ---------------------------------------------------------------------------------------------------------
+
+
+def _init(process: Process, argument: Any) -> Any:
+    process.trap_exit = True
+    return _boot(process, argument)
+
+
+async def _boot(process: Process, argument: Any) -> Any:
+    spec = process.context.init(argument)
+    if type(spec) is CoroutineType:
+        spec = await spec
+    if isinstance(spec, Ignore) or spec is IGNORE:
+        return IGNORE
+    try:
+        process.state = read_spec(process.context, spec)
+    except SpecError as error:
+        return Stop(error.reason)
+    reason = None
+    if process.state.template is None:
+        reason = await pursue(process, restart.Begin())
+    return Ok(process.state) if reason is None else Stop(reason[0])
+
+
+def read_spec(context: Supervisor, spec: Any) -> restart.State:
+    """The state that init's return value asks for. Raises SpecError with OTP's reason."""
+    if not isinstance(spec, Spec):
+        if not isinstance(spec, (list, tuple)):
+            raise SpecError(("bad_return", (type(context).__name__, "init", spec)), "init returns a list of children")
+        spec = Spec(spec, context.strategy, context.intensity, context.period_s, context.auto_shutdown)
+    flags = read_flags(spec)
+    state = restart.State(flags)
+    for form in spec.children:
+        child = as_child(form)
+        if child.id in state.entries:
+            raise SpecError(("start_spec", ("duplicate_child_name", child.id)), "give each child an id of its own")
+        if child.significant and flags.auto_shutdown == "never":
+            raise SpecError(("start_spec", ("bad_combination", child.id)), "significant needs auto_shutdown")
+        state.entries[child.id] = restart.Entry(child)
+    if flags.strategy == "simple_one_for_one":
+        if len(state.entries) != 1:
+            raise SpecError(("bad_start_spec", len(state.entries)), "simple_one_for_one takes exactly one child")
+        state.template = state.entries.popitem()[1].child
+    return state
+
+
+def read_flags(spec: Spec) -> restart.Flags:
+    """Check the flags. Raises SpecError with OTP's reason."""
+    whole = isinstance(spec.intensity, int) and not isinstance(spec.intensity, bool)
+    period = isinstance(spec.period_s, int) and not isinstance(spec.period_s, bool)
+    if spec.strategy not in restart.STRATEGIES:
+        raise _bad_flag("invalid_strategy", spec.strategy, f"one of {', '.join(restart.STRATEGIES)}")
+    if not whole or spec.intensity < 0:
+        raise _bad_flag("invalid_intensity", spec.intensity, "a whole number, 0 or more")
+    if not period or spec.period_s < 1:
+        raise _bad_flag("invalid_period", spec.period_s, "whole seconds, 1 or more")
+    if spec.auto_shutdown not in restart.AUTO_SHUTDOWN:
+        raise _bad_flag("invalid_auto_shutdown", spec.auto_shutdown, f"one of {', '.join(restart.AUTO_SHUTDOWN)}")
+    if spec.auto_shutdown != "never" and spec.strategy == "simple_one_for_one":
+        raise _bad_flag("bad_combination", (spec.auto_shutdown, spec.strategy), "never")
+    return restart.Flags(spec.strategy, spec.intensity, spec.period_s, spec.auto_shutdown)
+
+
+def _bad_flag(reason: str, value: Any, hint: str) -> SpecError:
+    return SpecError(("supervisor_data", (reason, value)), hint)
+
+
+def _terminate(process: Process, reason: Any) -> Any:
+    return pursue(process, restart.Close(reason))
+
+
+def _code_change(process: Process, context: Any, old_version: Any, extra: Any) -> Any:
+    """Run the new init: flags and specifications are replaced, running children stay, nobody is started or stopped."""
+    spec = context.init(getattr(process.state, "argument", None))
+    fresh = read_spec(context, spec)
+    old: restart.State = process.state
+    for id, entry in fresh.entries.items():
+        if id in old.entries:
+            entry.pid, entry.restarts = old.entries[id].pid, old.entries[id].restarts
+    for id, entry in old.entries.items():
+        fresh.entries.setdefault(id, entry)
+    fresh.by_pid, fresh.window, fresh.serial = dict(old.by_pid), old.window.copy(), old.serial
+    return fresh
+
+
+Supervisor.engine = gen.Engine("supervisor", dispatch, _init, _terminate, _code_change)

@@ -1,0 +1,60 @@
+"""Turns a Python exception into the exit reason a process dies with."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Final
+
+from ..model.exits import CallFailed, Crash, Frame
+from ..model.text import short_text
+from .exceptions import CallExit, ProcessExit, Throw
+from .isolate import ATOMIC, NotCopyable, isolate
+
+_OURS: Final = __file__.rsplit("runtime", 1)[0]
+_MAX_FRAMES: Final = 50
+
+
+def exit_reason(error: BaseException) -> object:
+    """The reason a process that did not catch ``error`` exits with.
+
+    ``self.exit(r)`` gives r, an uncaught failed call ``CallFailed``, anything
+    else a ``Crash`` with the frames of the user's code.
+    """
+    if isinstance(error, ProcessExit):
+        return error.reason
+    if isinstance(error, CallExit):
+        return CallFailed(error.exit_reason, error.target, error.function)
+    if isinstance(error, Throw):
+        return Crash(
+            "nocatch", short_text(error.value), ("nocatch", _plain(error.value)), user_frames(error.__traceback__)
+        )
+    value = error.args[0] if len(error.args) == 1 else error.args
+    return Crash(type(error).__name__, _text(error), _plain(value), user_frames(error.__traceback__))
+
+
+def user_frames(traceback: TracebackType | None) -> tuple[Frame, ...]:
+    """The frames of a traceback that are not ours, oldest first, at most the newest 50."""
+    frames: list[Frame] = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not code.co_filename.startswith(_OURS):
+            frames.append(Frame(code.co_filename, traceback.tb_lineno, code.co_name))
+        traceback = traceback.tb_next
+    return tuple(frames[-_MAX_FRAMES:])
+
+
+def _text(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except BaseException:  # a hostile __str__ may raise anything; the crash must still be told
+        text = "<its text cannot be shown>"
+    return text if len(text) <= 2_000 else text[:2_000] + "…"
+
+
+def _plain(value: object) -> object:
+    if type(value) in ATOMIC:
+        return value
+    try:
+        return isolate(value)
+    except NotCopyable:
+        return short_text(value)

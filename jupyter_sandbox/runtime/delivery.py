@@ -1,0 +1,199 @@
+"""How a signal gets to a process: messages, replies and exit signals. Order is kept per sender and receiver.
+
+A message is appended to the mailbox at once. An exit signal that is fatal
+dooms its target, which dies in its own next step; a trapped one is a message.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from ..model.exits import KILL, KILLED, NORMAL
+from ..model.ids import Pid, Ref
+from .isolate import ATOMIC
+from .exceptions import CallExit, CallTimeout, ReceiveTimeout, StartError
+from .operations import OP_SLEEP, OP_START, Raise, Receive
+from .process import DEAD, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
+from .signals import EXIT, INFO, MISSING, SYSTEM, Caller, Entry, Exit, Response
+
+if TYPE_CHECKING:
+    from .node import Node
+
+
+REPLY_DEMONITOR: Final = "reply_demonitor"
+
+
+def lookup(node: Node, target: Any) -> Process | None:
+    """The living process that ``target`` means, None when there is none."""
+    kind = type(target)
+    if kind is Pid:
+        return node.processes.get(target)
+    if kind is str:
+        pid = node.names.get(target)
+    elif kind is Ref:
+        pid = node.aliases.get(target)
+    else:
+        whereis = getattr(target, "whereis", None)
+        pid = whereis(node) if whereis is not None else None
+    return None if pid is None else node.processes.get(pid)
+
+
+def new_box(entry: Entry) -> deque[Entry]:
+    """A mailbox with its first entry: most processes have none."""
+    return deque((entry,))
+
+
+def deliver(node: Node, process: Process, entry: Entry) -> None:
+    """Append to the mailbox and make the receiver ready if this can end its wait."""
+    node.signals += 1
+    box = process.mailbox
+    if box is None:
+        process.mailbox = deque((entry,))
+    else:
+        box.append(entry)
+    status = process.status
+    if status == IDLE or status == RECEIVING or (status == SUSPENDED and is_signal(entry)):
+        process.status = READY
+        node.ready.append(process)
+    elif box is not None and len(box) > node.max_mailbox:
+        _overflow(node, process)
+
+
+def is_signal(entry: Entry) -> bool:
+    """Whether a suspended process handles this entry all the same."""
+    return entry[0] == SYSTEM or entry[0] == EXIT
+
+
+def _overflow(node: Node, process: Process) -> None:
+    if process.doom is None:
+        node.emit("limit", process, ("mailbox_limit", node.max_mailbox))
+        doom(node, process, "mailbox_limit")
+
+
+def send(node: Node, sender: Process, target: Any, message: Any) -> bool:
+    """Send a plain message; to a dead pid it is dropped. False when a name is not registered."""
+    process = lookup(node, target)
+    node.messages_sent += 1
+    if node.trace is not None:
+        node.trace("message_send", sender, ("send", target, message))
+    if process is None:
+        return type(target) is Pid or type(target) is Ref
+    deliver(node, process, (INFO, node.copy(message), sender.pid))
+    if type(target) is Ref:
+        _alias_used(node, process, target)
+    return True
+
+
+def _alias_used(node: Node, process: Process, ref: Ref) -> None:
+    """One message through it ends an alias of the kind ``reply_demonitor``, and its monitor."""
+    if process.aliases is None or process.aliases.get(ref) != REPLY_DEMONITOR:
+        return
+    del process.aliases[ref]
+    node.aliases.pop(ref, None)
+    watched = process.monitors.pop(ref, None) if process.monitors is not None else None
+    other = node.processes.get(watched) if watched is not None else None
+    if other is not None and other.monitored_by is not None:
+        other.monitored_by.pop(ref, None)
+
+
+def reply(node: Node, caller: Caller, value: Any) -> None:
+    """Answer a call. A reply to a wait that is over is dropped: the caller has moved on."""
+    current = node.current
+    if current is not None and current.callers:
+        current.callers.pop(caller.tag, None)
+    if node.trace is not None and current is not None:
+        node.trace("reply", current, (caller.pid, value))
+    process = node.processes.get(caller.pid)
+    if process is None or process.token != caller.tag:
+        _respond(node, process, caller.tag, True, value)
+        return
+    node.signals += 1
+    process.token = 0
+    process.resume = value if type(value) in ATOMIC else node.copy(value)
+    process.status = READY
+    if node.woken is None and node.policy is None:
+        node.woken = process
+    else:
+        node.ready.append(process)
+
+
+def _respond(node: Node, process: Process | None, tag: int, ok: bool, value: Any) -> None:
+    """The outcome of a ``send_request`` is a message; of a call that is over it is dropped."""
+    if process is not None and process.aliases is not None and Ref.of(tag) in process.aliases:
+        deliver(node, process, (INFO, Response(Ref.of(tag), ok, node.copy(value)), None))
+
+
+def wake(node: Node, process: Process, value: Any) -> None:
+    """End the present wait of a suspended callback with a value or a Raise."""
+    process.token = 0
+    process.resume = value
+    if process.status == WAITING or process.status == RECEIVING:
+        process.status = READY
+        process.wait = None
+        node.ready.append(process)
+
+
+def timed_out(process: Process) -> Any:
+    """What a wait ends with when its time is up."""
+    wait = process.wait
+    if type(wait) is Receive:
+        if wait.default is not MISSING:
+            return wait.default
+        return Raise(ReceiveTimeout("nothing that matches arrived in time"))
+    if wait[0] == OP_SLEEP:
+        return None
+    if wait[0] == OP_START:
+        return _start_timed_out(process, wait[1])
+    return Raise(CallTimeout("timeout", str(wait[1])))
+
+
+def _start_timed_out(process: Process, child: Pid) -> Raise:
+    """Who takes too long to start is killed, and its exit signal does not reach the starter."""
+    found = process.node.processes.get(child)
+    if found is not None:
+        found.starter = None
+        for one, other in ((process, found), (found, process)):
+            if one.links is not None:
+                one.links.pop(other.pid, None)
+        doom(process.node, found, KILLED)
+    return Raise(StartError("timeout"))
+
+
+def exit_signal(node: Node, sender: Pid, process: Process, reason: Any) -> None:
+    """``exit(Pid, Reason)``: kill is untrappable, normal is ignored unless trapped or sent to oneself."""
+    if reason == KILL and type(reason) is str:
+        doom(node, process, KILLED)
+    elif reason == NORMAL and type(reason) is str and not process.trap_exit:
+        if sender == process.pid:
+            doom(node, process, NORMAL)
+    else:
+        link_signal(node, sender, process, reason)
+
+
+def link_signal(node: Node, sender: Pid, process: Process, reason: Any) -> None:
+    """The exit signal of a link: a message when trapped, ignored when normal, else fatal. ``kill`` is not special here."""
+    if process.trap_exit:
+        deliver(node, process, (EXIT, Exit(sender, node.copy(reason)), sender))
+    elif not (type(reason) is str and reason == NORMAL):
+        doom(node, process, reason)
+
+
+def doom(node: Node, process: Process, reason: Any) -> None:
+    """The process dies in its next step, with the first reason that reached it."""
+    if process.doom is not None or process.status == DEAD:
+        return
+    node.signals += 1
+    process.doom = (reason,)
+    if process.status != READY:
+        process.status = READY
+        node.ready.append(process)
+
+
+def call_failed(node: Node, caller: Pid, tag: int, reason: Any, target: str) -> None:
+    """The process that was called is gone: the caller's wait ends with CallExit."""
+    process = node.processes.get(caller)
+    if process is not None and process.token == tag:
+        wake(node, process, Raise(CallExit(reason, target)))
+    else:
+        _respond(node, process, tag, False, reason)

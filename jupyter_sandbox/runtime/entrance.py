@@ -1,0 +1,84 @@
+"""How inputs enter a node: each is journalled with the step before which it came in, then takes effect."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, assert_never
+
+from . import delivery, lifecycle, plain, timers
+from .inputs import Apply, Input, LoadCode, OutsideDone, Tick
+from .operations import Raise
+
+if TYPE_CHECKING:
+    from .node import Node
+
+_LOCAL_REQUEST = -1
+"""The request number of run_function; guests count from 1."""
+
+
+def admit(node: Node, what: Input) -> None:
+    """Journal an input and let it take effect."""
+    if node.journal is not None:
+        _write_down(node, what)
+    match what:
+        case Apply():
+            _start_client(node, what.id, resolve(what.function), what.args)
+        case OutsideDone():
+            process = node.outside_waiting.pop(what.id, None)
+            if process is not None and process.token == what.id:
+                delivery.wake(node, process, what.value if what.ok else Raise(what.value))
+        case Tick():
+            node.now_ms = max(node.now_ms, what.now_ms)
+            timers.fire_due(node)
+        case LoadCode():
+            if node.loader is not None:
+                node.loader(what.bundle, what.options)
+        case _:
+            assert_never(what)
+
+
+def _write_down(node: Node, what: Input) -> None:
+    assert node.journal is not None
+    journal = node.journal
+    if type(what) is Tick and journal and type(journal[-1][1]) is Tick and journal[-1][0] == node.step_number:
+        earliest = timers.next_deadline(node)
+        if not node.ready and node.next is None and (earliest is None or earliest > what.now_ms):
+            journal[-1] = (node.step_number, what)
+            return
+    journal.append((node.step_number, what))
+
+
+def tick(node: Node, now_ms: int) -> None:
+    """The clock moved on."""
+    admit(node, Tick(now_ms))
+
+
+def resolve(function: str) -> Any:
+    """The function that ``module:qualname`` names."""
+    module, _, name = function.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _start_client(node: Node, request: int, function: Any, args: tuple[Any, ...]) -> None:
+    client = lifecycle.spawn(node, plain.run_client, (request, function, args), parent=None, hidden=True)
+    plain.prepare(client, function)
+    node.ready.append(client)
+
+
+def run_function(node: Node, function: Any, args: tuple[Any, ...], until_ms: int | None) -> Any:
+    """Run a function as a client in virtual time; see ``Node.run_function``."""
+    _start_client(node, _LOCAL_REQUEST, function, args)
+    now = node.now_ms
+    while True:
+        result = node.run(now)
+        for answer in [reply for reply in node.answers if reply.id == _LOCAL_REQUEST]:
+            node.answers.remove(answer)
+            if answer.error is not None:
+                raise answer.error
+            return answer.value
+        if result.next_deadline_ms is None or (until_ms is not None and result.next_deadline_ms > until_ms):
+            raise RuntimeError("the function waits for something that can never happen")
+        now = result.next_deadline_ms

@@ -1,0 +1,175 @@
+"""The node: one deterministic system of processes. Same seed and same inputs give the same steps.
+
+It never reads a clock, draws no entropy of its own, opens nothing and starts
+no thread: time and inputs are handed in, work and replies are handed out.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..model.ids import Pid, Ref
+from . import delivery, entrance, lifecycle, scheduler, timers
+from .context import Context
+from .inputs import Input, JournalEntry, OutsideWork, Reply, RunResult
+from .isolate import isolate
+from .process import Process
+from .tables import Tables
+
+if TYPE_CHECKING:
+    from ..model.views import StepView
+
+
+class Policy(Protocol):
+    """Chooses which ready process takes the next step. Must decide from its arguments and own seed alone."""
+
+    def choose(self, ready: deque[Process]) -> int:
+        """Index into ``ready``."""
+
+
+Sink = Callable[[str, Process, Any], None]
+
+
+class Node:
+    """One actor system.
+
+    >>> from jupyter_sandbox.otp import GenServer, Reply
+    >>> class Counter(GenServer):
+    ...     def init(self, start):
+    ...         return start
+    ...     def handle_call(self, request, caller, n):
+    ...         return Reply(n, n + 1)
+    >>> async def main(self):
+    ...     pid = await self.start(Counter, 7)
+    ...     return [await self.call(pid, "next"), await self.call(pid, "next")]
+    >>> node = Node()
+    >>> node.run_function(main)
+    [7, 8]
+    """
+
+    __slots__ = (
+        "aliases", "answers", "copy", "current", "globals", "hash", "hops", "isolation", "journal", "limit", "loader",
+        "max_mailbox", "max_processes", "messages_sent", "name", "names", "next", "next_number", "next_tag", "now_ms",
+        "outside", "outside_waiting", "policy", "process_exits", "process_spawns", "processes", "ready", "restarts",
+        "seed", "signals", "sink", "stale", "step_number", "tables", "timer_heap", "timer_seq", "timers", "told",
+        "trace", "woken", "young",
+    )  # fmt: skip
+
+    context_class: type[Context] = Context
+    """What ``self`` is in plain processes."""
+
+    def __init__(
+        self,
+        name: str = "node",
+        *,
+        seed: int = 0,
+        isolation: str = "copy",
+        policy: Policy | None = None,
+        sink: Sink | None = None,
+        max_processes: int = 1_000_000,
+        max_mailbox: int = 1_000_000,
+        journal: bool = True,
+    ) -> None:
+        self.name, self.seed, self.isolation, self.policy, self.sink = name, seed, isolation, policy, sink
+        self.copy: Callable[[Any], Any] = isolate if isolation == "copy" else _share
+        self.max_processes, self.max_mailbox = max_processes, max_mailbox
+        self.processes: dict[Pid, Process] = {}
+        self.names: dict[str, Pid] = {}
+        self.aliases: dict[Ref, Pid] = {}
+        self.ready: deque[Process] = deque()
+        self.next: Process | None = None
+        self.woken: Process | None = None
+        self.current: Process | None = None
+        self.hops = 0
+        self.timer_heap: list[Any] = []
+        self.timers: dict[Ref, Any] = {}
+        self.young: list[Any] = []
+        self.timer_seq = 0
+        self.stale = 0
+        self.tables = Tables()
+        self.globals: dict[str, Any] = {}
+        """What behaviours of the whole node keep here by name: the application controller."""
+        self.next_number = self.next_tag = 1
+        self.now_ms = 0
+        self.step_number = self.limit = 0
+        self.hash = seed
+        self.signals = 0
+        self.journal: list[JournalEntry] | None = [] if journal else None
+        self.loader: Callable[[Any, dict[str, Any]], None] | None = None
+        self.answers: list[Reply] = []
+        self.outside: list[OutsideWork] = []
+        self.outside_waiting: dict[int, Process] = {}
+        self.trace: Sink | None = None
+        """Like sink, but told of every message; set only while someone looks."""
+        self.told: list[str] | None = None
+        self.messages_sent = self.process_spawns = self.process_exits = self.restarts = 0
+
+    # --- from outside -------------------------------------------------------------------------------------------
+
+    def admit(self, what: Input) -> None:
+        """Let an input in, before the next step; it is journalled with that step's number."""
+        entrance.admit(self, what)
+
+    def run(self, now_ms: int, max_steps: int = 1_000_000_000) -> RunResult:
+        """Take steps until nothing can run at ``now_ms`` or ``max_steps`` are taken. The cut never changes the order."""
+        if now_ms > self.now_ms:
+            entrance.tick(self, now_ms)
+        return scheduler.run(self, max_steps)
+
+    def step(self, now_ms: int) -> StepView | None:
+        """Take one step and tell it; None when nothing can run at ``now_ms``."""
+        if now_ms > self.now_ms:
+            entrance.tick(self, now_ms)
+        return scheduler.told_step(self)
+
+    def take_replies(self) -> list[Reply]:
+        """The outcomes of Applies since last asked."""
+        answers, self.answers = self.answers, []
+        return answers
+
+    def take_outside(self) -> list[OutsideWork]:
+        """The work asked for outside since last asked."""
+        work, self.outside = self.outside, []
+        return work
+
+    def next_deadline(self) -> int | None:
+        """When the next live timer is due, in node milliseconds."""
+        return timers.next_deadline(self)
+
+    def run_function(self, function: Any, *args: Any, until_ms: int | None = None) -> Any:
+        """Run ``async def function(self, *args)`` to its end in virtual time and return its result: for tests and tools.
+
+        Raises what the function raised; RuntimeError when it can never end.
+        """
+        return entrance.run_function(self, function, args, until_ms)
+
+    # --- for behaviours and contexts -------------------------------------------------------------------------------
+
+    def lookup(self, target: Any) -> Process | None:
+        """The living process that a pid, a registered name, an alias or a via target means."""
+        return delivery.lookup(self, target)
+
+    def new_ref(self) -> Ref:
+        """A reference that this node never used before."""
+        self.next_tag += 1
+        return Ref.of(self.next_tag)
+
+    def emit(self, kind: str, process: Process, data: Any) -> None:
+        """Tell the sink of something that happened in the life of a process."""
+        if self.sink is not None:
+            self.sink(kind, process, data)
+
+    def random_stream(self, purpose: str) -> random.Random:
+        """A random stream of its own per purpose, all from the seed."""
+        return random.Random(f"{self.seed}:{purpose}")
+
+    def exit_process(self, process: Process, reason: Any) -> None:
+        """End a process: names and tables are released before links and monitors fire."""
+        lifecycle.exit_process(self, process, reason)
+
+
+def _share(value: Any) -> Any:
+    return value

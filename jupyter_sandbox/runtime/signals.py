@@ -1,0 +1,99 @@
+"""The kinds of mailbox entries, and the messages that links, monitors and timers leave in a mailbox.
+
+A mailbox entry is a tuple ``(kind, payload, source)``. It is a tuple and not a
+class because one is made for every message.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, NamedTuple
+
+import msgspec
+
+from ..model.ids import Pid, Ref
+
+INFO: Final = 0
+"""A plain message; source is the sender's pid or None."""
+CALL: Final = 1
+"""A request that wants a reply; source is the Caller."""
+CAST: Final = 2
+EXIT: Final = 3
+"""An exit signal turned into a message because the receiver traps exits; payload is an Exit."""
+DOWN: Final = 4
+TIMEOUT: Final = 5
+"""A behaviour's own timer; payload is its token."""
+CONTINUE: Final = 6
+SYSTEM: Final = 7
+"""A sys request; payload is (operation, argument), source the Caller."""
+INIT: Final = 8
+"""The first entry of a process: what to run."""
+
+KIND_NAMES: Final = ("info", "call", "cast", "exit", "down", "timeout", "continue", "system", "start")
+
+Entry = tuple[int, object, object]
+
+
+class Caller(msgspec.Struct, frozen=True, gc=False):
+    """Who waits for a reply: give it to ``self.reply(caller, value)``. The tag makes a late reply recognisable."""
+
+    pid: Pid
+    tag: int
+
+
+class Exit(NamedTuple):
+    """The message an exit signal becomes in a process that traps exits: Erlang's ``{'EXIT', From, Reason}``."""
+
+    process: Pid
+    reason: object
+
+
+class Down(NamedTuple):
+    """The message of a monitor: Erlang's ``{'DOWN', Ref, process, Object, Reason}``.
+
+    ``process`` is what was monitored: a pid, or the name if the monitor was set on a name.
+    """
+
+    ref: Ref
+    process: object
+    reason: object
+
+
+class Timeout(NamedTuple):
+    """The message of ``start_timer``: Erlang's ``{timeout, Ref, Msg}``."""
+
+    ref: Ref
+    message: object
+
+
+class Response(NamedTuple):
+    """The outcome of a ``send_request``: take it with ``receive_response``. ``value`` is the exit reason unless ``ok``."""
+
+    ref: Ref
+    ok: bool
+    value: object
+
+
+class Request(NamedTuple):
+    """A call as a plain process sees it in its mailbox; answer with ``self.reply(request.caller, value)``."""
+
+    caller: Caller
+    message: object
+
+
+class Notify(NamedTuple):
+    """A cast as a plain process sees it in its mailbox."""
+
+    message: object
+
+
+class Missing(Enum):
+    """A value that is no value, so that None stays an ordinary message."""
+
+    MISSING = "missing"
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = Missing.MISSING

@@ -1,0 +1,116 @@
+"""The event log of a node: a ring of what happened, put into words only when somebody reads it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from ..model.ids import Pid
+from ..model.text import short_text
+from ..model.views import Event, WhyView
+from .history import History
+
+_Raw = tuple[int, int, str, str, str, Any]
+
+
+class EventLog:
+    """A sink for a node: call it with what happened, read ``Event`` values from it.
+
+    ``capacity`` events are kept; ``dropped`` counts the older ones.
+    """
+
+    def __init__(self, capacity: int = 10_000) -> None:
+        self._ring: deque[_Raw] = deque(maxlen=capacity)
+        self._unread: deque[_Raw] = deque(maxlen=1_000)
+        self.total = 0
+        self.unread_dropped = 0
+        self.history = History()
+
+    @property
+    def dropped(self) -> int:
+        """How many events the ring has lost."""
+        return self.total - len(self._ring)
+
+    def __call__(self, kind: str, process: Any, data: Any) -> None:
+        """Note an event; ``process`` is the runtime's record."""
+        node = process.node
+        name = process.name or ""
+        pid = repr(process.pid)
+        if kind == "crash":
+            self._crash(pid, data)
+            data = f"{short_text(data[1], 300)}"
+        elif kind in ("supervisor_restart", "supervisor_gave_up"):
+            self._decision(process, data)
+        elif kind == "restart_done":
+            record, state = data
+            self.history.settled(_child_key(process, record.id), state)
+            return
+        raw = (node.step_number, node.now_ms, kind, pid, name, data)
+        self.total += 1
+        self._ring.append(raw)
+        if len(self._unread) == self._unread.maxlen:
+            self.unread_dropped += 1
+        self._unread.append(raw)
+
+    def newest(self, limit: int, kinds: Iterable[str] = (), names: tuple[str, ...] = ()) -> list[Event]:
+        """Up to ``limit`` events, newest first, of these kinds and about these processes (all when empty)."""
+        wanted = frozenset(kinds)
+        found: list[Event] = []
+        for raw in reversed(self._ring):
+            if (wanted and raw[2] not in wanted) or (names and raw[3] not in names and raw[4] not in names):
+                continue
+            found.append(_event(raw))
+            if len(found) == limit:
+                break
+        return found
+
+    def take_unread(self) -> tuple[list[Event], int]:
+        """The events since last asked, oldest first, and how many more there were."""
+        events, dropped = [_event(raw) for raw in self._unread], self.unread_dropped
+        self._unread.clear()
+        self.unread_dropped = 0
+        return events, dropped
+
+    def _crash(self, pid: str, data: Any) -> None:
+        if len(data) == 3:
+            self.history.crashed(pid, data[0], data[2])
+        else:
+            self.history.crashed(pid, None, None)
+
+    def _decision(self, process: Any, record: Any) -> None:
+        key = _child_key(process, record.id)
+        where = WhyView(
+            key=key, name=str(record.id), step=process.node.step_number, now_ms=process.node.now_ms, reason="", cause="",
+            message="", traceback=(), supervisor=process.name or process.behaviour.__name__, decision=record.decision,
+            stopped=tuple(str(id) for id in record.stopped), started=tuple(str(id) for id in record.started),
+        )  # fmt: skip
+        self.history.decided(where, repr(record.pid), record.reason)
+
+
+def _child_key(process: Any, id: Any) -> str:
+    return f"{process.name or process.behaviour.__name__}/{id}"
+
+
+def _event(raw: _Raw) -> Event:
+    step, now_ms, kind, pid, name, data = raw
+    return Event(step, now_ms, kind, pid, name, _text(kind, data), {})
+
+
+def _text(kind: str, data: Any) -> str:
+    if kind == "process_spawn":
+        return f"started by {data!r}" if isinstance(data, Pid) else ""
+    if kind == "process_exit":
+        return f"exited: {short_text(data, 200)}"
+    if kind in ("supervisor_restart", "supervisor_gave_up"):
+        others = "".join(f", {word} {', '.join(map(str, ids))}" for word, ids in _others(data) if ids)
+        return f"{data.id}: {data.decision}{others}"
+    if kind == "log":
+        return f"[{data[0]}] {data[1]}"
+    if kind == "limit":
+        return f"{data[0]}: {data[1]}"
+    return data if isinstance(data, str) else short_text(data, 300)
+
+
+def _others(record: Any) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    return ("stopped", record.stopped), ("started", record.started)

@@ -1,0 +1,588 @@
+// The live supervision tree: a canvas, a hidden DOM twin of it for keyboards and screen readers, and a panel
+// about one process. It draws what the kernel tells it and sends back wishes; it never fetches anything, and
+// every text from a sandbox is set as text, never as HTML.
+
+const LOOKS = {
+  running: { glyph: "●", word: "running", colour: "#2e9e5b" },
+  waiting: { glyph: "◌", word: "waiting", colour: "#3b82d6" },
+  suspended: { glyph: "‖", word: "suspended", colour: "#b7791f" },
+  restarting: { glyph: "↻", word: "restarting", colour: "#c2571a" },
+  stopped: { glyph: "○", word: "stopped", colour: "#808690" },
+  exiting: { glyph: "✕", word: "exiting", colour: "#d64545" },
+};
+const UNKNOWN = { glyph: "?", word: "unknown", colour: "#808690" };
+const CARD = { width: 216, height: 40 };
+const COLUMN = 264;
+const ROW = 52;
+const MARGIN = 8;
+const MAX_HEIGHT = 420;
+const MAX_TWINS = 500;
+const FLASH_MS = 900;
+
+const STYLE = `
+.jsb-live { position: relative; border: 1px solid var(--jp-border-color2, rgba(128,134,144,.5)); border-radius: 4px;
+  color: var(--jp-ui-font-color1, CanvasText); background: var(--jp-layout-color1, Canvas);
+  font: 13px var(--jp-ui-font-family, system-ui, sans-serif); }
+.jsb-live header { display: flex; gap: 8px; align-items: baseline; padding: 6px 10px; }
+.jsb-live header .jsb-state { margin-left: auto; opacity: .75; font-size: 12px; }
+.jsb-live .jsb-scroll { overflow: auto; max-height: ${MAX_HEIGHT}px; position: relative; }
+.jsb-live .jsb-scroll canvas { position: sticky; left: 0; top: 0; display: block; cursor: default; }
+.jsb-live .jsb-twin { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+  white-space: nowrap; margin: 0; padding: 0; }
+.jsb-live .jsb-panel { border-top: 1px solid var(--jp-border-color2, rgba(128,134,144,.5)); padding: 8px 10px; }
+.jsb-live .jsb-panel[hidden] { display: none; }
+.jsb-live .jsb-panel h3 { margin: 0 0 6px; font-size: 14px; }
+.jsb-live .jsb-panel dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px; margin: 0 0 8px; }
+.jsb-live .jsb-panel dt { opacity: .75; }
+.jsb-live .jsb-panel dd { margin: 0; font-family: var(--jp-code-font-family, monospace); font-size: 12px;
+  overflow-wrap: anywhere; white-space: pre-wrap; }
+.jsb-live .jsb-buttons { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
+.jsb-live button { font: inherit; font-size: 12px; padding: 3px 10px; border-radius: 3px; cursor: pointer;
+  color: inherit; background: var(--jp-layout-color2, rgba(128,134,144,.15));
+  border: 1px solid var(--jp-border-color1, rgba(128,134,144,.6)); }
+.jsb-live button:focus-visible { outline: 2px solid var(--jp-brand-color1, #3b82d6); outline-offset: 1px; }
+.jsb-live .jsb-note { font-size: 12px; opacity: .85; }
+`;
+
+/** Tidy tree positions, the same algorithm as widgets/layout.py: Map of key to {across, depth}. */
+export function tidy(processes) {
+  const children = new Map();
+  const roots = [];
+  for (const { key, parent } of processes) {
+    if (children.has(key)) continue;
+    children.set(key, []);
+    if (parent != null && parent !== key && children.has(parent)) children.get(parent).push(key);
+    else roots.push(key);
+  }
+  const offsets = new Map();
+  const branches = new Map();
+  const grow = (keys) => {
+    let placed = { left: [], right: [] };
+    const at = [];
+    for (const key of keys) {
+      const branch = branches.get(key);
+      branches.delete(key);
+      const shared = Math.min(placed.right.length, branch.left.length);
+      let shift = 0;
+      for (let level = 1; level <= shared; level++) {
+        shift = Math.max(shift, placed.right.at(-level) + 1 - branch.left.at(-level));
+      }
+      at.push(shift);
+      if (branch.left.length > placed.left.length) {
+        const left = branch.left.map((value) => value + shift);
+        left.splice(left.length - shared, shared, ...placed.left);
+        placed = { left, right: branch.right.map((value) => value + shift) };
+      } else {
+        for (let level = 1; level <= shared; level++) {
+          placed.right[placed.right.length - level] = branch.right.at(-level) + shift;
+        }
+      }
+    }
+    const middle = at.length ? (at[0] + at[at.length - 1]) / 2 : 0;
+    keys.forEach((key, index) => offsets.set(key, at[index] - middle));
+    return {
+      left: [...placed.left.map((value) => value - middle), 0],
+      right: [...placed.right.map((value) => value - middle), 0],
+    };
+  };
+  for (const key of [...children.keys()].reverse()) branches.set(key, grow(children.get(key)));
+  grow(roots);
+  const positions = new Map();
+  const stack = roots.map((key) => [key, 0, 0]).reverse();
+  let lowest = Infinity;
+  while (stack.length) {
+    const [key, base, depth] = stack.pop();
+    const across = base + offsets.get(key);
+    lowest = Math.min(lowest, across);
+    positions.set(key, { across, depth });
+    for (const child of [...children.get(key)].reverse()) stack.push([child, across, depth + 1]);
+  }
+  for (const place of positions.values()) place.across -= lowest;
+  return positions;
+}
+
+/** The tree after a diff; see widgets/patch.py. */
+export function patch(tree, diff) {
+  const removed = new Set(diff.removed);
+  let byKey = new Map(tree.processes.filter((p) => !removed.has(p.key)).map((p) => [p.key, p]));
+  for (const process of diff.changed) byKey.set(process.key, process);
+  if (diff.order) {
+    const ranked = new Map(diff.order.filter((key) => byKey.has(key)).map((key) => [key, byKey.get(key)]));
+    for (const [key, process] of byKey) if (!ranked.has(key)) ranked.set(key, process);
+    byKey = ranked;
+  }
+  return { ...tree, step: diff.step, now_ms: diff.now_ms, processes: [...byKey.values()] };
+}
+
+function shape(processes) {
+  return processes.map((p) => `${p.key}\u0000${p.parent ?? ""}`).join("\u0001");
+}
+
+function details(process) {
+  const parts = [process.behaviour.split(".").pop()];
+  parts.push(process.strategy || process.state);
+  return parts.filter(Boolean).join(" · ");
+}
+
+function budget(process) {
+  if (process.budget == null || process.budget_left == null) return "";
+  return `${process.budget_left} of ${process.budget} restarts left in ${process.period_s} s`;
+}
+
+function badges(process) {
+  const parts = [];
+  if (budget(process)) parts.push(`${process.budget_left} of ${process.budget} left`);
+  if (process.queue) parts.push(`queue ${process.queue}`);
+  if (process.restarts) parts.push(`↻ ${process.restarts}`);
+  return parts.join(" · ");
+}
+
+function look(process) {
+  return LOOKS[process.status] ?? UNKNOWN;
+}
+
+function make(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+class LiveTree {
+  constructor(model, el) {
+    this.model = model;
+    this.tree = model.get("tree");
+    this.selected = null;
+    this.inspection = null;
+    this.flashes = new Map();
+    this.frame = 0;
+    this.wait = 0;
+    this.calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+    this.dark = window.matchMedia("(prefers-color-scheme: dark)");
+    this.build(el);
+    this.listen();
+    this.place();
+    this.twins();
+    this.draw();
+  }
+
+  build(el) {
+    this.root = make("div", "jsb-live");
+    this.root.append(make("style", "", STYLE));
+    const header = make("header");
+    this.title = make("strong");
+    this.step = make("span", "jsb-step");
+    this.state = make("span", "jsb-state");
+    header.append(this.title, this.step, this.state);
+    this.scroll = make("div", "jsb-scroll");
+    this.spacer = make("div");
+    this.canvas = make("canvas");
+    this.canvas.setAttribute("aria-hidden", "true");
+    this.spacer.append(this.canvas);
+    this.scroll.append(this.spacer);
+    this.twin = make("ul", "jsb-twin");
+    this.twin.setAttribute("role", "tree");
+    this.said = make("div", "jsb-twin");
+    this.said.setAttribute("aria-live", "polite");
+    this.panel = make("section", "jsb-panel");
+    this.panel.hidden = true;
+    this.note = make("span", "jsb-note");
+    this.note.setAttribute("role", "status");
+    this.root.append(header, this.scroll, this.twin, this.said, this.panel);
+    el.append(this.root);
+  }
+
+  listen() {
+    this.off = new AbortController();
+    const signal = this.off.signal;
+    this.onTree = () => this.update(this.model.get("tree"));
+    this.onFrozen = () => this.draw();
+    this.onMessage = (message) => this.receive(message);
+    this.model.on("change:tree", this.onTree);
+    this.model.on("change:frozen", this.onFrozen);
+    this.model.on("msg:custom", this.onMessage);
+    this.canvas.addEventListener("click", (event) => this.click(event), { signal });
+    this.scroll.addEventListener("scroll", () => this.draw(), { signal, passive: true });
+    this.twin.addEventListener("keydown", (event) => this.key(event), { signal });
+    this.twin.addEventListener("focusin", (event) => this.focused(event), { signal });
+    this.twin.addEventListener("focusout", () => this.draw(), { signal });
+    this.panel.addEventListener("keydown", (event) => event.key === "Escape" && this.close(), { signal });
+    this.dark.addEventListener("change", () => this.draw(), { signal });
+    this.themes = new MutationObserver(() => this.draw());
+    this.themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
+    this.sizes = new ResizeObserver(() => this.draw());
+    this.sizes.observe(this.scroll);
+  }
+
+  dispose() {
+    this.off.abort();
+    this.themes.disconnect();
+    this.sizes.disconnect();
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.wait);
+    this.model.off("change:tree", this.onTree);
+    this.model.off("change:frozen", this.onFrozen);
+    this.model.off("msg:custom", this.onMessage);
+    this.root.remove();
+  }
+
+  update(tree) {
+    const before = new Map(this.tree.processes.map((p) => [p.key, p]));
+    const moved = shape(this.tree.processes) !== shape(tree.processes);
+    this.tree = tree;
+    for (const process of tree.processes) this.compare(before.get(process.key), process);
+    if (moved) this.place();
+    this.twins();
+    if (this.selected !== null) this.show();
+    this.draw();
+  }
+
+  compare(was, is) {
+    if (was && was.pid === is.pid && was.restarts === is.restarts) return;
+    if (was && is.restarts > was.restarts) this.said.textContent = `${is.name} was restarted`;
+    else if (was && was.pid && !is.pid) this.said.textContent = `${is.name} stopped`;
+    else if (was && was.pid === is.pid) return;
+    if (!this.calm.matches) this.flashes.set(is.key, performance.now());
+  }
+
+  place() {
+    this.places = tidy(this.tree.processes);
+    let across = 0;
+    let depth = 0;
+    for (const place of this.places.values()) {
+      across = Math.max(across, place.across);
+      depth = Math.max(depth, place.depth);
+    }
+    this.width = depth * COLUMN + CARD.width + 2 * MARGIN;
+    this.height = across * ROW + CARD.height + 2 * MARGIN;
+    this.spacer.style.width = `${this.width}px`;
+    this.spacer.style.height = `${this.height}px`;
+  }
+
+  box(key) {
+    const place = this.places.get(key);
+    return place && { x: MARGIN + place.depth * COLUMN, y: MARGIN + place.across * ROW };
+  }
+
+  draw() {
+    if (!this.frame) this.frame = requestAnimationFrame(() => this.paint());
+  }
+
+  paint() {
+    this.frame = 0;
+    const light = document.body.dataset.jpThemeLight;
+    this.root.style.colorScheme = light === undefined ? "light dark" : light === "true" ? "light" : "dark";
+    this.title.textContent = this.tree.sandbox;
+    this.step.textContent = `step ${this.tree.step}`;
+    this.state.textContent = this.model.get("frozen") || "● live";
+    const ratio = window.devicePixelRatio || 1;
+    const width = this.scroll.clientWidth;
+    const height = Math.min(this.height, MAX_HEIGHT);
+    if (!width) return;
+    this.canvas.width = Math.round(width * ratio);
+    this.canvas.height = Math.round(height * ratio);
+    this.canvas.style.width = `${width}px`;
+    this.canvas.style.height = `${height}px`;
+    const pen = this.canvas.getContext("2d");
+    pen.scale(ratio, ratio);
+    pen.translate(-this.scroll.scrollLeft, -this.scroll.scrollTop);
+    const style = getComputedStyle(this.root);
+    this.ink = style.color;
+    this.font = style.fontFamily;
+    const top = this.scroll.scrollTop - CARD.height;
+    const bottom = this.scroll.scrollTop + height;
+    for (const process of this.tree.processes) this.edge(pen, process, top, bottom);
+    for (const process of this.tree.processes) {
+      const box = this.box(process.key);
+      if (box.y > top && box.y < bottom) this.card(pen, process, box);
+    }
+    this.fade();
+  }
+
+  fade() {
+    const now = performance.now();
+    for (const [key, since] of this.flashes) if (now - since > FLASH_MS) this.flashes.delete(key);
+    if (this.flashes.size) this.draw();
+  }
+
+  edge(pen, process, top, bottom) {
+    const from = process.parent != null && this.box(process.parent);
+    if (!from) return;
+    const to = this.box(process.key);
+    const y1 = from.y + CARD.height / 2;
+    const y2 = to.y + CARD.height / 2;
+    if (Math.max(y1, y2) < top || Math.min(y1, y2) > bottom + CARD.height) return;
+    const middle = (from.x + CARD.width + to.x) / 2;
+    pen.globalAlpha = 0.35;
+    pen.strokeStyle = this.ink;
+    pen.lineWidth = 1;
+    pen.beginPath();
+    pen.moveTo(from.x + CARD.width, y1);
+    pen.bezierCurveTo(middle, y1, middle, y2, to.x, y2);
+    pen.stroke();
+    pen.globalAlpha = 1;
+  }
+
+  card(pen, process, box) {
+    const seen = look(process);
+    const inside = new Path2D();
+    inside.roundRect(box.x, box.y, CARD.width, CARD.height, 5);
+    pen.fillStyle = this.ink;
+    pen.globalAlpha = 0.04;
+    pen.fill(inside);
+    this.flash(pen, process, inside, seen);
+    pen.globalAlpha = 0.35;
+    pen.strokeStyle = this.ink;
+    pen.setLineDash(process.pid === null ? [4, 3] : []);
+    pen.stroke(inside);
+    pen.setLineDash([]);
+    pen.globalAlpha = 1;
+    pen.fillStyle = seen.colour;
+    pen.fillRect(box.x, box.y + 2, 4, CARD.height - 4);
+    if (process.key === this.selected) this.ring(pen, inside);
+    this.words(pen, process, box, seen);
+  }
+
+  flash(pen, process, inside, seen) {
+    const since = this.flashes.get(process.key);
+    if (since === undefined) return;
+    pen.globalAlpha = 0.5 * Math.max(0, 1 - (performance.now() - since) / FLASH_MS);
+    pen.fillStyle = process.restarts ? "#d64545" : seen.colour;
+    pen.fill(inside);
+  }
+
+  ring(pen, inside) {
+    pen.lineWidth = this.twin.contains(document.activeElement) ? 2.5 : 1.5;
+    pen.strokeStyle = getComputedStyle(this.root).getPropertyValue("--jp-brand-color1") || "#3b82d6";
+    pen.stroke(inside);
+    pen.lineWidth = 1;
+  }
+
+  words(pen, process, box, seen) {
+    pen.textBaseline = "alphabetic";
+    pen.font = `13px ${this.font}`;
+    pen.textAlign = "center";
+    pen.fillStyle = seen.colour;
+    pen.fillText(seen.glyph, box.x + 18, box.y + 17);
+    pen.fillStyle = this.ink;
+    pen.font = `11px ${this.font}`;
+    pen.textAlign = "right";
+    pen.globalAlpha = 0.75;
+    const note = badges(process);
+    pen.fillText(note, box.x + CARD.width - 8, box.y + 17);
+    const taken = note ? pen.measureText(note).width + 10 : 0;
+    pen.textAlign = "left";
+    const calm = process.status === "running" || process.status === "waiting";
+    const second = calm ? details(process) : `${seen.word} · ${details(process)}`;
+    this.fit(pen, second, box.x + 30, box.y + 32, CARD.width - 38);
+    pen.globalAlpha = 1;
+    pen.font = `600 12px ${this.font}`;
+    this.fit(pen, process.name, box.x + 30, box.y + 17, CARD.width - 38 - taken);
+  }
+
+  fit(pen, text, x, y, width) {
+    let short = text.length > 80 ? text.slice(0, 80) : text;
+    while (short.length > 1 && pen.measureText(short === text ? short : `${short}…`).width > width) {
+      short = short.slice(0, -1);
+    }
+    pen.fillText(short === text ? text : `${short}…`, x, y);
+  }
+
+  twins() {
+    const shown = this.tree.processes.slice(0, MAX_TWINS);
+    const count = this.tree.processes.length;
+    this.twin.setAttribute("aria-label", `Supervision tree of ${this.tree.sandbox}, ${count} processes`);
+    const known = new Map([...this.twin.children].map((item) => [item.dataset.key, item]));
+    const items = shown.map((process) => this.twinItem(process, known.get(process.key)));
+    const stale = new Set(known.values());
+    items.forEach((item, index) => {
+      stale.delete(item);
+      if (this.twin.children[index] !== item) this.twin.insertBefore(item, this.twin.children[index] ?? null);
+    });
+    for (const item of stale) item.remove();
+    if (![...items].some((item) => item.tabIndex === 0) && items[0]) items[0].tabIndex = 0;
+  }
+
+  twinItem(process, known) {
+    const item = known ?? make("li");
+    item.dataset.key = process.key;
+    item.setAttribute("role", "treeitem");
+    item.setAttribute("aria-level", String(this.places.get(process.key).depth + 1));
+    item.setAttribute("aria-selected", String(process.key === this.selected));
+    item.tabIndex = process.key === this.selected ? 0 : -1;
+    const text = [process.name, look(process).word, details(process), badges(process)].filter(Boolean).join(", ");
+    if (item.textContent !== text) item.textContent = text;
+    return item;
+  }
+
+  item(key) {
+    return [...this.twin.children].find((item) => item.dataset.key === key);
+  }
+
+  click(event) {
+    const area = this.canvas.getBoundingClientRect();
+    const x = event.clientX - area.left + this.scroll.scrollLeft;
+    const y = event.clientY - area.top + this.scroll.scrollTop;
+    for (const process of this.tree.processes) {
+      const box = this.box(process.key);
+      if (x >= box.x && x <= box.x + CARD.width && y >= box.y && y <= box.y + CARD.height) {
+        this.select(process.key);
+        this.item(process.key)?.focus({ preventScroll: true });
+        this.open();
+        return;
+      }
+    }
+    this.close();
+  }
+
+  key(event) {
+    const keys = this.tree.processes.map((p) => p.key);
+    const index = keys.indexOf(this.selected);
+    const current = this.tree.processes[index];
+    const child = this.tree.processes.find((p) => p.parent === this.selected);
+    const next = {
+      ArrowDown: keys[Math.min(index + 1, keys.length - 1)],
+      ArrowUp: keys[Math.max(index - 1, 0)],
+      ArrowLeft: current?.parent,
+      ArrowRight: child?.key,
+      Home: keys[0],
+      End: keys[keys.length - 1],
+    }[event.key];
+    if (event.key === "Enter" || event.key === " ") this.open(true);
+    else if (event.key === "Escape") this.close();
+    else if (next) this.item(next)?.focus({ preventScroll: true });
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  focused(event) {
+    const key = event.target.dataset.key;
+    if (key !== undefined) this.select(key);
+  }
+
+  select(key) {
+    if (key !== this.selected) this.inspection = null;
+    this.selected = key;
+    for (const item of this.twin.children) {
+      const chosen = item.dataset.key === key;
+      item.tabIndex = chosen ? 0 : -1;
+      item.setAttribute("aria-selected", String(chosen));
+    }
+    this.reveal(this.box(key));
+    if (!this.panel.hidden) this.open();
+    this.draw();
+  }
+
+  reveal(box) {
+    if (!box) return;
+    const view = this.scroll;
+    if (box.y < view.scrollTop) view.scrollTop = box.y - MARGIN;
+    const below = box.y + CARD.height + MARGIN - view.clientHeight;
+    if (below > view.scrollTop) view.scrollTop = below;
+  }
+
+  open(focus) {
+    if (this.selected === null) return;
+    this.panel.hidden = false;
+    this.note.textContent = "";
+    this.show();
+    this.ask({ type: "inspect", key: this.selected });
+    if (focus) this.panel.querySelector("button")?.focus();
+  }
+
+  close() {
+    const back = this.panel.contains(document.activeElement) && this.item(this.selected);
+    this.panel.hidden = true;
+    if (back) back.focus({ preventScroll: true });
+  }
+
+  ask(message) {
+    clearTimeout(this.wait);
+    this.model.send(message);
+    this.wait = setTimeout(() => {
+      this.note.textContent = "Asked. The kernel answers here when the running cell is done.";
+    }, 700);
+  }
+
+  receive(message) {
+    if (message.type !== "inspection" && message.type !== "answer") return;
+    if (message.key !== this.selected) return;
+    clearTimeout(this.wait);
+    this.note.textContent = message.note ?? "";
+    if (message.type === "inspection") {
+      this.inspection = message;
+      this.show();
+    }
+  }
+
+  show() {
+    if (this.panel.hidden) return;
+    const process = this.tree.processes.find((p) => p.key === this.selected);
+    const held = this.panel.contains(document.activeElement) ? document.activeElement.dataset.verb : null;
+    this.panel.replaceChildren();
+    if (!process) {
+      this.panel.append(make("h3", "", `${this.selected} is gone`), this.note);
+      return;
+    }
+    const seen = look(process);
+    this.panel.setAttribute("aria-label", `Process ${process.key}`);
+    this.panel.append(make("h3", "", `${seen.glyph} ${process.key} · ${seen.word}`));
+    this.panel.append(this.facts(process), this.buttons(process));
+    if (held) this.panel.querySelector(`[data-verb="${held}"]`)?.focus();
+  }
+
+  facts(process) {
+    const list = make("dl");
+    const fact = (name, value) => {
+      if (value !== undefined && value !== null && value !== "") list.append(make("dt", "", name), make("dd", "", value));
+    };
+    const more = this.inspection ?? {};
+    fact("runs", [process.behaviour, process.pid].filter(Boolean).join(" · "));
+    fact("strategy", [process.strategy, budget(process)].filter(Boolean).join(" · "));
+    fact("state", process.state);
+    fact("queue", [String(process.queue), ...(more.mailbox ?? [])].join("\n"));
+    fact("waiting for", more.waiting_for);
+    fact("links", (more.links ?? process.links).join(", "));
+    fact("monitors", (more.monitors ?? process.monitors).join(", "));
+    fact("restarts", String(process.restarts));
+    fact("last exit", process.last_exit);
+    fact("last events", (more.events ?? []).join("\n"));
+    return list;
+  }
+
+  buttons(process) {
+    const row = make("div", "jsb-buttons");
+    const held = process.status === "suspended";
+    const verbs = [
+      ["kill_process", "Kill"],
+      held ? ["unsuspend_process", "Unsuspend"] : ["suspend_process", "Suspend"],
+      ["restart_process", "Restart"],
+    ];
+    for (const [verb, label] of verbs) {
+      const button = make("button", "", label);
+      button.type = "button";
+      button.dataset.verb = verb;
+      button.addEventListener("click", () => this.ask({ type: "act", verb, key: process.key }));
+      row.append(button);
+    }
+    row.append(this.note);
+    return row;
+  }
+}
+
+export default {
+  initialize({ model }) {
+    // The tree lives in the model, so that a second view and a later one start from the present.
+    const onMessage = (message) => {
+      if (message.type === "tree") model.set("tree", message.tree);
+      if (message.type === "diff") model.set("tree", patch(model.get("tree"), message.diff));
+    };
+    model.on("msg:custom", onMessage);
+    return () => model.off("msg:custom", onMessage);
+  },
+  render({ model, el }) {
+    const view = new LiveTree(model, el);
+    return () => view.dispose();
+  },
+};

@@ -1,0 +1,101 @@
+"""The live tree in a notebook: a small canvas widget that the manager's thread feeds while cells run.
+
+Loads ipywidgets, so only code that is about to show one may import this module.
+Its buttons are answered when the kernel is free; for buttons that work while a
+cell runs there is the Lab sidebar, which has a channel of its own.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ..model.errors import SandboxError
+from ..model.views import Inspection, TreeDiff, TreeView
+from .patch import apply
+from .safe import clean, line
+
+Act = Callable[[str, str], object]
+"""Does a verb (``kill_process``, ``suspend_process``, …) to the process with this key."""
+
+Inspect = Callable[[str], Inspection]
+
+VERBS = ("kill_process", "suspend_process", "unsuspend_process", "restart_process")
+
+
+def _current(_value: object, widget: LiveTree) -> dict[str, Any]:
+    return asdict(widget.view)
+
+
+class LiveTree(anywidget.AnyWidget):
+    """One live picture of one sandbox. ``push`` and ``freeze`` may be called from any thread."""
+
+    _esm = pathlib.Path(__file__).with_name("live.js")
+    # Told in full whenever a page asks for it; in between only diffs travel, as messages.
+    tree = traitlets.Any().tag(sync=True, to_json=_current)
+    frozen = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, view: TreeView, *, act: Act, inspect: Inspect) -> None:
+        self.view = view
+        self._act, self._inspect = act, inspect
+        super().__init__()
+        self.on_msg(self._receive)
+
+    def push(self, change: TreeView | TreeDiff) -> None:
+        """Show a new tree or a change of it."""
+        if self.frozen:
+            return
+        if isinstance(change, TreeView):
+            self.view = change
+            self.send({"type": "tree", "tree": asdict(change)})
+        else:
+            self.view = apply(self.view, change)
+            self.send({"type": "diff", "diff": asdict(change)})
+
+    def freeze(self, why: str) -> None:
+        """Leave the last picture standing, with the reason why it no longer moves."""
+        self.frozen = why
+
+    def view_data(self) -> dict[str, Any]:
+        """What a page needs to find this widget, for a MIME bundle."""
+        return {"version_major": 2, "version_minor": 1, "model_id": self.model_id}
+
+    def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+        key = str(content.get("key", ""))
+        match content.get("type"):
+            case "inspect":
+                self._answer_inspect(key)
+            case "act" if content.get("verb") in VERBS:
+                self._answer_act(str(content["verb"]), key)
+
+    def _answer_inspect(self, key: str) -> None:
+        try:
+            self.send({"type": "inspection", "key": key, **_facts(self._inspect(key))})
+        except SandboxError as error:
+            self.send({"type": "answer", "key": key, "note": line(error, 300)})
+
+    def _answer_act(self, verb: str, key: str) -> None:
+        if self.frozen:
+            self.send({"type": "answer", "key": key, "note": self.frozen})
+            return
+        try:
+            self._act(verb, key)
+            self.send({"type": "answer", "key": key, "note": "done"})
+        except SandboxError as error:
+            self.send({"type": "answer", "key": key, "note": line(error, 300)})
+
+
+def _facts(inspection: Inspection) -> dict[str, Any]:
+    omitted = [f"… and {inspection.mailbox_omitted} more"] if inspection.mailbox_omitted else []
+    return {
+        "mailbox": [clean(text) for text in inspection.mailbox] + omitted,
+        "waiting_for": clean(inspection.waiting_for),
+        "links": list(inspection.links),
+        "monitors": list(inspection.monitors),
+        "events": [f"#{event.step} {event.kind}: {clean(event.text)}" for event in inspection.events[:8]],
+    }

@@ -1,0 +1,54 @@
+"""Text that came out of a sandbox, made safe to show: bounded, without control characters, escaped for HTML.
+
+Nothing from a sandbox may reach a page or a terminal without passing here.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+# Escape sequences would steer a terminal; bidirectional controls would reorder what the reader sees.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def clean(value: object, limit: int = 200) -> str:
+    """One bounded piece of text; control characters are shown as escapes.
+
+    >>> clean("a\\x1b[31mb")
+    'a\\\\x1b[31mb'
+    >>> clean("x" * 9, limit=5)
+    'xxxx…'
+    """
+    text = value if type(value) is str else str(value)
+    short = text[: limit - 1] + "…" if len(text) > limit else text
+    return _UNSAFE.sub(_as_escape, short)
+
+
+def line(value: object, limit: int = 200) -> str:
+    """Like ``clean``, on one line.
+
+    >>> line("a\\n b")
+    'a b'
+    """
+    text = value if type(value) is str else str(value)
+    return clean(" ".join(text[: limit * 4].split()), limit)
+
+
+def escape(value: object, limit: int = 200) -> str:
+    """Like ``line``, for HTML and SVG text and attributes.
+
+    >>> escape("<b>'\\"&")
+    '&lt;b&gt;&#x27;&quot;&amp;'
+    """
+    return html.escape(line(value, limit), quote=True)
+
+
+def block(value: object, limit: int = 100_000) -> str:
+    """Several lines of text for a ``<pre>``: cleaned, bounded, escaped, line breaks kept."""
+    return html.escape(clean(value, limit), quote=True)
+
+
+def _as_escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

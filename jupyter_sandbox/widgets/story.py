@@ -1,0 +1,158 @@
+"""Told things: steps, reasons of restarts, one process in detail, facts of a sandbox, a load. Text first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ..model.views import Inspection, StepView, WhyView
+from .result import Result
+from .safe import block, clean, escape, line
+from .status import details, look
+from .text import count
+
+_PRE = '<pre style="white-space:pre-wrap;overflow-wrap:anywhere">'
+
+
+class Lines(Result):
+    """Lines of text, shown in a fixed-width font. Iterating gives the lines."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = tuple(clean(text, 2000) for text in lines)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def html(self) -> str:
+        return f"{_PRE}{block(self.text())}</pre>"
+
+
+class Steps(Lines):
+    """The result of ``step`` and ``until``: one line per step; ``steps`` holds the views."""
+
+    __slots__ = ("step", "steps", "waiting")
+
+    def __init__(self, steps: Sequence[StepView], step: int, waiting: str = "", note: str = "") -> None:
+        self.steps, self.step, self.waiting = tuple(steps), step, waiting
+        told = [line(view.line(), 400) for view in steps]
+        super().__init__([*told, *_end(len(steps), step, waiting), *([note] if note else [])])
+
+
+def _end(taken: int, step: int, waiting: str) -> list[str]:
+    match waiting:
+        case "idle":
+            return [f"nothing more to do at step {step}: every process waits for a message"]
+        case "limit":
+            return [f"stopped looking at step {step} after {count(taken, 'step', 'steps')}: the step limit was reached"]
+        case "":
+            return []
+        case other:
+            return [f"stopped at step {step}: {line(other)}"]
+
+
+class Story(Result):
+    """The result of ``why``: causes and decisions, newest first; ``entries`` holds the views."""
+
+    __slots__ = ("entries", "subject")
+
+    def __init__(self, entries: Sequence[WhyView], subject: str) -> None:
+        self.entries, self.subject = tuple(entries), subject
+
+    def __iter__(self) -> Iterator[WhyView]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def text(self) -> str:
+        if not self.entries:
+            return f"{line(self.subject)} has not exited or restarted"
+        return "\n\n".join(
+            "\n".join([line(entry.line(), 600), *(f"  {text}" for text in _body(entry))]) for entry in self.entries
+        )
+
+    def html(self) -> str:
+        if not self.entries:
+            return f"<p>{escape(self.text())}</p>"
+        return "".join(
+            f"<p><strong>{escape(entry.line(), 600)}</strong></p>{_PRE}{block(chr(10).join(_body(entry)))}</pre>"
+            for entry in self.entries
+        )
+
+
+def _body(entry: WhyView) -> list[str]:
+    lines = [f"step {entry.step}, {entry.now_ms / 1000:.3f} s: {entry.name} handled {entry.message}"]
+    if not entry.message:
+        lines = [f"step {entry.step}, {entry.now_ms / 1000:.3f} s: {entry.name} exited: {entry.reason}"]
+    if entry.supervisor:
+        lines.append(f"supervisor {entry.supervisor}: {entry.decision}")
+    if entry.stopped:
+        lines.append(f"stopped: {', '.join(entry.stopped)}")
+    if entry.started:
+        lines.append(f"started: {', '.join(entry.started)}")
+    told = [line(text, 400) for text in lines]
+    return told + [clean(text, 400) for chunk in entry.traceback[:40] for text in chunk.rstrip("\n").split("\n")]
+
+
+class Portrait(Lines):
+    """One process in detail; ``inspection`` holds the view."""
+
+    __slots__ = ("inspection",)
+
+    def __init__(self, inspection: Inspection) -> None:
+        self.inspection = inspection
+        process = inspection.process
+        facts = [
+            ("state", process.state),
+            ("queue", ", ".join([str(process.queue), *inspection.mailbox])),
+            ("waiting for", inspection.waiting_for),
+            ("links", ", ".join(inspection.links)),
+            ("monitors", ", ".join(inspection.monitors)),
+            ("monitored by", ", ".join(inspection.monitored_by)),
+            ("last exit", process.last_exit or ""),
+        ]
+        head = f"{look(process.status).glyph} {process.key} {process.pid or ''} · {details(process)}"
+        super().__init__([line(head), *_facts(facts), *(line(f"  #{e.step} {e.text}") for e in inspection.events[:10])])
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One named fact of a card."""
+
+    name: str
+    value: str
+
+
+class Card(Result):
+    """Named facts about one thing; ``subject`` is the view they come from."""
+
+    __slots__ = ("facts", "subject", "title")
+
+    def __init__(self, title: str, facts: Sequence[tuple[str, object]], subject: object = None) -> None:
+        self.title, self.subject = line(title), subject
+        self.facts = tuple(Fact(name, line(value, 600)) for name, value in facts if value not in (None, ""))
+
+    def text(self) -> str:
+        return "\n".join([self.title, *_facts([(fact.name, fact.value) for fact in self.facts])])
+
+    def html(self) -> str:
+        rows = "".join(
+            f'<tr><th scope="row" style="text-align:left">{escape(fact.name)}</th>'
+            f'<td style="text-align:left;white-space:normal">{escape(fact.value, 600)}</td></tr>'
+            for fact in self.facts
+        )
+        return f"<div><table><caption>{escape(self.title)}</caption><tbody>{rows}</tbody></table></div>"
+
+
+def _facts(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    shown = [(name, value) for name, value in pairs if value]
+    width = max((len(name) for name, _ in shown), default=0)
+    return [f"  {name.ljust(width)}  {line(value, 600)}" for name, value in shown]

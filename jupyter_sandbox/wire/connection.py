@@ -1,0 +1,177 @@
+"""One end of the conversation between a kernel and a guest: bytes in, frames out, and the other way round.
+
+Does no I/O and trusts nothing: whatever the other side sends either becomes
+frames that are legal right now, or RemoteProtocolError. After that error
+nothing more is read. What is legal when stands in ``wire.legality``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from ..model.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
+from . import messages
+from .framing import MAX_FRAME, MAX_TRANSFER, Deframer, frame
+from .legality import ANSWERS, KINDS, LARGE, TRANSITIONS, ConnectionState, Kind
+
+Frame = messages.KernelFrame | messages.GuestFrame
+Role = Literal["kernel", "guest"]
+
+_NEXT = {
+    state: {kind: following for (here, kind), following in TRANSITIONS.items() if here is state}
+    for state in ConnectionState
+}
+_REQUESTS = frozenset({Kind.REQUEST, Kind.SHUTDOWN})
+
+
+class Connection:
+    """The protocol of one guest, seen from ``role``.
+
+    >>> kernel, guest = Connection("kernel"), Connection("guest")
+    >>> ready = messages.Ready(protocol=1, pid=7, protection=messages.Protection("off"))
+    >>> [type(frame).__name__ for frame in kernel.receive(guest.send(ready))]
+    ['Ready']
+    >>> guest.receive(kernel.send(messages.Tree(id=1)))
+    [Tree(id=1)]
+
+    ``max_frame`` is the longest single piece in bytes, ``max_transfer`` the longest whole payload.
+    """
+
+    def __init__(self, role: Role, *, max_frame: int = MAX_FRAME, max_transfer: int = MAX_TRANSFER) -> None:
+        self.role: Role = role
+        self.state = ConnectionState.STARTING
+        self._max_frame, self._max_transfer = max_frame, max_transfer
+        self._deframer = Deframer(max_frame=max_frame, max_transfer=max_transfer)
+        self._encode = msgspec.msgpack.Encoder().encode
+        theirs: Any = messages.GuestFrame if role == "kernel" else messages.KernelFrame
+        self._decode = msgspec.msgpack.Decoder(theirs).decode
+        self._pending: dict[int, tuple[type, ...]] = {}
+        self._shutdown_id: int | None = None
+
+    @property
+    def unanswered(self) -> tuple[int, ...]:
+        """Ids of requests without an answer yet, oldest first."""
+        return tuple(self._pending)
+
+    def send(self, frame_: Frame) -> bytes:
+        """The bytes to write. Raises LocalProtocolError when the frame is not ours to send now, or too long."""
+        kind = KINDS.get(type(frame_))
+        if kind is None or (kind in _REQUESTS) is not (self.role == "kernel"):
+            raise LocalProtocolError(f"a {self.role} does not send {_name(frame_)}")
+        payload = self._payload(frame_)
+        if len(payload) > self._max_frame and self.role == "guest" and len(payload) > LARGE.get(_name(frame_), 0):
+            raise LocalProtocolError(f"{_name(frame_)} of {len(payload)} bytes is too long to send")
+        data = frame(payload, max_frame=self._max_frame, max_transfer=self._max_transfer)
+        if (refused := self._move(kind, frame_)) is not None:
+            raise LocalProtocolError(refused)
+        return data
+
+    def receive(self, data: bytes) -> list[Frame]:
+        """Frames completed by ``data``, oldest first.
+
+        Raises RemoteProtocolError on anything illegal; frames before the illegal one in the same ``data`` are lost,
+        because nothing of such a peer is worth keeping.
+        """
+        if self.state is ConnectionState.FAILED:
+            raise RemoteProtocolError("the other side broke the protocol before; this connection is over")
+        try:
+            return [self._accept(payload) for payload in self._deframer.feed(data)]
+        except RemoteProtocolError:
+            self.state = ConnectionState.FAILED
+            raise
+
+    def eof(self) -> None:
+        """The stream ended. Raises RemoteProtocolError when it ended inside a frame."""
+        failed, self.state = self.state is ConnectionState.FAILED, ConnectionState.CLOSED
+        if self._deframer.pending and not failed:
+            raise RemoteProtocolError(f"the stream ended inside a frame, after {self._deframer.pending} bytes of it")
+
+    def _accept(self, payload: bytes) -> Frame:
+        if len(payload) > self._max_frame and self.role == "kernel":
+            self._check_large(payload)
+        try:
+            received: Frame = self._decode(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError) as error:
+            raise RemoteProtocolError(f"the other side sent a frame that cannot be read: {str(error)[:200]}") from None
+        kind = KINDS[type(received)]
+        if (refused := self._move(kind, received)) is not None:
+            raise RemoteProtocolError(refused)
+        return received
+
+    def _check_large(self, payload: bytes) -> None:
+        name = tag_of(payload)
+        if len(payload) > LARGE.get(name, 0):
+            raise RemoteProtocolError(f"the other side sent {len(payload)} bytes of {name or 'no known frame'}")
+
+    def _move(self, kind: Kind, frame_: Any) -> str | None:
+        """Go to the next state; or why this frame may not pass now, and nothing is changed."""
+        if kind is Kind.PUSH or kind is Kind.READY:
+            return self._enter(kind, frame_)
+        if kind is not Kind.ANSWER:
+            return self._open(kind, frame_)
+        allowed = self._pending.get(frame_.id)
+        if allowed is None:
+            return f"{_name(frame_)} answers request {frame_.id}, which is not waiting for an answer"
+        if type(frame_) not in allowed and type(frame_) is not messages.Failed:
+            return f"{_name(frame_)} is no answer to request {frame_.id}"
+        refused = self._enter(Kind.LAST_ANSWER if frame_.id == self._shutdown_id else kind, frame_)
+        if refused is None:
+            del self._pending[frame_.id]
+        return refused
+
+    def _open(self, kind: Kind, frame_: Any) -> str | None:
+        if frame_.id in self._pending:
+            return f"{_name(frame_)} uses request id {frame_.id}, which is waiting for an answer"
+        if (refused := self._enter(kind, frame_)) is not None:
+            return refused
+        self._pending[frame_.id] = ANSWERS[type(frame_)]
+        if kind is Kind.SHUTDOWN:
+            self._shutdown_id = frame_.id
+        return None
+
+    def _enter(self, kind: Kind, frame_: object) -> str | None:
+        following = _NEXT[self.state].get(kind)
+        if following is None:
+            return f"{_name(frame_)} is not allowed while {self.state.value}"
+        self.state = following
+        return None
+
+    def _payload(self, frame_: Frame) -> bytes:
+        try:
+            return self._encode(frame_)
+        except UnicodeEncodeError:
+            # User texts may hold lone surrogates, which no encoding of the wire can carry.
+            return self._encode(_repaired(msgspec.to_builtins(frame_, builtin_types=(bytes,))))
+        except (msgspec.MsgspecError, TypeError, OverflowError, RecursionError) as error:
+            raise LocalProtocolError(f"{_name(frame_)} cannot be written: {error}") from None
+
+
+def tag_of(payload: bytes) -> str:
+    """The type name that our own encoder writes first; empty when the payload does not start like that.
+
+    >>> tag_of(msgspec.msgpack.encode(messages.Tree(id=1)))
+    'Tree'
+    """
+    if payload[1:6] != b"\xa4type" or not payload[6:7] or payload[6] >> 5 != 0b101:
+        return ""
+    return payload[7 : 7 + (payload[6] & 0x1F)].decode("ascii", "replace")
+
+
+def _name(frame_: object) -> str:
+    return type(frame_).__name__
+
+
+def _repaired(value: Any) -> Any:
+    """The same tree with every character that UTF-8 has no bytes for written as an escape."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_repaired(key): _repaired(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_repaired(held) for held in value]
+    return value
+
+
+__all__ = ["Connection", "ConnectionState", "Frame", "LocalProtocolError", "ProtocolError", "RemoteProtocolError"]

@@ -1,0 +1,90 @@
+/** What the sandbox uses of what it may use, as meters, and what protects the kernel from it. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { h, say, set, show } from './dom';
+import type { Info } from './protocol';
+import { duration, megabytes } from './words';
+
+interface Use {
+  readonly used: number;
+  readonly limit: number;
+  readonly text: string;
+}
+
+export class Limits {
+  constructor(private readonly trans: TranslationBundle) {
+    this.memory = new Meter(trans.__('Memory'));
+    this.processes = new Meter(trans.__('Processes'));
+    this.runtime = new Meter(trans.__('Run time'));
+    this.queue = new Meter(trans.__('Longest queue'));
+    this.reason = h('p', { class: 'jp-Sandbox-reason' });
+    this.protection = h('p', { class: 'jp-Sandbox-protection' });
+    this.gaps = h('p', { class: 'jp-Sandbox-gaps' });
+    const meters = h('div', { class: 'jp-Sandbox-meters' });
+    meters.append(...[this.memory, this.processes, this.runtime, this.queue].map(meter => meter.node));
+    const isolation = h('div', { class: 'jp-Sandbox-isolation' }, this.protection, this.gaps);
+    this.isolation = isolation;
+    this.node = h('div', { class: 'jp-Sandbox-limits' }, this.reason, meters, isolation);
+  }
+
+  update(info: Info, isolation: boolean): void {
+    const { limits, counters } = info;
+    const of = (used: string, limit: string): string => this.trans.__('%1 of %2', used, limit);
+    const count = (used: number, limit: number): Use => ({
+      used, limit, text: of(used.toLocaleString(), limit.toLocaleString())
+    });
+    this.memory.update({
+      used: info.memory, limit: limits.max_memory, text: of(megabytes(info.memory), megabytes(limits.max_memory))
+    });
+    this.processes.update(count(counters.processes, limits.max_processes));
+    const seconds = limits.max_runtime / 1000;
+    this.runtime.update({ used: info.runtime_s, limit: seconds, text: of(duration(info.runtime_s), duration(seconds)) });
+    this.queue.update(count(counters.longest_queue, limits.max_mailbox));
+    show(this.reason, info.reason !== '');
+    say(this.reason, info.reason);
+    this.protect(info, isolation);
+  }
+
+  private protect(info: Info, visible: boolean): void {
+    const line = info.protection_line ?? info.protection?.profile ?? '';
+    const gaps = info.protection?.not_stopped ?? [];
+    show(this.isolation, visible && line !== '');
+    say(this.protection, this.trans.__('Isolation: %1', line));
+    show(this.gaps, gaps.length > 0);
+    say(this.gaps, this.trans.__('Not stopped: %1', gaps.join('; ')));
+    set(this.gaps, { title: gaps.join('\n') });
+  }
+
+  readonly node: HTMLElement;
+  private readonly memory: Meter;
+  private readonly processes: Meter;
+  private readonly runtime: Meter;
+  private readonly queue: Meter;
+  private readonly reason: HTMLElement;
+  private readonly isolation: HTMLElement;
+  private readonly protection: HTMLElement;
+  private readonly gaps: HTMLElement;
+}
+
+/** One limit: its name, how much of it is used in words, and a bar. */
+class Meter {
+  constructor(name: string) {
+    this.text = h('span', { class: 'jp-Sandbox-used' });
+    this.fill = h('div', { class: 'jp-Sandbox-fill' });
+    this.bar = h('div', { class: 'jp-Sandbox-bar', role: 'meter', 'aria-label': name, 'aria-valuemin': 0 }, this.fill);
+    this.node = h('div', { class: 'jp-Sandbox-meter' }, h('span', {}, name), this.bar, this.text);
+  }
+
+  update({ used, limit, text }: Use): void {
+    const share = limit > 0 ? Math.min(1, used / limit) : 0;
+    say(this.text, text);
+    set(this.bar, { 'aria-valuenow': Math.min(used, limit), 'aria-valuemax': limit, 'aria-valuetext': text });
+    set(this.node, { 'data-tone': share >= 1 ? 'bad' : share >= 0.8 ? 'warn' : 'calm' });
+    this.fill.style.width = `${(share * 100).toFixed(1)}%`;
+  }
+
+  readonly node: HTMLElement;
+  private readonly text: HTMLElement;
+  private readonly fill: HTMLElement;
+  private readonly bar: HTMLElement;
+}

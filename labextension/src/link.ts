@@ -1,0 +1,173 @@
+/**
+ * The wire to one kernel: requests on the control channel, which is answered while a cell is running, and events on
+ * iopub. Never polls, and never asks a kernel that has not shown that the extension is loaded in it: one that does
+ * not know the request would log an error.
+ */
+import type { ISessionContext } from '@jupyterlab/apputils';
+import type { Kernel } from '@jupyterlab/services';
+import { KernelMessage } from '@jupyterlab/services';
+import { PromiseDelegate, UUID } from '@lumino/coreutils';
+import type { IDisposable } from '@lumino/disposable';
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import { EVENT, REQUEST, type Request, type SandboxEvent, type Verb, errorText, readEvent } from './protocol';
+import { Memory } from './memory';
+
+/** How long a kernel may take to answer before the user is told; its work goes on. */
+const PATIENCE_MS = 15_000;
+
+export type Args = Request['args'];
+
+export class KernelLink implements IDisposable {
+  constructor(
+    readonly context: ISessionContext,
+    private readonly memory: Memory
+  ) {
+    context.iopubMessage.connect(this.onMessage, this);
+    context.kernelChanged.connect(this.onKernel, this);
+    context.connectionStatusChanged.connect(this.onConnection, this);
+    context.statusChanged.connect(this.onStatus, this);
+    this.greet();
+  }
+
+  get kernel(): Kernel.IKernelConnection | null {
+    return this.context.session?.kernel ?? null;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** What the kernel tells, in order. */
+  get told(): ISignal<this, SandboxEvent> {
+    return this._told;
+  }
+
+  /** The kernel is gone, or is another one, or has restarted: nothing known of it is true any more. */
+  get lost(): ISignal<this, void> {
+    return this._lost;
+  }
+
+  /** Ask the kernel to do something; the promise holds its result, or an error in words. */
+  async request(verb: Verb, sandbox: string | null = null, args: Args = {}): Promise<unknown> {
+    const kernel = this.kernel;
+    if (!kernel) {
+      throw new Error('no kernel');
+    }
+    const id = UUID.uuid4();
+    const answer = new PromiseDelegate<unknown>();
+    this.pending.set(id, answer);
+    const timer = window.setTimeout(() => answer.reject(new Error('the kernel did not answer')), PATIENCE_MS);
+    try {
+      await this.send(kernel, { id, verb, sandbox, args });
+      return await answer.promise;
+    } finally {
+      window.clearTimeout(timer);
+      this.pending.delete(id);
+    }
+  }
+
+  /** Ask for everything to be told again. The answer is an event, so there is nothing to wait for. */
+  hello(): void {
+    const kernel = this.kernel;
+    if (kernel) {
+      const request: Request = { id: UUID.uuid4(), verb: 'hello', sandbox: null, args: {} };
+      this.send(kernel, request).catch(() => undefined);
+    }
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    this.forsake();
+    Signal.clearData(this);
+  }
+
+  private async send(kernel: Kernel.IKernelConnection, content: Request): Promise<void> {
+    // A type of our own goes the debugger's way: a request on the control channel.
+    const options = {
+      channel: 'control' as const,
+      session: kernel.clientId,
+      username: kernel.username
+    };
+    const message = KernelMessage.createMessage<KernelMessage.IDebugRequestMsg>({
+      ...options,
+      msgType: REQUEST as never,
+      content: content as never
+    });
+    const reply: KernelMessage.IMessage = await kernel.sendControlMessage(message, true, true).done;
+    const ack = reply.content as { status?: string; error?: unknown; evalue?: unknown } | undefined;
+    if (ack?.status === 'error') {
+      throw new Error(errorText(ack.error ?? ack.evalue ?? ''));
+    }
+  }
+
+  private onMessage(_: ISessionContext, message: KernelMessage.IMessage): void {
+    if ((message.header.msg_type as string) !== EVENT) {
+      return;
+    }
+    const event = readEvent(message.content);
+    if (!event) {
+      return;
+    }
+    const id = this.kernel?.id;
+    if (id) {
+      this.memory.put(id, event.type !== 'bye');
+    }
+    if (event.type === 'result') {
+      const answer = this.pending.get(event.id);
+      if (event.ok) {
+        answer?.resolve(event.value);
+      } else {
+        answer?.reject(new Error(errorText(event.error)));
+      }
+    }
+    this._told.emit(event);
+  }
+
+  private onKernel(): void {
+    this.forsake();
+    this._lost.emit();
+    this.greet();
+  }
+
+  private onConnection(_: ISessionContext, status: Kernel.ConnectionStatus): void {
+    if (status === 'connected') {
+      this.greet();
+    }
+  }
+
+  /** A restarted kernel keeps its id but has loaded nothing yet. */
+  private onStatus(_: ISessionContext, status: Kernel.Status): void {
+    if (status === 'restarting' || status === 'autorestarting' || status === 'dead') {
+      const id = this.kernel?.id;
+      if (id) {
+        this.memory.put(id, false);
+      }
+      this.forsake();
+      this._lost.emit();
+    }
+  }
+
+  /** Once per connection, to a kernel that has the extension: after a reload of the page, or a lost network. */
+  private greet(): void {
+    const kernel = this.kernel;
+    if (kernel && kernel.connectionStatus === 'connected' && this.memory.has(kernel.id)) {
+      this.hello();
+    }
+  }
+
+  private forsake(): void {
+    for (const answer of this.pending.values()) {
+      answer.reject(new Error('the kernel is gone'));
+    }
+    this.pending.clear();
+  }
+
+  private readonly pending = new Map<string, PromiseDelegate<unknown>>();
+  private readonly _told = new Signal<this, SandboxEvent>(this);
+  private readonly _lost = new Signal<this, void>(this);
+  private _isDisposed = false;
+}

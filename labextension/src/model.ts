@@ -1,0 +1,162 @@
+/** What the panel and the commands share: the followed session, the process looked at, and what may be done now. */
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import type { Follower, Page } from './follow';
+import type { Args } from './link';
+import type { Inspection, Process, SandboxStatus, Verb } from './protocol';
+import { DEFAULTS, type Settings } from './settings';
+import { EMPTY, type Sandbox, type State, clearNotices, select } from './store';
+
+/** In which statuses a verb makes sense; the kernel has the last word. */
+const LEGAL: Partial<Record<Verb, readonly SandboxStatus[]>> = {
+  pause: ['running'],
+  resume: ['paused'],
+  step: ['paused'],
+  start: ['stopped', 'running'],
+  stop: ['running', 'paused'],
+  restart: ['running', 'paused', 'stopped', 'crashed'],
+  snapshot: ['running', 'paused'],
+  kill_process: ['running', 'paused'],
+  suspend_process: ['running', 'paused'],
+  unsuspend_process: ['running', 'paused'],
+  restart_process: ['running', 'paused'],
+  inspect: ['running', 'paused']
+};
+
+export class Model {
+  constructor(readonly follower: Follower) {
+    follower.changed.connect(() => this._changed.emit());
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get settings(): Settings {
+    return this._settings;
+  }
+
+  set settings(settings: Settings) {
+    this._settings = settings;
+    this._changed.emit();
+  }
+
+  get page(): Page | null {
+    return this.follower.page;
+  }
+
+  get state(): State {
+    return this.follower.session?.state ?? EMPTY;
+  }
+
+  get sandbox(): Sandbox | null {
+    const { selected, sandboxes } = this.state;
+    return selected === null ? null : (sandboxes.get(selected) ?? null);
+  }
+
+  /** The process looked at, as the tree shows it now; null when it is gone. */
+  get process(): Process | null {
+    const looked = this.looked;
+    const sandbox = this.sandbox;
+    if (!looked || looked.sandbox !== sandbox?.info.id) {
+      return null;
+    }
+    return sandbox.tree?.processes.find(process => process.key === looked.key) ?? null;
+  }
+
+  /** What the kernel said about that process when it was asked last. */
+  get inspection(): Inspection | null {
+    return this.process ? this._inspection : null;
+  }
+
+  may(verb: Verb): boolean {
+    const sandbox = this.sandbox;
+    if (!sandbox || !this.state.connected) {
+      return false;
+    }
+    if (verb === 'start' && sandbox.info.status === 'running') {
+      return (sandbox.tree?.processes.length ?? 0) === 0 && sandbox.info.main !== null;
+    }
+    return LEGAL[verb]?.includes(sandbox.info.status) ?? true;
+  }
+
+  mayProcess(verb: Verb): boolean {
+    const process = this.process;
+    if (!process || !this.may(verb)) {
+      return false;
+    }
+    const suspended = process.status === 'suspended';
+    switch (verb) {
+      case 'suspend_process':
+        return process.pid !== null && !suspended;
+      case 'unsuspend_process':
+        return suspended;
+      case 'restart_process':
+        return process.parent !== null;
+      default:
+        return process.pid !== null;
+    }
+  }
+
+  async ask(verb: Verb, args: Args = {}): Promise<unknown> {
+    const name = this.state.selected;
+    return name === null ? undefined : this.follower.session?.ask(verb, name, args);
+  }
+
+  async askProcess(verb: Verb): Promise<void> {
+    const process = this.process;
+    if (process) {
+      await this.ask(verb, { target: process.key });
+      await this.inspect();
+    }
+  }
+
+  /** Look at a process, and ask for what the tree does not show. */
+  look(key: string): void {
+    const sandbox = this.sandbox;
+    if (sandbox) {
+      this.looked = { sandbox: sandbox.info.id, key };
+      this._inspection = null;
+      this._changed.emit();
+      void this.inspect();
+    }
+  }
+
+  lookAway(): void {
+    this.looked = null;
+    this._inspection = null;
+    this._changed.emit();
+  }
+
+  async inspect(): Promise<void> {
+    const process = this.process;
+    if (!process || process.pid === null || !this.may('inspect')) {
+      return;
+    }
+    const told = await this.ask('inspect', { target: process.key });
+    if (told && this.process?.key === process.key) {
+      this._inspection = told as Inspection;
+      this._changed.emit();
+    }
+  }
+
+  select(name: string): void {
+    this.follower.session?.change(state => select(state, name));
+  }
+
+  clearNotices(): void {
+    const name = this.state.selected;
+    if (name !== null) {
+      this.follower.session?.change(state => clearNotices(state, name));
+    }
+  }
+
+  refresh(): void {
+    this.follower.session?.link.hello();
+  }
+
+  private looked: { sandbox: number; key: string } | null = null;
+  private _inspection: Inspection | null = null;
+  private _settings: Settings = DEFAULTS;
+  private readonly _changed = new Signal<this, void>(this);
+}

@@ -1,0 +1,181 @@
+/** The sidebar: the kernel followed, its sandboxes, and everything about the one looked at. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { fastForwardIcon, pauseIcon, refreshIcon, runIcon, stopIcon } from '@jupyterlab/ui-components';
+import type { CommandRegistry } from '@lumino/commands';
+import type { Message } from '@lumino/messaging';
+import { Widget } from '@lumino/widgets';
+
+import { Alerts } from './alerts';
+import { Buttons } from './buttons';
+import { COMMANDS } from './commands';
+import { h, say, show } from './dom';
+import { killIcon, sandboxIcon, snapshotIcon, stepIcon } from './icons';
+import { Inspector } from './inspector';
+import { Limits } from './limits';
+import { SandboxList } from './list';
+import type { Model } from './model';
+import { Section } from './section';
+import type { SectionName } from './settings';
+import { Steps } from './steps';
+import { TreeView } from './tree';
+
+export class SandboxPanel extends Widget {
+  constructor(
+    private readonly model: Model,
+    commands: CommandRegistry,
+    private readonly trans: TranslationBundle
+  ) {
+    super();
+    this.id = 'jupyter-sandbox-panel';
+    this.addClass('jp-Sandbox-panel');
+    this.title.icon = sandboxIcon;
+    this.title.caption = trans.__('Sandboxes');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', trans.__('Sandboxes'));
+
+    this.kernel = h('span', { class: 'jp-Sandbox-kernel' });
+    this.top = new Buttons(commands, trans.__('Kernel'), [
+      [{ command: COMMANDS.refresh, name: trans.__('Ask again'), icon: refreshIcon }]
+    ]);
+    this.empty = h('div', { class: 'jp-Sandbox-empty' });
+    this.failure = h('p', { class: 'jp-Sandbox-failure', role: 'alert' });
+    this.list = new SandboxList(model, trans);
+    this.controls = controls(commands, trans);
+    this.limits = new Limits(trans);
+    this.tree = new TreeView(trans);
+    this.inspector = new Inspector(commands, trans);
+    this.steps = new Steps(trans);
+    this.alerts = new Alerts(trans);
+    this.clear = new Buttons(commands, trans.__('Alerts'), [[{ command: COMMANDS.clearAlerts, name: trans.__('Clear') }]]);
+    this.sections = {
+      alerts: new Section(trans.__('Alerts'), 'alerts', this.alerts.node),
+      limits: new Section(trans.__('Limits in use'), 'limits', this.limits.node),
+      processes: new Section(trans.__('Processes'), 'processes', this.tree.node),
+      inspector: new Section(trans.__('Process'), 'inspector', this.inspector.node),
+      steps: new Section(trans.__('Steps'), 'steps', this.steps.node)
+    };
+    this.sections.alerts.tools.append(this.clear.node);
+    this.detail = h('div', { class: 'jp-Sandbox-detail' }, ...Object.values(this.sections).map(one => one.node));
+    this.node.append(
+      h('div', { class: 'jp-Sandbox-header' }, h('h2', {}, trans.__('Sandboxes')), this.kernel, this.top.node),
+      this.empty, this.list.node, this.controls.node, this.failure, this.detail
+    );
+
+    model.changed.connect(() => this.schedule());
+    this.tree.picked.connect((_, key) => model.look(key));
+    this.render();
+  }
+
+  /** Take the colours of another theme. */
+  repaint(): void {
+    this.tree.schedule();
+  }
+
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.render();
+  }
+
+  /** Many changes, one redraw: at once when nothing was drawn lately, else when the time between two has passed. */
+  private schedule(): void {
+    if (!this.timer && this.isVisible) {
+      const wait = Math.max(0, this.drawnAt + 1000 / this.model.settings.refresh - performance.now());
+      this.timer = window.setTimeout(() => this.render(), wait);
+    }
+  }
+
+  private render(): void {
+    this.timer = 0;
+    this.drawnAt = performance.now();
+    const { state, sandbox, page } = this.model;
+    say(this.kernel, page ? page.title.label : '');
+    this.renderEmpty();
+    this.top.update();
+    show(this.list.node, sandbox !== null);
+    this.list.update();
+    show(this.controls.node, sandbox !== null);
+    this.controls.update();
+    show(this.failure, state.failure !== '');
+    say(this.failure, state.failure);
+    show(this.detail, sandbox !== null);
+    if (sandbox) {
+      this.renderDetail();
+    }
+  }
+
+  private renderDetail(): void {
+    const { sandbox, settings, process } = this.model;
+    if (!sandbox) {
+      return;
+    }
+    const { info, tree, steps, notices } = sandbox;
+    const visible: Record<SectionName, boolean> = {
+      limits: true,
+      processes: (tree?.processes.length ?? 0) > 0,
+      inspector: process !== null,
+      steps: steps.length > 0,
+      alerts: notices.length > 0
+    };
+    for (const [name, section] of Object.entries(this.sections) as [SectionName, Section][]) {
+      show(section.node, visible[name] && settings.sections[name]);
+    }
+    this.sections.processes.tell(this.trans.__('step %1', (tree?.step ?? 0).toLocaleString()));
+    this.sections.alerts.tell(String(notices.length));
+    this.limits.update(info, settings.isolation);
+    this.tree.update(tree, process?.key ?? null);
+    this.inspector.update(this.model);
+    this.steps.update(steps);
+    this.alerts.update(notices);
+    this.clear.update();
+  }
+
+  /** What to type next, as long as there is nothing to show. */
+  private renderEmpty(): void {
+    const { state, page, sandbox } = this.model;
+    const trans = this.trans;
+    const [text, code] = !page
+      ? [trans.__('Open a notebook: its sandboxes appear here.'), '']
+      : !state.connected
+        ? [trans.__('To see sandboxes here, run in a cell of this notebook:'), '%load_ext jupyter_sandbox']
+        : [trans.__('No sandbox yet. To make one, run in a cell:'), '%sandbox create shop'];
+    show(this.empty, sandbox === null);
+    if (this.empty.dataset.said !== text + code) {
+      this.empty.dataset.said = text + code;
+      this.empty.replaceChildren(h('p', {}, text), ...(code ? [h('code', {}, code)] : []));
+    }
+  }
+
+  private timer = 0;
+  private drawnAt = -Infinity;
+  private readonly kernel: HTMLElement;
+  private readonly top: Buttons;
+  private readonly empty: HTMLElement;
+  private readonly failure: HTMLElement;
+  private readonly list: SandboxList;
+  private readonly controls: Buttons;
+  private readonly limits: Limits;
+  private readonly tree: TreeView;
+  private readonly inspector: Inspector;
+  private readonly steps: Steps;
+  private readonly alerts: Alerts;
+  private readonly clear: Buttons;
+  private readonly sections: Record<SectionName, Section>;
+  private readonly detail: HTMLElement;
+}
+
+function controls(commands: CommandRegistry, trans: TranslationBundle): Buttons {
+  return new Buttons(commands, trans.__('Sandbox'), [
+    [
+      { command: COMMANDS.pause, name: trans.__('Pause'), icon: pauseIcon },
+      { command: COMMANDS.step, name: trans.__('Step'), icon: stepIcon },
+      { command: COMMANDS.resume, name: trans.__('Resume'), icon: fastForwardIcon }
+    ],
+    [
+      { command: COMMANDS.start, name: trans.__('Start'), icon: runIcon },
+      { command: COMMANDS.stop, name: trans.__('Stop'), icon: stopIcon },
+      { command: COMMANDS.restart, name: trans.__('Restart'), icon: refreshIcon },
+      { command: COMMANDS.snapshot, name: trans.__('Snapshot'), icon: snapshotIcon }
+    ],
+    [{ command: COMMANDS.kill, name: trans.__('Kill'), icon: killIcon }]
+  ]);
+}

@@ -1,0 +1,71 @@
+/** The state of one notebook's or console's kernel, kept true by its link, whether the panel shows it or not. */
+import type { ISessionContext } from '@jupyterlab/apputils';
+import type { IDisposable } from '@lumino/disposable';
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import { type Args, KernelLink } from './link';
+import type { Memory } from './memory';
+import type { SandboxEvent, Verb } from './protocol';
+import { EMPTY, type State, fail, reduce } from './store';
+
+export class SandboxSession implements IDisposable {
+  constructor(context: ISessionContext, memory: Memory) {
+    this.link = new KernelLink(context, memory);
+    this.link.told.connect(this.onTold, this);
+    this.link.lost.connect(() => this.change(() => EMPTY));
+  }
+
+  get state(): State {
+    return this._state;
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this.link.isDisposed;
+  }
+
+  /** Change the picture by a pure function of it. */
+  change(how: (state: State) => State): void {
+    const next = how(this._state);
+    if (next !== this._state) {
+      this._state = next;
+      this._changed.emit();
+    }
+  }
+
+  /** Ask the kernel; a failure is shown in the panel and comes back as undefined. */
+  async ask(verb: Verb, sandbox: string | null, args: Args = {}): Promise<unknown> {
+    this.change(state => fail(state, ''));
+    try {
+      return await this.link.request(verb, sandbox, args);
+    } catch (error) {
+      this.change(state => fail(state, `${verb}: ${error instanceof Error ? error.message : String(error)}`));
+      return undefined;
+    }
+  }
+
+  dispose(): void {
+    this.link.dispose();
+    Signal.clearData(this);
+  }
+
+  private onTold(_: KernelLink, event: SandboxEvent): void {
+    const before = this._state;
+    this.change(state => reduce(state, event));
+    if (this._state.stale && !before.stale) {
+      this.link.hello();
+    }
+    for (const name of this._state.wanted) {
+      if (!before.wanted.includes(name)) {
+        this.link.request('tree', name).catch(() => undefined);
+      }
+    }
+  }
+
+  readonly link: KernelLink;
+  private _state: State = EMPTY;
+  private readonly _changed = new Signal<this, void>(this);
+}

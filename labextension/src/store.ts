@@ -1,0 +1,191 @@
+/**
+ * The panel's picture of one kernel, as a pure function of the events it told. Never talks to anyone: what a state
+ * asks for (a hello, a whole tree) stands in it as data, and the link does the asking.
+ */
+import type { Info, Process, SandboxEvent, Step, Tree, TreeDiff } from './protocol';
+
+export interface Notice {
+  readonly level: 'info' | 'warning' | 'error';
+  readonly title: string;
+  readonly text: string;
+  readonly details: readonly string[];
+}
+
+export interface Sandbox {
+  readonly info: Info;
+  readonly tree: Tree | null;
+  readonly steps: readonly Step[];
+  readonly notices: readonly Notice[];
+}
+
+export interface State {
+  /** True from the kernel's hello to its bye. */
+  readonly connected: boolean;
+  readonly version: string;
+  readonly seq: number;
+  readonly sandboxes: ReadonlyMap<string, Sandbox>;
+  readonly selected: string | null;
+  /** Events were missed: everything has to be told again. */
+  readonly stale: boolean;
+  /** Sandboxes whose tree has to be told as a whole. */
+  readonly wanted: readonly string[];
+  /** What went wrong with the last request, until the next one. */
+  readonly failure: string;
+}
+
+export const EMPTY: State = {
+  connected: false,
+  version: '',
+  seq: 0,
+  sandboxes: new Map(),
+  selected: null,
+  stale: false,
+  wanted: [],
+  failure: ''
+};
+
+/** Most lines kept of each kind; the kernel's own log has the rest. */
+export const MOST_STEPS = 200;
+export const MOST_NOTICES = 50;
+
+export function reduce(state: State, event: SandboxEvent): State {
+  if (event.type === 'hello') {
+    return welcome(state, event);
+  }
+  const missed = event.seq !== state.seq + 1;
+  const next = { ...apply(state, event), seq: event.seq };
+  return (missed || !state.connected) && event.type !== 'bye' ? { ...next, stale: true } : next;
+}
+
+function apply(state: State, event: Exclude<SandboxEvent, { type: 'hello' }>): State {
+  switch (event.type) {
+    case 'sandbox':
+      return keepInfo(state, event.info);
+    case 'removed':
+      return remove(state, event.name);
+    case 'tree':
+      return change(unwanted(state, event.name), event.name, () => ({ tree: event.tree }));
+    case 'diff':
+      return patchTree(state, event.name, event.diff);
+    case 'steps':
+      return change(state, event.name, old => ({ steps: [...old.steps, ...event.steps].slice(-MOST_STEPS) }));
+    case 'alert':
+      return notice(state, event.name, { level: 'error', title: event.limit, text: event.message, details: [] });
+    case 'notice':
+      return notice(state, event.name, {
+        level: event.level === 'error' || event.level === 'warning' ? event.level : 'info',
+        title: event.process,
+        text: event.text,
+        details: event.traceback ?? []
+      });
+    case 'result':
+      // Answers are for the one who asked, and every open page hears them: the link knows its own.
+      return state;
+    case 'bye':
+      return EMPTY;
+    default:
+      return never(event);
+  }
+}
+
+function never(event: never): never {
+  throw new Error(`unknown event ${JSON.stringify(event)}`);
+}
+
+/** The kernel told everything: steps and notices seen before stay. */
+function welcome(state: State, event: Extract<SandboxEvent, { type: 'hello' }>): State {
+  const sandboxes = new Map<string, Sandbox>();
+  for (const info of event.sandboxes) {
+    const before = state.sandboxes.get(info.name);
+    const same = before?.info.id === info.id ? before : undefined;
+    sandboxes.set(info.name, {
+      info,
+      tree: event.trees[info.name] ?? null,
+      steps: same?.steps ?? [],
+      notices: same?.notices ?? []
+    });
+  }
+  const next = { ...state, connected: true, version: event.version, seq: event.seq, stale: false, wanted: [] };
+  return reselect({ ...next, sandboxes });
+}
+
+function keepInfo(state: State, info: Info): State {
+  const before = state.sandboxes.get(info.name);
+  const sandbox = before ? { ...before, info } : { info, tree: null, steps: [], notices: [] };
+  const sandboxes = new Map(state.sandboxes).set(info.name, sandbox);
+  return reselect({ ...state, sandboxes });
+}
+
+function remove(state: State, name: string): State {
+  const sandboxes = new Map(state.sandboxes);
+  sandboxes.delete(name);
+  return reselect({ ...unwanted(state, name), sandboxes });
+}
+
+/** The selected sandbox, or the first there is. */
+function reselect(state: State): State {
+  if (state.selected !== null && state.sandboxes.has(state.selected)) {
+    return state;
+  }
+  const [first] = state.sandboxes.keys();
+  return { ...state, selected: first ?? null };
+}
+
+function change(state: State, name: string, how: (old: Sandbox) => Partial<Sandbox>): State {
+  const old = state.sandboxes.get(name);
+  if (!old) {
+    return { ...state, stale: true };
+  }
+  return { ...state, sandboxes: new Map(state.sandboxes).set(name, { ...old, ...how(old) }) };
+}
+
+function notice(state: State, name: string, told: Notice): State {
+  return change(state, name, old => ({ notices: [...old.notices, told].slice(-MOST_NOTICES) }));
+}
+
+function patchTree(state: State, name: string, diff: TreeDiff): State {
+  const tree = state.sandboxes.get(name)?.tree;
+  if (!tree) {
+    return state.wanted.includes(name) ? state : { ...state, wanted: [...state.wanted, name] };
+  }
+  return change(state, name, () => ({ tree: patch(tree, diff) }));
+}
+
+/** The tree after a diff. Processes without a place in the order come last, as they were told. */
+export function patch(tree: Tree, diff: TreeDiff): Tree {
+  const processes = new Map<string, Process>(tree.processes.map(process => [process.key, process]));
+  for (const key of diff.removed) {
+    processes.delete(key);
+  }
+  for (const process of diff.changed) {
+    processes.set(process.key, process);
+  }
+  const ordered = new Map<string, Process>();
+  for (const key of diff.order ?? []) {
+    const process = processes.get(key);
+    if (process) {
+      ordered.set(key, process);
+    }
+  }
+  for (const [key, process] of processes) {
+    ordered.set(key, process);
+  }
+  return { sandbox: diff.sandbox, step: diff.step, now_ms: diff.now_ms, processes: [...ordered.values()] };
+}
+
+function unwanted(state: State, name: string): State {
+  return state.wanted.includes(name) ? { ...state, wanted: state.wanted.filter(other => other !== name) } : state;
+}
+
+/** What the user does to the picture itself. */
+export function select(state: State, name: string): State {
+  return state.sandboxes.has(name) ? { ...state, selected: name } : state;
+}
+
+export function clearNotices(state: State, name: string): State {
+  return state.sandboxes.has(name) ? change(state, name, () => ({ notices: [] })) : state;
+}
+
+export function fail(state: State, failure: string): State {
+  return state.failure === failure ? state : { ...state, failure };
+}

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { Info, Process, SandboxEvent, Tree } from '../src/protocol';
+import { EMPTY, type State, clearNotices, patch, reduce, select } from '../src/store';
+
+function info(name: string, id = 1): Info {
+  return { id, name, status: 'running', memory: 0, runtime_s: 0 } as unknown as Info;
+}
+
+function process(key: string, parent: string | null = null, state = ''): Process {
+  return { key, name: key, parent, state } as unknown as Process;
+}
+
+function tree(...processes: Process[]): Tree {
+  return { sandbox: 'shop', step: 1, now_ms: 0, processes };
+}
+
+function told(state: State, ...events: SandboxEvent[]): State {
+  return events.reduce(reduce, state);
+}
+
+const HELLO: SandboxEvent = {
+  seq: 1,
+  type: 'hello',
+  version: '0.1.0',
+  sandboxes: [info('shop')],
+  trees: { shop: tree(process('shop'), process('shop/front', 'shop', '0')) }
+};
+
+test('hello tells everything and selects the first sandbox', () => {
+  const state = told(EMPTY, HELLO);
+  assert.equal(state.connected, true);
+  assert.equal(state.selected, 'shop');
+  assert.equal(state.sandboxes.get('shop')?.tree?.processes.length, 2);
+});
+
+test('a diff changes, adds, removes and orders processes', () => {
+  const before = tree(process('a'), process('b', 'a'), process('c', 'a'));
+  const after = patch(before, {
+    sandbox: 'shop', step: 2, now_ms: 5, changed: [process('b', 'a', '7'), process('d', 'a')], removed: ['c'],
+    order: ['a', 'd', 'b']
+  });
+  assert.deepEqual(after.processes.map(one => one.key), ['a', 'd', 'b']);
+  assert.equal(after.processes[2]?.state, '7');
+});
+
+test('a diff without a tree asks for the whole tree, once', () => {
+  const diff = { sandbox: 'shop', step: 2, now_ms: 0, changed: [], removed: [], order: null };
+  const state = told(
+    EMPTY,
+    { ...HELLO, trees: {} },
+    { seq: 2, type: 'diff', name: 'shop', diff },
+    { seq: 3, type: 'diff', name: 'shop', diff }
+  );
+  assert.deepEqual(state.wanted, ['shop']);
+  assert.deepEqual(told(state, { seq: 4, type: 'tree', name: 'shop', tree: tree() }).wanted, []);
+});
+
+test('a gap in the numbers makes the picture stale until the next hello', () => {
+  const state = told(EMPTY, HELLO, { seq: 5, type: 'sandbox', info: info('mill', 2) });
+  assert.equal(state.stale, true);
+  assert.equal(told(state, { ...HELLO, seq: 6 }).stale, false);
+});
+
+test('an event before any hello makes the picture stale: the extension is there', () => {
+  assert.equal(told(EMPTY, { seq: 1, type: 'sandbox', info: info('shop') }).stale, true);
+});
+
+test('a removed sandbox hands the selection to the next one', () => {
+  const two = told(EMPTY, HELLO, { seq: 2, type: 'sandbox', info: info('mill', 2) });
+  assert.equal(select(two, 'mill').selected, 'mill');
+  assert.equal(told(two, { seq: 3, type: 'removed', name: 'shop', id: 1 }).selected, 'mill');
+});
+
+test('a new sandbox of an old name starts without the old steps', () => {
+  const steps: SandboxEvent = { seq: 2, type: 'steps', name: 'shop', steps: [{} as never], step: 1 };
+  const stepped = told(EMPTY, HELLO, steps);
+  assert.equal(told(stepped, { ...HELLO, seq: 3 }).sandboxes.get('shop')?.steps.length, 1);
+  const again = { ...HELLO, seq: 3, sandboxes: [info('shop', 2)] };
+  assert.equal(told(stepped, again).sandboxes.get('shop')?.steps.length, 0);
+});
+
+test('alerts and notices are kept per sandbox until they are cleared', () => {
+  const state = told(
+    EMPTY,
+    HELLO,
+    { seq: 2, type: 'alert', name: 'shop', limit: 'memory_limit', message: 'too much', at: 0 },
+    { seq: 3, type: 'notice', name: 'shop', level: 'error', text: 'boom', process: 'front', traceback: ['line'] }
+  );
+  assert.deepEqual(state.sandboxes.get('shop')?.notices.map(one => one.title), ['memory_limit', 'front']);
+  assert.equal(clearNotices(state, 'shop').sandboxes.get('shop')?.notices.length, 0);
+});
+
+test('the answer to a request, perhaps that of another page, changes nothing but the number', () => {
+  const state = told(EMPTY, HELLO);
+  const answered = told(state, { seq: 2, type: 'result', id: '1', ok: false, error: 'no such' });
+  assert.deepEqual(answered, { ...state, seq: 2 });
+});
+
+test('bye forgets everything', () => {
+  assert.deepEqual(told(EMPTY, HELLO, { seq: 2, type: 'bye' }), { ...EMPTY, seq: 2 });
+});

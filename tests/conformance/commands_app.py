@@ -1,0 +1,7 @@
+"""Commands on applications."""
+
+from __future__ import annotations
+
+from typing import Any
+
+COMMANDS: dict[str, Any] = {}

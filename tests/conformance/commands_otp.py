@@ -1,0 +1,230 @@
+"""Commands on behaviours: starting, calling, supervisors, sys."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+
+from jupyter_sandbox.model.ids import Pid
+from jupyter_sandbox.otp import (
+    CallExit, Child, ChildError, OtpContext, ProcessExit, StartError, check_childspecs, count_children, delete_child,
+    get_childspec, restart_child, start_child, terminate_child, which_children,
+)  # fmt: skip
+from jupyter_sandbox.otp import sys as otp_sys
+
+from .interpreter import Command, Run, Unsupported
+from .plain import run_proclib
+from .processes import BEHAVIOURS, child_form
+from .terms import mfa, opaque, render, text_of
+
+
+def _timeout(command: Command, default: Any) -> int | None:
+    value = command.get("timeout", default)
+    return None if value == "infinity" else value
+
+
+async def start(run: Run, command: Command) -> Any:
+    spec, how = command["spec"], command.get("how", "start_link")
+    timeout = _timeout(command, "infinity")
+    try:
+        if spec["kind"] == "proclib":
+            relation = {"start_link": "link", "start": "none"}[how]
+            return await run.ctx.start_plain(run_proclib, text_of(spec), relation=relation, timeout_ms=timeout)
+        if spec["kind"] not in BEHAVIOURS:
+            raise Unsupported(f"start of a {spec['kind']}")
+        found = await _start(run.ctx, how)(
+            BEHAVIOURS[spec["kind"]], text_of(spec), name=spec.get("name"), timeout_ms=timeout
+        )
+    except StartError as error:
+        return ("error", error.reason)
+    if found is None:
+        return "ignore"
+    if isinstance(found, tuple):
+        run.world.keep_ref(command.get("ref"), found[1])
+    return ("ok", found)
+
+
+def _start(ctx: OtpContext, how: str) -> Any:
+    return {"start_link": ctx.start_link, "start": ctx.start, "start_monitor": ctx.start_monitor}[how]
+
+
+async def init_ack(run: Run, command: Command) -> Any:
+    run.ctx.init_ack(run.term(command["value"]))
+    return "ok"
+
+
+async def call(run: Run, command: Command) -> Any:
+    return await run.ctx.call(run.target(command["to"]), run.term(command["msg"]), _timeout(command, 5_000))
+
+
+async def cast(run: Run, command: Command) -> Any:
+    run.ctx.cast(run.target(command["to"]), run.term(command["msg"]))
+    return "ok"
+
+
+async def server_stop(run: Run, command: Command) -> Any:
+    reason = run.term(command.get("reason", "normal"))
+    try:
+        await run.ctx.stop(run.target(command["to"]), reason, _timeout(command, "infinity"))
+    except CallExit as error:
+        raise ProcessExit(error.exit_reason) from None
+    return "ok"
+
+
+async def send_request(run: Run, command: Command) -> Any:
+    request = run.ctx.send_request(run.target(command["to"]), run.term(command["msg"]))
+    run.ctx.dictionary["request", command["as"]] = request
+    return "ok"
+
+
+async def receive_response(run: Run, command: Command) -> Any:
+    request = run.ctx.dictionary["request", command["as"]]
+    try:
+        return ("reply", await run.ctx.receive_response(request, _timeout(command, "infinity")))
+    except CallExit as error:
+        return "timeout" if error.kind == "timeout" else ("error", (error.exit_reason, run.target(command["to"])))
+
+
+async def statem_call(run: Run, command: Command) -> Any:
+    timeout = _timeout(command, "infinity")
+    return await _elsewhere("gen_statem", "call", run.ctx.call(run.target(command["to"]), run.term(command["msg"]), timeout))
+
+
+async def _elsewhere(module: str, function: str, answer: Awaitable[Any]) -> Any:
+    """Await a call that Erlang makes through another module than gen_server."""
+    try:
+        return await answer
+    except CallExit as error:
+        raise ProcessExit((error.exit_reason, mfa(module, function))) from None
+
+
+async def _child(answer: Awaitable[Any], shown: Any = None) -> Any:
+    """The result of a supervisor function: ``{ok, _}``, ``ok`` or ``{error, _}``."""
+    try:
+        found = await answer
+    except ChildError as error:
+        return ("error", error.reason if shown is None else shown(error.reason))
+    return "ok" if found is None and shown is None else found
+
+
+async def start_child_(run: Run, command: Command) -> Any:
+    target = run.target(command["to"])
+    if "child" in command:
+        answer = start_child(run.ctx, target, child_form(command["child"]))
+    else:
+        answer = start_child(run.ctx, target, *command["args"])
+    found = await _child(answer, _failed_child)
+    if isinstance(found, tuple):
+        return found if found[0] == "error" else ("ok", *found)
+    return ("ok", found)
+
+
+def _failed_child(reason: Any) -> Any:
+    if isinstance(reason, tuple) and len(reason) == 2 and isinstance(reason[1], Child):
+        return (reason[0], opaque({"child": ["undefined", reason[1].id]}))
+    return reason
+
+
+async def terminate_child_(run: Run, command: Command) -> Any:
+    return await _child(terminate_child(run.ctx, run.target(command["to"]), run.term(command["id"])))
+
+
+async def restart_child_(run: Run, command: Command) -> Any:
+    found = await _child(restart_child(run.ctx, run.target(command["to"]), run.term(command["id"])), lambda reason: reason)
+    if isinstance(found, tuple):
+        return found if found[0] == "error" else ("ok", *found)
+    return ("ok", found)
+
+
+async def delete_child_(run: Run, command: Command) -> Any:
+    return await _child(delete_child(run.ctx, run.target(command["to"]), run.term(command["id"])))
+
+
+async def get_childspec_(run: Run, command: Command) -> Any:
+    found = await _child(get_childspec(run.ctx, run.target(command["to"]), run.term(command["id"])))
+    if not isinstance(found, Child):
+        return found
+    shutdown = "infinity" if found.shutdown_ms is None else found.shutdown_ms
+    fields = {
+        "id": found.id, "restart": found.restart, "shutdown": shutdown, "type": found.type,
+        "significant": found.significant, "modules": found.modules,
+    }  # fmt: skip
+    return ("ok", opaque({"childspec": {key: render(value, run.world) for key, value in fields.items()}}))
+
+
+async def which_children_(run: Run, command: Command) -> Any:
+    rows = await which_children(run.ctx, run.target(command["to"]))
+    return opaque({"set": sorted((render(tuple(row), run.world) for row in rows), key=text_of)})
+
+
+async def count_children_(run: Run, command: Command) -> Any:
+    return opaque({"counts": await count_children(run.ctx, run.target(command["to"]))})
+
+
+async def check_childspecs_(run: Run, command: Command) -> Any:
+    forms = [child_form(child) for child in command["children"]]
+    reason = check_childspecs(forms, command.get("auto_shutdown", "undefined"))
+    return "ok" if reason is None else ("error", reason)
+
+
+async def sys_get_state(run: Run, command: Command) -> Any:
+    return await _sys(run, command, "get_state")
+
+
+async def sys_replace_state(run: Run, command: Command) -> Any:
+    from .terms import ErlangError
+
+    def replace(state: Any) -> Any:
+        if "raise" in command:
+            reason = run.term(command["raise"]["reason"])
+            raise {"error": ErlangError, "exit": ProcessExit}[command["raise"]["class"]](reason)
+        return run.term(command["value"])
+
+    return await _sys(run, command, "replace_state", replace)
+
+
+async def sys_get_status(run: Run, command: Command) -> Any:
+    status = await _sys(run, command, "get_status")
+    return opaque({"status": status["status"]})
+
+
+async def sys_suspend(run: Run, command: Command) -> Any:
+    return await _sys(run, command, "suspend") or "ok"
+
+
+async def sys_resume(run: Run, command: Command) -> Any:
+    return await _sys(run, command, "resume") or "ok"
+
+
+async def sys_change_code(run: Run, command: Command) -> Any:
+    target = run.target(command["to"])
+    pid = target if isinstance(target, Pid) else run.ctx.whereis(target)
+    behaviour = run.ctx._process.node.processes[pid].behaviour if pid is not None else None
+    try:
+        await _sys(run, command, "change_code", behaviour, run.term(command["old_vsn"]), run.term(command["extra"]))
+    except otp_sys.SysError as error:
+        return ("error", error.reason)
+    return "ok"
+
+
+async def sys_terminate(run: Run, command: Command) -> Any:
+    target = run.target(command["to"])
+    await _elsewhere("sys", "terminate", otp_sys.terminate(run.ctx, target, run.term(command["reason"])))
+    return "ok"
+
+
+async def _sys(run: Run, command: Command, function: str, *args: Any) -> Any:
+    target, timeout = run.target(command["to"]), _timeout(command, 5_000)
+    return await _elsewhere("sys", function, getattr(otp_sys, function)(run.ctx, target, *args, timeout_ms=timeout))
+
+
+COMMANDS: dict[str, Any] = {
+    function.__name__.rstrip("_"): function
+    for function in (
+        start, init_ack, call, cast, server_stop, send_request, receive_response, statem_call, start_child_,
+        terminate_child_, restart_child_, delete_child_, get_childspec_, which_children_, count_children_,
+        check_childspecs_, sys_get_state, sys_replace_state, sys_get_status, sys_suspend, sys_resume, sys_change_code,
+        sys_terminate,
+    )
+}  # fmt: skip
+COMMANDS |= {"statem_cast": cast, "statem_stop": server_stop}

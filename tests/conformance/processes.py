@@ -1,0 +1,231 @@
+"""The programmable server, supervisor and start functions of the scenarios, as behaviours of this project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_sandbox.model.ids import Pid
+from jupyter_sandbox.otp import (
+    HIBERNATE, IGNORE, After, Continue, Error, GenServer, NoReply, Ok, OtpContext, ProcessExit, Reply, Spec,
+    StartError, Stop, Supervisor, Throw,
+)  # fmt: skip
+
+from .interpreter import Command, Run, now_or_later
+from .machines import Machine
+from .plain import Begun, run_data, run_process
+from .terms import ErlangError, Program, decode, tag, text_of, thrown
+from .world import described, world_of
+
+
+class Probe(GenServer):
+    """A server that executes the commands it is sent."""
+
+    def init(self, argument: Any) -> Any:
+        spec = self.dictionary["spec"] = described(argument)
+        world_of(self).begin(self, spec["label"])
+        if spec.get("trap_exit"):
+            self.trap_exit()
+        return self._run(spec.get("init", []), run_data(self, spec), None, _init_return)
+
+    def handle_call(self, request: Any, caller: Any, state: Any) -> Any:
+        if isinstance(request, Program):
+            return self._run(request.commands(), state, caller, _call_return)
+        world_of(self).event(self._who(), "call", msg=request)
+        return Reply(request, state)
+
+    def handle_cast(self, request: Any, state: Any) -> Any:
+        if isinstance(request, Program):
+            return self._run(request.commands(), state, None, _return)
+        world_of(self).event(self._who(), "cast", msg=request)
+        return NoReply(state)
+
+    def handle_info(self, message: Any, state: Any) -> Any:
+        if isinstance(message, Program):
+            return self._run(message.commands(), state, None, _return)
+        world_of(self).event(self._who(), "info", msg=message)
+        entries = self.dictionary["spec"].get("on_info", {})
+        return self._run(entries.get(tag(message), entries.get("_", [])), state, None, _return)
+
+    def handle_continue(self, argument: Any, state: Any) -> Any:
+        world_of(self).event(self._who(), "continue")
+        return self._run(argument.commands(), state, None, _return)
+
+    def terminate(self, reason: Any, state: Any) -> Any:
+        world_of(self).event(self._who(), "terminate", reason=reason)
+        return self._run(self.dictionary["spec"].get("terminate", []), state, None, _return)
+
+    def code_change(self, old_version: Any, state: Any, extra: Any) -> Any:
+        world_of(self).event(self._who(), "code_change", old_vsn=old_version, extra=extra)
+        changed = _CodeChange(state, extra)
+        return self._run(self.dictionary["spec"].get("code_change", []), state, None, changed)
+
+    def _who(self) -> str:
+        return world_of(self).names[self.pid]
+
+    def _run(self, commands: list[Command], data: Any, caller: Any, finish: Any) -> Any:
+        return now_or_later(self._callback(commands, data, caller, finish), commands)
+
+    async def _callback(self, commands: list[Command], data: Any, caller: Any, finish: Any) -> Any:
+        run = Run(self, self._who(), data, caller)
+        try:
+            return finish(run, await run.run(commands))
+        except Throw as error:
+            raise thrown(error) from None
+
+
+def _init_return(run: Run, command: Command | None) -> Any:
+    if command is None:
+        return Ok(run.data)
+    match command["cmd"]:
+        case "ok":
+            return Ok(run.data, _then(command))
+        case "ignore":
+            return IGNORE
+        case "stop":
+            return Stop(run.term(command["reason"]))
+        case "bad_return":  # in Python whatever init returns is the state; a thrown value is not
+            raise Throw(run.term(command["value"]))
+        case _:
+            return _return(run, command)
+
+
+def _call_return(run: Run, command: Command | None) -> Any:
+    return Reply("ok", run.data) if command is None else _return(run, command)
+
+
+def _return(run: Run, command: Command | None) -> Any:
+    if command is None:
+        return NoReply(run.data)
+    match command["cmd"]:
+        case "reply":
+            return Reply(run.term(command["value"]), run.data, _then(command))
+        case "reply_data":
+            return Reply(run.data, run.data, _then(command))
+        case "reply_last":
+            return Reply(run.last, run.data, _then(command))
+        case "noreply":
+            return NoReply(run.data, _then(command))
+        case "stop" if "reply" in command:
+            return Stop(run.term(command["reason"]), run.data, run.term(command["reply"]))
+        case "stop":
+            return Stop(run.term(command["reason"]), run.data)
+        case "bad_return":
+            return run.term(command["value"])
+        case "error_return":
+            return Error(run.term(command["reason"]))
+        case "ignore":
+            return "ignore"
+        case "ok":
+            return ("ok", run.data)
+        case other:
+            return other
+
+
+class _CodeChange:
+    """What code_change makes of the old data."""
+
+    def __init__(self, data: Any, extra: Any) -> None:
+        self.data, self.extra = data, extra
+
+    def __call__(self, run: Run, command: Command | None) -> Any:
+        if command is None:
+            return ("migrated", self.extra, self.data)
+        return run.data if command["cmd"] == "ok" else _return(run, command)
+
+
+def _then(command: Command) -> Any:
+    then = command.get("then")
+    if then is None:
+        return None
+    if then == "hibernate":
+        return HIBERNATE
+    if "timeout" in then:
+        return None if then["timeout"] == "infinity" else After(then["timeout"])
+    return Continue(Program(text_of(then["continue"])))
+
+
+class Sup(Supervisor):
+    """A supervisor whose flags and children come from a description."""
+
+    def init(self, argument: Any) -> Any:
+        spec = described(argument)
+        world_of(self).begin(self, spec["label"])
+        commands = spec.get("init", [])
+        return now_or_later(self._init(spec, commands), commands)
+
+    async def _init(self, spec: dict[str, Any], commands: list[Command]) -> Any:
+        run = Run(self, world_of(self).names[self.pid])
+        command = await run.run(commands)
+        if command is not None:
+            return IGNORE if command["cmd"] == "ignore" else run.term(command["value"])
+        simple = spec.get("strategy") == "simple_one_for_one"
+        children = [child_form(child, simple) for child in spec["children"]]
+        flags = {field: spec[name] for name, field in _FLAGS.items() if name in spec}
+        return Spec(children, **({"intensity": 1} | flags))
+
+
+_FLAGS = {"strategy": "strategy", "intensity": "intensity", "period": "period_s", "auto_shutdown": "auto_shutdown"}
+
+BEHAVIOURS: dict[str, Any] = {"server": Probe, "sup": Sup, "statem": Machine}
+
+
+def child_form(spec: dict[str, Any], simple: bool = False) -> dict[str, Any]:
+    """A child specification as this project takes it, with Erlang's defaults where they differ."""
+    form = {key: spec[key] for key in ("id", "restart", "significant", "modules") if key in spec}
+    form["type"] = spec.get("type", "worker")
+    form["shutdown_ms"] = 5_000 if form["type"] == "worker" else None
+    if "shutdown" in spec:
+        form["shutdown_ms"] = None if spec["shutdown"] == "infinity" else spec["shutdown"]
+    if "start" not in spec:
+        return form
+    start = spec["start"]
+    kind = start["kind"]
+    module = BEHAVIOURS.get(kind)
+    name = module.__name__.lower() if module is not None else kind
+    form.setdefault("modules", [name])
+    if module is not None and not simple:
+        return form | {"module": module, "argument": text_of(start), "name": start.get("name")}
+    return form | {"module": module, "argument": text_of(start), "start": _STARTS.get(kind, start_described)}
+
+
+async def start_described(sup: OtpContext, argument: Any, *extra: Any) -> Any:
+    """The start function of children that are not started in the usual way."""
+    if len(extra) > 1:
+        raise ErlangError("undef")
+    spec = described((argument, *(text_of(item) for item in extra)))
+    if spec["kind"] == "proc":
+        return await _start_process(sup, spec)
+    found = await sup.start_link(BEHAVIOURS[spec["kind"]], text_of(spec), name=spec.get("name"))
+    return IGNORE if found is None else found
+
+
+async def _start_process(sup: OtpContext, spec: dict[str, Any]) -> Any:
+    pid = sup.spawn_link(run_process, text_of(spec), sup.pid)
+    await sup.receive(lambda message: isinstance(message, Begun) and message.pid == pid)
+    return (pid, decode(spec["start_info"], world_of(sup), pid)) if "start_info" in spec else pid
+
+
+async def start_badly(sup: OtpContext, argument: Any, *extra: Any) -> Any:
+    """A start function that returns or raises whatever the description says."""
+    spec = described(argument)
+    world = world_of(sup)
+    if "raise" in spec:
+        reason = decode(spec["raise"]["reason"], world, sup.pid)
+        raise {"exit": ProcessExit, "error": ErlangError, "throw": Throw}[spec["raise"]["class"]](reason)
+    match decode(spec["return"], world, sup.pid):
+        case "ignore":
+            return IGNORE
+        case ("error", reason):
+            raise StartError(reason)
+        case ("ok", Pid() as pid):
+            return pid
+        case other:
+            return other
+
+
+async def start_nowhere(sup: OtpContext, argument: Any, *extra: Any) -> Any:
+    """A start function that does not exist."""
+    raise ErlangError("undef")
+
+
+_STARTS = {"badstart": start_badly, "undef": start_nowhere}

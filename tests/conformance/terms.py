@@ -1,0 +1,213 @@
+"""Erlang terms: from a scenario's JSON to Python values, and from the node's values back to JSON."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jupyter_sandbox.model.exits import CallFailed, Crash
+from jupyter_sandbox.model.ids import Pid, Ref
+from jupyter_sandbox.otp import (
+    Child, Continue, Down, Error, Exit, Ignore, NoReply, Ok, Reply, Stop, TableId, Throw, Timeout,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from .world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A message that makes its receiver execute commands. The commands are text, so that it is copied for nothing."""
+
+    text: str
+
+    def commands(self) -> list[dict[str, Any]]:
+        """The commands, parsed; not to be changed."""
+        return parse(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command of the driver to a plain process, by way of its mailbox."""
+
+    op: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A piece of JSON that stands for something of Erlang's own."""
+
+    text: str
+
+
+def opaque(shape: Any) -> Opaque:
+    """Something that is rendered as just this JSON."""
+    return Opaque(text_of(shape))
+
+
+def mfa(module: str, function: str) -> Opaque:
+    """A function call as it occurs in exit reasons, without its arguments."""
+    return opaque({"mfa": [module, function]})
+
+
+class ErlangError(Exception):
+    """``erlang:error(Reason)``."""
+
+    def __init__(self, reason: Any) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@functools.lru_cache(maxsize=4096)
+def parse(text: str) -> Any:
+    """JSON text as data; shared between its users."""
+    return json.loads(text)
+
+
+def text_of(value: Any) -> str:
+    """The compact JSON text by which everything is sorted and compared."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def decode(shape: Any, world: World, own: Pid | None) -> Any:
+    """The Python value of a term, names looked up now."""
+    if isinstance(shape, list):
+        return [decode(item, world, own) for item in shape]
+    if not isinstance(shape, dict):
+        return shape
+    if len(shape) != 1:
+        raise ValueError(f"not a term: {shape}")
+    ((kind, inner),) = shape.items()
+    match kind:
+        case "tuple":
+            return tuple(decode(item, world, own) for item in inner)
+        case "bin":
+            return inner.encode()
+        case "map":
+            return {decode(key, world, own): decode(item, world, own) for key, item in inner}
+        case "pid":
+            return world.pid(inner)
+        case "ref":
+            return world.refs[inner]
+        case "table":
+            return world.tables[inner]
+        case "self":
+            return own
+        case "do":
+            return Program(text_of(inner))
+        case _:
+            raise ValueError(f"unknown kind of term: {kind}")
+
+
+def render(value: Any, world: World) -> Any:
+    """The JSON of a value of the node's."""
+    if value is None:
+        return "undefined"
+    kind = type(value)
+    if kind in (str, int, float, bool):
+        return value
+    if kind is list:
+        return [render(item, world) for item in value]
+    if kind is tuple:
+        return _render_tuple(value, world)
+    simple = _SIMPLE.get(kind)
+    if simple is not None:
+        return simple(value, world)
+    fields = _TUPLES.get(kind)
+    if fields is not None:
+        return {"tuple": [render(item, world) for item in fields(value)]}
+    raise ValueError(f"no term for a {kind.__name__}: {value!r}")
+
+
+def _render_tuple(value: tuple[Any, ...], world: World) -> Any:
+    if len(value) == 2 and type(value[1]) is Down:  # a monitor with a tag of its own
+        return {"tuple": [render(value[0], world), *_down(value[1], world)[1:]]}
+    return {"tuple": [render(item, world) for item in value]}
+
+
+def _down(value: Down, world: World) -> list[Any]:
+    watched = value.process
+    shown = {"tuple": [watched, "node"]} if isinstance(watched, str) else render(watched, world)
+    return ["DOWN", render(value.ref, world), "process", shown, render(value.reason, world)]
+
+
+def _render_dict(value: dict[Any, Any], world: World) -> Any:
+    pairs = [[render(key, world), render(item, world)] for key, item in value.items()]
+    return {"map": sorted(pairs, key=text_of)}
+
+
+def _render_child(value: Child, world: World) -> Any:
+    """A child specification as it was given: only the fields that were set."""
+    module = getattr(value.module, "__name__", None) or getattr(value.start, "module", "proc")
+    shown: list[Any] = [["id", render(value.id, world)], ["start", {"mfa": [module.lower(), "start_link"]}]]
+    return {"map": shown}
+
+
+_SIMPLE: dict[type, Any] = {
+    bytes: lambda value, world: {"bin": value.decode()},
+    dict: _render_dict,
+    Pid: lambda value, world: {"pid": world.name_of(value)},
+    Ref: lambda value, world: {"ref": world.ref_name(value)},
+    TableId: lambda value, world: {"table": world.table_name(value)},
+    Program: lambda value, world: {"do": True},
+    Opaque: lambda value, world: parse(value.text),
+    Down: lambda value, world: {"tuple": _down(value, world)},
+    Crash: lambda value, world: {"tuple": [render(value.value, world), {"stack": True}]},
+    CallFailed: lambda value, world: {"tuple": [render(value.reason, world), {"mfa": ["gen_server", value.function]}]},
+    Ignore: lambda value, world: "ignore",
+    Child: _render_child,
+}
+
+_TUPLES: dict[type, Any] = {
+    Exit: lambda value: ("EXIT", value.process, value.reason),
+    Timeout: lambda value: ("timeout", value.ref, value.message),
+    Reply: lambda value: ("reply", value.value, value.state),
+    NoReply: lambda value: ("noreply", value.state),
+    Ok: lambda value: ("ok", value.state),
+    Error: lambda value: ("error", value.reason),
+    Continue: lambda value: ("continue", value.argument),
+    Stop: lambda value: ("stop", value.reason) if value.state is msgspec.UNSET else ("stop", value.reason, value.state),
+}
+
+
+def tag(message: Any) -> str:
+    """What selects an ``on_info`` entry or a ``receive``."""
+    if isinstance(message, str):
+        return message
+    head = {Exit: "EXIT", Down: "DOWN", Timeout: "timeout"}.get(type(message))
+    if head is not None:
+        return head
+    if type(message) is tuple and message and isinstance(message[0], str):
+        return message[0]
+    return "_"
+
+
+def as_return(term: Any) -> Any:
+    """What Erlang would take a thrown term for: a callback's return value."""
+    match term:
+        case "ignore":
+            return Ignore()
+        case ("stop", reason):
+            return Stop(reason)
+        case ("stop", reason, state):
+            return Stop(reason, state)
+        case ("stop", reason, reply, state):
+            return Stop(reason, state, reply)
+        case ("reply", value, state):
+            return Reply(value, state)
+        case ("noreply", state):
+            return NoReply(state)
+        case ("ok", state):
+            return Ok(state)
+        case _:
+            return term
+
+
+def thrown(error: Throw) -> Throw:
+    """The same throw, of what Erlang would take it for."""
+    return Throw(as_return(error.value))

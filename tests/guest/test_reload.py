@@ -1,0 +1,248 @@
+"""Hot reload: running processes go to the new code with their state, or everything stays as it was."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from typing import Any
+
+from jupyter_sandbox.code.compiler import compile_bundle
+from jupyter_sandbox.code.gather import gather
+from jupyter_sandbox.code.sources import CellSource
+from jupyter_sandbox.model.code import Bundle
+from jupyter_sandbox.wire import messages as m
+
+
+def versions(bench: Any) -> list[tuple[str, int, bool, int]]:
+    return [(v.module, v.version, v.current, v.processes) for v in bench.ask(m.Versions).versions]
+
+
+def test_running_processes_go_on_in_the_new_code_with_their_state(shop: Any, shop_source: str) -> None:
+    shop.call("front", "next")
+    shop.call("front", "next")
+    loaded = shop.load(shop_source.replace("n + 1)", "n + 10)"), "tshop")
+    assert isinstance(loaded, m.Loaded) and loaded.moved == 3
+    assert [shop.call("front", "next"), shop.call("front", "next")] == [2, 12]
+
+
+def test_restarted_children_use_the_new_code_too(shop: Any, shop_source: str) -> None:
+    shop.load(shop_source.replace("return start", "return start + 1_000"), "tshop")
+    shop.ask(m.Kill, target="front")
+    shop.run(5)
+    assert shop.state("front") == 1_000
+
+
+def test_the_same_code_again_changes_nothing(shop: Any, shop_source: str) -> None:
+    assert shop.load(shop_source, "tshop").moved == 0
+    assert versions(shop) == [("tshop", 1, True, 3)]
+
+
+def test_old_and_new_version_are_listed_with_their_processes(shop: Any, shop_source: str) -> None:
+    shop.load(shop_source + "\nn = 2", "tshop")
+    assert versions(shop) == [("tshop", 2, True, 3), ("tshop", 1, False, 0)]
+    assert {view.code_version for view in shop.ask(m.Tree).tree.processes} == {2}
+
+
+CHANGED = """
+    def code_change(self, old_version, state, extra):
+        return (old_version, state)
+    def handle_call(self, request, caller, state):
+        return Reply(state, state)
+"""
+
+
+def test_code_change_makes_the_new_state(shop: Any, shop_source: str) -> None:
+    shop.load(shop_source.replace("\nclass Shop", CHANGED + "\nclass Shop"), "tshop")
+    assert shop.call("front", "?") == (1, 0)
+
+
+def test_a_version_of_ones_own_is_what_code_change_gets(bench: Any, shop_source: str) -> None:
+    own = shop_source.replace("class Counter(GenServer):", "class Counter(GenServer):\n    version = 'one'")
+    bench.load(own, "tshop")
+    bench.start("tshop.Shop")
+    bench.load(shop_source.replace("\nclass Shop", CHANGED + "\nclass Shop"), "tshop")
+    assert bench.call("front", "?") == ("one", 0)
+
+
+FAILING = """
+    def code_change(self, old_version, state, extra):
+        if state >= 100:
+            raise ValueError("not me")
+        return state + 7
+"""
+
+
+def test_one_process_that_refuses_leaves_all_in_the_old_code(shop: Any, shop_source: str) -> None:
+    failed = shop.load(shop_source.replace("\nclass Shop", FAILING + "\nclass Shop"), "tshop")
+    assert failed.kind == "load_error" and "process back" in failed.message and "not me" in failed.message
+    assert any("raise ValueError" in line for line in failed.traceback)
+    assert shop.state("front") == 0, "front had moved already and is back"
+    assert versions(shop) == [("tshop", 1, True, 3)]
+    assert shop.call("front", "next") == 0
+    assert shop.call("front", ("add", "x")).kind == "exit", "and is restarted in the old code"
+    assert shop.call("front", "next") == 0
+
+
+def test_a_state_that_code_change_spoilt_before_it_failed_is_restored(bench: Any) -> None:
+    source = "from jupyter_sandbox.otp import GenServer\nclass Bag(GenServer):\n    pass\n"
+    bench.load(source, "tbag")
+    bench.start("tbag.Bag", [1, 2])
+    spoiling = source.replace(
+        "pass", "def code_change(self, v, s, e):\n        s.clear()\n        raise ValueError('x')"
+    )
+    assert bench.load(spoiling, "tbag").kind == "load_error"
+    assert bench.state("Bag") == [1, 2]
+
+
+def test_code_that_raises_while_imported_leaves_the_old_running(shop: Any) -> None:
+    failed = shop.load(CellSource("tshop", "x = 1\n1 / 0\n", "<ipython-input-7-x>", 2))
+    assert failed.kind == "compilation_error" and "ZeroDivisionError" in failed.message
+    assert "<ipython-input-7-x> line 3" in failed.message
+    assert (failed.diagnostics[0].file, failed.diagnostics[0].line) == ("<ipython-input-7-x>", 3)
+    assert any("1 / 0" in line for line in failed.traceback)
+    assert shop.call("front", "next") == 0
+    assert sys.modules["tshop"].Counter.__module__ == "tshop"
+
+
+def test_a_class_that_is_gone_is_refused_with_the_name_of_its_process(shop: Any, shop_source: str) -> None:
+    failed = shop.load(shop_source.replace("Counter", "Meter"), "tshop")
+    assert failed.kind == "load_error" and "front" in failed.message and "Counter" in failed.message
+    assert shop.call("front", "next") == 0
+
+
+def test_modules_that_use_a_changed_one_are_renewed_with_it(bench: Any, shop_source: str) -> None:
+    top = "from jupyter_sandbox.otp import Supervisor, Child\nfrom tparts import Counter\n" + (
+        "class Top(Supervisor):\n    def init(self, _):\n        return [Child(Counter, 5, name='front')]\n"
+    )
+    parts = shop_source.partition("class Shop")[0]
+    bench.load({"ttop.py": top, "tparts.py": parts})
+    bench.start("ttop.Top")
+    assert bench.load(parts.replace("return start", "return start + 1_000"), "tparts").moved == 2
+    assert bench.state("front") == 5
+    bench.ask(m.Kill, target="front")
+    bench.run(5)
+    assert bench.state("front") == 1_005
+    assert sys.modules["ttop"].Counter is sys.modules["tparts"].Counter
+
+
+DATA = """
+from dataclasses import dataclass
+from enum import Enum
+from jupyter_sandbox.otp import GenServer, Reply
+class Colour(Enum):
+    RED = 1
+@dataclass
+class Item:
+    name: str
+    colour: Colour
+    def text(self):
+        return "old"
+class Store(GenServer):
+    def init(self, _):
+        return {"items": [Item("a", Colour.RED)], "kind": Item}
+    def handle_call(self, request, caller, state):
+        item = state["items"][0]
+        return Reply((item.text(), isinstance(item, Item), item.colour is Colour.RED, state["kind"] is Item), state)
+"""
+
+
+def test_objects_in_a_state_become_objects_of_the_new_classes(bench: Any) -> None:
+    bench.load(DATA, "tdata")
+    bench.start("tdata.Store")
+    bench.load(DATA.replace('"old"', '"new"'), "tdata")
+    assert bench.call("Store", "?") == ("new", True, True, True)
+
+
+def test_messages_that_wait_are_renewed_too(shop: Any, shop_source: str) -> None:
+    source = shop_source + "\nclass Amount(int):\n    pass\n"
+    shop.load(source, "tshop")
+    shop.ask(m.Suspend, target="front")
+    amount = sys.modules["tshop"].Amount
+    shop.cast("front", amount(3))
+    shop.run(2)
+    shop.load(source + "\nn = 3", "tshop")
+    box = next(p for p in shop.guest.node.processes.values() if p.name == "front").mailbox
+    assert type(box[0][1]) is sys.modules["tshop"].Amount is not amount
+
+
+LOOP = """
+async def loop(self):
+    while True:
+        await self.receive()
+n = {}
+"""
+
+
+def test_a_plain_process_stays_in_its_code_and_the_third_load_kills_it(bench: Any) -> None:
+    bench.load(LOOP.format(1), "tloop")
+    bench.ask(m.Spawn, function="tloop.loop", name="worker")
+    bench.run(2)
+    bench.load(LOOP.format(2), "tloop")
+    bench.run(2)
+    assert versions(bench) == [("tloop", 2, True, 0), ("tloop", 1, False, 1)]
+    bench.load(LOOP.format(3), "tloop")
+    bench.run(2)
+    assert bench.keys() == []
+    assert versions(bench) == [("tloop", 3, True, 0), ("tloop", 2, False, 0)]
+
+
+SLOW = """
+from jupyter_sandbox.otp import GenServer, Reply
+class Slow(GenServer):
+    async def handle_call(self, request, caller, state):
+        await self.sleep(1_000)
+        return Reply("{}", state)
+"""
+
+
+def test_a_process_in_the_middle_of_a_callback_goes_over_when_it_is_done(bench: Any) -> None:
+    bench.load(SLOW.format("old"), "tslow")
+    bench.start("tslow.Slow")
+    bench.guest.handle(m.Call(id=999, target="Slow", args=pickle.dumps("?")))
+    bench.run(10)
+    assert bench.load(SLOW.format("new"), "tslow").moved == 2 - 1
+    bench.run(1_100)
+    (answer,) = [frame for frame in bench.frames if frame.id == 999]
+    assert b"old" in answer.data
+    assert bench.call("Slow", "?") == "new"
+
+
+def test_loading_works_while_paused_and_takes_no_step(shop: Any, shop_source: str) -> None:
+    step = shop.ask(m.Pause).step
+    loaded = shop.load(shop_source.replace("n + 1)", "n + 10)"), "tshop")
+    assert (loaded.moved, loaded.step) == (3, step)
+    shop.ask(m.Resume)
+    assert [shop.call("front", "next"), shop.call("front", "next")] == [0, 10]
+
+
+def test_a_trial_compiles_imports_and_lists_what_can_be_started(bench: Any, shop_source: str) -> None:
+    bundle = gather({"zz_top.py": "from aa_parts import *\n" + shop_source.partition("class Counter")[0],
+                     "aa_parts.py": shop_source})  # fmt: skip
+    tried = bench.ask(m.Load, bundle=Bundle(bundle.modules[::-1], "files"), trial=True)
+    assert [(c.module, c.name, c.behaviour) for c in tried.classes] == [
+        ("aa_parts", "Counter", "server"), ("aa_parts", "Shop", "supervisor"),
+    ]  # fmt: skip
+    assert [module.name for module in tried.bundle.modules] == ["aa_parts", "zz_top"], "a dependency before its user"
+    assert all(module.code for module in tried.bundle.modules)
+    assert tried.bundle.origin == "files"
+
+
+def test_a_trial_of_code_that_does_not_compile_points_into_the_cell(bench: Any) -> None:
+    bundle = gather(CellSource("tbad", "x = 1\ny = = 2\n", "<ipython-input-4-y>", 2))
+    failed = bench.ask(m.Load, bundle=bundle, trial=True)
+    assert failed.kind == "compilation_failed"
+    assert [(d.file, d.line, d.column) for d in failed.diagnostics] == [("<ipython-input-4-y>", 3, 5)]
+
+
+def test_a_trial_survives_whatever_a_module_raises(bench: Any) -> None:
+    for source in ("raise SystemExit(3)", "raise KeyboardInterrupt", "raise GeneratorExit", "import no_such_module"):
+        failed = bench.ask(m.Load, bundle=gather(source, "tbad"), trial=True)
+        assert failed.kind == "compilation_error", source
+    class_source = "class E(BaseException): pass\nraise E('own')"
+    assert bench.ask(m.Load, bundle=gather(class_source, "tbad2"), trial=True).kind == "compilation_error"
+
+
+def test_damaged_compiled_code_is_a_load_error(bench: Any) -> None:
+    bundle = compile_bundle(gather("n = 1", "tdamaged")).bundle
+    broken = Bundle(tuple(type(one)(one.name, b"garbage", "", "x.pyc", False, "1") for one in bundle.modules))
+    assert bench.ask(m.Load, bundle=broken, trial=True).kind == "load_error"

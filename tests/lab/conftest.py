@@ -1,0 +1,227 @@
+"""A real JupyterLab, a real Chromium, and a notebook in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+HERE = Path(__file__).parent
+TOKEN = "panel"
+CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All browser tests on one worker: they share one server. Without Chromium they are skipped, but never in CI."""
+    skip = pytest.mark.skip(reason="Chromium is not installed (apt-get install chromium)")
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+            item.add_marker(pytest.mark.xdist_group("lab"))
+            if CHROMIUM is None and not os.environ.get("CI"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def lab_url(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[str]:
+    """The address of a JupyterLab that serves an empty folder, with a user's settings of its own."""
+    root = tmp_path_factory.mktemp("lab")
+    (root / "notebooks").mkdir()
+    shutil.copy(HERE / "fake_panel_kernel.py", root / "notebooks")
+    settings = root / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps({"fetchNews": "false"}))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = root / "lab.log"
+    command, environment = lab_command(root, port), lab_environment(root, project)
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            command, cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        wait_for_server(server, port, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def lab_command(root: Path, port: int) -> list[str]:
+    return [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
+        "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", "--expose-app-in-browser",
+        f"--ServerApp.root_dir={root / 'notebooks'}", "--ServerApp.allow_origin=*",
+    ]  # fmt: skip
+
+
+def lab_environment(root: Path, project: Path) -> dict[str, str]:
+    """Nothing of the user's own set-up: no settings, no kernels, no history."""
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(project), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONWARNINGS": "default",
+        "IPYTHONDIR": str(root / "ipython"),
+        "JUPYTER_CONFIG_DIR": str(root / "config"),
+        "JUPYTER_DATA_DIR": str(root / "data"),
+        "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(root / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(root / "workspaces"),
+    }
+
+
+def wait_for_server(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token={TOKEN}", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab did not come up:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM is not None, "CI needs Chromium"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of the panel go: SCREENSHOTS, or a temporary folder."""
+    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class Lab:
+    """One page of JupyterLab with one notebook open, and what it must not do: talk to others, or log an error."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.strangers: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", self._on_request)
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _on_request(self, request: Any) -> None:
+        if not request.url.startswith((self.url, "data:", "blob:", self.url.replace("http", "ws"))):
+            self.strangers.append(request.url)
+
+    def open(self, name: str) -> None:
+        """Open a notebook and the panel, and wait until the kernel is idle."""
+        self.page.goto(f"{self.url}/lab/tree/{name}?token={TOKEN}&reset")
+        self.wait_until_idle()
+        self.execute("jupyter-sandbox:open")
+        self.panel.wait_for()
+
+    def wait_until_idle(self) -> None:
+        self.page.wait_for_function(
+            """() => {
+                const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
+                return context?.session?.kernel?.status === 'idle' && context.session.kernel.connectionStatus === 'connected';
+            }""",
+            timeout=60_000,
+        )
+
+    def execute(self, command: str) -> None:
+        """Run a command of Lab, without waiting for what it starts."""
+        self.page.evaluate("command => { void window.jupyterapp.commands.execute(command); }", command)
+
+    def run_cell(self) -> None:
+        """Run the selected cell and select the next one."""
+        self.execute("notebook:run-cell-and-select-next")
+
+    @property
+    def panel(self) -> Any:
+        return self.page.locator("#jupyter-sandbox-panel")
+
+    def press(self, name: str) -> None:
+        self.panel.get_by_role("button", name=name, exact=True).click()
+
+    def row(self, name: str) -> Any:
+        return self.panel.locator(f'.jp-Sandbox-row[data-name="{name}"]')
+
+    def item(self, name: str) -> Any:
+        return self.panel.get_by_role("treeitem").filter(has_text=name).first
+
+    def widen(self, width: int) -> None:
+        """Drag the edge of the sidebar."""
+        box = self.panel.bounding_box()
+        edge, middle = box["x"] + box["width"] + 2, box["y"] + box["height"] / 2
+        self.page.mouse.move(edge, middle)
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + width, middle, steps=4)
+        self.page.mouse.up()
+
+    def set_setting(self, key: str, value: Any) -> None:
+        """Save a setting of the panel and load the page again."""
+        body = json.dumps({"raw": json.dumps({key: value})}).encode()
+        address = f"{self.url}/lab/api/settings/jupyter-sandbox:plugin?token={TOKEN}"
+        urllib.request.urlopen(urllib.request.Request(address, data=body, method="PUT")).close()
+        self.page.reload()
+        self.page.wait_for_function("() => window.jupyterapp?.commands?.hasCommand('jupyter-sandbox:open')")
+        self.execute("jupyter-sandbox:open")
+
+    def theme(self, name: str) -> None:
+        self.page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name)
+        light = "true" if name.endswith("Light") else "false"
+        self.page.locator(f'body[data-jp-theme-light="{light}"]').wait_for(state="attached")
+
+
+@pytest.fixture
+def lab(browser: Browser, lab_url: str) -> Iterator[Lab]:
+    """A fresh page; afterwards it must have talked to nobody else, and logged no error."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    lab = Lab(page, lab_url)
+    yield lab
+    shut_down_kernels(lab_url)
+    context.close()
+    assert lab.strangers == []
+    assert lab.errors == []
+
+
+def shut_down_kernels(url: str) -> None:
+    with urllib.request.urlopen(f"{url}/api/sessions?token={TOKEN}") as answer:
+        sessions = json.load(answer)
+    for session in sessions:
+        request = urllib.request.Request(f"{url}/api/sessions/{session['id']}?token={TOKEN}", method="DELETE")
+        urllib.request.urlopen(request).close()
+
+
+@pytest.fixture
+def notebook(lab: Lab, lab_url: str, tmp_path: Path) -> Callable[..., Lab]:
+    """Opens a notebook with the given cells: ``notebook("%load_ext …", "while True: pass")``."""
+
+    def make(*cells: str) -> Lab:
+        name = f"{tmp_path.name}.ipynb"
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        body = json.dumps({"type": "notebook", "format": "json", "content": book}).encode()
+        address = f"{lab_url}/api/contents/{name}?token={TOKEN}"
+        urllib.request.urlopen(urllib.request.Request(address, data=body, method="PUT")).close()
+        lab.open(name)
+        return lab
+
+    return make

@@ -1,0 +1,226 @@
+"""The panel against a stand-in of the kernel's side: what it shows, what it asks, and how it is reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import expect
+
+LOAD = "%load_ext fake_panel_kernel"
+SPIN = "while not fake.requests.count('stop'): pass"
+Open = Callable[..., Any]
+
+
+def test_before_the_extension_is_loaded_the_panel_says_what_to_type(notebook: Open) -> None:
+    lab = notebook("1")
+    expect(lab.panel.locator(".jp-Sandbox-empty code")).to_have_text("%load_ext jupyter_sandbox")
+
+
+def test_a_kernel_without_the_extension_is_asked_nothing(notebook: Open) -> None:
+    lab = notebook("1", "from fake_panel_kernel import FakeKernel", "print(1)")
+    lab.run_cell()
+    assert "sandbox_request" not in "".join(lab.errors)
+
+
+def test_the_panel_goes_live_when_the_extension_is_loaded_and_draws_the_tree(notebook: Open) -> None:
+    lab = notebook(LOAD)
+    lab.run_cell()
+    expect(lab.row("shop")).to_contain_text("running")
+    expect(lab.panel.get_by_role("tree")).to_be_attached()
+    expect(lab.panel.get_by_role("treeitem")).to_have_count(7)
+    expect(lab.item("front")).to_have_attribute("aria-level", "2")
+    expect(lab.panel.get_by_role("meter", name="Memory")).to_have_attribute("aria-valuetext", "12.4 MB of 50 MB")
+    drawn = lab.page.evaluate(
+        """() => { const canvas = document.querySelector('.jp-Sandbox-tree canvas');
+                   const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+                   return data.filter((value, index) => index % 4 === 3 && value > 0).length; }"""
+    )
+    assert drawn > 1000
+
+
+def test_pause_step_resume_and_stop_work_while_a_cell_spins(notebook: Open) -> None:
+    lab = notebook(LOAD, SPIN)
+    lab.run_cell()
+    lab.row("shop").wait_for()
+    lab.run_cell()
+    lab.press("Pause")
+    expect(lab.row("shop")).to_contain_text("paused")
+    lab.press("Step")
+    step = lab.panel.locator(".jp-Sandbox-step")
+    expect(step).to_contain_text("front call 'next' from <0.9.0>")
+    expect(step).to_contain_text("state 0 → 1")
+    expect(lab.item("front")).to_contain_text("state 1")
+    lab.press("Resume")
+    expect(lab.row("shop")).to_contain_text("running")
+    lab.press("Stop")
+    expect(lab.row("shop")).to_contain_text("stopped")
+
+
+def test_kill_asks_first_and_then_forgets_the_sandbox(notebook: Open) -> None:
+    lab = notebook(LOAD)
+    lab.run_cell()
+    lab.press("Kill")
+    lab.page.get_by_role("dialog").get_by_role("button", name="Kill").click()
+    expect(lab.row("shop")).to_have_count(0)
+    expect(lab.panel.locator(".jp-Sandbox-empty")).to_contain_text("No sandbox yet")
+
+
+def test_the_tree_is_walked_with_the_keyboard_and_a_process_looked_at(notebook: Open) -> None:
+    lab = notebook(LOAD)
+    lab.run_cell()
+    tree = lab.panel.get_by_role("tree")
+    expect(lab.item("front")).to_be_attached()
+    tree.focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowLeft"):
+        tree.press(key)
+    expect(lab.item("stock")).to_have_attribute("aria-expanded", "false")
+    expect(lab.panel.get_by_role("treeitem")).to_have_count(4)
+    tree.press("ArrowRight")
+    expect(lab.panel.get_by_role("treeitem")).to_have_count(7)
+    tree.press("f")
+    tree.press("Enter")
+    inspector = lab.panel.locator(".jp-Sandbox-inspector")
+    expect(inspector).to_contain_text("front")
+    expect(inspector).to_contain_text("('add', 1)")
+    expect(inspector).to_contain_text("and 5 more")
+    expect(lab.item("front")).to_have_attribute("aria-selected", "true")
+
+
+def test_a_process_is_suspended_unsuspended_and_killed_from_the_inspector(notebook: Open) -> None:
+    lab = notebook(LOAD)
+    lab.run_cell()
+    expect(lab.item("front")).to_be_attached()
+    lab.panel.locator(".jp-Sandbox-tree").click(position={"x": 100, "y": 36})
+    inspector = lab.panel.locator(".jp-Sandbox-inspector")
+    expect(inspector).to_contain_text("front")
+    inspector.get_by_role("button", name="Suspend", exact=True).click()
+    expect(lab.item("front")).to_contain_text("suspended")
+    inspector.get_by_role("button", name="Unsuspend").click()
+    expect(lab.item("front")).to_contain_text("waiting")
+    inspector.get_by_role("button", name="Kill").click()
+    expect(lab.item("front")).to_contain_text("1 restart")
+    expect(lab.panel.locator(".jp-Sandbox-alert")).to_contain_text("killed, restarted 1 of 3 in 5 s")
+
+
+def test_the_panel_is_live_again_after_a_reload_while_a_cell_spins(notebook: Open) -> None:
+    lab = notebook(LOAD, SPIN)
+    lab.run_cell()
+    lab.row("shop").wait_for()
+    lab.run_cell()
+    lab.page.reload()
+    lab.page.wait_for_function("() => window.jupyterapp?.commands?.hasCommand('jupyter-sandbox:open')")
+    lab.execute("jupyter-sandbox:open")
+    expect(lab.row("shop")).to_contain_text("running")
+    lab.press("Stop")
+    expect(lab.row("shop")).to_contain_text("stopped")
+
+
+def test_the_panel_never_polls(notebook: Open) -> None:
+    lab = notebook(LOAD, "fake.churn(2)", "print('asked', fake.requests)")
+    lab.run_cell()
+    lab.row("shop").wait_for()
+    lab.run_cell()
+    lab.run_cell()
+    expect(lab.page.locator(".jp-OutputArea-output", has_text="asked []")).to_be_visible()
+
+
+def test_missed_events_are_asked_for_again_once(notebook: Open) -> None:
+    lab = notebook(LOAD, "fake.seq += 5; fake.set_status('shop', 'paused')", "print('asked', fake.requests)")
+    lab.run_cell()
+    lab.row("shop").wait_for()
+    lab.run_cell()
+    expect(lab.row("shop")).to_contain_text("paused")
+    lab.run_cell()
+    expect(lab.page.locator(".jp-OutputArea-output", has_text="asked ['hello']")).to_be_visible()
+
+
+def test_unloading_the_extension_empties_the_panel(notebook: Open) -> None:
+    lab = notebook(LOAD, "%unload_ext fake_panel_kernel")
+    lab.run_cell()
+    lab.row("shop").wait_for()
+    lab.run_cell()
+    expect(lab.panel.locator(".jp-Sandbox-empty code")).to_have_text("%load_ext jupyter_sandbox")
+
+
+def test_a_failed_request_is_told_in_words(notebook: Open) -> None:
+    lab = notebook(LOAD)
+    lab.run_cell()
+    lab.row("shop").wait_for()
+    lab.press("Restart")
+    expect(lab.panel.get_by_role("alert")).to_have_text("restart: verb 'restart' is not known")
+
+
+def test_every_action_is_a_command_of_the_palette(notebook: Open) -> None:
+    lab = notebook(LOAD)
+    lab.run_cell()
+    lab.row("shop").wait_for()
+    lab.execute("apputils:activate-command-palette")
+    palette = lab.page.locator("#modal-command-palette")
+    palette.get_by_role("textbox").fill("Pause Sandbox")
+    palette.locator(".lm-CommandPalette-item").filter(has_text=re.compile("Pause Sandbox")).first.click()
+    expect(lab.row("shop")).to_contain_text("paused")
+
+
+def test_thousands_of_processes_are_drawn_within_a_frame_or_two(notebook: Open) -> None:
+    lab = notebook(LOAD, "fake.grow(5000)")
+    lab.run_cell()
+    lab.row("shop").wait_for()
+    lab.run_cell()
+    expect(lab.item("root")).to_be_attached()
+    height = lab.page.evaluate("() => document.querySelector('.jp-Sandbox-treeSpace').offsetHeight")
+    assert height > 100_000
+    # Whatever the size of the tree, the page holds the items around the active one only.
+    assert lab.panel.get_by_role("treeitem").count() <= 201
+
+
+def test_a_wide_panel_shows_a_tidy_tree_and_a_narrow_one_an_outline(notebook: Open, screenshots: Path) -> None:
+    lab = notebook(LOAD)
+    lab.run_cell()
+    tree = lab.panel.locator(".jp-Sandbox-tree")
+    expect(tree).to_have_attribute("data-shape", "outline")
+    lab.widen(640)
+    expect(tree).to_have_attribute("data-shape", "tidy")
+    lab.page.screenshot(path=screenshots / "panel-wide.png")
+
+
+def test_settings_hide_sections(notebook: Open) -> None:
+    lab = notebook(LOAD)
+    lab.run_cell()
+    expect(lab.panel.get_by_role("region", name="Limits in use")).to_be_visible()
+    lab.set_setting("sections", {"limits": False})
+    expect(lab.panel.get_by_role("region", name="Limits in use")).to_be_hidden()
+    lab.set_setting("sections", {"limits": True})
+    expect(lab.panel.get_by_role("region", name="Limits in use")).to_be_visible()
+
+
+def test_the_panel_follows_the_notebook_the_user_is_in(notebook: Open) -> None:
+    lab = notebook(LOAD)
+    lab.run_cell()
+    lab.row("shop").wait_for()
+    first = lab.panel.locator(".jp-Sandbox-kernel").text_content()
+    lab.page.evaluate("() => window.jupyterapp.commands.execute('notebook:create-new', {kernelName: 'python3'})")
+    expect(lab.panel.locator(".jp-Sandbox-kernel")).to_contain_text("Untitled")
+    expect(lab.panel.locator(".jp-Sandbox-empty")).to_be_visible()
+    lab.page.get_by_role("tab", name=first).first.click()
+    expect(lab.row("shop")).to_be_visible()
+
+
+def test_the_panel_in_light_and_dark(notebook: Open, screenshots: Path) -> None:
+    lab = notebook(LOAD, SPIN)
+    lab.run_cell()
+    expect(lab.item("front")).to_be_attached()
+    lab.press("Pause")
+    lab.press("Step")
+    lab.press("Step")
+    lab.panel.locator(".jp-Sandbox-tree").click(position={"x": 100, "y": 36})
+    expect(lab.panel.locator(".jp-Sandbox-inspector")).to_contain_text("any message")
+    lab.panel.get_by_role("button", name="Kill", exact=True).last.click()
+    expect(lab.panel.locator(".jp-Sandbox-alert")).to_be_attached()
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        lab.theme(theme)
+        lab.page.screenshot(path=screenshots / f"panel-{theme.split()[1].lower()}.png")
+    colours = lab.panel.evaluate("node => [getComputedStyle(node).color, getComputedStyle(node).backgroundColor]")
+    assert colours[0] != colours[1]

@@ -1,0 +1,339 @@
+"""%sandbox in a terminal IPython: what each verb asks of the manager, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.error import UsageError as IPythonUsageError
+
+from jupyter_sandbox.magics.commands import HANDLERS
+from jupyter_sandbox.magics.extension import load, unload
+from jupyter_sandbox.magics.verbs import VERBS
+from jupyter_sandbox.model.errors import CallExit, CompileError, Diagnostic, NoProcess
+from jupyter_sandbox.model.ids import Pid
+from jupyter_sandbox.model.sandbox import AlertRaised, OutputArrived, SandboxInfo
+from jupyter_sandbox.model.views import WhyView
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .conftest import FakeManager, FakeSandbox
+
+CELL = "class Counter(GenServer):\n    pass\n\nclass Shop(Supervisor):\n    pass\n"
+
+
+def run(shell: InteractiveShell, line: str) -> Any:
+    """The value of ``%sandbox line``; raises what the notebook would show."""
+    return shell.run_line_magic("sandbox", line)
+
+
+def refused(shell: InteractiveShell, line: str) -> str:
+    with pytest.raises(IPythonUsageError) as caught:
+        run(shell, line)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+# --- the table of verbs -----------------------------------------------------------------------------------------------
+
+
+def test_every_verb_is_carried_out() -> None:
+    assert HANDLERS.keys() == VERBS.keys()
+
+
+def test_every_verb_explains_itself(shell: InteractiveShell) -> None:
+    for name, verb in VERBS.items():
+        text = str(run(shell, f"help {name}"))
+        assert verb.summary in text
+        assert f"Example: {verb.magic} {name}" in text
+
+
+def test_the_help_of_the_magic_lists_every_verb(shell: InteractiveShell) -> None:
+    text = shell.object_inspect_text("%sandbox")
+    assert all(verb.summary in text for verb in VERBS.values())
+
+
+# --- life -------------------------------------------------------------------------------------------------------------
+
+
+def test_create_gives_the_sandbox_of_the_python_api(shell: InteractiveShell, manager: FakeManager) -> None:
+    created = run(shell, "create shop --max-processes 5 --seed 3 --clock virtual")
+    assert created is manager.sandboxes["shop"]
+    assert created.limits_now.max_processes == 5
+    assert created.asked[0] == ("create", {"seed": 3, "clock": "virtual"})
+
+
+def test_a_module_cell_makes_its_sandbox(shell: InteractiveShell, manager: FakeManager) -> None:
+    told = shell.run_cell_magic("sandbox", "module shop counter", CELL)
+    verb, source = manager.sandboxes["shop"].last
+    assert (verb, source.module, source.source, source.first_line) == ("load", "counter", CELL, 2)
+    assert "next: %sandbox start shop counter.Shop" in str(told)
+
+
+def test_a_module_cell_that_fails_leaves_no_sandbox_behind(shell: InteractiveShell, manager: FakeManager) -> None:
+    manager.refuse_code = CompileError("compilation_error", "no", (Diagnostic("f", 1, 1, "bad"),))
+    with pytest.raises(CompileError):
+        shell.run_cell_magic("sandbox", "module shop counter", "class")
+    assert manager.sandboxes == {}
+
+
+def test_start_shows_the_tree(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    tree = run(shell, "start shop counter.Shop 0, 'x'")
+    assert shop.last == ("start", "counter.Shop", 0, "x")
+    assert "└─ ◌ front" in str(tree)
+
+
+def test_results_can_be_assigned(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shell.run_cell("t = %sandbox tree shop").raise_error()
+    assert list(shell.user_ns["t"].graph().edges) == [("shop", "shop/front")]
+
+
+def test_limits_are_shown_and_changed(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    assert run(shell, "limits --max-memory 80MB").subject.max_memory == 80_000_000
+    assert run(shell, "limits").subject.max_memory == 80_000_000
+
+
+def test_list_is_a_sequence_of_facts(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    table = run(shell, "list")
+    assert isinstance(table[0], SandboxInfo)
+    assert "0 of 100" in str(table)
+
+
+def test_info_says_what_protects_and_what_does_not(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    assert "protection" in str(run(shell, "info"))
+
+
+def test_destroy_ends_a_sandbox(shell: InteractiveShell, shop: FakeSandbox, manager: FakeManager) -> None:
+    assert str(run(shell, "destroy shop")) == "shop is destroyed"
+    assert manager.sandboxes == {}
+
+
+# --- processes --------------------------------------------------------------------------------------------------------
+
+
+def test_requests_are_evaluated_in_the_notebook(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shell.user_ns["n"] = 4
+    shop.answers["call"] = 9
+    assert run(shell, 'call front ("add", n + 1)') == 9
+    assert shop.asked[-1] == ("call", ("front", ("add", 5)), {"timeout_ms": 5_000})
+
+
+def test_braces_and_dollars_in_a_request_stay_as_they_are(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shell.run_cell("%sandbox cast shop front {'$n': '{n}'}").raise_error()
+    assert shop.last == ("cast", "front", {"$n": "{n}"})
+
+
+def test_local_variables_of_a_function_can_be_sent(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    code = "def f(value):\n    get_ipython().run_line_magic('sandbox', 'send front value')\nf(3)"
+    shell.run_cell(code).raise_error()
+    assert shop.last == ("send", "front", 3)
+
+
+def test_spawn_gives_a_pid(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shop.answers["spawn"] = "<0.9.0>"
+    assert run(shell, "spawn shop counter.loop 1 --name ticker") == Pid.of(9)
+    assert shop.last == ("spawn", ("counter.loop", 1), {"name": "ticker"})
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("suspend front", ("suspend", "front")),
+        ("unsuspend front", ("unsuspend", "front")),
+        ("state front", ("state", "front")),
+        ("set-state front 2 * 3", ("set_state", "front", 6)),
+        ("children shop", ("children", "shop")),
+        ("restart-child shop front", ("restart_child", "shop", "front")),
+        ("terminate-child shop front", ("terminate_child", "shop", "front")),
+        ("stop", ("stop",)),
+        ("restart", ("restart",)),
+        ("pause", ("pause",)),
+        ("resume", ("resume",)),
+        ("step 3", ("step", 3)),
+        ("back", ("back", 1)),
+        ("metrics", ("metrics",)),
+        ("versions", ("versions",)),
+        ("kill front", ("kill", ("front",), {"reason": "kill"})),
+        ("why front", ("why", ("front",), {"limit": 1})),
+        ("until --process front", ("until", (), {"process": "front"})),
+        ("events front --kind crash", ("events", (), {"limit": 50, "kinds": ("crash",), "target": "front"})),
+    ],
+)
+def test_verbs_ask_the_sandbox(
+    shell: InteractiveShell, shop: FakeSandbox, line: str, asked: tuple[object, ...]
+) -> None:
+    run(shell, line)
+    assert shop.last == asked
+
+
+def test_a_step_is_told_on_one_line(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    told = run(shell, "step")
+    assert str(told) == "#8 front handled call 'next' from <0.9.0> · state 1 → 2 · replied 1 to <0.9.0>"
+    assert told.steps[0].state_after == "2"
+
+
+def test_a_snapshot_without_a_name_gets_one(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    assert str(run(shell, "snapshot")).startswith("saved snapshot-1;")
+
+
+def test_exec_keeps_its_line_numbers_and_its_value(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shop.answers["exec"] = 5
+    assert shell.run_cell_magic("sandbox", "exec shop --out five", "2 + 3\n") == 5
+    assert shop.asked[-1][1] == "\n2 + 3\n"
+    assert shell.user_ns["five"] == 5
+
+
+def test_files_are_loaded_from_a_variable(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shell.user_ns["files"] = {"a.py": "x = 1"}
+    run(shell, "load shop files")
+    assert shop.last[1].files == {"a.py": "x = 1"}
+
+
+def test_a_git_repository_needs_a_commit(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    text = refused(shell, "load shop https://example.org/a.git")
+    assert text.endswith("type %sandbox load shop https://example.org/a.git --commit FULL_ID")
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_unquoted_text_is_found_out(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    assert refused(shell, "call front nxt").endswith("put quotes around it if it is text: 'nxt'")
+    assert refused(shell, "call front next").endswith('for the text type "next"')
+
+
+def test_a_request_that_raises_is_told_in_one_line(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    assert refused(shell, "call front 1 / 0").startswith("REQUEST 1 / 0: ZeroDivisionError: division by zero")
+
+
+def test_errors_of_processes_are_one_line(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shop.answers["call"] = NoProcess("no process 'frnt' in shop; see %sandbox ps shop")
+    assert refused(shell, 'call frnt "x"') == "no process 'frnt' in shop; see %sandbox ps shop"
+
+
+def test_a_crash_shows_lines_of_the_cell_and_keeps_its_class(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shell.run_cell_magic("sandbox", "module shop counter", CELL)
+    file = shop.last[1].file
+    lines = ('  File "' + file + '", line 2, in handle_call', "    pass", "TypeError: no\x1b[31m")
+    shop.answers["call"] = CallExit("front exited", "TypeError", lines)
+    with pytest.raises(CallExit) as caught:
+        run(shell, 'call front "x"')
+    shown = caught.value._render_traceback_()  # type: ignore[attr-defined]
+    assert shown[0] == f"  Cell In[{shell.displayhook.prompt_count}], line 2, in handle_call"
+    assert shown[-2:] == ["TypeError: no\\x1b[31m", "CallExit: front exited"]
+
+
+def test_a_compile_error_points_at_line_and_column(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    def load(source: Any) -> None:
+        raise CompileError("compilation_error", "1 error", (Diagnostic(source.file, 3, 5, "expected ':'", "    class"),))
+
+    shop.__dict__["load"] = load
+    with pytest.raises(CompileError) as caught:
+        shell.run_cell_magic("sandbox", "module shop counter", "x\n    class\n")
+    assert caught.value._render_traceback_() == [  # type: ignore[attr-defined]
+        f"  Cell In[{shell.displayhook.prompt_count}], line 3",
+        "    class",
+        "    ^",
+        "error: expected ':'",
+        "CompileError: 1 error",
+    ]
+
+
+def test_why_tells_the_cell_and_the_decision(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shell.run_cell_magic("sandbox", "module shop counter", CELL)
+    cause = f"TypeError in handle_call at {shop.last[1].file} line 9"
+    shop.answers["why"] = [
+        WhyView("shop/front", "front", 9, 0, "", cause, "", (), "shop", "one_for_one restart 1 of 3 in 5 s", (), (), "0")
+    ]
+    count = shell.displayhook.prompt_count
+    expected = f"TypeError in handle_call at In[{count}] line 9 → exit → one_for_one restart 1 of 3 in 5 s → state back to 0"
+    assert str(run(shell, "why shop front")).split("\n")[0] == expected
+
+
+# --- what is printed ----------------------------------------------------------------------------------------------------
+
+
+def test_alerts_are_shown(shop: FakeSandbox, manager: FakeManager, capsys: pytest.CaptureFixture[str]) -> None:
+    manager.publish(AlertRaised("shop", "memory_limit", "51 of 50 MB", 0.0))
+    assert capsys.readouterr().err == "sandbox shop: 51 of 50 MB\n"
+
+
+def test_what_a_sandbox_prints_during_a_command_is_shown(
+    shell: InteractiveShell, shop: FakeSandbox, manager: FakeManager, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def call(*_: Any, **__: Any) -> None:
+        manager.publish(OutputArrived("shop", "stdout", "hello\x1b[2J\n", 3))
+
+    shop.__dict__["call"] = call
+    run(shell, 'call front "x"')
+    assert capsys.readouterr().out == "hello\\x1b[2J\n\n[3 bytes more were printed in shop and dropped]\n"
+    call()
+    assert capsys.readouterr().out == ""
+
+
+# --- coming and going ---------------------------------------------------------------------------------------------------
+
+
+def traces(shell: InteractiveShell) -> list[object]:
+    """All places where the extension could leave something."""
+    return [
+        "sandbox" in shell.magics_manager.magics["line"],
+        "sandbox" in shell.magics_manager.magics["cell"],
+        len(shell.Completer.custom_matchers),
+        len(shell.display_formatter.mimebundle_formatter.type_printers),
+        hasattr(shell, "_jupyter_sandbox"),
+    ]
+
+
+def test_unloading_leaves_nothing_behind(bare_shell: InteractiveShell, manager: FakeManager) -> None:
+    before = traces(bare_shell)
+    load(bare_shell, manager)  # type: ignore[arg-type]
+    assert traces(bare_shell) != before
+    unload(bare_shell)
+    assert traces(bare_shell) == before
+    assert (manager.subscribers, manager.closed) == ([], True)
+
+
+def test_loading_and_unloading_twice_changes_nothing(bare_shell: InteractiveShell, manager: FakeManager) -> None:
+    load(bare_shell, manager)  # type: ignore[arg-type]
+    once = traces(bare_shell)
+    load(bare_shell, manager)  # type: ignore[arg-type]
+    assert traces(bare_shell) == once
+    unload(bare_shell)
+    unload(bare_shell)
+    assert "sandbox" not in bare_shell.magics_manager.magics["line"]
+
+
+@pytest.mark.parametrize("magic", [lambda shell: run(shell, "list"), lambda shell: shell.run_cell_magic("sandbox", "x", "y")])
+def test_the_magic_after_unload_is_an_error_of_one_line(
+    shell: InteractiveShell, magic: Callable[[InteractiveShell], object]
+) -> None:
+    unload(shell)
+    with pytest.raises(IPythonUsageError, match=r"magic .*sandbox.* not found"):
+        magic(shell)
+
+
+# --- completion ---------------------------------------------------------------------------------------------------------
+
+
+def completed(shell: InteractiveShell, text: str) -> list[str]:
+    with provisionalcompleter():
+        found = list(shell.Completer.completions(text, len(text)))
+    return [text[: one.start] + one.text for one in found if one.type != "magic"]
+
+
+def test_names_are_completed_in_the_shell(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    assert completed(shell, "%sandbox sus") == ["%sandbox suspend"]
+    assert completed(shell, "%sandbox state sh") == ["%sandbox state shop", "%sandbox state shop/front"]
+    assert completed(shell, "%sandbox state shop fr") == ["%sandbox state shop front"]
+    assert completed(shell, "t = %sandbox tre") == ["t = %sandbox tree"]
+    assert completed(shell, "%%sandbox mod") == ["%%sandbox module"]
+
+
+def test_other_lines_are_completed_as_before(shell: InteractiveShell) -> None:
+    shell.user_ns["sandboxes_of_mine"] = 1
+    assert completed(shell, "sandboxes_of") == ["sandboxes_of_mine"]

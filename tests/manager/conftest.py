@@ -1,0 +1,68 @@
+"""Real sandboxes for the tests of the manager, and ways to wait for what they tell."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from jupyter_sandbox.manager.manager import SandboxManager
+from jupyter_sandbox.manager.sandbox import Sandbox
+from jupyter_sandbox.model.sandbox import Update
+
+COUNTER = '''
+from jupyter_sandbox.otp import GenServer, Supervisor, Reply, Child
+
+class Counter(GenServer):
+    def init(self, start):
+        return start
+    def handle_call(self, request, caller, n):
+        match request:
+            case "next":      return Reply(n, n + 1)
+            case ("add", k):  return Reply(n + k, n + k)
+    def handle_cast(self, message, n):
+        return n + message
+
+class Shop(Supervisor):
+    strategy = "one_for_one"
+    def init(self, _):
+        return [Child(Counter, 0, name="front"), Child(Counter, 100, name="back")]
+'''
+
+
+class Told:
+    """All updates of a manager so far, and waiting for one."""
+
+    def __init__(self, manager: SandboxManager) -> None:
+        self.updates: list[Update] = []
+        self._arrived = threading.Condition()
+        self.stop = manager.subscribe(self._receive)
+
+    def _receive(self, update: Update) -> None:
+        with self._arrived:
+            self.updates.append(update)
+            self._arrived.notify_all()
+
+    def wait(self, wanted: Callable[[Update], bool], timeout_s: float = 15.0) -> Update:
+        """The first update that is wanted, past or to come."""
+        with self._arrived:
+            found = self._arrived.wait_for(lambda: [one for one in self.updates if wanted(one)], timeout_s)
+            assert found, f"it was never told; told were {[type(one).__name__ for one in self.updates]}"
+            return found[0]
+
+
+@pytest.fixture
+def manager() -> Iterator[SandboxManager]:
+    with SandboxManager(store=":memory:") as manager:
+        yield manager
+
+
+@pytest.fixture
+def told(manager: SandboxManager) -> Told:
+    return Told(manager)
+
+
+@pytest.fixture
+def shop(manager: SandboxManager) -> Sandbox:
+    return manager.create("shop", code={"counter.py": COUNTER}, main="counter.Shop")

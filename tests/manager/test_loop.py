@@ -1,0 +1,132 @@
+"""Waiting for the manager's thread: results, errors, interrupts, the end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+
+import pytest
+
+from jupyter_sandbox.manager.loop import ManagerLoop, in_thread
+from jupyter_sandbox.model.errors import InternalError, SandboxGone
+
+
+@pytest.fixture
+def loop():  # type: ignore[no-untyped-def]
+    loop = ManagerLoop()
+    yield loop
+    loop.close()
+
+
+async def answer() -> int:
+    return 42
+
+
+def test_many_threads_wait_at_once(loop: ManagerLoop) -> None:
+    results: list[int] = []
+
+    def ask() -> None:
+        results.append(loop.run(answer()))
+
+    threads = [threading.Thread(target=ask) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert results == [42] * 20
+
+
+def test_an_error_of_the_work_is_raised_where_it_was_waited_for(loop: ManagerLoop) -> None:
+    async def fail() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        loop.run(fail())
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
+def test_an_interrupt_cancels_the_work_and_waits_until_it_has_cleaned_up(loop: ManagerLoop) -> None:
+    cleaned: list[str] = []
+    begun = threading.Event()
+
+    async def long() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+            cleaned.append("up")
+
+    main = threading.get_ident()
+
+    def interrupt() -> None:
+        begun.wait(10)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    before = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(long())
+    thread.join()
+    assert cleaned == ["up"] and time.monotonic() - before < 10
+
+
+def test_the_managers_thread_cannot_wait_for_itself(loop: ManagerLoop) -> None:
+    async def inside() -> int:
+        return loop.run(answer())
+
+    with pytest.raises(InternalError, match="cannot wait for itself"):
+        loop.run(inside())
+
+
+def test_after_close_there_is_a_clear_error_and_no_thread(loop: ManagerLoop) -> None:
+    loop.run(answer())
+    loop.close()
+    loop.close()
+    with pytest.raises(SandboxGone, match=r"SandboxManager\(\)"):
+        loop.run(answer())
+    assert all(thread.name != "jupyter-sandbox-manager" for thread in threading.enumerate())
+
+
+def test_closing_ends_a_wait_of_another_thread(loop: ManagerLoop) -> None:
+    begun = threading.Event()
+    raised: list[BaseException] = []
+
+    async def long() -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    def wait() -> None:
+        try:
+            loop.run(long())
+        except SandboxGone as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert begun.wait(10)
+    loop.close()
+    thread.join(10)
+    assert len(raised) == 1
+
+
+def test_blocking_work_runs_beside_the_loop(loop: ManagerLoop) -> None:
+    async def both() -> tuple[int, int]:
+        gate = threading.Event()
+        slow = asyncio.ensure_future(in_thread(lambda: gate.wait(10) and 1))
+        quick = await in_thread(lambda: 2)
+        gate.set()
+        return await slow, quick  # type: ignore[return-value]
+
+    assert loop.run(both()) == (True and 1, 2)
+
+
+def test_an_error_of_blocking_work_arrives(loop: ManagerLoop) -> None:
+    async def work() -> None:
+        await in_thread(lambda: 1 // 0)
+
+    with pytest.raises(ZeroDivisionError):
+        loop.run(work())

@@ -1,0 +1,97 @@
+"""What a guest prints: bounded, counted, harmless."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_sandbox.manager.output import TAIL_BYTES, OutputPump, OutputTail, harmless
+
+
+def test_text_beyond_the_budget_is_dropped_and_counted() -> None:
+    tail = OutputTail(budget=10)
+    tail.feed(b"0123456789abc")
+    tail.feed(b"def")
+    assert tail.take() == ("0123456789", 6)
+    assert tail.take() == ("", 0)
+
+
+def test_a_new_cell_has_a_new_budget() -> None:
+    tail = OutputTail(budget=3)
+    tail.feed(b"abcd")
+    tail.take()
+    tail.renew()
+    tail.feed(b"ef")
+    assert tail.take() == ("ef", 0)
+
+
+def test_the_tail_keeps_the_newest_and_says_what_is_missing() -> None:
+    tail = OutputTail(budget=0)
+    for _ in range(10):
+        tail.feed(b"x" * TAIL_BYTES)
+    tail.feed(b"end")
+    assert tail.text().endswith("xend")
+    assert tail.text().startswith(f"[{9 * TAIL_BYTES + 3} bytes before this are not kept]\n")
+    assert tail.text(since=tail.total - 3) == "end"
+
+
+def test_a_character_cut_in_two_by_the_pipe_is_whole_again() -> None:
+    tail = OutputTail(budget=100)
+    data = "é".encode()
+    tail.feed(data[:1])
+    assert tail.take() == ("", 0)
+    tail.feed(data[1:])
+    assert tail.take() == ("é", 0)
+
+
+def test_control_characters_cannot_reach_a_terminal_but_colours_can() -> None:
+    assert harmless("\x1b[31mred\x1b[0m\n\tok\r\n") == "\x1b[31mred\x1b[0m\n\tok\n"
+    assert harmless("a\rb\x00\x1b]0;t\x07\x1b[2J") == "a\\x0db\\x00\\x1b]0;t\\x07\\x1b[2J"
+
+
+@given(st.lists(st.binary(max_size=50), max_size=20), st.integers(0, 300))
+def test_every_byte_is_either_shown_or_counted(chunks: list[bytes], budget: int) -> None:
+    tail = OutputTail(budget)
+    shown = dropped = 0
+    for chunk in chunks:
+        before = tail.total
+        tail.feed(chunk)
+        assert tail.total == before + len(chunk)
+        _, lost = tail.take()
+        dropped += lost
+    shown = tail.total - dropped
+    assert shown == min(budget, tail.total)
+
+
+def test_a_flood_through_a_pipe_is_read_to_its_end_in_bounded_memory() -> None:
+    size = 50_000_000
+    told: list[tuple[str, int]] = []
+
+    async def pump() -> OutputTail:
+        reader, writer = os.pipe()
+
+        def flood() -> None:
+            left = size
+            while left:
+                left -= os.write(writer, b"x" * min(left, 65536))
+            os.close(writer)
+
+        pump = OutputPump(reader, 1_000_000, lambda text, dropped: told.append((text, dropped)))
+        thread = threading.Thread(target=flood)
+        thread.start()
+        while thread.is_alive() or pump.tail.total < size:
+            await asyncio.sleep(0.005)
+        pump.flush()
+        pump.close()
+        os.close(reader)
+        thread.join()
+        return pump.tail
+
+    tail = asyncio.run(asyncio.wait_for(pump(), 30))
+    assert tail.total == size
+    assert sum(len(text) for text, _ in told) == 1_000_000
+    assert sum(dropped for _, dropped in told) == size - 1_000_000

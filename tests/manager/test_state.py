@@ -1,0 +1,254 @@
+"""The life of a sandbox: every status, what leads where, and what has to be done about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_sandbox.manager.life import (
+    Action,
+    Announce,
+    BuildFailed,
+    DestroyAsked,
+    Forget,
+    GivenUp,
+    GuestExited,
+    GuestTook,
+    HandlerOver,
+    Interrupt,
+    Life,
+    LifeEvent,
+    LimitCounted,
+    MainEnded,
+    MainStarted,
+    MemoryOver,
+    Paused,
+    ProtocolBroken,
+    RaiseAlert,
+    ReloadBegan,
+    ReloadEnded,
+    RestartBegan,
+    Resumed,
+    Retire,
+    RuntimeOver,
+    StopBegan,
+    StopEnded,
+    StopRefused,
+)  # fmt: skip
+from jupyter_sandbox.manager.state import MOVES, PERMITTED, apply, refusal
+from jupyter_sandbox.model.errors import InternalError, SandboxBusy, SandboxGone, UsageError
+from jupyter_sandbox.model.sandbox import SandboxStatus as S
+
+NEW = Life(1, "shop")
+RUNNING = apply(NEW, GuestTook(1, main="counter.Shop"))[0]
+
+
+def after(life: Life, *events: LifeEvent) -> Life:
+    for event in events:
+        life, _ = apply(life, event)
+    return life
+
+
+def kinds(actions: tuple[Action, ...]) -> list[type]:
+    return [type(action) for action in actions]
+
+
+def test_a_built_guest_makes_a_starting_sandbox_run() -> None:
+    life, actions = apply(NEW, GuestTook(1, main="counter.Shop"))
+    assert (life.status, life.generation, life.present, life.main) == (S.RUNNING, 1, True, "counter.Shop")
+    assert kinds(actions) == [Announce]
+
+
+def test_a_guest_that_cannot_be_built_leaves_a_crashed_sandbox_with_the_reason() -> None:
+    life = after(NEW, BuildFailed("no memory"))
+    assert (life.status, life.reason, life.present) == (S.CRASHED, "no memory", False)
+
+
+def test_pause_and_resume() -> None:
+    paused = after(RUNNING, Paused(1))
+    assert paused.status is S.PAUSED
+    assert after(paused, Resumed(1)).status is S.RUNNING
+
+
+@pytest.mark.parametrize("resting", [S.RUNNING, S.PAUSED, S.STOPPED, S.CRASHED])
+def test_a_reload_ends_where_it_began(resting: S) -> None:
+    life = replace(RUNNING, status=resting, reason="why" if resting in (S.STOPPED, S.CRASHED) else "")
+    during = after(life, ReloadBegan(1))
+    assert during.status is S.RELOADING
+    assert (after(during, ReloadEnded(1)).status, after(during, ReloadEnded(1)).reason) == (resting, life.reason)
+
+
+def test_a_main_that_gives_up_during_a_reload_shows_when_the_reload_ends() -> None:
+    life = after(RUNNING, ReloadBegan(1), MainEnded(1, "shutdown", normal=False))
+    assert life.status is S.RELOADING
+    assert after(life, ReloadEnded(1)).status is S.CRASHED
+
+
+def test_a_main_that_gives_up_crashes_the_sandbox_but_its_guest_stays_for_looking() -> None:
+    life = after(RUNNING, MainEnded(1, "reached_max_restart_intensity", normal=False))
+    assert (life.status, life.present) == (S.CRASHED, True)
+    assert "reached_max_restart_intensity" in life.reason
+    assert refusal(life, "look") is None
+    assert isinstance(refusal(life, "act"), SandboxGone)
+
+
+def test_a_main_that_ends_normally_stops_the_sandbox() -> None:
+    assert after(RUNNING, MainEnded(1, "normal", normal=True)).status is S.STOPPED
+
+
+def test_a_started_main_makes_a_crashed_sandbox_run_again() -> None:
+    crashed = after(RUNNING, MainEnded(1, "boom", normal=False))
+    life = after(crashed, MainStarted(1, "counter.Other"))
+    assert (life.status, life.main, life.reason) == (S.RUNNING, "counter.Other", "")
+
+
+def test_stopping_in_order() -> None:
+    stopping = after(RUNNING, StopBegan(1))
+    assert stopping.status is S.STOPPING
+    assert after(stopping, MainEnded(1, "normal", normal=True)).status is S.STOPPING
+    assert after(stopping, StopEnded(1)).status is S.STOPPED
+
+
+def test_a_guest_that_does_not_stop_in_time_is_killed() -> None:
+    life, actions = apply(after(RUNNING, StopBegan(1)), StopRefused(1, "too slow"))
+    assert (life.status, life.present, life.reason) == (S.STOPPED, False, "too slow")
+    assert Retire(1, "too slow") in actions
+
+
+def test_an_os_process_that_ends_by_itself_crashes_the_sandbox_with_its_exit_status() -> None:
+    life, actions = apply(RUNNING, GuestExited(1, "exit 3"))
+    assert (life.status, life.present, life.reason) == (S.CRASHED, False, "its OS process ended with exit 3")
+    assert kinds(actions) == [Retire, Announce]
+
+
+def test_an_exit_after_a_crash_keeps_the_first_reason() -> None:
+    crashed = after(RUNNING, MainEnded(1, "boom", normal=False))
+    assert after(crashed, GuestExited(1, "exit 0")).reason == crashed.reason
+
+
+def test_memory_over_the_limit_alerts_and_far_over_kills() -> None:
+    told, actions = apply(RUNNING, MemoryOver(1, 55_000_000, 50_000_000, kill=False))
+    assert told.status is S.RUNNING
+    assert [action.limit for action in actions if isinstance(action, RaiseAlert)] == ["memory_limit"]
+    killed, actions = apply(RUNNING, MemoryOver(1, 90_000_000, 50_000_000, kill=True))
+    assert killed.status is S.CRASHED and killed.reason.startswith("memory: ")
+    assert kinds(actions) == [Retire, RaiseAlert, Announce]
+
+
+def test_run_time_over_the_limit_stops_with_an_alert() -> None:
+    life, actions = apply(RUNNING, RuntimeOver(1, 300_000))
+    assert (life.status, life.reason, life.present) == (S.STOPPED, "runtime_limit", False)
+    assert kinds(actions) == [Retire, RaiseAlert, Announce]
+
+
+def test_a_stuck_callback_is_interrupted_first_and_the_sandbox_killed_last_with_the_dump() -> None:
+    first = HandlerOver(1, 1, last=False, process="<0.7.0>", budget_ms=5000)
+    life, actions = apply(RUNNING, first)
+    assert life.status is S.RUNNING and kinds(actions) == [Interrupt, RaiseAlert]
+    assert kinds(apply(RUNNING, replace(first, attempt=2))[1]) == [Interrupt]
+    killed, actions = apply(RUNNING, replace(first, attempt=3, last=True, dump="File x, line 3"))
+    assert killed.status is S.CRASHED and killed.reason.startswith("hang: ") and "line 3" in killed.reason
+    assert kinds(actions) == [Retire, RaiseAlert, Announce]
+
+
+def test_a_broken_protocol_and_a_lost_state_end_the_guest() -> None:
+    for event in (ProtocolBroken(1, "nonsense"), GivenUp(1, "nobody knows")):
+        life, actions = apply(RUNNING, event)
+        assert (life.status, life.present) == (S.CRASHED, False)
+        assert Retire in kinds(actions)
+
+
+def test_a_limit_that_the_node_counts_is_only_told() -> None:
+    life, actions = apply(RUNNING, LimitCounted(1, "process_limit", "100 processes"))
+    assert life == RUNNING and actions[0] == RaiseAlert("process_limit", "100 processes")
+
+
+def test_a_fresh_guest_takes_over_and_the_old_one_retires() -> None:
+    life, actions = apply(RUNNING, GuestTook(2, paused=True, main="counter.Shop"))
+    assert (life.status, life.generation) == (S.PAUSED, 2)
+    assert actions[0] == Retire(1, "replaced")
+
+
+def test_a_restart_retires_the_old_guest_first() -> None:
+    life, actions = apply(RUNNING, RestartBegan())
+    assert (life.status, life.present) == (S.STARTING, False)
+    assert actions[0] == Retire(1, "restart")
+    assert after(life, GuestTook(2)).status is S.RUNNING
+
+
+def test_news_of_an_older_guest_changes_nothing() -> None:
+    second = after(RUNNING, GuestTook(2))
+    for event in (GuestExited(1, "exit 0"), Paused(1), MainEnded(1, "boom", normal=False), GuestTook(2)):
+        assert apply(second, event) == (second, ())
+
+
+def test_destroy_is_possible_in_every_status_and_forgets() -> None:
+    for status in S:
+        life, actions = apply(replace(RUNNING, status=status), DestroyAsked())
+        assert life.destroyed and kinds(actions) == [Retire, Forget]
+    assert "destroyed" in str(refusal(life, "look"))
+
+
+def test_an_event_that_the_table_does_not_have_is_a_bug() -> None:
+    with pytest.raises(InternalError, match="StopEnded cannot happen while sandbox 'shop' is running"):
+        apply(RUNNING, StopEnded(1))
+
+
+@pytest.mark.parametrize(
+    ("status", "verb", "error", "todo"),
+    [
+        (S.RUNNING, "step", UsageError, "%sandbox pause shop"),
+        (S.PAUSED, "start", UsageError, "%sandbox resume shop"),
+        (S.STARTING, "act", SandboxBusy, "%sandbox info shop"),
+        (S.RELOADING, "load", SandboxBusy, "%sandbox info shop"),
+        (S.STOPPED, "act", SandboxGone, "%sandbox restart shop"),
+        (S.CRASHED, "pause", SandboxGone, "%sandbox restart shop"),
+    ],
+)
+def test_a_refusal_says_what_to_do_next(status: S, verb: str, error: type, todo: str) -> None:
+    refused = refusal(replace(RUNNING, status=status), verb)  # type: ignore[arg-type]
+    assert isinstance(refused, error) and str(refused).endswith(todo) and "\n" not in str(refused)
+
+
+def test_looking_needs_a_guest() -> None:
+    assert isinstance(refusal(after(RUNNING, GuestExited(1, "exit 3")), "look"), SandboxGone)
+
+
+EVENTS = st.one_of(
+    st.builds(GuestTook, st.integers(1, 4), st.booleans()), st.builds(BuildFailed, st.just("x")),
+    st.builds(RestartBegan), *(st.builds(cls, st.integers(1, 4)) for cls in
+    (Paused, Resumed, ReloadBegan, ReloadEnded, StopBegan, StopEnded)),
+    st.builds(MainEnded, st.integers(1, 4), st.just("x"), st.booleans()),
+    st.builds(MainStarted, st.integers(1, 4), st.just("m.C")),
+    *(st.builds(cls, st.integers(1, 4), st.just("x")) for cls in (GuestExited, StopRefused, ProtocolBroken, GivenUp)),
+    st.builds(RuntimeOver, st.integers(1, 4), st.just(5)),
+    st.builds(MemoryOver, st.integers(1, 4), st.just(9), st.just(5), st.booleans()),
+)  # fmt: skip
+
+
+@given(st.lists(EVENTS, max_size=30))
+def test_whatever_happens_a_guest_that_is_gone_was_retired_and_a_running_sandbox_has_one(
+    events: list[LifeEvent],
+) -> None:
+    life, retired = NEW, set()
+    for event in events:
+        before = life
+        try:
+            life, actions = apply(life, event)
+        except InternalError:
+            assert before.status not in MOVES[type(event)]
+            continue
+        retired |= {action.generation for action in actions if isinstance(action, Retire)}
+        if before.present and not life.present:
+            assert before.generation in retired
+        if life.status in (S.RUNNING, S.PAUSED, S.RELOADING, S.STOPPING):
+            assert life.present
+        assert life.generation >= before.generation
+
+
+def test_every_event_and_every_verb_stands_in_its_table() -> None:
+    assert set(MOVES) == set(LifeEvent.__args__)  # type: ignore[attr-defined]
+    assert all(statuses for statuses in PERMITTED.values())

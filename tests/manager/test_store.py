@@ -1,0 +1,104 @@
+"""Snapshots outlive the kernel as opaque bytes under the name of their sandbox."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_sandbox.manager.store import SnapshotInfo, SnapshotStore, default_path
+from jupyter_sandbox.model.errors import SnapshotError
+
+
+def info(name: str, at: float = 1.0) -> SnapshotInfo:
+    return SnapshotInfo(name, at, 12, 3, 4)
+
+
+def test_a_snapshot_survives_the_store_that_wrote_it(tmp_path: Path) -> None:
+    first = SnapshotStore(tmp_path / "deep" / "snapshots.db")
+    first.save("shop", info("before"), b"meta", b"\x00blob")
+    first.close()
+    second = SnapshotStore(tmp_path / "deep" / "snapshots.db")
+    found = second.load("shop", "before")
+    assert found is not None and (found.meta, found.blob) == (b"meta", b"\x00blob")
+    assert found.info == SnapshotInfo("before", 1.0, 12, 3, 5)
+    second.close()
+
+
+def test_names_belong_to_their_sandbox_and_are_listed_oldest_first() -> None:
+    store = SnapshotStore(":memory:")
+    store.save("shop", info("b", 2.0), b"", b"x")
+    store.save("shop", info("a", 3.0), b"", b"x")
+    store.save("bank", info("c", 1.0), b"", b"x")
+    assert [one.name for one in store.list("shop")] == ["b", "a"]
+    assert store.load("bank", "a") is None
+    store.close()
+
+
+def test_a_second_snapshot_of_a_name_replaces_the_first() -> None:
+    store = SnapshotStore(":memory:")
+    store.save("shop", info("a"), b"", b"old")
+    store.save("shop", info("a", 9.0), b"", b"new")
+    found = store.load("shop", "a")
+    assert found is not None and found.blob == b"new" and len(store.list("shop")) == 1
+    store.close()
+
+
+def test_forgetting_a_sandbox_removes_its_snapshots_only() -> None:
+    store = SnapshotStore(":memory:")
+    store.save("shop", info("a"), b"", b"x")
+    store.save("bank", info("a"), b"", b"x")
+    assert store.forget("shop") == 1 and store.forget("shop") == 0
+    assert store.list("shop") == [] and len(store.list("bank")) == 1
+    store.close()
+
+
+def test_a_kernel_that_takes_no_snapshot_writes_no_file(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path / "snapshots.db")
+    store.forget("shop")
+    store.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are of POSIX")
+def test_nobody_else_can_read_the_file(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path / "snapshots.db")
+    store.save("shop", info("a"), b"", b"x")
+    assert stat.S_IMODE((tmp_path / "snapshots.db").stat().st_mode) == 0o600
+    store.close()
+
+
+def test_two_kernels_share_the_file(tmp_path: Path) -> None:
+    one, two = SnapshotStore(tmp_path / "s.db"), SnapshotStore(tmp_path / "s.db")
+    one.save("shop", info("a"), b"", b"x")
+    two.save("shop", info("b", 2.0), b"", b"x")
+    assert [found.name for found in one.list("shop")] == ["a", "b"]
+    one.close()
+    two.close()
+
+
+def test_a_place_that_cannot_be_used_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = SnapshotStore(tmp_path / "file" / "snapshots.db")
+    with pytest.raises(SnapshotError, match="SandboxManager\\(store="):
+        store.save("shop", info("a"), b"", b"x")
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "s.db")
+    connection.execute("pragma user_version = 99")
+    connection.close()
+    store = SnapshotStore(tmp_path / "s.db")
+    with pytest.raises(SnapshotError, match="newer version"):
+        store.list("shop")
+    store.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the XDG folder is of Linux")
+def test_the_default_place_is_the_users_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", os.fspath(tmp_path))
+    assert default_path() == tmp_path / "jupyter_sandbox" / "snapshots.db"

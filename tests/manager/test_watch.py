@@ -1,0 +1,60 @@
+"""What the watchdog makes of a reading: memory, run time, stuck callbacks."""
+
+from __future__ import annotations
+
+from jupyter_sandbox.manager.life import HandlerOver, MemoryOver, RuntimeOver
+from jupyter_sandbox.manager.watch import ATTEMPTS, MEMORY_SLACK, RETRY_NS, Reading, Watched, judge
+from jupyter_sandbox.model.limits import Limits
+
+LIMITS = Limits()
+MS = 1_000_000
+
+
+def test_nothing_is_said_of_a_guest_within_its_limits() -> None:
+    assert judge(Watched(), Reading(0, 299_999, 50_000_000), LIMITS, 1) == (Watched(), ())
+
+
+def test_memory_over_the_limit_is_told_once_until_it_went_down_again() -> None:
+    over = Reading(0, 0, LIMITS.max_memory + 1)
+    told, events = judge(Watched(), over, LIMITS, 1)
+    assert [event.kill for event in events if isinstance(event, MemoryOver)] == [False]
+    assert judge(told, over, LIMITS, 1)[1] == ()
+    low, _ = judge(told, Reading(0, 0, LIMITS.max_memory // 2), LIMITS, 1)
+    assert len(judge(low, over, LIMITS, 1)[1]) == 1
+
+
+def test_memory_far_over_the_limit_kills() -> None:
+    far = Reading(0, 0, LIMITS.max_memory + MEMORY_SLACK + 1)
+    (event,) = judge(Watched(memory_told=True), far, LIMITS, 3)[1]
+    assert isinstance(event, MemoryOver) and event.kill and event.generation == 3
+
+
+def test_run_time_counts_only_while_something_runs() -> None:
+    late = Reading(0, LIMITS.max_runtime + 1, 0)
+    assert [type(event) for event in judge(Watched(), late, LIMITS, 1)[1]] == [RuntimeOver]
+    assert judge(Watched(), late, LIMITS, 1, timed=False)[1] == ()
+
+
+def test_a_callback_within_its_budget_is_left_alone() -> None:
+    reading = Reading(now_ns=5_000 * MS + 7, runtime_ms=0, memory=0, callback_ns=7, process=3)
+    assert judge(Watched(), reading, LIMITS, 1)[1] == ()
+
+
+def test_a_stuck_callback_is_tried_again_each_second_and_given_up_after_the_last_attempt() -> None:
+    watched, told = Watched(), []
+    start = 1
+    for tick in range(100):
+        now = start + 5_001 * MS + tick * RETRY_NS // 10
+        watched, events = judge(watched, Reading(now, 0, 0, start, 9), LIMITS, 1)
+        told += [(tick, event.attempt, event.last) for event in events if isinstance(event, HandlerOver)]
+        if told and told[-1][2]:
+            break
+    assert told == [(0, 1, False), (10, 2, False), (20, ATTEMPTS + 1, True)]
+
+
+def test_the_next_callback_begins_afresh() -> None:
+    first, _ = judge(Watched(), Reading(10_000 * MS, 0, 0, 1, 9), LIMITS, 1)
+    idle, _ = judge(first, Reading(10_100 * MS, 0, 0, 0, 0), LIMITS, 1)
+    assert idle.attempts == 0
+    _, (event,) = judge(first, Reading(20_000 * MS, 0, 0, 11_000 * MS, 4), LIMITS, 1)
+    assert isinstance(event, HandlerOver) and (event.attempt, event.process) == (1, "<0.4.0>")

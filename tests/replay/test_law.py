@@ -1,0 +1,111 @@
+"""The law of the journal: replay(journal) does the same steps, told by the same rolling hash."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jupyter_sandbox.model.errors import ReplayDivergence
+from jupyter_sandbox.otp import Node
+from jupyter_sandbox.replay import record, replay
+from jupyter_sandbox.runtime import Apply
+
+from . import systems
+
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["call", "cast"]), st.sampled_from(systems.NAMES), st.integers(0, 9)),
+        st.tuples(st.just("wait"), st.none(), st.integers(1, 40)),
+        st.tuples(st.just("grow"), st.none(), st.integers(0, 3)),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), actions=ACTIONS)
+def test_a_replay_takes_the_same_steps(seed, actions):
+    live = Node(seed=seed)
+    systems.drive(live, actions, [1_000_000])
+    recording = record(live)
+    again = replay(recording, Node(seed=seed))
+    assert (again.hash, again.step_number, again.signals, again.next_number) == (
+        live.hash, live.step_number, live.signals, live.next_number,
+    )  # fmt: skip
+    assert {pid: process.state for pid, process in again.processes.items() if isinstance(process.state, int)} == {
+        pid: process.state for pid, process in live.processes.items() if isinstance(process.state, int)
+    }
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32), actions=ACTIONS, cut=st.integers(0, 400))
+def test_a_replay_can_stop_anywhere_and_go_on(seed, actions, cut):
+    live = Node(seed=seed)
+    systems.drive(live, actions, [1_000_000])
+    recording = record(live)
+    part = replay(recording, Node(seed=seed), until_step=cut)
+    assert part.step_number == min(cut, live.step_number)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32), actions=ACTIONS)
+def test_telling_every_step_changes_nothing(seed, actions):
+    live = Node(seed=seed)
+    systems.drive(live, actions, [1_000_000])
+    told = Node(seed=seed)
+    for step, what in record(live).journal:
+        while told.step_number < step:
+            assert told.step(told.now_ms) is not None
+        told.admit(what)
+    while told.step_number < live.step_number:
+        assert told.step(told.now_ms) is not None
+    assert told.hash == live.hash
+
+
+def test_a_slice_limit_never_changes_the_order():
+    def run(slice_size: int) -> int:
+        node = Node(seed=5)
+        node.admit(Apply(0, "tests.replay.systems:boot", ("one_for_one",)))
+        for index in range(30):
+            node.admit(Apply(index + 1, "tests.replay.systems:ask", (systems.NAMES[index % 4], index)))
+        while not node.run(0, slice_size).idle:
+            pass
+        return node.hash
+
+    assert len({run(size) for size in (1, 2, 3, 7, 64, 1_000_000)}) == 1
+
+
+def test_a_fresh_interpreter_with_another_hash_seed_replays_the_same(tmp_path: Path):
+    node = Node(seed=77)
+    actions = [("call", name, index) for index in range(10) for name in systems.NAMES] + [("wait", None, 30)] * 3
+    systems.drive(node, actions, [1_000_000])
+    stored = tmp_path / "journal"
+    stored.write_bytes(pickle.dumps(record(node)))
+    program = (
+        "import pickle, sys; from jupyter_sandbox.otp import Node; from jupyter_sandbox.replay import replay\n"
+        f"recording = pickle.loads(open({str(stored)!r}, 'rb').read())\n"
+        "print(replay(recording, Node(seed=recording.seed)).hash)"
+    )
+    root = str(Path(__file__).parents[2])
+    hashes = {
+        subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": root},
+        ).stdout.strip()
+        for seed in ("0", "1", "4242")
+    }  # fmt: skip
+    assert hashes == {str(node.hash)}
+
+
+def test_another_seed_is_told_as_a_divergence():
+    node = Node(seed=1)
+    systems.drive(node, [("call", "a", 1), ("cast", "b", 2)] * 10, [1_000_000])
+    with pytest.raises(ReplayDivergence, match="the replay left the recording at step"):
+        replay(record(node), Node(seed=2))
