@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..model.boot import Boot
-from ..model.errors import UsageError
+from ..model.errors import SnapshotError, UsageError
 from ..model.ids import Pid
 from ..model.views import StepView
 from ..otp import Node
@@ -37,6 +37,8 @@ CELL = "jupyter_sandbox.guest.cell:run"
 _SLICE_NS = 5_000_000
 """A slice should last about this long, so that a request never waits longer behind a busy node."""
 _MAX_SLICE = 4_096
+_JOURNAL_MOST = 20_000
+"""Inputs in the journal before it is begun anew: some megabytes, and a replay of some seconds."""
 
 
 class Guest:
@@ -65,6 +67,7 @@ class Guest:
         self._waiting: dict[int, tuple[m.Request, Make]] = {}
         self._next_apply = 1
         self._slice = 64
+        self._journal_limit = _JOURNAL_MOST
         self._outside: Any = None
         self.wake: Callable[[], None] = lambda: None
         self._delayed: list[Callable[[], bool]] = []
@@ -148,6 +151,8 @@ class Guest:
         self._admit_outside()
         result = RunResult(0, None, True) if self.paused else self._run_slice()
         self.settle()
+        if self.node.journal is not None and len(self.node.journal) > self._journal_limit:
+            self._shorten_journal()
         return result
 
     def settle(self) -> None:
@@ -193,6 +198,17 @@ class Guest:
         """A cast or kill that nobody waits for failed after it had been taken in: that must not be lost silently."""
         if reply.error is not None and not self.reporter.silent:
             self.push(m.Notice(level="warning", text=f"a request failed: {failed(0, reply.error).message}"))
+
+    def _shorten_journal(self) -> None:
+        """Let the journal begin with a snapshot of now: it would grow for ever. Put off while something runs."""
+        assert self.node.journal is not None
+        try:
+            self.start = snapshot.take(self.node, self.code, self.reporter.app).blob
+        except SnapshotError:
+            self._journal_limit = len(self.node.journal) + _JOURNAL_MOST // 4
+            return
+        self.node.journal.clear()
+        self._journal_limit = _JOURNAL_MOST
 
     # --- outside ----------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..model.errors import CompileError, ReplayDivergence, SnapshotError
+from ..model.errors import CompileError, ReplayDivergence, SnapshotError, UsageError
 from ..model.text import short_text
 from ..model.views import StepView
 from ..runtime import Apply, Node, OutsideDone, OutsideWork
@@ -48,6 +48,9 @@ def replay(guest: Guest, blob: bytes, until_step: int) -> StepView | None:
     node.seed = node.hash = written.seed
     if written.start:
         guest.begin_from(written.start)
+    if until_step < node.step_number:
+        hint = f"the recording goes back to step {node.step_number}; what was before has been forgotten"
+        raise UsageError("step", until_step, hint=hint)
     end = min(until_step, written.step)
     guest.reporter.silent = True
     pending: dict[int, OutsideWork] = {}

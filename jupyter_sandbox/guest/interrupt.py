@@ -1,4 +1,8 @@
-"""Signals from the manager: break a callback that runs too long, and dump where every thread is.
+"""The guest's side of hang detection: says which callback runs, and breaks it when the manager asks.
+
+While a slice runs, a timer ticks. A tick that finds a callback at work which
+was not there before marks its start on the heartbeat page; so a callback that
+ends in time costs nothing, and a slow slice of many short callbacks is no hang.
 
 SIGUSR1 raises HandlerTimeout in the callback that is running, and only there:
 never in the node's own code, which it would leave half done. SIGUSR2 writes
@@ -9,15 +13,22 @@ from __future__ import annotations
 
 import faulthandler
 import signal
-import sys
 from types import FrameType
+from typing import Final, Protocol
 
 from ..runtime import Node
 
-_OURS = __name__.rpartition("guest.")[0]
-_RETRY_S = 0.001
-_STILL_S = 0.05
-"""How long one callback must be seen at work after other callbacks of the same slice ended before it is blamed."""
+_OURS: Final = __name__.rpartition("guest.")[0]
+_TICK_S: Final = 0.05
+_RETRY_S: Final = 0.001
+
+
+class Heartbeat(Protocol):
+    """Where the manager sees what the guest is doing: the writer that ``isolation`` makes."""
+
+    def enter(self, process_number: int) -> None: ...
+
+    def leave(self) -> None: ...
 
 
 class HandlerTimeout(BaseException):
@@ -25,39 +36,59 @@ class HandlerTimeout(BaseException):
 
 
 class Interrupter:
-    """Installs the handlers. ``begin`` marks a slice; a callback is blamed only if it is the one that stands still."""
+    """Put ``begin`` and ``end`` around everything that may run user code."""
 
-    def __init__(self, node: Node) -> None:
-        self.node = node
-        self._slice_step = 0
-        self._suspect = -1
+    def __init__(self, node: Node, heartbeat: Heartbeat) -> None:
+        self.node, self.heartbeat = node, heartbeat
+        self._seen = -1
+        """The step that a tick found at work."""
+        self._wanted = -1
+        """The step that is to be broken."""
+        self._installed = False
 
     def install(self) -> None:
-        """Take SIGUSR1 and SIGUSR2; only the main thread of an OS process can."""
+        """Take the signals; only the main thread of an OS process can."""
         if not hasattr(signal, "SIGUSR1"):
             return
         signal.signal(signal.SIGUSR1, self._asked)
-        signal.signal(signal.SIGALRM, self._look_again)
-        faulthandler.register(signal.SIGUSR2, file=sys.stderr, all_threads=True)
+        signal.signal(signal.SIGALRM, self._tick)
+        faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
+        self._installed = True
 
     def begin(self) -> None:
-        """A slice begins with the next step."""
-        self._slice_step = self.node.step_number + 1
+        """User code may run from here on."""
+        self.heartbeat.enter(0)
+        if self._installed:
+            signal.setitimer(signal.ITIMER_REAL, _TICK_S, _TICK_S)
+
+    def end(self) -> None:
+        """No user code runs any more."""
+        if self._installed:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+        self.heartbeat.leave()
+
+    def _tick(self, number: int, frame: FrameType | None) -> None:
+        current, step = self.node.current, self.node.step_number
+        if current is None:
+            return
+        if step != self._seen:
+            self._seen = step
+            self.heartbeat.enter(current.number)
+        elif step == self._wanted:
+            self._break(frame)
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
-        self._suspect = self.node.step_number
-        if self._suspect == self._slice_step:
-            self._look_again(number, frame)
-        else:
-            signal.setitimer(signal.ITIMER_REAL, _STILL_S)
-
-    def _look_again(self, number: int, frame: FrameType | None) -> None:
-        if self.node.current is None or self.node.step_number != self._suspect:
+        if self.node.current is None:
             return
+        self._wanted = self.node.step_number
+        if self._wanted == self._seen:
+            self._break(frame)
+
+    def _break(self, frame: FrameType | None) -> None:
         if _in_user_code(frame):
-            self._suspect = -1
+            self._wanted = -1
             raise HandlerTimeout("the callback ran longer than handler_budget allows")
-        signal.setitimer(signal.ITIMER_REAL, _RETRY_S)
+        signal.setitimer(signal.ITIMER_REAL, _RETRY_S, _TICK_S)
 
 
 def _in_user_code(frame: FrameType | None) -> bool:

@@ -6,28 +6,20 @@ import os
 import selectors
 import sys
 from contextlib import suppress
-from typing import Protocol
 
 from .channel import Channel
 from .guest import Guest
-from .interrupt import Interrupter
+from .interrupt import Heartbeat, Interrupter
 
 _MIN_WAIT_S = 0.0005
-
-
-class Heartbeat(Protocol):
-    """Where the manager sees that the guest is alive: the writer that ``isolation`` makes."""
-
-    def enter(self, process_number: int) -> None: ...
-
-    def leave(self) -> None: ...
 
 
 class Loop:
     """Drives a guest until its kernel is gone or it has been told to leave."""
 
     def __init__(self, guest: Guest, channel: Channel, heartbeat: Heartbeat) -> None:
-        self.guest, self.channel, self.heartbeat = guest, channel, heartbeat
+        self.guest, self.channel = guest, channel
+        self._interrupter = Interrupter(guest.node, heartbeat)
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
@@ -35,7 +27,6 @@ class Loop:
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._selector.register(channel.socket, selectors.EVENT_READ)
         self._mask = selectors.EVENT_READ
-        self._interrupter = Interrupter(guest.node)
         guest.wake = self._wake
 
     def run(self) -> None:
@@ -45,10 +36,9 @@ class Loop:
         deadline: int | None = None
         while not self.channel.ended and not (self.guest.leaving and not self.channel.has_output):
             self._wait(self._patience(idle, deadline))
-            self.heartbeat.enter(0)
             self._interrupter.begin()
             result = self.guest.turn()
-            self.heartbeat.leave()
+            self._interrupter.end()
             idle, deadline = result.idle, result.next_deadline_ms
             self.guest.watching.push_due()
             _flush_output()
@@ -85,9 +75,9 @@ class Loop:
 
     def _take_requests(self) -> None:
         for request in self.channel.receive():
-            self.heartbeat.enter(0)
+            self._interrupter.begin()
             self.guest.handle(request)
-            self.heartbeat.leave()
+            self._interrupter.end()
 
     def _listen(self) -> None:
         """While the kernel is behind in reading, take no requests: their answers would pile up here."""

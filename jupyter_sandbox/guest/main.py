@@ -12,7 +12,8 @@ from ..wire.messages import PROTOCOL, Ready
 from . import cell, clients, dispatch, trial  # loaded here so that a zygote has them before it forks
 from .channel import Channel
 from .guest import Guest
-from .loop import Heartbeat, Loop
+from .interrupt import Heartbeat
+from .loop import Loop
 
 PRELOADED = (cell, clients, dispatch, trial)
 EXIT_OK = 0

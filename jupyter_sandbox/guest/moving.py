@@ -167,9 +167,13 @@ def _perform(step: Move) -> None:
 
 def _go_over(step: Move) -> None:
     process = step.process
-    renew = step.renewal.copied if _may_change(step.behaviour) else step.renewal
-    process.state = renew(process.state)
-    move(process, step.behaviour, step.old_version, step.extra)
+    node, renew = process.node, step.renewal.copied if _may_change(step.behaviour) else step.renewal
+    before, node.current = node.current, process  # so that a code_change without end can be broken like any callback
+    try:
+        process.state = renew(process.state)
+        move(process, step.behaviour, step.old_version, step.extra)
+    finally:
+        node.current = before
 
 
 def _may_change(behaviour: Any) -> bool:

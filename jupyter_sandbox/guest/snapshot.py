@@ -20,17 +20,22 @@ from ..model.errors import SnapshotError
 from ..otp import application, inspect
 from ..runtime import Node, plain
 from ..runtime.context import Context
-from ..runtime.process import READY, Process
+from ..runtime.operations import Receive
+from ..runtime.process import Process
 from ..runtime.signals import INIT
 from .code_server import CodeServer
 
 _FORMAT: Final = 1
-_NOT_SAVED: Final = frozenset({"node", "number", "pid", "context", "coro", "message", "upgrade"})
-_OF_NODE: Final = (
-    "names", "aliases", "timer_heap", "timers", "young", "timer_seq", "stale", "tables", "globals", "next_number",
-    "next_tag", "now_ms", "step_number", "hash", "signals", "hops", "messages_sent", "process_spawns",
-    "process_exits", "restarts", "seed", "next", "woken",
+_NOT_SAVED: Final = frozenset({"node", "number", "pid", "context", "coro", "message", "upgrade", "wait"})
+_COUNTERS: Final = frozenset({"messages_sent", "process_spawns", "process_exits", "restarts"})
+"""The kernel counts over all guests of a sandbox, and these have been counted."""
+_OF_THE_GUEST: Final = frozenset(
+    {
+        "answers", "copy", "current", "isolation", "journal", "limit", "loader", "max_mailbox", "max_processes", "name",
+        "outside", "outside_waiting", "policy", "processes", "ready", "sink", "told", "trace",
+    }
 )  # fmt: skip
+_OF_NODE: Final = [name for name in Node.__slots__ if name not in _COUNTERS | _OF_THE_GUEST]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +140,14 @@ def _master(process: Process) -> tuple[str, Any] | None:
 
 
 def _go_on_as_master(node: Node, process: Process, name: str, state: Any) -> None:
+    """Bring a new master to where the saved one waits, without a step: a replay counts steps."""
     entry = application.applications(node)[name]
-    first = (application.attend, (entry, entry.spec.module(process), entry.top, state))
-    box = process.mailbox if process.mailbox is not None else deque()
-    box.appendleft((INIT, first, None))
-    process.mailbox, process.dispatch, process.wait, process.token = box, plain.run_plain, None, 0
-    process.status = READY
-    if process not in node.ready:
-        node.ready.append(process)
+    args = (entry, entry.spec.module(process), entry.top, state)
+    running = plain.run_plain(process, (INIT, (application.attend, args), None))
+    assert running is not None
+    process.coro = running
+    _, match, _, default = running.send(None)
+    process.wait = Receive(match, default)
 
 
 # --- pickles ----------------------------------------------------------------------------------------------------------

@@ -207,7 +207,9 @@ _OPEN_DOORS = (
 )
 
 
-def layers_for(boot: Boot, *, parent: int, keep: Iterable[int], environment: Mapping[str, str]) -> list[ProtectionLayer]:
+def layers_for(
+    boot: Boot, *, parent: int, keep: Iterable[int], environment: Mapping[str, str]
+) -> list[ProtectionLayer]:
     """The layers of a profile in the order of application. Profiles above basic come down to basic for now."""
     layers: list[ProtectionLayer] = [Session(), Environment(environment), ClosedFiles(keep)]
     if system.LINUX:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import IO, Any
+from typing import IO, Any, assert_never
 
 import msgspec
 
@@ -25,7 +25,6 @@ from . import launch, system
 from .exec_zygote import execute
 from .exits import ExitStatus
 from .guest_process import GuestProcess
-from .heartbeat import HeartbeatPage
 from .scratch import ScratchRoot
 
 PROFILES = ("off", "basic")
@@ -182,7 +181,8 @@ class Zygote:
             try:
                 message = self._decode(data)
             except msgspec.MsgspecError:  # end of stream, or a zygote that somebody tampers with
-                return self._die()
+                self._die()
+                return
             self._take(message, fds)
         if self.alive and self._process.poll() is not None:
             self._die()
@@ -199,6 +199,8 @@ class Zygote:
             case launch.Hello():
                 if not self._hello.done():
                     self._hello.set_result(message)
+            case _:
+                assert_never(message)
         for fd in fds:
             os.close(fd)
 

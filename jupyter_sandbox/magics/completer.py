@@ -37,4 +37,5 @@ class SandboxCompleter:
             words = [SimpleCompletion(word, type=found.kinds[word]) for word in found.words]
             return {"completions": words, "matched_fragment": found.fragment, "suppress": True, "ordered": True}
 
-        return matcher
+        named: Callable[[CompletionContext], SimpleMatcherResult] = matcher
+        return named

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError as IPythonUsageError
 from IPython.core.magic import needs_local_scope, no_var_expand
@@ -13,7 +13,7 @@ from ..manager.manager import SandboxManager
 from ..manager.sandbox import Sandbox
 from ..model.errors import SandboxError
 from ..model.views import Inspection, TreeView
-from ..widgets.picture import TreePicture
+from ..widgets.picture import Open, TreePicture
 from .cells import Cells
 from .commands import HANDLERS
 from .commands.life import card_of
@@ -27,6 +27,9 @@ from .mirror import Mirror
 from .parse import parse
 from .pictures import Hands, Pictures
 from .turn import Desk, Turn
+
+if TYPE_CHECKING:
+    from ..widgets.live import LiveTree
 
 ATTRIBUTE = "_jupyter_sandbox"
 """Where the extension lives: on the shell it was loaded into, so that there is no global."""
@@ -47,7 +50,7 @@ class Extension:
         self.pictures = Pictures(Hands(self._act, self._inspect))
         self.hub = Hub(self.mirror, self.pictures, lambda name: self.lanes.submit(name, lambda: self.follow(name)))
         self.completer = SandboxCompleter(self.mirror)
-        self.desk = Desk(self.manager, self.mirror, self.cells, shell.user_ns, self._show, self.follow, self._store)
+        self.desk = Desk(self.manager, self.mirror, self.cells, shell.user_ns, self._opener(), self.follow, self._store)
         self._unsubscribe: Callable[[], None] = lambda: None
 
     # --- coming and going ---------------------------------------------------------------------------------------------
@@ -83,7 +86,7 @@ class Extension:
     def _forms(self) -> Mapping[type, Callable[..., Any]]:
         """How objects of the Python API look as the last value of a cell."""
         return {
-            TreeView: lambda view, **_: TreePicture(view, self._show)._repr_mimebundle_(),
+            TreeView: lambda view, **_: TreePicture(view, self.desk.open_live)._repr_mimebundle_(),
             Sandbox: lambda sandbox, **_: card_of(sandbox.info())._repr_mimebundle_(),
         }
 
@@ -94,7 +97,7 @@ class Extension:
             return self.run(line, cell, local_ns)
 
         sandbox.__doc__ = overview()
-        return needs_local_scope(no_var_expand(sandbox))  # type: ignore[no-any-return]
+        return needs_local_scope(no_var_expand(sandbox))
 
     def run(self, line: str, cell: str | None, local: Mapping[str, Any] | None) -> object:
         """One command; errors of sandboxes come out as IPython shows them best."""
@@ -126,14 +129,15 @@ class Extension:
         except SandboxError:
             return  # it is gone or has nothing to tell yet; its next start is followed again
 
-    def _show(self, view: TreeView) -> dict[str, Any]:
-        if self.kernel is None:
-            return {}
-        entries = self.pictures.show(view)
+    def _opener(self) -> Open | None:
+        return None if self.kernel is None else self._open_live
+
+    def _open_live(self, view: TreeView) -> LiveTree:
+        widget = self.pictures.open(view)
         latest = self.mirror.trees.get(view.sandbox)
         if latest is not None and latest.step > view.step:
-            self.pictures.push(view.sandbox, latest)
-        return entries
+            widget.push(latest)
+        return widget
 
     def _act(self, verb: str, name: str, key: str) -> object:
         return ACTIONS[verb](self.manager.get(name), {"target": key})

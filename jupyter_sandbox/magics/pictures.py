@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..model.views import Inspection, TreeDiff, TreeView
 
@@ -26,15 +26,15 @@ class Hands:
 
 
 class Pictures:
-    """All live pictures. ``show`` is called from cells, the rest from any thread."""
+    """All live pictures. ``open`` is called from cells, the rest from any thread."""
 
     def __init__(self, hands: Hands) -> None:
         self._hands = hands
         self._lock = threading.Lock()
-        self._open: dict[str, deque[LiveTree]] = {}
+        self._opened: dict[str, deque[LiveTree]] = {}
 
-    def show(self, view: TreeView) -> dict[str, Any]:
-        """Open a live picture; its MIME entries, which stand beside the static ones."""
+    def open(self, view: TreeView) -> LiveTree:
+        """Open a live picture."""
         from ..widgets.live import LiveTree  # loads ipywidgets, which a terminal never needs
 
         name = view.sandbox
@@ -44,12 +44,12 @@ class Pictures:
             inspect=lambda key: self._hands.inspect(name, key),
         )
         with self._lock:
-            opened = self._open.setdefault(name, deque())
+            opened = self._opened.setdefault(name, deque())
             opened.append(widget)
             surplus = [opened.popleft() for _ in range(len(opened) - MOST)]
         for old in surplus:
             old.freeze("a newer picture follows the sandbox")
-        return {"application/vnd.jupyter.widget-view+json": widget.view_data()}
+        return widget
 
     def push(self, name: str, change: TreeView | TreeDiff) -> None:
         """Show a change in all pictures of a sandbox."""
@@ -59,15 +59,15 @@ class Pictures:
     def freeze(self, name: str, why: str) -> None:
         """The sandbox is gone: its pictures stay as they are."""
         with self._lock:
-            opened = self._open.pop(name, deque())
+            opened = self._opened.pop(name, deque())
         for widget in opened:
             widget.freeze(why)
 
     def close(self, why: str) -> None:
         """Leave every picture standing."""
-        for name in list(self._open):
+        for name in list(self._opened):
             self.freeze(name, why)
 
     def _of(self, name: str) -> list[LiveTree]:
         with self._lock:
-            return list(self._open.get(name, ()))
+            return list(self._opened.get(name, ()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..model.errors import UsageError
 from ..model.views import TreeView
-from ..widgets.picture import TreePicture
+from ..widgets.picture import Open, TreePicture
 from .cells import Cells
 from .grammar import Invocation
 from .mirror import Mirror
@@ -17,8 +17,6 @@ from .mirror import Mirror
 if TYPE_CHECKING:
     from ..manager.manager import SandboxManager
     from ..manager.sandbox import Sandbox
-
-Show = Callable[[TreeView], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +27,8 @@ class Desk:
     mirror: Mirror
     cells: Cells
     namespace: Mapping[str, Any]
-    show: Show
-    """Opens a live picture; answers with its MIME entries."""
+    open_live: Open | None
+    """Opens a live picture; None where there is no page to show it on."""
     follow: Callable[[str], None]
     """Have the trees of a sandbox told from now on; its first one is known on return."""
     store: Callable[[str, object], None]
@@ -60,7 +58,7 @@ class Turn:
 
     def picture(self, view: TreeView, *, live: bool = True) -> TreePicture:
         """The tree as the result of a command."""
-        return TreePicture(view, self.desk.show if live else None)
+        return TreePicture(view, self.desk.open_live if live else None)
 
     def value(self, argument: str) -> Any:
         """The value of an expression, in the notebook's namespace. Raises UsageError in one line."""

@@ -134,7 +134,9 @@ async def _restart(unit: Unit, target: str) -> object:
     seen = (await unit.ask(lambda number: wire.Inspect(id=number, target=target), wire.InspectReply)).inspection
     above, child = seen.process.parent, seen.process.pid or target
     if above is None:
-        raise UsageError("target", target, hint=f"no supervisor would restart it; use %sandbox kill {unit.name} {target}")
+        raise UsageError(
+            "target", target, hint=f"no supervisor would restart it; use %sandbox kill {unit.name} {target}"
+        )
     reply = await act(
         unit, lambda number: wire.ChildAction(id=number, action="restart", supervisor=above, child=child), wire.Value
     )

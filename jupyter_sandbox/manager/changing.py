@@ -6,8 +6,9 @@ so that a failure at any point leaves the old one as it was.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -19,7 +20,7 @@ from ..model.views import TreeView
 from ..wire import messages as wire
 from .handle import GuestHandle
 from .life import BuildFailed, MainStarted, Paused, RestartBegan, Resumed, StopBegan, StopEnded, StopRefused
-from .loading import default_main, load_into, main_name, modules_of, raise_refusal, whole
+from .loading import default_main, load_into, main_name, modules_of, prepare, raise_refusal, remember, whole
 from .loop import in_thread
 from .reports import Stepped
 from .store import SnapshotInfo, SnapshotStore
@@ -41,9 +42,9 @@ class SnapshotMeta(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def fresh(unit: Unit) -> AsyncIterator[GuestHandle]:
+async def fresh(unit: Unit, launch: Awaitable[GuestHandle] | None = None) -> AsyncIterator[GuestHandle]:
     """A guest beside the present one, ended unless it took over."""
-    guest = await unit.launch()
+    guest = await (launch or unit.launch())
     try:
         yield guest
     finally:
@@ -63,9 +64,24 @@ async def start_main(unit: Unit, guest: GuestHandle, main: Main) -> None:
     )  # fmt: skip
 
 
-async def build(unit: Unit, main: Main | None) -> None:
+async def create(unit: Unit, code: object, main: Main | None) -> None:
+    """The first guest, launched while the code is tried in another one."""
+    launch = asyncio.get_running_loop().create_task(unit.launch())
+    try:
+        if code is not None:
+            remember(unit, await prepare(unit, code))
+        if main is not None:
+            main = Main(main_name(unit, main.name) if main.name else default_main(unit), main.args)
+    except BaseException:
+        launch.cancel()
+        await asyncio.wait([launch])
+        raise
+    await build(unit, main, launch)
+
+
+async def build(unit: Unit, main: Main | None, launch: Awaitable[GuestHandle] | None = None) -> None:
     """A fresh guest with the sandbox's code and ``main`` takes over."""
-    async with fresh(unit) as guest:
+    async with fresh(unit, launch) as guest:
         if unit.modules:
             await load_into(unit, guest, whole(unit))
         if main is not None:

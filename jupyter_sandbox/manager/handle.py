@@ -39,6 +39,13 @@ class Listener:
     on_output: Callable[[GuestHandle, str, str, int], None]
 
 
+def _ignore(*_: object) -> None:
+    """A trial guest's news is of no interest: its answer says everything."""
+
+
+DEAF = Listener(_ignore, _ignore, _ignore, _ignore)
+
+
 class GuestHandle:
     """A launched guest. Made by ``launch`` only."""
 
@@ -63,9 +70,7 @@ class GuestHandle:
         self._end = asyncio.get_running_loop().create_task(self._watch_end())
 
     @classmethod
-    async def launch(
-        cls, zygotes: Zygotes, boot: Boot, listener: Listener, generation: int, *, profile: str = ""
-    ) -> GuestHandle:
+    async def launch(cls, zygotes: Zygotes, boot: Boot, listener: Listener, generation: int) -> GuestHandle:
         """Fork a guest and wait until it is ready. Raises LaunchFailed; leaves nothing behind then."""
         process = await zygotes.fork(boot)
         try:

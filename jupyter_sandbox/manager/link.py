@@ -35,6 +35,8 @@ WRITE_DEADLINE_S = 5.0
 READ_SHARE_BYTES = 4 << 20
 """What one guest may send per ``READ_WINDOW_S`` before it has to wait: a flood costs the kernel a bounded share."""
 READ_WINDOW_S = 0.1
+FRAME_COST_BYTES = 4096
+"""What a frame counts for beside its bytes: many small ones cost the kernel as much as a few large ones."""
 LOST = "its channel was closed"
 
 
@@ -159,7 +161,7 @@ class GuestLink(asyncio.Protocol):
             return
         for frame in frames:
             self._take(frame)
-        self._charge(len(data))
+        self._charge(len(data) + FRAME_COST_BYTES * len(frames))
 
     def _take(self, frame: object) -> None:
         match frame:

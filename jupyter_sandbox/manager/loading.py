@@ -48,7 +48,7 @@ async def prepare(unit: Unit, source: object, module: str | None = None) -> Prep
 
 
 async def _try(unit: Unit, bundle: Bundle) -> Tried:
-    guest = await unit.launch(listen=False)
+    guest = await unit.launch_trial()
     try:
         return await guest.ask(lambda number: Load(id=number, bundle=bundle, trial=True), Tried, TRIAL_S)
     except SandboxBusy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import logging
 import os
 import re
@@ -15,11 +16,12 @@ from ..model.errors import SandboxError, UsageError
 from ..model.limits import Limits
 from ..model.sandbox import Removed, SandboxInfo, SandboxStatus, Update
 from ..wire import messages as wire
-from . import changing, loading
+from . import changing
 from .life import DestroyAsked, StopBegan
 from .loop import ManagerLoop, in_thread
 from .pickles import pack
 from .sandbox import Sandbox
+from .spares import Spares
 from .store import SnapshotStore
 from .unit import Main, Spec, Unit
 from .watchdog import Watchdog
@@ -56,10 +58,11 @@ class SandboxManager:
         self._subscribers: tuple[Callable[[Update], None], ...] = ()
         self._lock = threading.Lock()
         self._zygotes: Zygotes | None = None
+        self._spares: Spares | None = None
         self._watchdog: Watchdog | None = None
         self._owner = os.getpid()
-        self._at_exit = weakref.WeakMethod(self.close)
-        atexit.register(_close_at_exit, self._at_exit)
+        self._at_exit = functools.partial(_close_at_exit, weakref.WeakMethod(self.close))
+        atexit.register(self._at_exit)
 
     # --- the API ----------------------------------------------------------------------------------------------------
 
@@ -160,27 +163,23 @@ class SandboxManager:
         try:
             async with unit.lane:
                 unit.announce()
-                if code is not None:
-                    loading.remember(unit, await loading.prepare(unit, code))
-                if main is not None:
-                    main = Main(
-                        loading.main_name(unit, main.name) if main.name else loading.default_main(unit), main.args
-                    )
-                await changing.build(unit, main)
+                await changing.create(unit, code, main)
         except BaseException:
             self._undo(unit)
             raise
         return self._sandboxes[unit.life.id]
 
     def _admit(self, name: str | None, spec: Spec, limits: Limits) -> Unit:
-        if self._zygotes is None:
+        if self._zygotes is None or self._spares is None:
             self._zygotes = Zygotes(self._flavour, self._zygote_died)
+            self._spares = Spares(self._zygotes)
             self._watchdog = Watchdog(lambda: list(self._units.values()))
         number = self._next_id
         name = self._free_name(f"sandbox_{number}" if name is None else name)
         self._next_id += 1
         unit = Unit(
-            number, name, spec, limits, zygotes=self._zygotes, publish=self._publish, on_forget=self._forget
+            number, name, spec, limits,
+            zygotes=self._zygotes, spares=self._spares, publish=self._publish, on_forget=self._forget
         )  # fmt: skip
         if self._watchdog is not None:
             unit.on_guest = self._watchdog.wake
@@ -235,6 +234,8 @@ class SandboxManager:
             unit.dispatch(DestroyAsked())
         for guest in guests:
             await guest.ended()
+        if self._spares is not None:
+            await self._spares.close()
         if self._zygotes is not None:
             self._zygotes.close()
 

@@ -49,6 +49,7 @@ from .life import (
 )  # fmt: skip
 from .link import Pushed
 from .output import TAIL_BYTES, OutputTail
+from .spares import Spares
 from .state import apply
 from .watch import judge
 from .zygotes import Zygotes
@@ -84,10 +85,10 @@ class Unit:
 
     def __init__(
         self, number: int, name: str, spec: Spec, limits: Limits, *,
-        zygotes: Zygotes, publish: Callable[[Update], None], on_forget: Callable[[Unit], None],
+        zygotes: Zygotes, spares: Spares, publish: Callable[[Update], None], on_forget: Callable[[Unit], None],
     ) -> None:  # fmt: skip
         self.life = Life(number, name)
-        self.spec, self.limits, self.zygotes = spec, limits, zygotes
+        self.spec, self.limits, self.zygotes, self.spares = spec, limits, zygotes, spares
         self.publish, self._on_forget = publish, on_forget
         self.created_at = time.time()
         self.ended_at: float | None = None
@@ -99,7 +100,7 @@ class Unit:
         self.modules: dict[str, ModuleCode] = {}
         self.classes: dict[str, tuple[ClassInfo, ...]] = {}
         self.main: Main | None = None
-        self.on_guest: Callable[[], None] = _ignore
+        self.on_guest: Callable[[], None] = _nothing
         self.watch_ms = 0
         self.notices: deque[NoticeTold] = deque(maxlen=NOTICES_KEPT)
         self.output = OutputTail(TAIL_BYTES)
@@ -134,14 +135,20 @@ class Unit:
 
     # --- guests -----------------------------------------------------------------------------------------------------
 
-    async def launch(self, *, listen: bool = True) -> GuestHandle:
+    async def launch_trial(self) -> GuestHandle:
+        """A guest to try code in, to be ended with ``discard``."""
+        guest = await self.spares.take(self.limits)
+        self.building.add(guest)
+        return guest
+
+    async def launch(self) -> GuestHandle:
         """A fresh guest beside the present one; it takes over with ``adopt`` or ends with ``discard``."""
         self._generations += 1
         boot = Boot(
             name=self.name, seed=self.spec.seed, limits=self.limits, clock=self.spec.clock,
             isolation=self.spec.isolation, profile=self.spec.profile,
         )  # fmt: skip
-        listener = Listener(self._pushed, self._broke, self._exited, self._printed) if listen else _DEAF
+        listener = Listener(self._pushed, self._broke, self._exited, self._printed)
         guest = await GuestHandle.launch(self.zygotes, boot, listener, self._generations)
         if self.life.destroyed:
             guest.retire("destroyed")
@@ -262,8 +269,9 @@ class Unit:
                 self.publish(InfoChanged(self.info()))
             case Alert(limit=limit, message=message):
                 self.dispatch(LimitCounted(guest.generation, limit, message))
-            case MainExited(reason=reason, normal=normal):
-                self.dispatch(MainEnded(guest.generation, reason, normal))
+            case MainExited(reason=reason):
+                # A supervisor that gives up exits with ``shutdown``, and when nobody asked for it that is no good end.
+                self.dispatch(MainEnded(guest.generation, reason, normal=reason == "normal"))
             case _:
                 assert_never(frame)
 
@@ -313,8 +321,5 @@ class Unit:
         return event
 
 
-def _ignore(*_: object) -> None:
-    """A trial guest's news is of no interest: its answer says everything."""
-
-
-_DEAF = Listener(_ignore, _ignore, _ignore, _ignore)
+def _nothing() -> None:
+    """Nobody wants to know."""

@@ -7,6 +7,7 @@ no attribute of the object itself is ever looked up in the ordinary way.
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -14,9 +15,21 @@ from typing import Any
 _MRO: Any = type.__dict__["__mro__"]
 _NAMESPACE: Any = type.__dict__["__dict__"]
 _QUALNAME: Any = type.__dict__["__qualname__"]
+_MODULE: Any = type.__dict__["__module__"]
 _ARGS: Any = BaseException.__dict__["args"]
 _FLAGS: Any = type.__dict__["__flags__"]
 _MADE_BY_CLASS_STATEMENT = 1 << 9  # Py_TPFLAGS_HEAPTYPE: members of C types are their inner workings
+# Standard classes whose C or library ``repr`` is short, quick and calls no user code.
+_STANDARD = {
+    "decimal": ("Decimal",),
+    "fractions": ("Fraction",),
+    "uuid": ("UUID",),
+    "pathlib": ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"),
+    "re": ("Pattern",),
+    "zoneinfo": ("ZoneInfo",),
+    "numpy": ("bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"),
+    "ipaddress": ("IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network"),
+}
 _NAME_CAP = 100
 _UNSET = object()
 _STORED = (types.GetSetDescriptorType, types.MemberDescriptorType)
@@ -57,13 +70,23 @@ def class_name(cls: type) -> str:
 
 def full_name(cls: type) -> str:
     """``module.Class``; built-ins stand without their module."""
-    module = plain_text(lookup(cls, "__module__"))
+    module = plain_text(_MODULE.__get__(cls))
     return class_name(cls) if module in ("builtins", "") else f"{module}.{class_name(cls)}"
 
 
 def type_name(value: Any) -> str:
     """``module.Class`` of the true type of a value."""
     return full_name(type(value))
+
+
+def is_standard(cls: type) -> bool:
+    """Is it truly a well-known library's class with a harmless ``repr``, not one that only says so?"""
+    module = _MODULE.__get__(cls)
+    names = _STANDARD.get(module) if type(module) is str else None
+    if not names:
+        return False
+    namespace = getattr(sys.modules.get(str(module)), "__dict__", {})
+    return any(namespace.get(name) is cls for name in names)
 
 
 def exception_args(value: BaseException) -> tuple[object, ...]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 _PID_TAG = 1 << 60
 _REF_TAG = 1 << 61
 _NUMBER = (1 << 48) - 1
+FIRST_CLIENT = 1 << 40
+"""The clients of requests from outside are numbered from here, so that they use up no numbers that people see."""
 
 
 class Pid(int):

@@ -23,18 +23,6 @@ _SORTED_SET = 64
 _SMALL_INT = 10**15
 _READABLE_BITS = 2_000
 
-# Standard classes whose C or library ``repr`` is short, quick and calls no user code.
-_STANDARD = {
-    "decimal": ("Decimal",),
-    "fractions": ("Fraction",),
-    "uuid": ("UUID",),
-    "pathlib": ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"),
-    "re": ("Pattern",),
-    "zoneinfo": ("ZoneInfo",),
-    "numpy": ("bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"),
-    "ipaddress": ("IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network"),
-}
-
 
 def short_text(value: object, limit: int = 80) -> str:
     """``repr`` for people: at most ``limit`` characters, cut with ``…``; never raises, never runs user code.
@@ -52,11 +40,12 @@ def short_text(value: object, limit: int = 80) -> str:
         return repr(value)
     out: list[str] = []
     try:
-        _write(out, value, limit, 0)
+        room = _write(out, value, limit, 0)
         text = "".join(out)
     except Exception:  # a dict that another thread changes under us, a lying metaclass: a name is still a text
         text = f"<{_safe_name(value)}>"
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+        room = limit - len(text)
+    return text if room >= 0 else text[: limit - 1] + "…"
 
 
 def _safe_name(value: object) -> str:
@@ -201,21 +190,11 @@ def _append(out: list[str], text: str, room: int) -> int:
 
 def _standard_text(value: object) -> str | None:
     cls = type(value)
-    if _is_standard(cls):
+    if anatomy.is_standard(cls):
         return repr(value)
     if cls is getattr(sys.modules.get("numpy"), "ndarray", None):
         return f"<numpy.ndarray shape {value.shape} {value.dtype.kind}{value.dtype.itemsize}>"  # type: ignore[attr-defined]
     return None
-
-
-def _is_standard(cls: type) -> bool:
-    """Is it truly the standard library's class, not one that only says so?"""
-    module = anatomy.lookup(cls, "__module__")
-    names = _STANDARD.get(module) if type(module) is str else None
-    if not names:
-        return False
-    namespace = getattr(sys.modules.get(str(module)), "__dict__", {})
-    return any(namespace.get(name) is cls for name in names)
 
 
 def _printable(text: str, room: int) -> str:
@@ -263,7 +242,7 @@ def _text_of_opaque(value: Opaque, room: int) -> str:
 def _text_of_zoned(value: datetime.datetime | datetime.time, room: int) -> str:
     """A time zone of a user's class would run its code; it is left out."""
     zone = value.tzinfo
-    if zone is None or type(zone) is datetime.timezone or _is_standard(type(zone)):
+    if zone is None or type(zone) is datetime.timezone or anatomy.is_standard(type(zone)):
         return repr(value)
     return repr(value.replace(tzinfo=None))
 

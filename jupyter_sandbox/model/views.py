@@ -86,6 +86,8 @@ class StepView:
 
     def line(self) -> str:
         """The step on one line, as ``%sandbox step`` shows it."""
+        if self.name == "outside":
+            return f"#{self.step} outside {'; '.join(self.did) or 'has its answer'}"
         text = f"#{self.step} {self.name} handled {self.kind} {self.message}"
         if self.sender:
             text += f" from {self.sender}"

@@ -46,8 +46,11 @@ class Child(msgspec.Struct, frozen=True):
     extra: tuple[Any, ...] = ()
     """What ``start_child`` gave a dynamic child besides ``argument``."""
 
-    def settled(self) -> Child:
-        """With every field filled in. Raises SpecError with OTP's reason for a bad one."""
+    def settled(self, auto_shutdown: Any = None) -> Child:
+        """With every field filled in. Raises SpecError with OTP's reason for a bad one.
+
+        ``auto_shutdown`` is the flag of the supervisor it is for, None if that is not known.
+        """
         module = self.module
         if module is None and self.start is None:
             raise SpecError("missing_start", "give the class of the child: Child(Counter, 0)")
@@ -60,7 +63,7 @@ class Child(msgspec.Struct, frozen=True):
             shutdown_ms=_own(self.shutdown_ms, module, "shutdown_ms", 5_000 if kind == "worker" else None),
             modules=[getattr(module, "__name__", None)] if self.modules is msgspec.UNSET else self.modules,
         )
-        check(filled)
+        check(filled, auto_shutdown)
         return filled
 
 
@@ -74,22 +77,32 @@ def _own(value: Any, module: Any, field: str, default: Any) -> Any:
     return getattr(module, field, default) if value is msgspec.UNSET else value
 
 
-def check(child: Child) -> None:
-    """Raise SpecError when a field of a settled child is none of OTP's values."""
+def check(child: Child, auto_shutdown: Any = None) -> None:
+    """Raise SpecError when a field of a settled child is none of OTP's values; the order of the checks is OTP's."""
+    if child.start is None and not hasattr(child.module, "engine"):
+        raise SpecError(("invalid_mfa", child.module), f"{short_text(child.module)} is no behaviour to be started")
     if child.restart not in RESTARTS:
         raise SpecError(("invalid_restart_type", child.restart), f"restart is one of {', '.join(RESTARTS)}")
+    _check_significant(child, auto_shutdown)
     if child.type not in KINDS:
         raise SpecError(("invalid_child_type", child.type), f"type is one of {', '.join(KINDS)}")
     if not _valid_shutdown(child.shutdown_ms):
         raise SpecError(("invalid_shutdown", child.shutdown_ms), 'shutdown_ms is 0 or more, None or "brutal_kill"')
-    if not isinstance(child.significant, bool):
-        raise SpecError(("invalid_significant", child.significant), "significant is True or False")
     if not (child.modules == "dynamic" or isinstance(child.modules, list)):
         raise SpecError(("invalid_modules", child.modules), 'modules is a list of names or "dynamic"')
-    if child.significant and child.restart == "permanent":
-        raise SpecError(("bad_combination", "significant"), "a permanent child cannot be significant")
-    if child.start is None and not hasattr(child.module, "engine"):
-        raise SpecError("bad_start_spec", f"{short_text(child.module)} is no behaviour that can be started")
+
+
+def _check_significant(child: Child, auto_shutdown: Any) -> None:
+    if not isinstance(child.significant, bool):
+        raise SpecError(("invalid_significant", child.significant), "significant is True or False")
+    if not child.significant:
+        return
+    if auto_shutdown == "never":
+        with_flag = [("auto_shutdown", "never"), ("significant", True)]
+        raise SpecError(("bad_combination", with_flag), "give the supervisor an auto_shutdown")
+    if child.restart == "permanent":
+        with_restart = [("restart", "permanent"), ("significant", True)]
+        raise SpecError(("bad_combination", with_restart), "a permanent child cannot be significant")
 
 
 def _valid_shutdown(value: Any) -> bool:
@@ -98,20 +111,22 @@ def _valid_shutdown(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def as_child(form: Any) -> Child:
+def as_child(form: Any, auto_shutdown: Any = None) -> Child:
     """A settled child from any accepted form: a Child, a class, ``(class, argument)``, or a mapping of fields."""
     if isinstance(form, Child):
-        return form.settled()
+        return form.settled(auto_shutdown)
     if isinstance(form, type):
-        return _of_class(form, None)
+        return _of_class(form, None, auto_shutdown)
     if isinstance(form, tuple) and len(form) == 2 and isinstance(form[0], type):
-        return _of_class(form[0], form[1])
+        return _of_class(form[0], form[1], auto_shutdown)
     if isinstance(form, Mapping):
+        if "id" not in form:
+            raise SpecError("missing_id", "a mapping gives the id of the child")
         known = {key: value for key, value in form.items() if key in Child.__struct_fields__}
-        return Child(**known).settled()
+        return Child(**known).settled(auto_shutdown)
     raise SpecError(("invalid_child_spec", form), "give Child(...), a class, (class, argument) or a mapping")
 
 
-def _of_class(module: Any, argument: Any) -> Child:
+def _of_class(module: Any, argument: Any, auto_shutdown: Any) -> Child:
     own = getattr(module, "child_spec", None)
-    return as_child(own(argument)) if own is not None else Child(module, argument).settled()
+    return as_child(Child(module, argument) if own is None else own(argument), auto_shutdown)

@@ -9,7 +9,7 @@ import msgspec
 from ..model.errors import ProcessError
 from ..model.ids import Pid
 from ..model.text import short_text
-from ..runtime import delivery
+from ..runtime import Node, delivery
 from ..runtime.context import Context
 from ..runtime.process import Process, Running
 from ..runtime.signals import Caller
@@ -55,7 +55,7 @@ async def delete_child(ctx: Context, supervisor: Any, id: Any) -> None:
 
 
 async def get_childspec(ctx: Context, supervisor: Any, id: Any) -> Child:
-    """The specification of a child, by id or pid."""
+    """The specification of a child by id; by pid, too, for ``simple_one_for_one``."""
     child: Child = await _ask(ctx, supervisor, "get_childspec", id)
     return child
 
@@ -81,10 +81,14 @@ async def _ask(ctx: Context, supervisor: Any, command: str, argument: Any) -> An
 
 def check_childspecs(children: Any, auto_shutdown: Any = None) -> Any:
     """None when all specifications are good, else OTP's reason (``supervisor:check_childspecs``)."""
-    seen = set()
+    seen: set[Any] = set()
+    if auto_shutdown is not None and auto_shutdown not in restart.AUTO_SHUTDOWN:
+        return ("badarg", auto_shutdown)
+    if not isinstance(children, (list, tuple)):
+        return ("badarg", children)
     try:
         for form in children:
-            child = as_child(form)
+            child = as_child(form, auto_shutdown)
             if child.id in seen:
                 return ("duplicate_child_name", child.id)
             seen.add(child.id)
@@ -108,7 +112,7 @@ def serve(process: Process, request: Any, caller: Caller) -> Running | None:
         delivery.reply(process.node, caller, (True, _which(state)))
         return None
     if command == "count_children":
-        delivery.reply(process.node, caller, (True, _count(state)))
+        delivery.reply(process.node, caller, (True, _count(state, process.node)))
         return None
     return _serve_async(process, command, argument, caller)
 
@@ -127,11 +131,11 @@ def _which(state: restart.State) -> list[tuple[Any, Any, str, Any]]:
     return rows[::-1]
 
 
-def _count(state: restart.State) -> dict[str, int]:
+def _count(state: restart.State, node: Node) -> dict[str, int]:
     entries = state.entries.values()
     supervisors = sum(entry.child.type == "supervisor" for entry in entries)
     if state.template is None:
-        active = sum(entry.pid is not None for entry in entries)
+        active = sum(entry.pid in node.processes for entry in entries)
         specs = len(state.entries)
     else:
         active = sum(not entry.restarting for entry in entries)
@@ -143,11 +147,9 @@ async def _start(process: Process, state: restart.State, argument: Any) -> tuple
     if state.template is not None:
         return await _start_dynamic(process, state, state.template, argument)
     try:
-        child = as_child(argument[0] if len(argument) == 1 else argument)
+        child = as_child(argument[0] if len(argument) == 1 else argument, state.flags.auto_shutdown)
     except SpecError as error:
         return False, error.reason
-    if child.significant and state.flags.auto_shutdown == "never":
-        return False, ("bad_combination", child.id)
     present = state.entries.get(child.id)
     if present is not None:
         return False, ("already_started", present.pid) if present.pid is not None else "already_present"
@@ -239,9 +241,9 @@ def _not_stopped(state: restart.State, id: Any) -> str | None:
 
 async def _spec(process: Process, state: restart.State, id: Any) -> tuple[bool, Any]:
     if state.template is not None:
-        return (True, state.template) if id in state.by_pid else (False, "not_found")
-    key = state.by_pid.get(id) if isinstance(id, Pid) else id
-    entry = state.entries.get(key)
+        known = id in state.by_pid or id == state.template.id
+        return (True, state.template) if known else (False, "not_found")
+    entry = state.entries.get(id)
     return (False, "not_found") if entry is None else (True, entry.child)
 
 

@@ -60,6 +60,8 @@ class State:
     template: Child | None = None
     """The only specification of a ``simple_one_for_one``; its children are numbered by ``serial``."""
     serial: int = 0
+    argument: Any = None
+    """What init was given: a code change runs the new init with it."""
 
 
 # --- events ---------------------------------------------------------------------------------------------------------
@@ -255,7 +257,7 @@ def _exited(state: State, event: Exited, now_s: int) -> None:
         _restart(state, entry, event.pid, event.reason, now_s)
         return
     _point(state, entry, id, None)
-    if restart == "temporary":
+    if restart == "temporary" or state.template is not None:
         del state.entries[id]
     why = "temporary" if restart == "temporary" else "transient and its exit was normal"
     state.plan.append(Record(id, event.pid, event.reason, f"not restarted: {why}"))

@@ -250,6 +250,7 @@ async def _boot(process: Process, argument: Any) -> Any:
         process.state = read_spec(process.context, spec)
     except SpecError as error:
         return Stop(error.reason)
+    process.state.argument = argument
     reason = None
     if process.state.template is None:
         reason = await pursue(process, restart.Begin())
@@ -260,20 +261,22 @@ def read_spec(context: Supervisor, spec: Any) -> restart.State:
     """The state that init's return value asks for. Raises SpecError with OTP's reason."""
     if not isinstance(spec, Spec):
         if not isinstance(spec, (list, tuple)):
-            raise SpecError(("bad_return", (type(context).__name__, "init", spec)), "init returns a list of children")
+            raise SpecError(("bad_return", (type(context), "init", spec)), "init returns a list of children")
         spec = Spec(spec, context.strategy, context.intensity, context.period_s, context.auto_shutdown)
     flags = read_flags(spec)
     state = restart.State(flags)
-    for form in spec.children:
-        child = as_child(form)
+    forms = list(spec.children)
+    if flags.strategy == "simple_one_for_one" and len(forms) != 1:
+        raise SpecError(("bad_start_spec", forms), "simple_one_for_one takes exactly one child")
+    for form in forms:
+        try:
+            child = as_child(form, flags.auto_shutdown)
+        except SpecError as error:
+            raise SpecError(("start_spec", error.reason), error.hint) from None
         if child.id in state.entries:
             raise SpecError(("start_spec", ("duplicate_child_name", child.id)), "give each child an id of its own")
-        if child.significant and flags.auto_shutdown == "never":
-            raise SpecError(("start_spec", ("bad_combination", child.id)), "significant needs auto_shutdown")
         state.entries[child.id] = restart.Entry(child)
     if flags.strategy == "simple_one_for_one":
-        if len(state.entries) != 1:
-            raise SpecError(("bad_start_spec", len(state.entries)), "simple_one_for_one takes exactly one child")
         state.template = state.entries.popitem()[1].child
     return state
 
@@ -290,8 +293,6 @@ def read_flags(spec: Spec) -> restart.Flags:
         raise _bad_flag("invalid_period", spec.period_s, "whole seconds, 1 or more")
     if spec.auto_shutdown not in restart.AUTO_SHUTDOWN:
         raise _bad_flag("invalid_auto_shutdown", spec.auto_shutdown, f"one of {', '.join(restart.AUTO_SHUTDOWN)}")
-    if spec.auto_shutdown != "never" and spec.strategy == "simple_one_for_one":
-        raise _bad_flag("bad_combination", (spec.auto_shutdown, spec.strategy), "never")
     return restart.Flags(spec.strategy, spec.intensity, spec.period_s, spec.auto_shutdown)
 
 
@@ -305,15 +306,15 @@ def _terminate(process: Process, reason: Any) -> Any:
 
 def _code_change(process: Process, context: Any, old_version: Any, extra: Any) -> Any:
     """Run the new init: flags and specifications are replaced, running children stay, nobody is started or stopped."""
-    spec = context.init(getattr(process.state, "argument", None))
-    fresh = read_spec(context, spec)
     old: restart.State = process.state
+    fresh = read_spec(context, context.init(old.argument))
     for id, entry in fresh.entries.items():
         if id in old.entries:
             entry.pid, entry.restarts = old.entries[id].pid, old.entries[id].restarts
     for id, entry in old.entries.items():
         fresh.entries.setdefault(id, entry)
     fresh.by_pid, fresh.window, fresh.serial = dict(old.by_pid), old.window.copy(), old.serial
+    fresh.argument = old.argument
     return fresh
 
 

@@ -12,12 +12,12 @@ from ..model.text import short_text
 from ..runtime import delivery
 from ..runtime.context import Context
 from ..runtime.crashes import exit_reason
-from ..runtime.exceptions import CallExit, CallTimeout, WaitInPlainCallback
+from ..runtime.exceptions import CallExit, CallTimeout, ProcessExit, Throw, WaitInPlainCallback
 from ..runtime.operations import call
 from ..runtime.process import Process, Running
 from ..runtime.signals import SYSTEM, Caller, Down
 from . import gen
-from .returns import Error
+from .returns import Error, Ok
 
 DEFAULT_TIMEOUT_MS = 5_000
 
@@ -153,8 +153,17 @@ def _get_status(process: Process, _: Any) -> dict[str, Any]:
 def _change_code(process: Process, argument: Any) -> None:
     behaviour, old_version, extra = argument
     if not process.suspended:
-        raise SysError("change_code", "not_suspended")
-    move(process, behaviour, old_version, extra)
+        raise SysError("change_code", ("unknown_system_msg", ("change_code", behaviour, old_version, extra)))
+    try:
+        move(process, behaviour, old_version, extra)
+    except SysError:
+        raise
+    except Throw as thrown:
+        if type(thrown.value) is not Ok:
+            raise SysError("change_code", thrown.value) from None
+        process.state = thrown.value.state
+    except (Exception, ProcessExit) as error:  # whatever the user's code_change raised: the old code and state stay
+        raise SysError("change_code", ("EXIT", exit_reason(error))) from None
 
 
 def move(process: Process, behaviour: Any, old_version: Any, extra: Any) -> None:
@@ -162,7 +171,7 @@ def move(process: Process, behaviour: Any, old_version: Any, extra: Any) -> None
     context = behaviour(process)
     state = behaviour.engine.code_change(process, context, old_version, extra)
     if isinstance(state, Error):
-        raise SysError("code_change", state.reason)
+        raise SysError("code_change", ("error", state.reason))
     process.state, process.context, process.behaviour = state, context, behaviour
     process.dispatch = behaviour.engine.dispatch
 

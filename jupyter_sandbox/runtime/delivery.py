@@ -53,16 +53,16 @@ def deliver(node: Node, process: Process, entry: Entry) -> None:
     else:
         box.append(entry)
     status = process.status
-    if status == IDLE or status == RECEIVING or (status == SUSPENDED and is_signal(entry)):
+    if status == IDLE or status == RECEIVING or (status == SUSPENDED and is_signal(process, entry)):
         process.status = READY
         node.ready.append(process)
     elif box is not None and len(box) > node.max_mailbox:
         _overflow(node, process)
 
 
-def is_signal(entry: Entry) -> bool:
-    """Whether a suspended process handles this entry all the same."""
-    return entry[0] == SYSTEM or entry[0] == EXIT
+def is_signal(process: Process, entry: Entry) -> bool:
+    """Whether a suspended process handles this entry all the same: system messages and its parent's exit."""
+    return entry[0] == SYSTEM or (entry[0] == EXIT and entry[2] == process.parent)
 
 
 def _overflow(node: Node, process: Process) -> None:
@@ -79,7 +79,10 @@ def send(node: Node, sender: Process, target: Any, message: Any) -> bool:
         node.trace("message_send", sender, ("send", target, message))
     if process is None:
         return type(target) is Pid or type(target) is Ref
-    deliver(node, process, (INFO, node.copy(message), sender.pid))
+    if type(message) is Exit:  # as in Erlang, who sends an exit message is taken at its word
+        deliver(node, process, (EXIT, node.copy(message), message.process))
+    else:
+        deliver(node, process, (INFO, node.copy(message), sender.pid))
     if type(target) is Ref:
         _alias_used(node, process, target)
     return True

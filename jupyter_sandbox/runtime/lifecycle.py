@@ -20,6 +20,7 @@ _NO_ENTRY = object()
 """Tells a key that is absent from one whose value is None."""
 KEPT = "explicit_unalias"
 ALIAS_ENDS = (KEPT, "demonitor", delivery.REPLY_DEMONITOR)
+_REMEMBERED = 256
 
 
 class Tagged(NamedTuple):
@@ -38,8 +39,11 @@ def spawn(node: Node, dispatch: Dispatch, first: Any, *, parent: Process | None,
     if not hidden and len(node.processes) >= node.max_processes and _counted(node) >= node.max_processes:
         node.emit("limit", parent or Process(node, 0, dispatch), ("process_limit", node.max_processes))
         raise SystemLimit(node.max_processes)
-    process = Process(node, node.next_number, dispatch)
-    node.next_number += 1
+    if hidden:
+        number, node.next_client = node.next_client, node.next_client + 1
+    else:
+        number, node.next_number = node.next_number, node.next_number + 1
+    process = Process(node, number, dispatch)
     process.hidden = hidden
     process.mailbox = deque(((INIT, first, None),))
     process.status = READY
@@ -64,6 +68,7 @@ def exit_process(node: Node, process: Process, reason: Any) -> None:
     del node.processes[process.pid]
     if process.name is not None:
         del node.names[process.name]
+        _remember(node, process)
     if process.aliases is not None:
         for ref in process.aliases:
             node.aliases.pop(ref, None)
@@ -76,6 +81,14 @@ def exit_process(node: Node, process: Process, reason: Any) -> None:
         node.trace("exit", process, reason)
     _tell(node, process, reason)
     process.mailbox = None
+
+
+def _remember(node: Node, process: Process) -> None:
+    """Who a dead pid was, for the people who read steps and events."""
+    if len(node.dead_names) >= _REMEMBERED:
+        del node.dead_names[next(iter(node.dead_names))]
+    assert process.name is not None
+    node.dead_names[process.pid] = process.name
 
 
 def _close_callback(node: Node, process: Process) -> None:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..model.ids import Pid, Ref
+from ..model.ids import FIRST_CLIENT, Pid, Ref
 from . import delivery, entrance, lifecycle, scheduler, timers
 from .context import Context
 from .inputs import Input, JournalEntry, OutsideWork, Reply, RunResult
@@ -51,8 +51,8 @@ class Node:
     """
 
     __slots__ = (
-        "aliases", "answers", "copy", "current", "globals", "hash", "hops", "isolation", "journal", "limit", "loader",
-        "max_mailbox", "max_processes", "messages_sent", "name", "names", "next", "next_number", "next_tag", "now_ms",
+        "aliases", "answers", "copy", "current", "dead_names", "globals", "hash", "hops", "isolation", "journal", "limit", "loader",
+        "max_mailbox", "max_processes", "messages_sent", "name", "names", "next", "next_client", "next_number", "next_tag", "now_ms",
         "outside", "outside_waiting", "policy", "process_exits", "process_spawns", "processes", "ready", "restarts",
         "seed", "signals", "sink", "stale", "step_number", "tables", "timer_heap", "timer_seq", "timers", "told",
         "trace", "woken", "young",
@@ -78,6 +78,7 @@ class Node:
         self.max_processes, self.max_mailbox = max_processes, max_mailbox
         self.processes: dict[Pid, Process] = {}
         self.names: dict[str, Pid] = {}
+        self.dead_names: dict[Pid, str] = {}
         self.aliases: dict[Ref, Pid] = {}
         self.ready: deque[Process] = deque()
         self.next: Process | None = None
@@ -93,6 +94,7 @@ class Node:
         self.globals: dict[str, Any] = {}
         """What behaviours of the whole node keep here by name: the application controller."""
         self.next_number = self.next_tag = 1
+        self.next_client = FIRST_CLIENT
         self.now_ms = 0
         self.step_number = self.limit = 0
         self.hash = seed

@@ -134,14 +134,14 @@ def _settle(node: Node, process: Process) -> None:
 def _has_work(process: Process) -> bool:
     if not process.mailbox:
         return False
-    return not process.suspended or any(delivery.is_signal(entry) for entry in process.mailbox)
+    return not process.suspended or any(delivery.is_signal(process, entry) for entry in process.mailbox)
 
 
 def _pick_signal(process: Process) -> Entry:
     box = process.mailbox
     assert box is not None
     for index, entry in enumerate(box):
-        if delivery.is_signal(entry):
+        if delivery.is_signal(process, entry):
             del box[index]
             return entry
     raise AssertionError("a suspended process was ready without a signal")

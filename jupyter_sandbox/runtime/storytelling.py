@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..model.ids import Pid
+from ..model.ids import FIRST_CLIENT, Pid
 from ..model.text import short_text
 from ..model.views import StepView
 from .operations import WAIT_NAMES
@@ -24,20 +24,19 @@ def tell(node: Node, process: Process, take_step: Step) -> StepView:
     outer = node.trace
 
     def note(kind: str, actor: Process, data: Any) -> None:
-        did.append(_deed(node, kind, actor, data))
+        if not (process.hidden and kind == "exit"):
+            did.append(_deed(node, kind, actor, data))
         if outer is not None:
             outer(kind, actor, data)
 
     kind, message, sender = _what(node, process)
-    if process.hidden and kind == "start":
-        message = "request"
     name, before = who(node, process.pid), state_text(process)
     node.trace = note
     try:
         take_step(node, process)
     finally:
         node.trace = outer
-    after = "" if not process.alive else state_text(process)
+    after = state_text(process) if process.alive else ("gone" if before else "")
     return StepView(
         node.step_number, repr(process.pid), name, kind, message, sender, before, after,
         tuple(did), node.now_ms,
@@ -56,11 +55,13 @@ def who(node: Node, target: Any) -> str:
     """A process in the words people know it by."""
     if not isinstance(target, Pid):
         return str(target)
+    if target.number >= FIRST_CLIENT:
+        return "outside"
     process = node.processes.get(target)
     if process is None:
-        return repr(target)
+        return node.dead_names.get(target, repr(target))
     if process.hidden:
-        return "outside"
+        return f"application {process.group}"
     if process.name:
         return process.name
     if process.label is not None:

@@ -61,7 +61,7 @@ def send_interval(node: Node, period_ms: int, target: Any, message: Any, ref: Re
 def cancel(node: Node, ref: Ref) -> int | None:
     """Milliseconds that were left, or None when there is no such timer (``erlang:cancel_timer``)."""
     item = node.timers.pop(ref, None)
-    if item is None:
+    if item is None or _pointless(node, item):
         return None
     node.stale += 1
     return max(0, int(item[0]) - node.now_ms)
@@ -70,7 +70,16 @@ def cancel(node: Node, ref: Ref) -> int | None:
 def read(node: Node, ref: Ref) -> int | None:
     """Milliseconds left, or None (``erlang:read_timer``)."""
     item = node.timers.get(ref)
-    return None if item is None else max(0, int(item[0]) - node.now_ms)
+    return None if item is None or _pointless(node, item) else max(0, int(item[0]) - node.now_ms)
+
+
+def _pointless(node: Node, item: Any) -> bool:
+    """Whether a message's timer lost its receiver: then it is no timer any more (``erlang:send_after``)."""
+    target = item[4][-2]
+    if type(target) is not Pid or target in node.processes:
+        return False
+    node.timers.pop(item[3], None)
+    return True
 
 
 def next_deadline(node: Node) -> int | None:
@@ -125,7 +134,7 @@ def _live(node: Node, item: Any) -> bool:
     if kind == WAIT:
         return bool(subject.token == detail)
     if kind == SEND or kind == INTERVAL:
-        return node.timers.get(subject) is item
+        return node.timers.get(subject) is item and not _pointless(node, item)
     return subject.status != DEAD and subject.timer == detail
 
 

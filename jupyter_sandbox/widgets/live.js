@@ -20,6 +20,7 @@ const MAX_TWINS = 500;
 const FLASH_MS = 900;
 
 const STYLE = `
+.jsb-mounted > :not(.jsb-live) { display: none !important; }
 .jsb-live { position: relative; border: 1px solid var(--jp-border-color2, rgba(128,134,144,.5)); border-radius: 4px;
   color: var(--jp-ui-font-color1, CanvasText); background: var(--jp-layout-color1, Canvas);
   font: 13px var(--jp-ui-font-family, system-ui, sans-serif); }
@@ -31,9 +32,9 @@ const STYLE = `
   white-space: nowrap; margin: 0; padding: 0; }
 .jsb-live .jsb-panel { border-top: 1px solid var(--jp-border-color2, rgba(128,134,144,.5)); padding: 8px 10px; }
 .jsb-live .jsb-panel[hidden] { display: none; }
-.jsb-live .jsb-panel h3 { margin: 0 0 6px; font-size: 14px; }
+.jsb-live .jsb-panel h3 { margin: 0 0 6px; font-size: 14px; font-weight: 600; }
 .jsb-live .jsb-panel dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px; margin: 0 0 8px; }
-.jsb-live .jsb-panel dt { opacity: .75; }
+.jsb-live .jsb-panel dt { opacity: .75; font-weight: 400; white-space: nowrap; }
 .jsb-live .jsb-panel dd { margin: 0; font-family: var(--jp-code-font-family, monospace); font-size: 12px;
   overflow-wrap: anywhere; white-space: pre-wrap; }
 .jsb-live .jsb-buttons { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
@@ -190,6 +191,8 @@ class LiveTree {
     this.note.setAttribute("role", "status");
     this.root.append(header, this.scroll, this.twin, this.said, this.panel);
     el.append(this.root);
+    el.classList.add("jsb-mounted");
+    this.host = el;
   }
 
   listen() {
@@ -224,6 +227,7 @@ class LiveTree {
     this.model.off("change:frozen", this.onFrozen);
     this.model.off("msg:custom", this.onMessage);
     this.root.remove();
+    this.host.classList.remove("jsb-mounted");
   }
 
   update(tree) {
@@ -571,6 +575,32 @@ class LiveTree {
   }
 }
 
+/**
+ * Show the model over every static picture that carries its mark, now and when one appears. The static picture is
+ * what is saved, so a page without the kernel still shows a tree.
+ */
+function mount(model) {
+  const views = new Map();
+  const mark = `[data-jupyter-sandbox="${CSS.escape(model.get("anchor"))}"]`;
+  let frame = 0;
+  const look = () => {
+    frame = 0;
+    for (const place of document.querySelectorAll(mark)) {
+      if (!views.has(place)) views.set(place, new LiveTree(model, place));
+    }
+  };
+  const observer = new MutationObserver(() => {
+    frame ||= requestAnimationFrame(look);
+  });
+  observer.observe(document.body, { childList: true, subtree: true });
+  look();
+  return () => {
+    observer.disconnect();
+    cancelAnimationFrame(frame);
+    for (const view of views.values()) view.dispose();
+  };
+}
+
 export default {
   initialize({ model }) {
     // The tree lives in the model, so that a second view and a later one start from the present.
@@ -579,7 +609,11 @@ export default {
       if (message.type === "diff") model.set("tree", patch(model.get("tree"), message.diff));
     };
     model.on("msg:custom", onMessage);
-    return () => model.off("msg:custom", onMessage);
+    const dismount = mount(model);
+    return () => {
+      model.off("msg:custom", onMessage);
+      dismount();
+    };
   },
   render({ model, el }) {
     const view = new LiveTree(model, el);

@@ -8,6 +8,7 @@ cell runs there is the Lab sidebar, which has a channel of its own.
 from __future__ import annotations
 
 import pathlib
+import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -39,11 +40,13 @@ class LiveTree(anywidget.AnyWidget):
     # Told in full whenever a page asks for it; in between only diffs travel, as messages.
     tree = traitlets.Any().tag(sync=True, to_json=_current)
     frozen = traitlets.Unicode("").tag(sync=True)
+    anchor = traitlets.Unicode("").tag(sync=True)
+    """Marks the static picture that the live one mounts itself over."""
 
     def __init__(self, view: TreeView, *, act: Act, inspect: Inspect) -> None:
         self.view = view
         self._act, self._inspect = act, inspect
-        super().__init__()
+        super().__init__(anchor=uuid.uuid4().hex)
         self.on_msg(self._receive)
 
     def push(self, change: TreeView | TreeDiff) -> None:
@@ -60,10 +63,6 @@ class LiveTree(anywidget.AnyWidget):
     def freeze(self, why: str) -> None:
         """Leave the last picture standing, with the reason why it no longer moves."""
         self.frozen = why
-
-    def view_data(self) -> dict[str, Any]:
-        """What a page needs to find this widget, for a MIME bundle."""
-        return {"version_major": 2, "version_minor": 1, "model_id": self.model_id}
 
     def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         key = str(content.get("key", ""))

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from ..model.views import ModuleVersion
 from .result import Result
-from .safe import block, clean, escape, line
+from .safe import PRE, block, clean, escape, line
 from .text import count
 
 
@@ -55,7 +55,7 @@ class Loaded(Result):
 
 def _coloured(diff: str) -> str:
     lines = [_line(text) for text in clean(diff.rstrip(), 20_000).split("\n")]
-    return f'<pre style="overflow-x:auto">{chr(10).join(lines)}</pre>'
+    return f"{PRE}{chr(10).join(lines)}</pre>"
 
 
 def _line(text: str) -> str:

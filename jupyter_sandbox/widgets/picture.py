@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
+from ..model.errors import UsageError
 from ..model.views import TreeView
 from .figure import figure_of
 from .graph import graph_of
 from .result import Result
-from .safe import block
+from .safe import escape
 from .svg import svg_tree
 from .text import text_tree
 
 if TYPE_CHECKING:
     from .graph import Graph
+    from .live import LiveTree
 
-Show = Callable[[TreeView], dict[str, Any]]
-"""Opens a live picture and returns the MIME entries that show it; empty when there is no page to show it on."""
+Open = Callable[[TreeView], "LiveTree"]
+"""Opens a live picture that follows the sandbox."""
+
+# A page that does not trust a notebook drops <style> and <svg>, but keeps what is styled away and the image:
+# it shows the image. A page that trusts it shows the inline drawing, which takes the colours of the page.
+_STYLE = (
+    "<style>.jupyter-sandbox-tree .jsb-inline{display:block!important}"
+    ".jupyter-sandbox-tree .jsb-image{display:none!important}</style>"
+)
 
 
 class TreePicture(Result):
@@ -28,10 +38,10 @@ class TreePicture(Result):
     the last value of a cell it is live as long as the sandbox is.
     """
 
-    __slots__ = ("_show", "view")
+    __slots__ = ("_open", "view")
 
-    def __init__(self, view: TreeView, show: Show | None = None) -> None:
-        self.view, self._show = view, show
+    def __init__(self, view: TreeView, open_live: Open | None = None) -> None:
+        self.view, self._open = view, open_live
 
     def text(self) -> str:
         return text_tree(self.view)
@@ -41,8 +51,7 @@ class TreePicture(Result):
         return svg_tree(self.view, standalone=standalone)
 
     def html(self) -> str:
-        # Sites that strip SVG keep the hidden text, and show it.
-        return f'<div class="jupyter-sandbox-tree">{self.svg()}<pre hidden>{block(self.text())}</pre></div>'
+        return self._html("")
 
     def graph(self, *, links: bool = False) -> Graph:
         """The processes as a networkx ``DiGraph``; with ``links`` also links and monitors."""
@@ -52,8 +61,25 @@ class TreePicture(Result):
         """The processes as a plotly ``Figure``."""
         return figure_of(self.view)
 
+    def live(self) -> LiveTree:
+        """The live picture as a widget, to be put beside others. Raises UsageError where there is no page."""
+        if self._open is None:
+            raise UsageError("a live tree needs a notebook", hint="print(tree) shows it as text")
+        return self._open(self.view)
+
+    def _html(self, anchor: str) -> str:
+        place = f' data-jupyter-sandbox="{escape(anchor)}"' if anchor else ""
+        image = base64.b64encode(self.svg(standalone=True).encode()).decode()
+        return (
+            f'<div class="jupyter-sandbox-tree"{place}>{_STYLE}'
+            f'<div class="jsb-inline" style="display:none">{self.svg()}</div>'
+            f'<img class="jsb-image" alt="{escape(self.text(), 4000)}" src="data:image/svg+xml;base64,{image}"></div>'
+        )
+
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, Any]:
-        bundle = super()._repr_mimebundle_(include, exclude)
-        return bundle | (self._show(self.view) if self._show else {})
+        # The live picture mounts itself over the static one. A widget output of its own would be saved in its place,
+        # and a page without the kernel would show an error instead of the tree.
+        anchor = self._open(self.view).anchor if self._open else ""
+        return {"text/plain": self.text(), "text/html": self._html(anchor)}

@@ -8,6 +8,12 @@ from __future__ import annotations
 import html
 import re
 
+PRE = (
+    '<pre style="font-family:var(--jp-code-font-family,monospace);font-size:var(--jp-code-font-size,13px);'
+    'white-space:pre-wrap;overflow-wrap:anywhere">'
+)
+"""Opens lines of text in a fixed-width font; sites differ in what they make of a bare ``<pre>``."""
+
 # Escape sequences would steer a terminal; bidirectional controls would reorder what the reader sees.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from ..model.views import Inspection, StepView, WhyView
 from .result import Result
-from .safe import block, clean, escape, line
+from .safe import PRE, block, clean, escape, line
 from .status import details, look
 from .text import count
-
-_PRE = '<pre style="white-space:pre-wrap;overflow-wrap:anywhere">'
 
 
 class Lines(Result):
@@ -32,7 +30,7 @@ class Lines(Result):
         return "\n".join(self.lines)
 
     def html(self) -> str:
-        return f"{_PRE}{block(self.text())}</pre>"
+        return f"{PRE}{block(self.text())}</pre>"
 
 
 class Steps(Lines):
@@ -83,7 +81,7 @@ class Story(Result):
         if not self.entries:
             return f"<p>{escape(self.text())}</p>"
         return "".join(
-            f"<p><strong>{escape(entry.line(), 600)}</strong></p>{_PRE}{block(chr(10).join(_body(entry)))}</pre>"
+            f"<p><strong>{escape(entry.line(), 600)}</strong></p>{PRE}{block(chr(10).join(_body(entry)))}</pre>"
             for entry in self.entries
         )
 

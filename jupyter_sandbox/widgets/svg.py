@@ -59,7 +59,11 @@ def _box(position: Position) -> _Box:
 
 def _document(tree: TreeView, body: list[str], width: float, height: float, standalone: bool) -> str:
     title = f"Supervision tree of {escape(tree.sandbox)} at step {tree.step}"
-    style = f"{_FONT};font-size:12px" if standalone else f"{_FONT};font-size:12px;max-width:100%;height:auto;{_INK}"
+    style = (
+        f"{_FONT};font-size:12px"
+        if standalone
+        else f"{_FONT};font-size:12px;display:block;max-width:100%;height:auto;{_INK}"
+    )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{title}" '
         f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" style="{style}">'

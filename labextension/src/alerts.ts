@@ -27,7 +27,7 @@ export class Alerts {
 
   private make(notice: Notice): HTMLElement {
     const tone = { error: 'bad', warning: 'warn', info: 'calm' }[notice.level];
-    const title = notice.title.replace(/_/g, ' ');
+    const title = notice.text.startsWith(notice.title) ? '' : notice.title.replace(/_/g, ' ');
     const item = h(
       'li',
       { class: 'jp-Sandbox-alert', 'data-tone': tone },

@@ -65,17 +65,16 @@ export function addCommands(registration: Registration): void {
 }
 
 function sandboxActions({ model, trans }: Registration): Action[] {
-  const ask = (id: string, verb: Verb, label: string, caption: string, icon: LabIcon, args = {}): Action => ({
-    id, label, caption, icon, enabled: () => model.may(verb), run: () => model.ask(verb, args)
+  const ask = (id: string, verb: Verb, label: string, caption: string, icon: LabIcon): Action => ({
+    id, label, caption, icon, enabled: () => model.may(verb), run: () => model.ask(verb)
+  });
+  const step = (id: string, count: number, label: string, caption: string, icon: LabIcon): Action => ({
+    id, label, caption, icon, enabled: () => model.may('step'), run: () => model.step(count)
   });
   return [
     ask(COMMANDS.pause, 'pause', trans.__('Pause Sandbox'), trans.__('Pause: no process takes a step'), pauseIcon),
-    ask(COMMANDS.step, 'step', trans.__('Step Sandbox'), trans.__('Step: one process handles one signal'), stepIcon, {
-      count: 1
-    }),
-    ask(
-      COMMANDS.stepTen, 'step', trans.__('Step Sandbox Ten Times'), trans.__('Ten steps'), stepOverIcon, { count: 10 }
-    ),
+    step(COMMANDS.step, 1, trans.__('Step Sandbox'), trans.__('Step: one process handles one signal'), stepIcon),
+    step(COMMANDS.stepTen, 10, trans.__('Step Sandbox Ten Times'), trans.__('Ten steps'), stepOverIcon),
     ask(COMMANDS.resume, 'resume', trans.__('Resume Sandbox'), trans.__('Resume: run on'), fastForwardIcon),
     ask(COMMANDS.start, 'start', trans.__('Start Sandbox'), trans.__('Start its main supervisor again'), runIcon),
     ask(COMMANDS.restart, 'restart', trans.__('Restart Sandbox'), trans.__('Restart in a new OS process'), refreshIcon),

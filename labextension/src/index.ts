@@ -36,7 +36,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_sandbox');
     const trackers: Pages[] = consoles ? [notebooks, consoles] : [notebooks];
-    const model = new Model(new Follower(trackers, new Memory(window.localStorage)));
+    const model = new Model(new Follower(trackers, new Memory(window.localStorage)), {
+      idle: trans.__('Nothing more to do: every process waits for a message.'),
+      limit: trans.__('The limit of steps was reached.')
+    });
     const open = (): void => app.shell.activateById('jupyter-sandbox-panel');
     addCommands({ app, model, trans, palette, open });
 

@@ -5,7 +5,7 @@ import type { Follower, Page } from './follow';
 import type { Args } from './link';
 import type { Inspection, Process, SandboxStatus, Verb } from './protocol';
 import { DEFAULTS, type Settings } from './settings';
-import { EMPTY, type Sandbox, type State, clearNotices, select } from './store';
+import { EMPTY, type Sandbox, type State, clearNotices, remark, select } from './store';
 
 /** In which statuses a verb makes sense; the kernel has the last word. */
 const LEGAL: Partial<Record<Verb, readonly SandboxStatus[]>> = {
@@ -24,7 +24,10 @@ const LEGAL: Partial<Record<Verb, readonly SandboxStatus[]>> = {
 };
 
 export class Model {
-  constructor(readonly follower: Follower) {
+  constructor(
+    readonly follower: Follower,
+    private readonly words: { readonly idle: string; readonly limit: string }
+  ) {
     follower.changed.connect(() => this._changed.emit());
   }
 
@@ -101,6 +104,15 @@ export class Model {
   async ask(verb: Verb, args: Args = {}): Promise<unknown> {
     const name = this.state.selected;
     return name === null ? undefined : this.follower.session?.ask(verb, name, args);
+  }
+
+  /** Take steps; when there is nothing to do, say so instead of showing nothing. */
+  async step(count: number): Promise<void> {
+    const told = (await this.ask('step', { count })) as { steps?: readonly unknown[]; waiting?: string } | undefined;
+    if (told?.steps && told.steps.length < count) {
+      const text = told.waiting === 'limit' ? this.words.limit : this.words.idle;
+      this.follower.session?.change(state => remark(state, { tone: 'calm', text }));
+    }
   }
 
   async askProcess(verb: Verb): Promise<void> {

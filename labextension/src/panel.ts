@@ -8,7 +8,7 @@ import { Widget } from '@lumino/widgets';
 import { Alerts } from './alerts';
 import { Buttons } from './buttons';
 import { COMMANDS } from './commands';
-import { h, say, show } from './dom';
+import { h, say, set, show } from './dom';
 import { killIcon, sandboxIcon, snapshotIcon, stepIcon } from './icons';
 import { Inspector } from './inspector';
 import { Limits } from './limits';
@@ -38,7 +38,7 @@ export class SandboxPanel extends Widget {
       [{ command: COMMANDS.refresh, name: trans.__('Ask again'), icon: refreshIcon }]
     ]);
     this.empty = h('div', { class: 'jp-Sandbox-empty' });
-    this.failure = h('p', { class: 'jp-Sandbox-failure', role: 'alert' });
+    this.remark = h('p', { class: 'jp-Sandbox-remark', role: 'alert' });
     this.list = new SandboxList(model, trans);
     this.controls = controls(commands, trans);
     this.limits = new Limits(trans);
@@ -58,7 +58,7 @@ export class SandboxPanel extends Widget {
     this.detail = h('div', { class: 'jp-Sandbox-detail' }, ...Object.values(this.sections).map(one => one.node));
     this.node.append(
       h('div', { class: 'jp-Sandbox-header' }, h('h2', {}, trans.__('Sandboxes')), this.kernel, this.top.node),
-      this.empty, this.list.node, this.controls.node, this.failure, this.detail
+      this.empty, this.list.node, this.controls.node, this.remark, this.detail
     );
 
     model.changed.connect(() => this.schedule());
@@ -95,8 +95,9 @@ export class SandboxPanel extends Widget {
     this.list.update();
     show(this.controls.node, sandbox !== null);
     this.controls.update();
-    show(this.failure, state.failure !== '');
-    say(this.failure, state.failure);
+    show(this.remark, state.remark !== null);
+    set(this.remark, { 'data-tone': state.remark?.tone ?? null });
+    say(this.remark, state.remark?.text ?? '');
     show(this.detail, sandbox !== null);
     if (sandbox) {
       this.renderDetail();
@@ -150,7 +151,7 @@ export class SandboxPanel extends Widget {
   private readonly kernel: HTMLElement;
   private readonly top: Buttons;
   private readonly empty: HTMLElement;
-  private readonly failure: HTMLElement;
+  private readonly remark: HTMLElement;
   private readonly list: SandboxList;
   private readonly controls: Buttons;
   private readonly limits: Limits;

@@ -11,6 +11,7 @@ export const RADIUS = 6;
 /** From the middle of a glyph to its label. */
 export const LABEL = 13;
 const MARGIN = 12;
+const TOP = 4;
 /** Height of one process in a tidy tree, where a second line says what it is doing, and in an outline. */
 const TALL = 36;
 const FLAT = 24;
@@ -85,7 +86,7 @@ function tidySpots(seats: readonly Seat[], columns: readonly number[], available
     // The last generation has nobody on its right, so its states may be long.
     const last = depth === columns.length - 1;
     const room = last ? available - MARGIN / 2 - x - LABEL : (columns[depth] ?? 0) - SPACE - LABEL;
-    return { ...seat, x, y: TALL / 2 + across * TALL, room };
+    return { ...seat, x, y: TOP + TALL / 2 + across * TALL, room };
   });
 }
 
@@ -93,7 +94,7 @@ function outlineSpots(seats: readonly Seat[], measure: Measure, available: numbe
   return seats.map((seat, index) => {
     const x = MARGIN + RADIUS + (seat.level - 1) * INDENT;
     const room = Math.max(available - MARGIN / 2 - x - LABEL, Math.min(WIDEST, measure(seat.process)));
-    return { ...seat, x, y: FLAT / 2 + index * FLAT, room };
+    return { ...seat, x, y: TOP + FLAT / 2 + index * FLAT, room };
   });
 }
 

@@ -6,7 +6,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { type Args, KernelLink } from './link';
 import type { Memory } from './memory';
 import type { SandboxEvent, Verb } from './protocol';
-import { EMPTY, type State, fail, reduce } from './store';
+import { EMPTY, type State, reduce, remark } from './store';
 
 export class SandboxSession implements IDisposable {
   constructor(context: ISessionContext, memory: Memory) {
@@ -38,11 +38,12 @@ export class SandboxSession implements IDisposable {
 
   /** Ask the kernel; a failure is shown in the panel and comes back as undefined. */
   async ask(verb: Verb, sandbox: string | null, args: Args = {}): Promise<unknown> {
-    this.change(state => fail(state, ''));
+    this.change(state => remark(state, null));
     try {
       return await this.link.request(verb, sandbox, args);
     } catch (error) {
-      this.change(state => fail(state, `${verb}: ${error instanceof Error ? error.message : String(error)}`));
+      const text = `${verb}: ${error instanceof Error ? error.message : String(error)}`;
+      this.change(state => remark(state, { tone: 'bad', text }));
       return undefined;
     }
   }

@@ -18,6 +18,11 @@ export interface Sandbox {
   readonly notices: readonly Notice[];
 }
 
+export interface Remark {
+  readonly tone: 'bad' | 'calm';
+  readonly text: string;
+}
+
 export interface State {
   /** True from the kernel's hello to its bye. */
   readonly connected: boolean;
@@ -29,8 +34,8 @@ export interface State {
   readonly stale: boolean;
   /** Sandboxes whose tree has to be told as a whole. */
   readonly wanted: readonly string[];
-  /** What went wrong with the last request, until the next one. */
-  readonly failure: string;
+  /** What there is to say about the last request, until the next one. */
+  readonly remark: Remark | null;
 }
 
 export const EMPTY: State = {
@@ -41,7 +46,7 @@ export const EMPTY: State = {
   selected: null,
   stale: false,
   wanted: [],
-  failure: ''
+  remark: null
 };
 
 /** Most lines kept of each kind; the kernel's own log has the rest. */
@@ -186,6 +191,6 @@ export function clearNotices(state: State, name: string): State {
   return state.sandboxes.has(name) ? change(state, name, () => ({ notices: [] })) : state;
 }
 
-export function fail(state: State, failure: string): State {
-  return state.failure === failure ? state : { ...state, failure };
+export function remark(state: State, said: Remark | null): State {
+  return state.remark === said ? state : { ...state, remark: said };
 }

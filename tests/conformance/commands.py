@@ -161,7 +161,7 @@ async def info(run: Run, command: Command) -> Any:
     if found is None:
         return None
     item = command["item"]
-    value = found["name"] if item == "registered_name" else found[item]
+    value = found["registered_name"] if item == "registered_name" else found[item]
     if item == "registered_name":
         return "none" if value is None else value
     if item in ("links", "monitors"):
@@ -207,9 +207,6 @@ async def cancel_interval(run: Run, command: Command) -> Any:
     return "ok"
 
 
-async def node_stop(run: Run, command: Command) -> Any:
-    await run.ctx.stop_node()
-    return "ok"
 
 
 def milliseconds(value: Any) -> int | None:
@@ -222,7 +219,7 @@ COMMANDS: dict[str, Any] = {
     for function in (
         log, sleep, set_data, save_from, answer, raise_, spawn, link, unlink, monitor, demonitor, alias, unalias,
         exit_signal, trap_exit, send, receive, register, unregister, whereis, registered, is_alive, info, send_after,
-        start_timer, cancel_timer, read_timer, send_interval, cancel_interval, node_stop,
+        start_timer, cancel_timer, read_timer, send_interval, cancel_interval,
     )
 }  # fmt: skip
 COMMANDS |= OTP | APPLICATION | TABLES

@@ -163,7 +163,7 @@ async def count_children_(run: Run, command: Command) -> Any:
 
 async def check_childspecs_(run: Run, command: Command) -> Any:
     forms = [child_form(child) for child in command["children"]]
-    reason = check_childspecs(forms, command.get("auto_shutdown", "undefined"))
+    reason = check_childspecs(forms, command.get("auto_shutdown"))
     return "ok" if reason is None else ("error", reason)
 
 

@@ -13,7 +13,7 @@ from jupyter_sandbox.otp import (
 from .interpreter import Command, Run, now_or_later
 from .machines import Machine
 from .plain import Begun, run_data, run_process
-from .terms import ErlangError, Program, decode, tag, text_of, thrown
+from .terms import ErlangError, Form, Program, decode, tag, text_of, thrown
 from .world import described, world_of
 
 
@@ -130,6 +130,8 @@ class _CodeChange:
     def __call__(self, run: Run, command: Command | None) -> Any:
         if command is None:
             return ("migrated", self.extra, self.data)
+        if command["cmd"] == "bad_return":  # as with init, only a thrown value is no new state
+            raise Throw(run.term(command["value"]))
         return run.data if command["cmd"] == "ok" else _return(run, command)
 
 
@@ -169,7 +171,7 @@ _FLAGS = {"strategy": "strategy", "intensity": "intensity", "period": "period_s"
 BEHAVIOURS: dict[str, Any] = {"server": Probe, "sup": Sup, "statem": Machine}
 
 
-def child_form(spec: dict[str, Any], simple: bool = False) -> dict[str, Any]:
+def child_form(spec: dict[str, Any], simple: bool = False) -> Form:
     """A child specification as this project takes it, with Erlang's defaults where they differ."""
     form = {key: spec[key] for key in ("id", "restart", "significant", "modules") if key in spec}
     form["type"] = spec.get("type", "worker")
@@ -177,15 +179,15 @@ def child_form(spec: dict[str, Any], simple: bool = False) -> dict[str, Any]:
     if "shutdown" in spec:
         form["shutdown_ms"] = None if spec["shutdown"] == "infinity" else spec["shutdown"]
     if "start" not in spec:
-        return form
+        return Form(form, spec)
     start = spec["start"]
     kind = start["kind"]
     module = BEHAVIOURS.get(kind)
-    name = module.__name__.lower() if module is not None else kind
-    form.setdefault("modules", [name])
+    form.setdefault("modules", [module.__name__.lower() if module is not None else kind])
+    form |= {"module": module, "argument": text_of(start)}
     if module is not None and not simple:
-        return form | {"module": module, "argument": text_of(start), "name": start.get("name")}
-    return form | {"module": module, "argument": text_of(start), "start": _STARTS.get(kind, start_described)}
+        return Form(form | {"name": start.get("name")}, spec)
+    return Form(form | {"start": _STARTS.get(kind, start_described)}, spec)
 
 
 async def start_described(sup: OtpContext, argument: Any, *extra: Any) -> Any:

@@ -12,7 +12,7 @@ import msgspec
 from jupyter_sandbox.model.exits import CallFailed, Crash
 from jupyter_sandbox.model.ids import Pid, Ref
 from jupyter_sandbox.otp import (
-    Child, Continue, Down, Error, Exit, Ignore, NoReply, Ok, Reply, Stop, TableId, Throw, Timeout,
+    Continue, Down, Error, Exit, Ignore, NoReply, Ok, Reply, Stop, TableId, Throw, Timeout,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def decode(shape: Any, world: World, own: Pid | None) -> Any:
     ((kind, inner),) = shape.items()
     match kind:
         case "tuple":
-            return tuple(decode(item, world, own) for item in inner)
+            return signal(tuple(decode(item, world, own) for item in inner))
         case "bin":
             return inner.encode()
         case "map":
@@ -104,6 +104,19 @@ def decode(shape: Any, world: World, own: Pid | None) -> Any:
             raise ValueError(f"unknown kind of term: {kind}")
 
 
+def signal(term: tuple[Any, ...]) -> Any:
+    """A tuple, or the message of a link, monitor or timer that it is the form of."""
+    match term:
+        case ("EXIT", Pid() as pid, reason):
+            return Exit(pid, reason)
+        case ("DOWN", Ref() as ref, "process", target, reason):
+            return Down(ref, target, reason)
+        case ("timeout", Ref() as ref, message):
+            return Timeout(ref, message)
+        case _:
+            return term
+
+
 def render(value: Any, world: World) -> Any:
     """The JSON of a value of the node's."""
     if value is None:
@@ -118,6 +131,8 @@ def render(value: Any, world: World) -> Any:
     simple = _SIMPLE.get(kind)
     if simple is not None:
         return simple(value, world)
+    if isinstance(value, type):
+        return value.__name__.lower()
     fields = _TUPLES.get(kind)
     if fields is not None:
         return {"tuple": [render(item, world) for item in fields(value)]}
@@ -141,11 +156,19 @@ def _render_dict(value: dict[Any, Any], world: World) -> Any:
     return {"map": sorted(pairs, key=text_of)}
 
 
-def _render_child(value: Child, world: World) -> Any:
-    """A child specification as it was given: only the fields that were set."""
-    module = getattr(value.module, "__name__", None) or getattr(value.start, "module", "proc")
-    shown: list[Any] = [["id", render(value.id, world)], ["start", {"mfa": [module.lower(), "start_link"]}]]
-    return {"map": shown}
+class Form(dict[str, Any]):
+    """A child specification as this project takes it, made from a scenario's."""
+
+    def __init__(self, fields: dict[str, Any], given: dict[str, Any]) -> None:
+        super().__init__(fields)
+        self.given = given
+
+
+def _render_form(value: Form, world: World) -> Any:
+    """A child specification as it was given."""
+    module = {"server": "probe"}.get(value.given["start"]["kind"], value.given["start"]["kind"])
+    shown = value.given | {"start": {"mfa": [module, "start_link"]}}
+    return {"map": sorted(([key, field] for key, field in shown.items()), key=text_of)}
 
 
 _SIMPLE: dict[type, Any] = {
@@ -160,7 +183,7 @@ _SIMPLE: dict[type, Any] = {
     Crash: lambda value, world: {"tuple": [render(value.value, world), {"stack": True}]},
     CallFailed: lambda value, world: {"tuple": [render(value.reason, world), {"mfa": ["gen_server", value.function]}]},
     Ignore: lambda value, world: "ignore",
-    Child: _render_child,
+    Form: _render_form,
 }
 
 _TUPLES: dict[type, Any] = {

@@ -94,7 +94,7 @@ class Bench:
     def state(self, target: str) -> Any:
         return value_of(self.ask(m.GetState, target=target))
 
-    def keys(self) -> list[str]:
+    def shown(self) -> list[str]:
         return [view.key for view in self.ask(m.Tree).tree.processes]
 
     def of(self, kind: type) -> list[Any]:

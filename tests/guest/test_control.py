@@ -107,7 +107,7 @@ def test_what_needs_steps_is_refused_while_paused_with_the_way_out(shop: Any) ->
     failed = shop.call("front", "next")
     assert failed.kind == "paused" and "resume" in failed.message
     assert shop.state("front") == 0, "looking needs no step"
-    assert len(shop.keys()) == 3
+    assert len(shop.shown()) == 3
 
 
 def test_resuming_handles_what_was_queued(shop: Any) -> None:

@@ -135,5 +135,5 @@ def test_the_end_of_the_main_application_by_itself_is_told(shop: Any) -> None:
 
 def test_an_ordered_stop_is_no_such_news(shop: Any) -> None:
     assert isinstance(shop.ask(m.Stop, app="sandbox_1"), m.Done)
-    assert shop.of(m.MainExited) == [] and shop.keys() == []
+    assert shop.of(m.MainExited) == [] and shop.shown() == []
     assert isinstance(shop.start("tshop.Shop"), m.Done), "and it can be started again"

@@ -182,7 +182,7 @@ def test_a_plain_process_stays_in_its_code_and_the_third_load_kills_it(bench: An
     assert versions(bench) == [("tloop", 2, True, 0), ("tloop", 1, False, 1)]
     bench.load(LOOP.format(3), "tloop")
     bench.run(2)
-    assert bench.keys() == []
+    assert bench.shown() == []
     assert versions(bench) == [("tloop", 3, True, 0), ("tloop", 2, False, 0)]
 
 
@@ -246,3 +246,16 @@ def test_damaged_compiled_code_is_a_load_error(bench: Any) -> None:
     bundle = compile_bundle(gather("n = 1", "tdamaged")).bundle
     broken = Bundle(tuple(type(one)(one.name, b"garbage", "", "x.pyc", False, "1") for one in bundle.modules))
     assert bench.ask(m.Load, bundle=broken, trial=True).kind == "load_error"
+
+
+def test_a_supervisor_with_an_argument_is_renewed_with_it(bench: Any, shop_source: str) -> None:
+    many = shop_source.partition("class Shop")[0] + (
+        "class Many(Supervisor):\n    def init(self, count):\n"
+        "        return [Child(Counter, n, name=f'c{n}') for n in range(count)]\n"
+    )
+    bench.load(many, "tmany")
+    bench.start("tmany.Many", 3)
+    assert bench.load(many.replace("return start", "return start + 1_000"), "tmany").moved == 4
+    bench.ask(m.Kill, target="c2")
+    bench.run(5)
+    assert (bench.state("c1"), bench.state("c2")) == (1, 1_002)

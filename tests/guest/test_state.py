@@ -53,17 +53,17 @@ def test_supervision_links_and_the_restart_window_come_back(shop: Any, make_benc
     assert tree["Shop/front"].restarts == 2 and tree["Shop"].budget_left == 1
     fresh.ask(m.Kill, target="back")
     fresh.run(3)
-    assert fresh.keys() == ["Shop", "Shop/front", "Shop/back"]
+    assert fresh.shown() == ["Shop", "Shop/front", "Shop/back"]
     fresh.ask(m.Kill, target="back")
     fresh.run(3)
-    assert fresh.keys() == [], "the fourth restart within five seconds is one too many"
+    assert fresh.shown() == [], "the fourth restart within five seconds is one too many"
     assert fresh.of(m.MainExited)[0].reason == "shutdown"
 
 
 def test_an_application_that_was_restored_can_be_stopped_and_started(shop: Any, make_bench: Any) -> None:
     fresh = restored(make_bench, snapshot(shop).blob)
     assert isinstance(fresh.ask(m.Stop, app="sandbox_1"), m.Done)
-    assert fresh.keys() == []
+    assert fresh.shown() == []
     assert isinstance(fresh.start("tshop.Shop"), m.Done)
 
 
@@ -177,7 +177,7 @@ def test_a_replay_ends_with_the_same_hash_and_is_no_news(shop: Any, make_bench: 
     shop.run(2_000)
     shop.call("front", "next")
     node = shop.guest.node
-    fresh, stepped = replayed(make_bench, shop, node.step_number)
+    fresh, _ = replayed(make_bench, shop, node.step_number)
     assert (fresh.guest.node.hash, fresh.guest.node.step_number) == (node.hash, node.step_number)
     assert fresh.of(m.Notice) == [] and fresh.of(m.MainExited) == []
     assert fresh.ask(m.Why, target="front").entries[0].cause.startswith("TypeError")
@@ -246,3 +246,38 @@ def test_outside_results_come_from_the_journal_in_a_replay(bench: Any, make_benc
     fresh, _ = replayed(make_bench, bench, bench.guest.node.step_number)
     assert fresh.state("Reader") == 1 and calls == [1]
     del sys.modules["tshop_calls"]
+
+
+def test_a_restored_system_goes_on_exactly_as_the_saved_one(shop: Any, make_bench: Any) -> None:
+    shop.call("front", "next")
+    shop.ask(m.Kill, target="back")
+    shop.run(3)
+    blob = snapshot(shop).blob
+
+    def go_on(bench: Any) -> tuple[int, int, list[str]]:
+        bench.call("front", ("add", 3))
+        bench.call("back", ("add", "x"))
+        bench.ask(m.Kill, target="front")
+        bench.run(3)
+        node = bench.guest.node
+        return node.step_number, node.hash, [view.pid for view in bench.ask(m.Tree).tree.processes]
+
+    original = go_on(shop)
+    assert go_on(restored(make_bench, blob)) == original
+
+
+def test_the_journal_begins_anew_when_it_is_long_and_one_can_still_step_back(
+    shop: Any, make_bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_sandbox.guest.guest._JOURNAL_MOST", 40)
+    shop.guest._journal_limit = 40
+    for _ in range(100):
+        shop.call("front", "next")
+    assert len(shop.guest.node.journal) < 80
+    node = shop.guest.node
+    fresh, _ = replayed(make_bench, shop, node.step_number - 3)
+    assert fresh.state("front") == 99
+    same, _ = replayed(make_bench, shop, node.step_number)
+    assert (same.state("front"), same.guest.node.hash) == (100, node.hash)
+    _, refused = replayed(make_bench, shop, 5)
+    assert refused.kind == "usage_error" and "goes back to step" in refused.message

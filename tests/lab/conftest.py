@@ -20,7 +20,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 HERE = Path(__file__).parent
 TOKEN = "panel"
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -131,6 +133,16 @@ class Lab:
         """Open a notebook and the panel, and wait until the kernel is idle."""
         self.page.goto(f"{self.url}/lab/tree/{name}?token={TOKEN}&reset")
         self.wait_until_idle()
+        self.open_panel()
+
+    def reload(self) -> None:
+        self.page.reload()
+        self.open_panel()
+
+    def open_panel(self) -> None:
+        """Show the panel, once Lab has restored its layout: before that it would be hidden again."""
+        self.page.wait_for_function("() => window.jupyterapp?.commands?.hasCommand('jupyter-sandbox:open')")
+        self.page.evaluate("() => window.jupyterapp.restored")
         self.execute("jupyter-sandbox:open")
         self.panel.wait_for()
 
@@ -138,7 +150,8 @@ class Lab:
         self.page.wait_for_function(
             """() => {
                 const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
-                return context?.session?.kernel?.status === 'idle' && context.session.kernel.connectionStatus === 'connected';
+                const kernel = context?.session?.kernel;
+                return kernel?.status === 'idle' && kernel.connectionStatus === 'connected';
             }""",
             timeout=60_000,
         )
@@ -178,14 +191,13 @@ class Lab:
         body = json.dumps({"raw": json.dumps({key: value})}).encode()
         address = f"{self.url}/lab/api/settings/jupyter-sandbox:plugin?token={TOKEN}"
         urllib.request.urlopen(urllib.request.Request(address, data=body, method="PUT")).close()
-        self.page.reload()
-        self.page.wait_for_function("() => window.jupyterapp?.commands?.hasCommand('jupyter-sandbox:open')")
-        self.execute("jupyter-sandbox:open")
+        self.reload()
 
     def theme(self, name: str) -> None:
         self.page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name)
         light = "true" if name.endswith("Light") else "false"
         self.page.locator(f'body[data-jp-theme-light="{light}"]').wait_for(state="attached")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
 
 @pytest.fixture
@@ -214,8 +226,8 @@ def shut_down_kernels(url: str) -> None:
 def notebook(lab: Lab, lab_url: str, tmp_path: Path) -> Callable[..., Lab]:
     """Opens a notebook with the given cells: ``notebook("%load_ext …", "while True: pass")``."""
 
-    def make(*cells: str) -> Lab:
-        name = f"{tmp_path.name}.ipynb"
+    def make(*cells: str, name: str = "") -> Lab:
+        name = name or f"{tmp_path.name}.ipynb"
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         body = json.dumps({"type": "notebook", "format": "json", "content": book}).encode()

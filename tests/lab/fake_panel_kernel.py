@@ -55,9 +55,7 @@ class FakeKernel:
         with self.lock:
             self.seq += 1
             told = {"seq": self.seq, "type": kind, **content}
-            self.kernel.session.send(
-                self.kernel.iopub_socket, "sandbox_event", told, parent={}, ident=b"sandbox_event"
-            )
+            self.kernel.session.send(self.kernel.iopub_socket, "sandbox_event", told, parent={}, ident=b"sandbox_event")
 
     def info(self, name: str) -> dict[str, Any]:
         counters = {"processes": len(self.trees[name]), "longest_queue": 3, "steps": self.step}
@@ -152,7 +150,14 @@ class FakeKernel:
         self.tell("removed", name=name, id=1)
 
     def inspect(self, name: str, target: str) -> dict[str, Any]:
-        event = {"step": 40, "now_ms": 0, "kind": "message_handled", "pid": "<0.4.0>", "name": "front", "text": "'next'"}
+        event = {
+            "step": 40,
+            "now_ms": 0,
+            "kind": "message_handled",
+            "pid": "<0.4.0>",
+            "name": "front",
+            "text": "'next'",
+        }
         return {
             "process": self.trees[name][target], "mailbox": ["('add', 1)", "'next'"], "mailbox_omitted": 5,
             "waiting_for": "any message", "links": ["<0.2.0>"], "monitors": [], "monitored_by": ["<0.9.0>"],

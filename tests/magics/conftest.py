@@ -48,7 +48,16 @@ class FakeSandbox:
 
     def info(self) -> SandboxInfo:
         return SandboxInfo(
-            self.id, self.name, f"sandbox_{self.id}", SandboxStatus.RUNNING, "", 0.0, 1, self.main, self.limits_now, None
+            self.id,
+            self.name,
+            f"sandbox_{self.id}",
+            SandboxStatus.RUNNING,
+            "",
+            0.0,
+            1,
+            self.main,
+            self.limits_now,
+            None,
         )
 
     def limits(self, **changes: int) -> Limits:

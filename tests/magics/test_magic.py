@@ -38,7 +38,7 @@ def refused(shell: InteractiveShell, line: str) -> str:
     return text
 
 
-# --- the table of verbs -----------------------------------------------------------------------------------------------
+# --- the table of verbs ---------------------------------------------------------------------------------------------
 
 
 def test_every_verb_is_carried_out() -> None:
@@ -57,7 +57,7 @@ def test_the_help_of_the_magic_lists_every_verb(shell: InteractiveShell) -> None
     assert all(verb.summary in text for verb in VERBS.values())
 
 
-# --- life -------------------------------------------------------------------------------------------------------------
+# --- life -----------------------------------------------------------------------------------------------------------
 
 
 def test_create_gives_the_sandbox_of_the_python_api(shell: InteractiveShell, manager: FakeManager) -> None:
@@ -112,7 +112,7 @@ def test_destroy_ends_a_sandbox(shell: InteractiveShell, shop: FakeSandbox, mana
     assert manager.sandboxes == {}
 
 
-# --- processes --------------------------------------------------------------------------------------------------------
+# --- processes ------------------------------------------------------------------------------------------------------
 
 
 def test_requests_are_evaluated_in_the_notebook(shell: InteractiveShell, shop: FakeSandbox) -> None:
@@ -198,7 +198,7 @@ def test_a_git_repository_needs_a_commit(shell: InteractiveShell, shop: FakeSand
     assert text.endswith("type %sandbox load shop https://example.org/a.git --commit FULL_ID")
 
 
-# --- errors -----------------------------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------------------------
 
 
 def test_an_unquoted_text_is_found_out(shell: InteractiveShell, shop: FakeSandbox) -> None:
@@ -229,7 +229,9 @@ def test_a_crash_shows_lines_of_the_cell_and_keeps_its_class(shell: InteractiveS
 
 def test_a_compile_error_points_at_line_and_column(shell: InteractiveShell, shop: FakeSandbox) -> None:
     def load(source: Any) -> None:
-        raise CompileError("compilation_error", "1 error", (Diagnostic(source.file, 3, 5, "expected ':'", "    class"),))
+        raise CompileError(
+            "compilation_error", "1 error", (Diagnostic(source.file, 3, 5, "expected ':'", "    class"),)
+        )
 
     shop.__dict__["load"] = load
     with pytest.raises(CompileError) as caught:
@@ -247,14 +249,18 @@ def test_why_tells_the_cell_and_the_decision(shell: InteractiveShell, shop: Fake
     shell.run_cell_magic("sandbox", "module shop counter", CELL)
     cause = f"TypeError in handle_call at {shop.last[1].file} line 9"
     shop.answers["why"] = [
-        WhyView("shop/front", "front", 9, 0, "", cause, "", (), "shop", "one_for_one restart 1 of 3 in 5 s", (), (), "0")
+        WhyView(
+            "shop/front", "front", 9, 0, "", cause, "", (), "shop", "one_for_one restart 1 of 3 in 5 s", (), (), "0"
+        )
     ]
     count = shell.displayhook.prompt_count
-    expected = f"TypeError in handle_call at In[{count}] line 9 → exit → one_for_one restart 1 of 3 in 5 s → state back to 0"
+    expected = (
+        f"TypeError in handle_call at In[{count}] line 9 → exit → one_for_one restart 1 of 3 in 5 s → state back to 0"
+    )
     assert str(run(shell, "why shop front")).split("\n")[0] == expected
 
 
-# --- what is printed ----------------------------------------------------------------------------------------------------
+# --- what is printed ------------------------------------------------------------------------------------------------
 
 
 def test_alerts_are_shown(shop: FakeSandbox, manager: FakeManager, capsys: pytest.CaptureFixture[str]) -> None:
@@ -275,7 +281,7 @@ def test_what_a_sandbox_prints_during_a_command_is_shown(
     assert capsys.readouterr().out == ""
 
 
-# --- coming and going ---------------------------------------------------------------------------------------------------
+# --- coming and going -----------------------------------------------------------------------------------------------
 
 
 def traces(shell: InteractiveShell) -> list[object]:
@@ -308,7 +314,9 @@ def test_loading_and_unloading_twice_changes_nothing(bare_shell: InteractiveShel
     assert "sandbox" not in bare_shell.magics_manager.magics["line"]
 
 
-@pytest.mark.parametrize("magic", [lambda shell: run(shell, "list"), lambda shell: shell.run_cell_magic("sandbox", "x", "y")])
+@pytest.mark.parametrize(
+    "magic", [lambda shell: run(shell, "list"), lambda shell: shell.run_cell_magic("sandbox", "x", "y")]
+)
 def test_the_magic_after_unload_is_an_error_of_one_line(
     shell: InteractiveShell, magic: Callable[[InteractiveShell], object]
 ) -> None:
@@ -317,7 +325,7 @@ def test_the_magic_after_unload_is_an_error_of_one_line(
         magic(shell)
 
 
-# --- completion ---------------------------------------------------------------------------------------------------------
+# --- completion -----------------------------------------------------------------------------------------------------
 
 
 def completed(shell: InteractiveShell, text: str) -> list[str]:

@@ -162,7 +162,9 @@ def test_an_interrupt_during_create_leaves_nothing(manager: SandboxManager, told
 def test_updates_arrive_in_order_on_the_managers_thread(manager: SandboxManager) -> None:
     seen: list[tuple[str, str]] = []
     stop = manager.subscribe(
-        lambda update: seen.append((threading.current_thread().name, str(getattr(update, "info", None) and update.info.status)))  # type: ignore[union-attr]
+        lambda update: seen.append(
+            (threading.current_thread().name, str(getattr(update, "info", None) and update.info.status))
+        )  # type: ignore[union-attr]
     )
     sandbox = manager.create()
     sandbox.pause()

@@ -8,11 +8,23 @@ from jupyter_sandbox.manager import loading
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.model.errors import (
-    CallExit, CallTimeout, CodeRaised, CompileError, NoProcess, SandboxBusy, SandboxError, SandboxGone, SnapshotError,
+    CallExit,
+    CallTimeout,
+    CodeRaised,
+    CompileError,
+    NoProcess,
+    SandboxError,
+    SandboxGone,
+    SnapshotError,
     UsageError,
 )  # fmt: skip
 from jupyter_sandbox.model.sandbox import (
-    InfoChanged, NoticeTold, SandboxStatus, StepsTold, TreePatched, TreeReplaced,
+    InfoChanged,
+    NoticeTold,
+    SandboxStatus,
+    StepsTold,
+    TreePatched,
+    TreeReplaced,
 )  # fmt: skip
 
 from .conftest import COUNTER, Told
@@ -28,13 +40,18 @@ def test_processes_go_to_new_code_with_their_state(shop: Sandbox) -> None:
     report = shop.load(DOUBLE, "counter")
     assert report.moved >= 2 and report.modules == ("counter",)
     assert [(one.version, one.current) for one in report.versions] == [(2, True), (1, False)]
-    assert "+            case (\"add\", k):  return Reply(n + k, n + 2 * k)" in report.diff
+    assert '+            case ("add", k):  return Reply(n + k, n + 2 * k)' in report.diff
     assert shop.call("front", ("add", 1)) == 6 and shop.state("front") == 7
 
 
 @pytest.mark.parametrize(
     ("source", "kind"),
-    [("def (", "compilation_failed"), ("import nowhere_at_all", None), ("1 / 0", None), ("import os; os._exit(3)", None)],
+    [
+        ("def (", "compilation_failed"),
+        ("import nowhere_at_all", None),
+        ("1 / 0", None),
+        ("import os; os._exit(3)", None),
+    ],
 )
 def test_code_that_is_refused_leaves_the_old_version_running(shop: Sandbox, source: str, kind: str | None) -> None:
     shop.call("front", "next")
@@ -134,7 +151,7 @@ def test_a_main_supervisor_that_gives_up_crashes_the_sandbox_and_why_still_answe
 
 
 def test_an_os_process_that_ends_crashes_the_sandbox_with_its_exit_status(shop: Sandbox) -> None:
-    with pytest.raises(SandboxGone, match="exit 3.*%sandbox restart shop"):
+    with pytest.raises(SandboxGone, match=r"exit 3.*%sandbox restart shop"):
         shop.exec("import os; os._exit(3)")
     info = shop.info()
     assert (info.status, info.os_pid, info.name) == (SandboxStatus.CRASHED, None, "shop")
@@ -286,7 +303,7 @@ def test_stepping_needs_a_pause_and_back_a_past(shop: Sandbox) -> None:
 
 def test_what_cannot_happen_while_paused_says_so(shop: Sandbox) -> None:
     shop.pause()
-    with pytest.raises((UsageError, SandboxBusy), match="%sandbox resume"):
+    with pytest.raises(SandboxError, match="%sandbox resume"):
         shop.call("front", "next")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ def test_neighbours_of_one_depth_are_at_least_one_apart(nodes: Nodes) -> None:
         rows[place.depth].append(place.across)
     for row in rows.values():
         row.sort()
-        assert all(right - left >= GAP - 1e-9 for left, right in zip(row, row[1:], strict=False))
+        assert all(right - left >= GAP - 1e-9 for left, right in pairwise(row))
 
 
 @given(forests())
@@ -55,7 +56,7 @@ def test_siblings_keep_their_order_and_children_stand_one_deeper(nodes: Nodes) -
 @given(forests())
 def test_every_node_has_a_place_and_the_picture_begins_at_zero(nodes: Nodes) -> None:
     places = tidy(nodes)
-    assert list(places) and set(places) == {key for key, _ in nodes} or not nodes
+    assert (list(places) and set(places) == {key for key, _ in nodes}) or not nodes
     assert min((place.across for place in places.values()), default=0.0) == pytest.approx(0.0)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from jupyter_sandbox.model.errors import UsageError
 from jupyter_sandbox.model.views import ProcessView, TreeView
 from jupyter_sandbox.widgets.picture import TreePicture
 from jupyter_sandbox.widgets.status import LOOKS, look
@@ -15,10 +17,15 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def many(count: int) -> TreeView:
-    return TreeView("big", 0, 0, tuple(ProcessView(f"<0.{n}.0>", f"<0.{n}.0>", "p", "process", "m.f", "waiting") for n in range(count)))
+    return TreeView(
+        "big",
+        0,
+        0,
+        tuple(ProcessView(f"<0.{n}.0>", f"<0.{n}.0>", "p", "process", "m.f", "waiting") for n in range(count)),
+    )
 
 
-# --- text -------------------------------------------------------------------------------------------------------------
+# --- text -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_text_tree_draws_branches_glyphs_words_and_budget(tree: TreeView) -> None:
@@ -41,7 +48,7 @@ def test_an_empty_tree_says_so() -> None:
     assert "no process runs" in TreePicture(TreeView("shop", 0, 0)).svg()
 
 
-# --- SVG --------------------------------------------------------------------------------------------------------------
+# --- SVG ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("standalone", [False, True])
@@ -92,7 +99,7 @@ def test_a_change_of_state_moves_nothing(tree: TreeView) -> None:
     assert rects[0] == rects[1]
 
 
-# --- status -------------------------------------------------------------------------------------------------------------
+# --- status ---------------------------------------------------------------------------------------------------------
 
 
 def test_no_status_is_told_by_colour_alone() -> None:
@@ -114,7 +121,7 @@ def test_status_colours_can_be_seen_on_light_and_dark(background: str) -> None:
         assert (bright + 0.05) / (dim + 0.05) >= 3.0, seen
 
 
-# --- graph and figure ---------------------------------------------------------------------------------------------------
+# --- graph and figure -----------------------------------------------------------------------------------------------
 
 
 def test_the_graph_has_the_views_as_attributes(tree: TreeView) -> None:
@@ -140,7 +147,7 @@ def test_the_figure_reads_on_light_and_dark(tree: TreeView) -> None:
     assert TreePicture(tree).figure().layout.paper_bgcolor == "rgba(0,0,0,0)"
 
 
-# --- in the notebook --------------------------------------------------------------------------------------------------
+# --- in the notebook ------------------------------------------------------------------------------------------------
 
 
 def test_a_saved_notebook_has_the_tree_as_text_and_as_a_picture(tree: TreeView) -> None:
@@ -149,6 +156,18 @@ def test_a_saved_notebook_has_the_tree_as_text_and_as_a_picture(tree: TreeView) 
     assert "<svg" in bundle["text/html"]
 
 
-def test_a_live_picture_stands_beside_the_static_ones(tree: TreeView) -> None:
-    bundle = TreePicture(tree, lambda view: {"live": view.step})._repr_mimebundle_()
-    assert bundle.keys() == {"text/plain", "text/html", "live"}
+def test_a_live_picture_finds_its_place_in_the_static_one(tree: TreeView) -> None:
+    bundle = TreePicture(tree, lambda view: SimpleNamespace(anchor="abc"))._repr_mimebundle_()  # type: ignore[arg-type]
+    assert bundle.keys() == {"text/plain", "text/html"}
+    assert 'data-jupyter-sandbox="abc"' in bundle["text/html"]
+
+
+def test_a_live_picture_needs_a_page(tree: TreeView) -> None:
+    with pytest.raises(UsageError, match="needs a notebook"):
+        TreePicture(tree).live()
+
+
+def test_a_page_that_strips_svg_and_style_shows_an_image_with_a_text(tree: TreeView) -> None:
+    html = TreePicture(tree).html()
+    assert '<div class="jsb-inline" style="display:none">' in html
+    assert '<img class="jsb-image" alt="shop · step 12' in html

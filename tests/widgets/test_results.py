@@ -83,7 +83,9 @@ def test_steps_are_one_line_each() -> None:
     assert told.steps == (STEP,)
 
 
-@pytest.mark.parametrize(("waiting", "words"), [("idle", "nothing more to do"), ("limit", "step limit"), ("odd", "odd")])
+@pytest.mark.parametrize(
+    ("waiting", "words"), [("idle", "nothing more to do"), ("limit", "step limit"), ("odd", "odd")]
+)
 def test_fewer_steps_than_asked_are_explained(waiting: str, words: str) -> None:
     assert words in str(Steps([], 5, waiting))
 
@@ -116,7 +118,10 @@ def test_a_load_tells_what_moved_and_what_changed() -> None:
         modules=("counter",),
     )  # fmt: skip
     loaded = Loaded(report, "shop")
-    assert loaded.summary() == "loaded counter version 2 into shop · 3 processes went on in the new code with their state · 12 ms"
+    assert (
+        loaded.summary()
+        == "loaded counter version 2 into shop · 3 processes went on in the new code with their state · 12 ms"
+    )
     assert "&lt;b&gt;" in loaded.html() and "<b>" not in loaded.html()
 
 

@@ -63,7 +63,9 @@ def set_state(turn: Turn) -> object:
 
 def children(turn: Turn) -> Table[Sequence[object]]:
     target = turn.given.text("SUPERVISOR")
-    return Table(turn.sandbox.children(target), CHILDREN, empty=f"{target} has no children")
+    found = turn.sandbox.children(target)
+    rows = found if isinstance(found, list) else []
+    return Table(rows, CHILDREN, empty=f"{target} has no children")
 
 
 def restart_child(turn: Turn) -> object:

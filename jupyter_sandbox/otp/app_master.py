@@ -1,0 +1,167 @@
+"""The master process of one running application: starts its tree, waits for its end, stops everything that belongs to it.
+
+Rules: Erlang's ``application_master`` and ``application_controller``.
+"""
+
+from __future__ import annotations
+
+from types import CoroutineType
+from typing import Any, Final
+
+from ..model.exits import KILLED, NORMAL, SHUTDOWN, is_normal
+from ..model.ids import Pid
+from ..runtime import Node, delivery, lifecycle
+from ..runtime.crashes import exit_reason
+from ..runtime.exceptions import ProcessExit, StartError, Throw
+from ..runtime.process import Process
+from ..runtime.signals import Exit
+from . import gen
+from .app_record import Loaded, Spec, now_running, running
+from .child import Child, as_child
+from .process import OtpContext
+from .returns import Error, Ignore
+
+STOP: Final = "$application_stop"
+STARTED: Final = "$application_started"
+
+
+async def run(ctx: OtpContext, entry: Loaded) -> None:
+    """Start the tree, then attend to it."""
+    spec = entry.spec
+    ctx.trap_exit()
+    app = spec.module(ctx._process)
+    try:
+        top, state = await _start_top(app, spec)
+        await _start_phases(ctx, app, spec, top)
+    except _Refused as refused:
+        _tell(ctx, entry, refused.reason)
+        ctx.exit(refused.reason)
+    now_running(ctx._process.node, entry)
+    entry.master, entry.top = ctx.pid, top
+    ctx.init_ack(ctx.pid)
+    _tell(ctx, entry, None)
+    await attend(ctx, entry, app, top, state)
+
+
+class _Refused(Exception):
+    """The application did not start; ``reason`` as OTP gives it."""
+
+    def __init__(self, reason: Any) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+def _tell(ctx: OtpContext, entry: Loaded, reason: Any) -> None:
+    """Who asked for the start while it was going on gets its outcome, too."""
+    waiting, entry.starting = entry.starting or [], None
+    for pid, ref in waiting:
+        ctx.send(pid, (STARTED, ref, reason))
+
+
+async def _start_top(app: Any, spec: Spec) -> tuple[Pid, Any]:
+    """Call ``start`` and start what it returned; the top process and the state for ``stop``."""
+    call = (spec.module, "start", (NORMAL, spec.argument))
+    try:
+        top = app.start(NORMAL, spec.argument)
+        if type(top) is CoroutineType:
+            top = await top
+        if isinstance(top, (Child, type)):
+            child = as_child(top)
+            top = await gen.start(app, child.module, child.argument, name=child.name, relation="link")
+    except StartError as error:
+        raise _Refused((error.reason, call)) from None
+    except Throw as thrown:
+        top = thrown.value
+    except (Exception, ProcessExit) as error:  # whatever start raised is why the application did not start
+        reason = exit_reason(error)
+        if reason == NORMAL:
+            raise _Refused((("EXIT", NORMAL), call)) from None
+        raise _Refused(("bad_return", (call, ("EXIT", reason)))) from None
+    if isinstance(top, Error):
+        raise _Refused((top.reason, call))
+    if isinstance(top, Pid):
+        return top, None
+    if isinstance(top, tuple) and len(top) == 2 and isinstance(top[0], Pid):
+        return top[0], top[1]
+    raise _Refused(("bad_return", (call, "ignore" if top is None or isinstance(top, Ignore) else top)))
+
+
+async def _start_phases(ctx: OtpContext, app: Any, spec: Spec, top: Pid) -> None:
+    """Run the start phases. One that fails makes the start fail but, as in OTP, leaves the tree running."""
+    for phase, argument in spec.start_phases:
+        call = (spec.module, "start_phase", (phase, NORMAL, argument))
+        try:
+            result = app.start_phase(phase, NORMAL, argument)
+            if type(result) is CoroutineType:
+                result = await result
+        except Throw as thrown:
+            result = thrown.value
+        except (Exception, ProcessExit) as error:  # whatever it raised is a bad return value to OTP
+            ctx.unlink(top)
+            raise _Refused(("bad_return_value", (call, ("EXIT", exit_reason(error))))) from None
+        if result is None:
+            continue
+        ctx.unlink(top)
+        if isinstance(result, Error):
+            raise _Refused((result.reason, call))
+        raise _Refused(("bad_return_value", (call, result)))
+
+
+async def attend(ctx: OtpContext, entry: Loaded, app: Any, top: Pid, state: Any) -> None:
+    """Wait for a running application's end or for the order to stop it. A restored snapshot goes on from here."""
+    process = ctx._process
+    message = await ctx.receive(lambda m: m == STOP or (type(m) is Exit and m.process == top))
+    reason: Any = None if message == STOP else message.reason
+    state = await _told(ctx, app.prep_stop, state, state)
+    if reason is None:
+        ctx.exit_signal(top, SHUTDOWN)
+        await ctx.receive(lambda m: type(m) is Exit and m.process == top)
+    await _told(ctx, app.stop, state, None)
+    _kill_strays(process.node, entry.spec.name, process)
+    entry.running, entry.master, entry.top = False, None, None
+    if reason is not None:
+        await _ended(ctx, entry, reason)
+
+
+async def _told(ctx: OtpContext, callback: Any, state: Any, default: Any) -> Any:
+    """Call prep_stop or stop; what it raises is logged, and the stopping goes on."""
+    try:
+        result = callback(state)
+        return await result if type(result) is CoroutineType else result
+    except Throw as thrown:
+        return thrown.value
+    except (Exception, ProcessExit) as error:  # a failing callback must not keep the application from stopping
+        ctx.log("error", f"{callback.__name__} of the application failed: {exit_reason(error)!r}")
+        return default
+
+
+def _kill_strays(node: Node, name: str, master: Process) -> None:
+    for process in list(node.processes.values()):
+        if process.group == name and process is not master:
+            delivery.doom(node, process, KILLED)
+
+
+async def _ended(ctx: OtpContext, entry: Loaded, reason: Any) -> None:
+    """An application ended by itself: a permanent one takes the node down, a transient one unless it was normal."""
+    node = ctx._process.node
+    node.emit("application_stop", ctx._process, (entry.spec.name, reason, is_normal(reason)))
+    if entry.kind == "permanent" or (entry.kind == "transient" and reason != NORMAL):
+        await take_down(ctx)
+
+
+async def take_down(ctx: OtpContext) -> None:
+    """Stop the whole node: its applications in reverse start order, then whatever is left."""
+    node = ctx._process.node
+    for entry in running(node):
+        if entry.master is not None and entry.master in node.processes:
+            ref = ctx.monitor(entry.master)
+            ctx.send(entry.master, STOP)
+            await ctx.receive(_is_about(ref))
+    node.globals["down"] = True
+    for process in list(node.processes.values()):
+        if process is not ctx._process:
+            lifecycle.exit_process(node, process, KILLED)
+
+
+def _is_about(ref: Any) -> Any:
+    return lambda message: getattr(message, "ref", None) == ref

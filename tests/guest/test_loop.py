@@ -1,0 +1,244 @@
+"""A guest in an OS process of its own: requests over a socket, signals, output, and its end."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from jupyter_sandbox.code.compiler import compile_bundle
+from jupyter_sandbox.code.gather import gather
+from jupyter_sandbox.wire import messages as m
+from jupyter_sandbox.wire.connection import Connection
+from jupyter_sandbox.wire.values import decode_value
+
+GUEST = """
+import os, socket, sys
+from jupyter_sandbox.guest.main import run
+from jupyter_sandbox.model.boot import Boot
+from jupyter_sandbox.model.protection import Protection
+
+class Heartbeat:
+    def enter(self, number): ...
+    def leave(self): ...
+
+sys.stdout.reconfigure(line_buffering=False)
+code = run(Boot("shop"), socket.socket(fileno=int(sys.argv[1])), Heartbeat(), Protection("off"))
+os._exit(code)
+"""
+LIMIT_S = 20.0
+
+
+class Kernel:
+    """The other end of the socket."""
+
+    def __init__(self) -> None:
+        self.socket, theirs = socket.socketpair()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", GUEST, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+        theirs.close()
+        self.connection = Connection("kernel")
+        self.frames: list[Any] = []
+        self.number = 0
+        self.ready = self.until(lambda frame: isinstance(frame, m.Ready))
+
+    def until(self, fits: Any) -> Any:
+        """The first frame that fits, from those that came and those to come."""
+        deadline = time.monotonic() + LIMIT_S
+        while True:
+            for frame in self.frames:
+                if fits(frame):
+                    self.frames.remove(frame)
+                    return frame
+            ready, _, _ = select.select([self.socket], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, "the guest did not answer"
+            data = self.socket.recv(1 << 16)
+            assert data, "the guest is gone"
+            self.frames += self.connection.receive(data)
+
+    def send(self, make: Any, **fields: Any) -> int:
+        self.number += 1
+        self.socket.sendall(self.connection.send(make(id=self.number, **fields)))
+        return self.number
+
+    def ask(self, make: Any, **fields: Any) -> Any:
+        number = self.send(make, **fields)
+        return self.until(lambda frame: getattr(frame, "id", None) == number)
+
+    def load(self, source: str, module: str) -> None:
+        answer = self.ask(m.Load, bundle=compile_bundle(gather(source, module)).bundle)
+        assert isinstance(answer, m.Loaded), answer
+
+    def call(self, target: str, request: Any) -> Any:
+        answer = self.ask(m.Call, target=target, args=pickle.dumps(request), timeout_ms=None)
+        return decode_value(answer.data) if isinstance(answer, m.Value) else answer
+
+    def printed(self, stream: Any, wanted: bytes) -> None:
+        """Wait until the guest has written this."""
+        seen = b""
+        while wanted not in seen:
+            ready, _, _ = select.select([stream], [], [], LIMIT_S)
+            assert ready, seen
+            seen += os.read(stream.fileno(), 1 << 16)
+
+    def close(self) -> None:
+        self.socket.close()
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def kernel(shop_source: str) -> Iterator[Kernel]:
+    made = Kernel()
+    made.load(shop_source, "tshop")
+    assert isinstance(made.ask(m.Start, app="sandbox_1", main="tshop.Shop"), m.Done)
+    yield made
+    made.close()
+
+
+def test_the_first_frame_is_ready_and_requests_are_answered(kernel: Kernel) -> None:
+    assert kernel.ready.pid == kernel.process.pid
+    assert [kernel.call("front", "next"), kernel.call("front", "next")] == [0, 1]
+
+
+def test_printed_text_arrives_at_once(kernel: Kernel) -> None:
+    kernel.ask(m.Execute, source="print('hello')", file="<c>")
+    kernel.printed(kernel.process.stdout, b"hello\n")
+
+
+def test_timers_fire_without_a_request(kernel: Kernel) -> None:
+    kernel.ask(m.Watch, interval_ms=10)
+    kernel.send(m.Execute, source="await self.sleep(30)\n7", file="<c>")
+    assert kernel.until(lambda frame: isinstance(frame, m.TreeChanged))
+    answer = kernel.until(lambda frame: isinstance(frame, m.Value))
+    assert decode_value(answer.data) == 7
+
+
+def test_work_outside_wakes_the_guest(kernel: Kernel) -> None:
+    answer = kernel.ask(m.Execute, source="await self.outside(lambda: 42)", file="<c>")
+    assert decode_value(answer.data) == 42
+
+
+STUCK = """
+import time
+from jupyter_sandbox.otp import GenServer, Reply, Supervisor, Child
+class Stuck(GenServer):
+    def handle_call(self, request, caller, state):
+        print("in", flush=True)
+        {body}
+        return Reply("free", state)
+class Top(Supervisor):
+    def init(self, _):
+        return [Child(Stuck, 0, name="stuck")]
+"""
+
+
+ENDLESS = ["while True: pass", "time.sleep(1e6)", "import re; re.match('(a+)+$', 'a' * 64 + 'b')"]
+
+
+@pytest.mark.parametrize("body", ENDLESS)
+def test_a_callback_that_runs_too_long_is_broken_and_only_its_process_crashes(kernel: Kernel, body: str) -> None:
+    kernel.load(STUCK.format(body=body), "tstuck")
+    kernel.ask(m.Start, app="other", main="tstuck.Top")
+    number = kernel.send(m.Call, target="stuck", args=pickle.dumps("?"), timeout_ms=None)
+    kernel.printed(kernel.process.stdout, b"in\n")
+    os.kill(kernel.process.pid, signal.SIGUSR1)
+    failed = kernel.until(lambda frame: getattr(frame, "id", None) == number)
+    assert failed.kind == "exit" and "HandlerTimeout" in failed.message
+    assert kernel.call("front", "next") == 0, "nobody else noticed"
+    assert {v.key: v for v in kernel.ask(m.Tree).tree.processes}["Top/stuck"].restarts == 1
+
+
+def test_the_signal_does_nothing_while_no_callback_runs(kernel: Kernel) -> None:
+    for _ in range(50):
+        os.kill(kernel.process.pid, signal.SIGUSR1)
+        assert isinstance(kernel.call("front", "next"), int)
+
+
+def test_a_dump_says_where_the_guest_is(kernel: Kernel) -> None:
+    kernel.load(STUCK.format(body="time.sleep(1e6)"), "tstuck")
+    kernel.ask(m.Start, app="other", main="tstuck.Top")
+    kernel.send(m.Call, target="stuck", args=pickle.dumps("?"), timeout_ms=None)
+    kernel.printed(kernel.process.stdout, b"in\n")
+    os.kill(kernel.process.pid, signal.SIGUSR2)
+    kernel.printed(kernel.process.stderr, b"in handle_call")
+
+
+def test_a_busy_guest_still_answers(kernel: Kernel) -> None:
+    kernel.load("async def spin(self):\n    while True:\n        await self.yield_()\n", "tspin")
+    kernel.ask(m.Spawn, function="tspin.spin")
+    began = time.monotonic()
+    for _ in range(20):
+        kernel.ask(m.Tree)
+    assert time.monotonic() - began < 5.0
+    assert isinstance(kernel.ask(m.Pause), m.PausedAt)
+    assert len(kernel.ask(m.Step, count=3).steps) == 3
+
+
+ORDERLY = """
+from jupyter_sandbox.otp import GenServer
+class Orderly(GenServer):
+    def init(self, n):
+        self.trap_exit()
+        return n
+    {kind} terminate(self, reason, state):
+        {body}
+"""
+
+
+def test_shutdown_stops_everything_in_order_and_ends_the_os_process(kernel: Kernel) -> None:
+    kernel.load(ORDERLY.format(kind="def", body="print('bye', reason)"), "torderly")
+    kernel.ask(m.Start, app="other", main="torderly.Orderly")
+    assert isinstance(kernel.ask(m.Shutdown, grace_ms=5_000), m.Done)
+    assert kernel.process.wait(LIMIT_S) == 0
+    assert kernel.process.stdout is not None and kernel.process.stdout.read() == b"bye shutdown\n"
+
+
+def test_shutdown_does_not_wait_longer_than_its_grace(kernel: Kernel) -> None:
+    kernel.load(ORDERLY.format(kind="async def", body="await self.sleep(60_000)"), "torderly")
+    kernel.ask(m.Start, app="other", main="torderly.Orderly")
+    assert isinstance(kernel.ask(m.Shutdown, grace_ms=200), m.Done)
+    assert kernel.process.wait(LIMIT_S) == 0
+
+
+def test_the_guest_ends_when_its_kernel_is_gone(kernel: Kernel) -> None:
+    kernel.socket.close()
+    assert kernel.process.wait(LIMIT_S) == 0
+
+
+def test_a_kernel_that_breaks_the_protocol_is_left(kernel: Kernel) -> None:
+    kernel.socket.sendall(b"\x00\x00\x00\x04oops")
+    assert kernel.process.wait(LIMIT_S) == 76
+
+
+def test_a_guest_loads_nothing_of_jupyter_and_no_asyncio() -> None:
+    source = "import jupyter_sandbox.guest.main, sys; print(*sorted(m for m in sys.modules if '.' not in m))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, check=True, env=environment)
+    jupyter = {"IPython", "ipykernel", "traitlets", "networkx", "plotly", "anywidget"}
+    assert not set(done.stdout.decode().split()) & (jupyter | {"asyncio", "concurrent", "threading"})
+
+
+def test_a_code_change_without_end_is_broken_and_the_old_code_runs_on(kernel: Kernel, shop_source: str) -> None:
+    endless = "    def code_change(self, old, state, extra):\n        while True: pass\n\nclass Shop"
+    bundle = compile_bundle(gather(shop_source.replace("class Shop", "\n" + endless), "tshop")).bundle
+    number = kernel.send(m.Load, bundle=bundle)
+    while not any(getattr(frame, "id", None) == number for frame in kernel.frames):
+        os.kill(kernel.process.pid, signal.SIGUSR1)
+        if select.select([kernel.socket], [], [], 0.1)[0]:
+            kernel.frames += kernel.connection.receive(kernel.socket.recv(1 << 16))
+    failed = kernel.until(lambda frame: getattr(frame, "id", None) == number)
+    assert failed.kind == "load_error" and "HandlerTimeout" in failed.message
+    assert kernel.call("front", "next") == 0

@@ -1,0 +1,250 @@
+"""Guests are forked fast, end with a known status, and nothing of them stays."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jupyter_sandbox.isolation import zygote as module
+from jupyter_sandbox.isolation.zygote import Zygote
+from jupyter_sandbox.model.boot import Boot
+from jupyter_sandbox.model.errors import LaunchFailed, Unsupported
+
+from .conftest import HERE, Launcher, Story, launcher, lives, read_all, wait_until_gone
+
+Play = Callable[[Story], None]
+
+
+def test_a_guest_runs_the_entry_and_its_exit_code_is_told(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest("shop")
+        assert await told.ask("import os; answer = [boot.name, os.getpid()]") == ["shop", told.process.pid]
+        await told.tell("raise SystemExit(3)")
+        assert await told.status() == "exit 3"
+        assert await told.status() == "exit 3"
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("import os; os._exit(5)", "exit 5"),
+        ("import os; os.abort()", "signal 6 (SIGABRT)"),
+        ("import ctypes; ctypes.string_at(0)", "signal 11 (SIGSEGV)"),
+        ("import os; os.kill(os.getpid(), 9)", "signal 9 (SIGKILL)"),
+        ("raise SystemExit('why')", "exit 1"),
+        ("raise SystemExit", "exit 0"),
+        ("raise ValueError('why')", "exit 71"),
+    ],
+)
+def test_every_way_to_end_has_its_text(play: Play, text: str, status: str) -> None:
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest()
+        await told.tell(text)
+        assert await told.status() == status
+        told.process.kill()
+        told.process.interrupt()
+        assert told.process.has_ended() and told.process.memory() == 0
+
+    play(story)
+
+
+def test_end_of_the_control_socket_ends_the_entry(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest()
+        await told.ask("code = 4")
+        told.process.control.shutdown(1)
+        assert await told.status() == "exit 4"
+
+    play(story)
+
+
+def test_what_the_entry_raises_stands_on_stderr(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest()
+        await told.tell("print('before'); 1 / 0")
+        assert "ZeroDivisionError" in await read_all(told.process.stderr_fd, "ZeroDivisionError")
+        assert await read_all(told.process.stdout_fd, "\n") == "before\n"
+
+    play(story)
+
+
+def test_fifty_guests_at_once(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        told = await asyncio.gather(*(launcher.guest(f"g{number}") for number in range(50)))
+        names = await asyncio.gather(*(one.ask("answer = boot.name") for one in told))
+        assert names == [f"g{number}" for number in range(50)]
+        assert len({one.process.pid for one in told}) == 50
+        assert len({one.process.scratch for one in told}) == 50
+        for one in told:
+            one.process.kill()
+        assert {await one.status() for one in told} == {"signal 9 (SIGKILL)"}
+
+    play(story)
+
+
+@pytest.mark.serial
+def test_a_fork_takes_milliseconds_and_the_first_zygote_less_than_half_a_second(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        started = time.perf_counter()
+        another = await Zygote.start(entry="told_guest:run", sys_path=[HERE, *sys.path])
+        first = time.perf_counter() - started
+        another.close()
+        forks = []
+        for _ in range(20):
+            started = time.perf_counter()
+            guest = await launcher.zygote.fork(Boot("x"))
+            forks.append(time.perf_counter() - started)
+            guest.close()
+            await guest.wait()
+        assert first < 0.4
+        assert statistics.median(forks) < 0.01
+
+    play(story)
+
+
+def test_closing_kills_all_guests_twice_is_once_and_no_folder_stays(temporary: Path) -> None:
+    async def story() -> None:
+        async with launcher() as made:
+            told = [await made.guest(f"g{number}") for number in range(3)]
+            await told[0].ask("import signal; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 10, 15)]")
+            await told[1].tell("while True: pass")
+            await told[2].tell("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)")
+            pids = [made.zygote.pid, *(one.process.pid for one in told)]
+            made.zygote.close()
+            made.zygote.close()
+            assert {await one.status() for one in told} == {"signal 9 (SIGKILL)"}
+            wait_until_gone(pids, 2.0)
+            told[0].process.close()
+            told[0].process.close()
+            with pytest.raises(LaunchFailed, match="has ended"):
+                await made.zygote.fork(Boot("late"))
+
+    asyncio.run(story())
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_killed_zygote_is_noticed_and_takes_its_guests_along(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        died = asyncio.Event()
+        launcher.zygote.on_death = died.set
+        told = [await launcher.guest(f"g{number}") for number in range(3)]
+        await told[1].tell("while True: pass")
+        os.kill(launcher.zygote.pid, signal.SIGKILL)
+        await died.wait()
+        assert not launcher.zygote.alive
+        assert {await one.status() for one in told} == {"signal 9 (SIGKILL)"}
+        wait_until_gone([one.process.pid for one in told], 2.0)
+        with pytest.raises(LaunchFailed, match="create the sandbox again"):
+            await launcher.zygote.fork(Boot("late"))
+        launcher.zygote.close()
+
+    play(story)
+
+
+def test_closing_is_no_death(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        launcher.zygote.on_death = lambda: pytest.fail("closed, not dead")
+        launcher.zygote.close()
+        await asyncio.sleep(0)
+
+    play(story)
+
+
+def test_a_module_that_cannot_be_preloaded_is_named() -> None:
+    async def story() -> None:
+        with pytest.raises(LaunchFailed, match="no_such_module"):
+            await Zygote.start(preload=["no_such_module"], entry="told_guest:run", sys_path=[HERE, *sys.path])
+
+    asyncio.run(story())
+
+
+def test_an_interpreter_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+
+    async def story() -> None:
+        with pytest.raises(LaunchFailed, match="cannot start /no/such/python"):
+            await Zygote.start(entry="told_guest:run", sys_path=[])
+
+    asyncio.run(story())
+
+
+def test_a_profile_that_cannot_be_had_is_refused(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        with pytest.raises(Unsupported, match="'strict' cannot be had here; use one of off, basic"):
+            await launcher.zygote.fork(Boot("x", profile="strict"))
+
+    play(story)
+
+
+def test_a_zygote_that_hangs_is_told_and_a_guest_that_comes_late_is_killed(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_FORK_S", 0.2)
+
+    async def story(launcher: Launcher) -> None:
+        os.kill(launcher.zygote.pid, signal.SIGSTOP)
+        with pytest.raises(LaunchFailed, match="did not answer"):
+            await launcher.zygote.fork(Boot("late"))
+        os.kill(launcher.zygote.pid, signal.SIGCONT)
+        monkeypatch.setattr(module, "_FORK_S", 10.0)
+        assert await (await launcher.guest()).ask("answer = 1") == 1
+        assert [pid for pid in children_of(launcher.zygote.pid) if lives(pid)] == [launcher.told[-1].process.pid]
+
+    play(story)
+
+
+def test_a_fork_that_is_cancelled_leaves_nothing(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        for delay in range(6):
+            task = asyncio.create_task(launcher.zygote.fork(Boot("x")))
+            for _ in range(delay):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        await (await launcher.guest()).ask("pass")
+        wait_until_gone(sorted(set(children_of(launcher.zygote.pid)) - {launcher.told[-1].process.pid}), 2.0)
+
+    play(story)
+
+
+def test_programs_that_a_guest_left_behind_end_with_it(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest()
+        text = "import subprocess; answer = subprocess.Popen(['sleep', '1000'], start_new_session=True).pid"
+        pid = await told.ask(text)
+        assert lives(pid)
+        told.process.kill()
+        await told.status()
+        wait_until_gone([pid], 2.0)
+
+    play(story)
+
+
+def test_a_guests_folder_goes_with_it_whatever_is_in_it(play: Play, temporary: Path) -> None:
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest()
+        await told.ask(
+            "import os\nos.mkdir('locked'); open('locked/f', 'w').close(); os.chmod('locked', 0)\n"
+            "os.mkfifo('pipe'); os.symlink('/', 'root'); open(b'\\xff\\n', 'w').close(); answer = os.getcwd()"
+        )
+        assert os.path.isdir(told.process.scratch)
+        told.process.close()
+        await told.status()
+
+    play(story)
+    assert list(temporary.iterdir()) == []
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

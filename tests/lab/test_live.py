@@ -1,0 +1,137 @@
+"""The panel and the real extension together: what happens in the sandbox is seen, what is pressed happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import expect
+
+LOAD = "%load_ext jupyter_sandbox"
+MODULE = """\
+%%sandbox module shop counter
+from jupyter_sandbox.otp import GenServer, Supervisor, Reply, NoReply, Child
+
+class Counter(GenServer):
+    def init(self, start):
+        return start
+    def handle_call(self, request, caller, n):
+        match request:
+            case "next":      return Reply(n, n + 1)
+            case ("add", k):  return Reply(n + k, n + k)
+
+class Walker(GenServer):
+    def init(self, n):
+        self.send(self.pid, "go on")
+        return n
+    def handle_info(self, message, n):
+        self.send_after(20, self.pid, "go on")
+        return NoReply(n + 1)
+
+class Shop(Supervisor):
+    strategy = "one_for_one"
+    def init(self, _):
+        return [Child(Counter, 0, name="front"), Child(Counter, 100, name="back"), Child(Walker, 0, name="walker")]
+"""
+START = "%sandbox start shop counter.Shop"
+SPIN = "import time\nend = time.monotonic() + 60\nwhile time.monotonic() < end: pass"
+Open = Callable[..., Any]
+
+
+def started(notebook: Open, *more: str) -> Any:
+    lab = notebook(LOAD, MODULE, START, *more)
+    lab.run_cell()
+    lab.run_cell()
+    lab.run_cell()
+    expect(lab.item("walker")).to_be_attached()
+    return lab
+
+
+def test_the_tree_of_a_sandbox_appears_by_itself_and_lives(notebook: Open) -> None:
+    lab = started(notebook)
+    expect(lab.row("shop")).to_contain_text("running")
+    expect(lab.panel.get_by_role("treeitem")).to_have_count(4)
+    expect(lab.item("front")).to_contain_text("state 0")
+    before = lab.item("walker").text_content()
+    expect(lab.item("walker")).not_to_have_text(before or "")
+
+
+def test_a_sandbox_is_paused_stepped_resumed_and_killed_while_a_cell_spins(notebook: Open) -> None:
+    lab = started(notebook, "%sandbox pause shop\n%sandbox cast shop walker 1", SPIN)
+    lab.run_cell()
+    expect(lab.row("shop")).to_contain_text("paused")
+    lab.press("Resume")
+    expect(lab.row("shop")).to_contain_text("running")
+    lab.run_cell()
+    lab.press("Pause")
+    expect(lab.row("shop")).to_contain_text("paused")
+    lab.press("Step")
+    told = lab.panel.locator(".jp-Sandbox-step, .jp-Sandbox-remark").filter(visible=True)
+    expect(told.first).to_be_visible()
+    lab.press("Resume")
+    expect(lab.row("shop")).to_contain_text("running")
+    lab.press("Kill")
+    lab.page.get_by_role("dialog").get_by_role("button", name="Kill").click()
+    expect(lab.row("shop")).to_have_count(0)
+    expect(lab.page.locator(".jp-InputPrompt", has_text="[*]")).to_be_attached()
+
+
+def test_a_step_is_told_in_the_panel(notebook: Open) -> None:
+    lab = started(notebook, "%sandbox pause shop", '%sandbox send shop walker "now"')
+    lab.run_cell()
+    expect(lab.row("shop")).to_contain_text("paused")
+    lab.run_cell()
+    lab.press("Step")
+    expect(lab.panel.locator(".jp-Sandbox-step").first).to_contain_text("walker")
+
+
+def test_a_crash_is_seen_and_a_killed_process_comes_back(notebook: Open) -> None:
+    lab = started(notebook, '%sandbox call shop front ("add", "x")')
+    lab.run_cell()
+    expect(lab.item("front")).to_contain_text("1 restart")
+    tree = lab.panel.get_by_role("tree")
+    tree.focus()
+    tree.press("b")
+    tree.press("Enter")
+    inspector = lab.panel.locator(".jp-Sandbox-inspector")
+    expect(inspector).to_contain_text("counter.Counter")
+    inspector.get_by_role("button", name="Kill").click()
+    expect(lab.item("back")).to_contain_text("1 restart")
+    inspector.get_by_role("button", name="Suspend", exact=True).click()
+    expect(lab.item("back")).to_contain_text("suspended")
+    inspector.get_by_role("button", name="Unsuspend").click()
+    expect(lab.item("back")).not_to_contain_text("suspended")
+    inspector.get_by_role("button", name="Restart").click()
+    expect(lab.item("back")).to_contain_text("2 restarts")
+
+
+def test_a_stopped_sandbox_is_started_again_from_the_panel(notebook: Open) -> None:
+    lab = started(notebook)
+    lab.press("Stop")
+    expect(lab.row("shop")).to_contain_text("stopped")
+    lab.press("Start")
+    expect(lab.row("shop")).to_contain_text("running")
+    expect(lab.item("walker")).to_be_attached()
+
+
+def test_unloading_the_extension_empties_the_panel_and_loading_it_again_fills_it(notebook: Open) -> None:
+    lab = started(notebook, "%unload_ext jupyter_sandbox", "%load_ext jupyter_sandbox\n%sandbox create mill")
+    lab.run_cell()
+    expect(lab.panel.locator(".jp-Sandbox-empty")).to_contain_text("%load_ext jupyter_sandbox")
+    lab.run_cell()
+    expect(lab.row("mill")).to_be_visible()
+
+
+def test_what_the_readme_shows(notebook: Open, screenshots: Path) -> None:
+    cells = [LOAD, MODULE, START, '%sandbox call shop front "next"', '%sandbox call shop front ("add", "x")',
+             "%sandbox why shop front", "%sandbox pause shop", "%sandbox step shop 3", SPIN]  # fmt: skip
+    lab = notebook(*cells, name="01-first-sandbox.ipynb")
+    for _ in cells[:-1]:
+        lab.run_cell()
+    expect(lab.panel.locator(".jp-Sandbox-step")).to_have_count(3)
+    lab.widen(420)
+    lab.run_cell()
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        lab.theme(theme)
+        lab.page.screenshot(path=screenshots / f"lab-{theme.split()[1].lower()}.png")

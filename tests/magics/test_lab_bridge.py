@@ -1,0 +1,181 @@
+"""The link to the Lab panel, against a kernel that only notes what is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jupyter_sandbox.magics.cells import Cells
+from jupyter_sandbox.magics.lab_bridge import EVENT, REPLY, REQUEST, LabBridge, Wiring
+from jupyter_sandbox.magics.lanes import Lanes
+from jupyter_sandbox.magics.mirror import Mirror
+from jupyter_sandbox.model.errors import NoProcess
+from jupyter_sandbox.model.sandbox import AlertRaised, InfoChanged, NoticeTold, Removed, StepsTold, TreeReplaced
+from jupyter_sandbox.model.views import Inspection, ProcessView, StepView, TreeDiff, TreeView
+
+if TYPE_CHECKING:
+    from .conftest import FakeManager, FakeSandbox
+
+DEADLINE_S = 10.0
+TREE = TreeView("shop", 7, 0, (ProcessView("shop", "<0.5.0>", "shop", "supervisor", "m.Shop", "waiting"),))
+
+
+class NotingKernel:
+    """Stands for ipykernel: its control handlers and its session."""
+
+    def __init__(self) -> None:
+        self.control_handlers: dict[str, Any] = {}
+        self.iopub_socket, self.session = "iopub", self
+        self.events: list[dict[str, Any]] = []
+        self.replies: list[dict[str, Any]] = []
+        self._arrived = threading.Condition()
+
+    def send(self, stream: object, kind: str, content: dict[str, Any], parent: object, ident: object) -> None:
+        content = json.loads(json.dumps(content))
+        with self._arrived:
+            (self.events if kind == EVENT else self.replies).append(content)
+            self._arrived.notify_all()
+
+    def ask(self, verb: str, sandbox: str | None = "shop", **args: object) -> dict[str, Any]:
+        """Send a request; its result, however it comes."""
+        content = {"id": "r1", "verb": verb, "sandbox": sandbox, "args": args}
+        asyncio.run(self.control_handlers[REQUEST]("control", b"i", {"content": content}))
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: self._results() != [], DEADLINE_S)
+        return self._results()[0]
+
+    def _results(self) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["type"] == "result"]
+
+    def told(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["type"] == kind]
+
+
+@pytest.fixture
+def kernel() -> NotingKernel:
+    return NotingKernel()
+
+
+@pytest.fixture
+def bridge(kernel: NotingKernel, manager: FakeManager) -> Iterator[LabBridge]:
+    mirror = Mirror()
+    manager.subscribe(mirror.take)
+    cells = Cells(SimpleNamespace())
+    cells._labels["/tmp/cell.py"] = "In[2]"
+    wiring = Wiring(manager, mirror, Lanes(pytest.fail), cells, "1.2")  # type: ignore[arg-type]
+    bridge = LabBridge(kernel, wiring)
+    manager.subscribe(bridge.publish)
+    bridge.attach()
+    yield bridge
+    bridge.detach()
+
+
+@pytest.fixture
+def shop(bridge: LabBridge, manager: FakeManager) -> FakeSandbox:
+    return manager.create("shop")
+
+
+def test_attaching_says_hello_and_detaching_says_bye(kernel: NotingKernel, bridge: LabBridge) -> None:
+    assert kernel.events == [{"seq": 1, "type": "hello", "version": "1.2", "sandboxes": [], "trees": {}}]
+    bridge.detach()
+    assert kernel.events[-1] == {"seq": 2, "type": "bye"}
+    assert kernel.control_handlers == {}
+
+
+def test_hello_tells_all_sandboxes_and_trees(kernel: NotingKernel, shop: FakeSandbox, manager: FakeManager) -> None:
+    manager.publish(TreeReplaced("shop", TREE))
+    kernel.ask("hello", None)
+    hello = kernel.told("hello")[-1]
+    assert [info["name"] for info in hello["sandboxes"]] == ["shop"]
+    assert hello["trees"]["shop"]["processes"][0]["key"] == "shop"
+
+
+def test_a_request_is_acknowledged_at_once_and_its_result_is_an_event(kernel: NotingKernel, shop: FakeSandbox) -> None:
+    result = kernel.ask("pause")
+    assert kernel.replies == [{"status": "ok", "id": "r1"}]
+    assert result == {"seq": result["seq"], "type": "result", "id": "r1", "ok": True, "value": 7}
+
+
+@pytest.mark.parametrize(
+    ("verb", "args", "asked"),
+    [
+        ("resume", {}, ("resume",)),
+        ("step", {"count": 3}, ("step", 3)),
+        ("stop", {}, ("stop",)),
+        ("start", {}, ("start", None)),
+        ("restart", {}, ("restart",)),
+        ("destroy", {}, ("destroy",)),
+        ("kill_process", {"target": "front"}, ("kill", "front")),
+        ("suspend_process", {"target": "front"}, ("suspend", "front")),
+        ("unsuspend_process", {"target": "front"}, ("unsuspend", "front")),
+        ("restart_process", {"target": "front"}, ("restart_process", "front")),
+        ("snapshot", {"name": "a"}, ("snapshot", "a")),
+    ],
+)
+def test_every_verb_asks_the_sandbox(
+    kernel: NotingKernel, shop: FakeSandbox, verb: str, args: dict[str, object], asked: tuple[object, ...]
+) -> None:
+    assert kernel.ask(verb, **args)["ok"]
+    assert shop.last == asked
+
+
+def test_an_inspection_comes_back_as_data_with_names_of_cells(kernel: NotingKernel, shop: FakeSandbox) -> None:
+    shop.answers["inspect"] = Inspection(TREE.processes[0], waiting_for="line 3 of /tmp/cell.py")
+    value = kernel.ask("inspect", target="shop")["value"]
+    assert (value["process"]["key"], value["waiting_for"]) == ("shop", "line 3 of In[2]")
+
+
+def test_a_tree_that_was_asked_for_is_also_told(kernel: NotingKernel, shop: FakeSandbox) -> None:
+    kernel.ask("tree")
+    assert kernel.told("tree")[0]["name"] == "shop"
+
+
+@pytest.mark.parametrize(
+    ("verb", "sandbox", "args", "kind"),
+    [
+        ("jump", "shop", {}, "usage_error"),
+        ("pause", "nosuch", {}, "usage_error"),
+        ("step", "shop", {"count": -1}, "usage_error"),
+        ("kill_process", "shop", {}, "usage_error"),
+        ("suspend_process", "shop", {"target": "nosuch"}, "noproc"),
+    ],
+)
+def test_a_refusal_is_told_in_words(
+    kernel: NotingKernel, shop: FakeSandbox, verb: str, sandbox: str, args: dict[str, object], kind: str
+) -> None:
+    shop.answers["suspend"] = NoProcess("no process nosuch")
+    result = kernel.ask(verb, sandbox, **args)
+    assert (result["ok"], result["error"]["kind"]) == (False, kind)
+    assert result["error"]["message"]
+
+
+def test_a_bug_in_a_request_is_told_and_harms_nothing(kernel: NotingKernel, shop: FakeSandbox) -> None:
+    shop.answers["pause"] = ZeroDivisionError("oops")
+    assert kernel.ask("pause")["error"] == {"kind": "internal_error", "message": "ZeroDivisionError: oops"}
+
+
+def test_updates_are_events_in_one_sequence(kernel: NotingKernel, shop: FakeSandbox, bridge: LabBridge) -> None:
+    step = StepView(8, "<0.6.0>", "front", "call", "'next'", "", "1", "2")
+    bridge.publish(InfoChanged(shop.info()))
+    bridge.publish(StepsTold("shop", (step,), 8))
+    bridge.publish(AlertRaised("shop", "memory_limit", "too much", 1.0))
+    bridge.publish(NoticeTold("shop", "error", "at /tmp/cell.py", "front", ('File "/tmp/cell.py", line 9',)))
+    bridge.publish_tree("shop", TREE)
+    bridge.publish_tree("shop", TreeDiff("shop", 9, 0))
+    bridge.publish(Removed("shop", 1))
+    kinds = [event["type"] for event in kernel.events]
+    assert kinds == ["hello", "sandbox", "sandbox", "steps", "alert", "notice", "tree", "diff", "removed"]
+    assert [event["seq"] for event in kernel.events] == list(range(1, 10))
+    assert kernel.told("steps")[0]["steps"][0]["line"] == step.line()
+    assert kernel.told("sandbox")[0]["info"]["protection_line"] == ""
+    assert kernel.told("notice")[0]["traceback"] == ["Cell In[2], line 9"]
+
+
+def test_reply_type_is_its_own() -> None:
+    assert (REQUEST, REPLY, EVENT) == ("sandbox_request", "sandbox_reply", "sandbox_event")

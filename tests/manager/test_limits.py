@@ -1,0 +1,215 @@
+"""Limits are enforced and told; whatever a sandbox does, the kernel and the other sandboxes go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+import pytest
+
+from jupyter_sandbox.manager import output
+from jupyter_sandbox.manager.manager import SandboxManager
+from jupyter_sandbox.manager.sandbox import Sandbox
+from jupyter_sandbox.model.errors import SandboxError, SandboxGone
+from jupyter_sandbox.model.sandbox import AlertRaised, InfoChanged, OutputArrived, SandboxStatus
+
+from .conftest import COUNTER, Told
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the watchdog reads /proc")
+
+
+def alert(limit: str):  # type: ignore[no-untyped-def]
+    return lambda update: isinstance(update, AlertRaised) and update.limit == limit
+
+
+def crashed(name: str):  # type: ignore[no-untyped-def]
+    return lambda update: (
+        isinstance(update, InfoChanged) and update.info.name == name and update.info.status is SandboxStatus.CRASHED
+    )
+
+
+def test_a_process_too_many_is_refused_with_an_alert(manager: SandboxManager, told: Told) -> None:
+    sandbox = manager.create("shop", code={"counter.py": COUNTER}, main="Shop", limits={"max_processes": 10})
+    with pytest.raises(SandboxError):
+        for _ in range(20):
+            sandbox.spawn("counter.Counter", 0)
+    update = told.wait(alert("process_limit"))
+    assert isinstance(update, AlertRaised) and update.name == "shop"
+    assert any("processes" in text for text in sandbox.info().alerts)
+    assert sandbox.call("front", "next") == 0
+
+
+def test_memory_over_the_limit_is_told_and_the_sandbox_killed_or_the_process_crashed(
+    manager: SandboxManager, shop: Sandbox, told: Told
+) -> None:
+    greedy = manager.create("greedy", limits={"max_memory": 20_000_000})
+    with pytest.raises(SandboxError):
+        greedy.exec(GREEDY)
+    told.wait(alert("memory_limit"))
+    assert greedy.info().memory_peak > 20_000_000
+    assert shop.call("front", "next") == 0
+
+
+def test_run_time_over_the_limit_stops_the_sandbox(manager: SandboxManager, told: Told) -> None:
+    sandbox = manager.create("short", limits={"max_runtime": 300})
+    told.wait(alert("runtime_limit"))
+    info = sandbox.info()
+    assert (info.status, info.reason, info.os_pid) == (SandboxStatus.STOPPED, "runtime_limit", None)
+    sandbox.limits(max_runtime=60_000)
+    sandbox.restart()
+    assert sandbox.exec("1 + 1") == 2
+
+
+def test_a_stuck_callback_is_interrupted_and_its_supervisor_acts(manager: SandboxManager, told: Told) -> None:
+    source = COUNTER.replace(
+        'case "next": ', 'case "stick":\n                while True: pass\n            case "next": '
+    )
+    sandbox = manager.create("shop", code={"counter.py": source}, main="Shop", limits={"handler_budget": 200})
+    sandbox.call("back", "next")
+    with pytest.raises(SandboxError):
+        sandbox.call("front", "stick")
+    told.wait(alert("hang"))
+    assert sandbox.status is SandboxStatus.RUNNING
+    assert (sandbox.call("front", "next"), sandbox.call("back", "next")) == (0, 101)
+
+
+def test_a_callback_that_cannot_be_interrupted_ends_the_sandbox_with_the_place_in_the_reason(
+    manager: SandboxManager, shop: Sandbox, told: Told
+) -> None:
+    stuck = manager.create("stuck", limits={"handler_budget": 200})
+    source = "def spin():\n    while True: pass\nwhile True:\n    try: spin()\n    except BaseException: pass"
+    with pytest.raises(SandboxGone, match="%sandbox restart stuck"):
+        stuck.exec(source, "<stuck cell>")
+    info = stuck.info()
+    assert info.status is SandboxStatus.CRASHED
+    assert info.reason.startswith("hang: ") and "<stuck cell>" in info.reason
+    assert shop.call("front", "next") == 0
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("import os; os._exit(3)", "exit 3"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
+        ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
+        ("import os; os.abort()", "SIGABRT"),
+    ],
+)
+def test_an_os_process_that_ends_is_told_with_its_status(shop: Sandbox, told: Told, how: str, reason: str) -> None:
+    with pytest.raises(SandboxGone, match=reason):
+        shop.exec(how)
+    told.wait(crashed("shop"))
+    assert reason in shop.info().reason
+    shop.restart()
+    assert shop.call("front", "next") == 0
+
+
+def test_a_guest_that_stops_itself_is_killed_by_the_budget(manager: SandboxManager) -> None:
+    sandbox = manager.create("stopped", limits={"handler_budget": 200})
+    with pytest.raises(SandboxGone):
+        sandbox.exec("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)")
+    assert sandbox.info().reason.startswith("hang: ")
+
+
+GREEDY = """
+import mmap, time
+hold = []
+for _ in range(200):
+    hold.append(mmap.mmap(-1, 1 << 20))
+    hold[-1].write(b"x" * (1 << 20))
+time.sleep(3)
+"""
+
+FIND_CONTROL = """
+import os, socket, stat
+for fd in range(3, 64):
+    try:
+        if stat.S_ISSOCK(os.fstat(fd).st_mode): break
+    except OSError: pass
+"""
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "b'\\xff' * 64",
+        "b'\\x00\\x00\\x00\\x05hello'",
+        "b'\\x04\\x00\\x00\\x00\\xc1\\xc1\\xc1\\xc1'",
+        "os.urandom(4096)",
+    ],
+)
+def test_a_guest_that_breaks_the_protocol_is_killed(shop: Sandbox, sent: str) -> None:
+    with pytest.raises(SandboxGone):
+        shop.exec(FIND_CONTROL + f"os.write(fd, {sent})\nimport time; time.sleep(5)")
+    assert shop.status is SandboxStatus.CRASHED and shop.info().reason.startswith("protocol: ")
+
+
+def test_a_guest_that_closes_its_channel_is_killed(shop: Sandbox) -> None:
+    with pytest.raises(SandboxGone):
+        shop.exec(
+            FIND_CONTROL + "socket.socket(fileno=os.dup(fd)).shutdown(socket.SHUT_RDWR)\nimport time; time.sleep(3)"
+        )
+    assert shop.status is SandboxStatus.CRASHED
+
+
+@pytest.mark.serial
+def test_a_gigabyte_printed_is_dropped_and_counted_and_harms_nobody(
+    manager: SandboxManager, shop: Sandbox, told: Told
+) -> None:
+    loud = manager.create("loud", limits={"handler_budget": 60_000})
+    source = "line = 'x' * 999_999\nfor _ in range(1000): print(line)"
+    done = threading.Event()
+
+    def flood() -> None:
+        loud.exec(source)
+        done.set()
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    answered = 0
+    while not done.is_set() and thread.is_alive():
+        shop.call("front", "next")
+        answered += 1
+    thread.join(60)
+    assert done.is_set() and answered > 0
+    arrived = [update for update in told.updates if isinstance(update, OutputArrived) and update.name == "loud"]
+    shown, dropped = sum(len(one.text) for one in arrived), sum(one.dropped for one in arrived)
+    assert shown == loud.info().limits.max_output and shown + dropped == 1_000_000_000
+    assert len(loud.output()) <= 2 * output.TAIL_BYTES
+
+
+def test_a_zygote_that_dies_takes_its_guests_and_is_replaced(
+    manager: SandboxManager, shop: Sandbox, told: Told
+) -> None:
+    zygotes = manager._zygotes
+    assert zygotes is not None and zygotes._zygote is not None
+    os.kill(zygotes._zygote.pid, signal.SIGKILL)
+    told.wait(crashed("shop"))
+    assert manager.create("next").exec("1 + 1") == 2
+    shop.restart()
+    assert shop.call("front", "next") == 0
+
+
+def test_a_guest_that_dies_during_a_load_leaves_a_crashed_sandbox_that_can_be_restarted(shop: Sandbox) -> None:
+    source = COUNTER + "\nimport os\nif os.path.exists('once'): os._exit(9)\nopen('once', 'w').close()\n"
+    shop.exec("open('once', 'w').close()")
+    with pytest.raises(SandboxError):
+        shop.load(source, "counter")
+    assert shop.status is SandboxStatus.CRASHED and "exit 9" in shop.info().reason
+    shop.restart()
+    assert shop.call("front", "next") == 0
+
+
+def test_changed_limits_are_told_and_checked(shop: Sandbox) -> None:
+    assert shop.limits(max_memory=99_000_000).max_memory == 99_000_000
+    assert shop.info().limits.max_memory == 99_000_000 and shop.limits().max_processes == 100
+    with pytest.raises(SandboxError, match="Did you mean 'max_memory'"):
+        shop.limits(max_memori=1)
+
+
+def test_the_report_of_protection_is_there(shop: Sandbox) -> None:
+    protection = shop.info().protection
+    assert protection is not None and protection.profile == "basic" and protection.not_stopped
+    assert "no_new_privs" in protection.line()

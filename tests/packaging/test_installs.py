@@ -1,0 +1,56 @@
+"""The wheel and Binder's postBuild, each in a fresh environment on a machine without Node."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+Run = Callable[..., str]
+SHARED = "jupyter_sandbox-0.1.0.data/data/share/jupyter/labextensions/jupyter-sandbox"
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[\d+m", "", text)
+
+
+def test_a_wheel_from_a_clone_installs_with_pip_alone_and_lab_lists_it(clone: Path, run: Run, tmp_path: Path) -> None:
+    run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path / "wheels", clone)
+    (wheel,) = (tmp_path / "wheels").glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert f"{SHARED}/install.json" in names
+    assert any(name.startswith(f"{SHARED}/static/remoteEntry.") for name in names)
+    assert "jupyter_sandbox/py.typed" in names
+    assert not [name for name in names if name.startswith("jupyter_sandbox/labextension")]
+    run("pip", "install", "--quiet", wheel)
+    assert "jupyter-sandbox v0.1.0 enabled OK (python, jupyter_sandbox)" in plain(
+        run("jupyter", "labextension", "list")
+    )
+    assert "0.1.0" in run("python", "-c", "import jupyter_sandbox; print(jupyter_sandbox.__version__)")
+
+
+def test_binder_builds_what_it_needs(clone: Path, run: Run) -> None:
+    run("pip", "install", "--quiet", "-r", clone / "binder" / "requirements.txt")
+    told = plain(run(clone / "binder" / "postBuild", cwd=clone))
+    assert "jupyter-sandbox v0.1.0 enabled OK (python, jupyter_sandbox)" in told
+    run("python", "-c", "import jupyter_sandbox.magics, jupyter_sandbox.manager")
+
+
+def test_binder_understands_the_repository(clone: Path, run: Run) -> None:
+    run("pip", "install", "--quiet", "jupyter-repo2docker>=2024.7")
+    told = run("jupyter-repo2docker", "--no-build", "--debug", clone)
+    assert "binder/requirements.txt" in told
+    assert "binder/postBuild" in told
+
+
+def test_the_source_distribution_installs_without_node(clone: Path, run: Run, tmp_path: Path) -> None:
+    run("pip", "install", "--quiet", "build")
+    run("python", "-m", "build", "--sdist", "--outdir", tmp_path / "dist", clone)
+    (sdist,) = (tmp_path / "dist").glob("*.tar.gz")
+    run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path / "wheels", sdist)
+    (wheel,) = (tmp_path / "wheels").glob("*.whl")
+    assert f"{SHARED}/static/style.js" in zipfile.ZipFile(wheel).namelist()

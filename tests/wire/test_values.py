@@ -1,0 +1,296 @@
+"""What leaves a sandbox as a value arrives as the same value, or as a short honest text; nothing of it can hurt."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import enum
+import threading
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_sandbox.model.data import Opaque, Record
+from jupyter_sandbox.model.errors import RemoteProtocolError
+from jupyter_sandbox.model.ids import Pid, Ref
+from jupyter_sandbox.wire.value_nodes import Node
+from jupyter_sandbox.wire.values import MAX_BYTES, decode_value, encode_value
+
+numbers = st.integers(0, (1 << 48) - 1)
+zones = (
+    st.none()
+    | st.timezones()
+    | st.builds(datetime.timezone, st.timedeltas(-datetime.timedelta(hours=23), datetime.timedelta(hours=23)))
+)
+atoms = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.integers(-(10**300), 10**300), st.floats(allow_nan=False),
+    st.text(st.characters(), max_size=20), st.binary(max_size=20), st.builds(Pid.of, numbers),
+    st.builds(Ref.of, numbers),
+    st.dates(), st.times(), st.timedeltas(), st.datetimes(timezones=st.none() | st.just(datetime.UTC)),
+)  # fmt: skip
+keys = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(1 << 63), (1 << 64) - 1), st.text(max_size=5), st.binary(max_size=5)
+    ),
+    lambda inner: st.lists(inner, max_size=3).map(tuple) | st.frozensets(inner, max_size=3),
+    max_leaves=4,
+)
+values = st.recursive(
+    atoms,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.lists(inner, max_size=4).map(tuple), st.dictionaries(keys, inner, max_size=4),
+        st.sets(keys, max_size=4), st.frozensets(keys, max_size=4),
+        st.builds(Record, st.just("m.C"), st.dictionaries(st.text("abc", min_size=1, max_size=3), inner, max_size=3)),
+    ),
+    max_leaves=15,
+)  # fmt: skip
+
+
+def there_and_back(value: object, **limits: int) -> Any:
+    return decode_value(encode_value(value, **limits))
+
+
+@given(values)
+def test_plain_values_arrive_equal_and_of_the_same_types(value: object) -> None:
+    received = there_and_back(value)
+    assert received == value
+    assert repr(received) == repr(value) or isinstance(value, set | frozenset | dict | list | tuple | Record)
+
+
+@given(st.datetimes(timezones=zones), st.integers(0, 1))
+def test_a_datetime_keeps_its_moment_and_offset(value: datetime.datetime, fold: int) -> None:
+    value = value.replace(fold=fold)
+    received = there_and_back(value)
+    assert received.utcoffset() == value.utcoffset()
+    assert (received.replace(tzinfo=None), received.fold) == (value.replace(tzinfo=None), fold)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_value_or_a_protocol_error(data: bytes) -> None:
+    try:
+        decode_value(data)
+    except RemoteProtocolError:
+        pass
+
+
+@given(values, st.integers(1, 300), st.integers(1, 30), st.integers(0, 4))
+def test_over_any_limit_it_is_still_readable_and_short(value: object, size: int, items: int, depth: int) -> None:
+    data = encode_value(value, max_bytes=size, max_items=items, max_depth=depth)
+    assert len(data) <= max(2 * size, 2000)
+    decode_value(data)
+
+
+class Color(enum.Enum):
+    RED = 1
+
+
+class Level(enum.StrEnum):
+    LOW = "low"
+
+
+@dataclasses.dataclass
+class Counter:
+    n: int = 1
+    inner: object = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slotted:
+    a: int
+    b: str = "x"
+
+
+Point = collections.namedtuple("Point", "x y")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Counter(2, Counter(3)), "Counter(n=2, inner=Counter(n=3, inner=None))"),
+        (Slotted(1), "Slotted(a=1, b='x')"),
+        (Point(1, [2]), "Point(x=1, y=[2])"),
+        (Color.RED, "Color.RED"),
+        (Level.LOW, "Level.LOW"),
+        ({Level.LOW: 1}, "{Level.LOW: 1}"),
+        (ValueError("x", 1), "ValueError('x', 1)"),
+        (1 + 2j, "(1+2j)"),
+        (range(3), "range(0, 3)"),
+        (Counter, "<class test_values.Counter>"),
+        (collections.OrderedDict(a=1), "{'a': 1}"),
+        (collections.deque([1]), "deque([1])"),
+        ({(1, 2): {"a"}, None: 1.5}, "{(1, 2): {'a'}, None: 1.5}"),
+        (10**30, "1" + "0" * 30),
+        (1 << 100_000, "<int of 100001 bits>"),
+        ({1 << 70: 1}, "{1180591620717411303424: 1}"),
+        (bytearray(b"ab"), "b'ab'"),
+    ],
+    ids=lambda value: value if type(value) is str else "",
+)
+def test_other_objects_arrive_as_fields_or_as_a_text(value: object, shown: str) -> None:
+    assert repr(there_and_back(value)).replace(f"<class {__name__}.", "<class test_values.") == shown
+
+
+def test_a_record_is_read_by_attribute() -> None:
+    received = there_and_back(Counter(5))
+    assert received.n == 5
+    assert received.type_name.endswith(".Counter")
+    with pytest.raises(AttributeError, match="has no field 'm'; it has n, inner"):
+        received.m  # noqa: B018
+
+
+def bad(*_: object) -> Any:
+    raise SystemExit("user code was run")
+
+
+def hostile_values() -> dict[str, object]:
+    """Objects whose every way in raises something that is no Exception, so a test that takes one cannot miss it.
+
+    Made in here: pytest itself would look at them in the module.
+    """
+
+    class Hostile:
+        __repr__ = __str__ = __iter__ = __len__ = __eq__ = __bool__ = __reduce__ = __format__ = bad  # type: ignore[assignment]
+        __getattribute__ = bad
+        __hash__ = object.__hash__
+        __class__ = property(bad)  # type: ignore[assignment]
+        __dict__ = property(bad)  # type: ignore[assignment]
+        value = property(bad)
+
+    class HostileList(list):  # type: ignore[type-arg]
+        __iter__ = __len__ = __getitem__ = __repr__ = __contains__ = __eq__ = bad  # type: ignore[assignment]
+
+    class HostileDict(dict):  # type: ignore[type-arg]
+        __iter__ = __len__ = items = keys = values = __getitem__ = __repr__ = bad  # type: ignore[assignment]
+
+    class HostileStr(str):
+        __len__ = __str__ = __repr__ = encode = isascii = __getitem__ = __iter__ = bad  # type: ignore[assignment]
+
+    class HostileInt(int):
+        __repr__ = __index__ = __int__ = bit_length = __add__ = __lt__ = __pos__ = bad  # type: ignore[assignment]
+
+    class HostileMeta(type):
+        __repr__ = __getattribute__ = __instancecheck__ = __eq__ = __call__ = bad  # type: ignore[assignment]
+        __hash__ = type.__hash__
+
+    class HostileZone(datetime.tzinfo):
+        utcoffset = tzname = dst = __repr__ = bad  # type: ignore[assignment]
+
+    class HostileError(Exception):
+        __str__ = __repr__ = bad
+        args = property(bad)  # type: ignore[assignment]
+
+    with_meta = type.__call__(HostileMeta, "WithMeta", (), {})
+    return {
+        "Hostile>": object.__new__(Hostile),
+        "[1]": HostileList([1]),
+        "{'a': 1}": HostileDict(a=1),
+        "'abc'": HostileStr("abc"),
+        "5": HostileInt(5),
+        "WithMeta>": object.__new__(with_meta),
+        "WithMeta >": with_meta,
+        "datetime.datetime(2020, 1, 1, 0, 0)": datetime.datetime(2020, 1, 1, tzinfo=HostileZone()),
+        "HostileError(1)": HostileError(1),
+        "['a', {1: 'b'}]": [HostileStr("a"), {HostileInt(1): HostileStr("b")}],
+        "Hostile>, inner=None)": Counter(object.__new__(Hostile)),  # type: ignore[arg-type]
+    }
+
+
+@pytest.mark.parametrize("shown", list(hostile_values()))
+def test_no_code_of_the_object_is_run(shown: str) -> None:
+    received = there_and_back(hostile_values()[shown])
+    assert repr(received).endswith(shown.replace(" >", ">"))
+
+
+def test_a_module_name_that_lies_stays_a_name() -> None:
+    class Decimal:
+        __module__ = "decimal"
+        __repr__ = bad
+
+    assert repr(there_and_back(Decimal())).startswith("<decimal.")
+
+
+def test_a_cycle_ends_in_a_text() -> None:
+    loop: list[Any] = [1]
+    loop.append(loop)
+    assert there_and_back(loop)[0] == 1
+    assert isinstance(there_and_back(loop)[1], Opaque)
+
+
+def test_a_million_levels_end_in_a_text() -> None:
+    deep: Any = []
+    for _ in range(10**6):
+        deep = [deep]
+    assert "…" in repr(there_and_back(deep))
+    while deep:  # freeing it level by level spares the C stack
+        deep = deep.pop()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        list(range(10**6)), dict.fromkeys(range(10**6)), "x" * 10**7, b"x" * 10**7, ["é" * 1000] * 10**5, 1 << 10**7,
+        [Counter(n) for n in range(20_000)], [1.5] * 10**6, [datetime.datetime(2020, 1, 1)] * 10**5,
+        [[[[[[[[[list(range(5))] * 5] * 5] * 5] * 5] * 5] * 5] * 5] * 5] * 5, [Color.RED] * 10**5,
+        [{"é" * 99: n} for n in range(10**4)],
+    ],
+    ids=["list", "dict", "str", "bytes", "texts", "int", "records", "floats", "times", "shared", "opaque", "keys"],
+)  # fmt: skip
+def test_the_largest_values_are_cut_to_what_the_kernel_takes(value: object) -> None:
+    data = encode_value(value)
+    assert len(data) <= 2 * MAX_BYTES
+    decode_value(data)
+
+
+def test_what_was_left_out_of_a_list_is_counted() -> None:
+    assert repr(there_and_back(list(range(10**6)))[-1]) == "… 990002 more"
+
+
+def test_a_dict_that_changes_under_the_walk_is_still_bytes() -> None:
+    moving: dict[int, int] = {}
+    stop = threading.Event()
+
+    def change() -> None:
+        while not stop.is_set():
+            for number in range(1000):
+                moving[number] = number
+            moving.clear()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        for _ in range(300):
+            decode_value(encode_value({"moving": moving}))
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        [4, ["a"]], [4, [[2, []], 1]], [5, [[2, []]]], [9, True, -1], [9, True, 1 << 48], [10, "datetime", "x", False],
+        [10, "os", "2020-01-01", False], [11, 1 << 62, 0, 0], [12, b"\xff"], [7, "C", ["a"], []], [1, bytes(10**5)],
+        [5, [[1, b"\x7f" * 20]]], [99, 1], {"a": 1}, [2, [None] * 20_000],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_malformed_trees_are_protocol_errors(node: object) -> None:
+    with pytest.raises(RemoteProtocolError):
+        decode_value(msgspec.msgpack.encode(node))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xc1", b"\x92\x02\x91" * 100_000, b"\x92\x02\x91" * 100 + b"\x01", b"\x00" * 2_000_000]
+)
+def test_malformed_bytes_are_protocol_errors(data: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        decode_value(data)
+
+
+def test_names_and_texts_cannot_steer_a_terminal() -> None:
+    forged: list[Node] = [7, "C\x1b[2J", ["a\r"], [[8, "D", "x\x1b]0;y\x07"]]]  # type: ignore[list-item]
+    assert repr(decode_value(msgspec.msgpack.encode(forged))).isprintable()
