@@ -9,6 +9,7 @@ import importlib.abc
 import importlib.machinery
 import linecache
 import marshal
+import sys
 from collections.abc import Iterable, Sequence
 from types import CodeType, ModuleType
 
@@ -36,13 +37,25 @@ class ModuleFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Answer only for held modules; everything else is left to Python."""
+        """Answer only for held modules and the packages they lie in; everything else is left to Python."""
         module = self.modules.get(fullname)
         if module is None:
-            return None
+            return importlib.machinery.ModuleSpec(fullname, None, is_package=True) if self._implied(fullname) else None
         spec = importlib.machinery.ModuleSpec(fullname, self, origin=module.file, is_package=module.is_package)
         spec.has_location = False
         return spec
+
+    def _implied(self, name: str) -> bool:
+        """Whether held modules lie in a package of this name that has no ``__init__`` of its own."""
+        return any(held.startswith(f"{name}.") for held in self.modules)
+
+    def forget(self) -> None:
+        """Take all held modules, and the packages they imply, out of ``sys.modules``."""
+        for name in self.modules:
+            while name:
+                sys.modules.pop(name, None)
+                name = name.rpartition(".")[0]
+        self.modules.clear()
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
         """Python's ordinary module objects do."""

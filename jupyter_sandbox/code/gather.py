@@ -10,7 +10,7 @@ from ..model.code import Bundle, ModuleCode
 from ..model.errors import CompileError, UsageError
 from .archive import read_archive
 from .git import read_commit
-from .names import check_module_name, missing_packages, module_of
+from .names import check_module_name, module_of
 from .pyc import code_of
 from .sources import (
     CellSource,
@@ -27,7 +27,6 @@ from .tree import (
     File,
     check_sizes,
     digest_of,
-    empty_package,
     modules_of,
     source_module,
     wanted,
@@ -38,7 +37,7 @@ def gather(source: object, module: str | None = None) -> Bundle:
     """Everything a sandbox needs of ``source``, as data.
 
     >>> [m.name for m in gather({"shop/front.py": "n = 1"}).modules]
-    ['shop', 'shop.front']
+    ['shop.front']
 
     Raises CompileError with the guide's kinds (invalid_code_type, load_error,
     compilation_failed, git_clone_failed, repo_error), UsageError for bad names.
@@ -65,7 +64,7 @@ def _cell(cell: CellSource) -> Bundle:
     size = len(cell.source)
     check_sizes(1, size, size, "the cell")
     module = source_module(name, cell.source, cell.file or f"<{name}>", first_line=cell.first_line)
-    return Bundle((*_packages([name]), module), "cell")
+    return Bundle((module,), "cell")
 
 
 def _files(source: FilesSource) -> Bundle:
@@ -79,11 +78,7 @@ def _files(source: FilesSource) -> Bundle:
         raise CompileError("load_error", "the map of files is empty: give at least one, {'counter.py': '...'}")
     sizes = [len(text) for text in source.files.values()]
     check_sizes(len(sizes), sum(sizes), max(sizes), "the map of files")
-    return Bundle((*_packages(list(modules)), *modules.values()), "files")
-
-
-def _packages(names: list[str]) -> list[ModuleCode]:
-    return [empty_package(name) for name in missing_packages(names)]
+    return Bundle(tuple(modules.values()), "files")
 
 
 def _folder(source: FolderSource) -> Bundle:
@@ -143,10 +138,8 @@ def _compiled(source: CompiledSource) -> Bundle:
         raise CompileError("load_error", "no compiled modules were given: give .pyc, .whl or .zip files")
     sizes = [len(module.code) + len(module.source) for module in modules.values()]
     check_sizes(len(sizes), sum(sizes), max(sizes), "the compiled files")
-    names = list(modules)
-    packages = [empty_package(name) for name in missing_packages(names)]
-    parents = {name.rpartition(".")[0] for name in names}
-    return Bundle((*packages, *(_as_package(module, parents) for module in modules.values())), "compiled")
+    parents = {name.rpartition(".")[0] for name in modules}
+    return Bundle(tuple(_as_package(module, parents) for module in modules.values()), "compiled")
 
 
 def _as_package(module: ModuleCode, parents: set[str]) -> ModuleCode:

@@ -1,4 +1,4 @@
-"""Names of modules: from file paths, what is allowed, and which packages they imply. Pure."""
+"""Names of modules: from file paths, and what is allowed. Pure."""
 
 from __future__ import annotations
 
@@ -57,23 +57,6 @@ def is_module_path(file: str) -> bool:
     except UsageError:
         return False
     return True
-
-
-def missing_packages(names: list[str]) -> list[str]:
-    """Packages that the names need and the list lacks, outermost first.
-
-    >>> missing_packages(["a.b.c", "a"])
-    ['a.b']
-    """
-    known, missing = set(names), []
-    for name in names:
-        parts = name.split(".")
-        for length in range(1, len(parts)):
-            package = ".".join(parts[:length])
-            if package not in known:
-                known.add(package)
-                missing.append(package)
-    return missing
 
 
 def without_cache(path: str) -> str:

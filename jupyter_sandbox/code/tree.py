@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from ..model.code import ModuleCode
 from ..model.errors import CompileError, Diagnostic
-from .names import is_module_path, missing_packages, module_of, without_cache
+from .names import is_module_path, module_of, without_cache
 from .pyc import code_of
 
 MAX_FILES = 2_000
@@ -49,7 +49,7 @@ def wanted(paths: Iterable[str]) -> dict[str, str]:
 
 
 def modules_of(files: Iterable[File]) -> tuple[ModuleCode, ...]:
-    """Modules of the files, with empty packages added where a folder has no ``__init__.py``.
+    """Modules of the files. A folder without ``__init__.py`` is a package all the same: see ``finder``.
 
     Raises CompileError (compilation_failed) for text that is no UTF-8 and
     UsageError for a name that cannot be a module.
@@ -62,13 +62,7 @@ def modules_of(files: Iterable[File]) -> tuple[ModuleCode, ...]:
         found[module.name] = module
     if not found:
         raise CompileError("load_error", "there is no Python module in it: add a .py file with a valid module name")
-    packages = [empty_package(name) for name in missing_packages(list(found))]
-    return (*packages, *found.values())
-
-
-def empty_package(name: str) -> ModuleCode:
-    """A package for a folder without ``__init__.py``."""
-    return ModuleCode(name, b"", is_package=True, digest=digest_of(b""))
+    return tuple(found.values())
 
 
 def source_module(name: str, source: str, file: str, *, is_package: bool = False, first_line: int = 1) -> ModuleCode:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ..model.views import ModuleVersion
@@ -48,21 +48,11 @@ class VersionTable:
         entry = self.entries.get(module)
         return entry.current.number if entry else 0
 
-    def to_purge(self, modules: Iterable[str]) -> tuple[Version, ...]:
-        """Old versions that must go before these modules are loaded: a module never has three."""
-        found = (self.entries.get(module) for module in modules)
-        return tuple(entry.old for entry in found if entry is not None and entry.old is not None)
-
     def loaded(self, module: str, digest: str, file: str, step: int) -> VersionTable:
         """The table after a load: what was current is old, what was old is gone."""
         before = self.entries.get(module)
         version = Version(module, before.current.number + 1 if before else 1, digest, file, step)
         return replace(self, entries={**self.entries, module: Entry(version, before.current if before else None)})
-
-    def purged(self, modules: Iterable[str]) -> VersionTable:
-        """The table without the old versions of these modules."""
-        changed = {m: Entry(self.entries[m].current) for m in modules if m in self.entries}
-        return replace(self, entries={**self.entries, **changed})
 
     def views(self, processes: Mapping[tuple[str, int], int]) -> list[ModuleVersion]:
         """For ``%sandbox versions``: by module, newest first, with the number of processes that run each."""

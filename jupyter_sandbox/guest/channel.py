@@ -71,9 +71,15 @@ class Channel:
             return False
         return True
 
+    def abandon(self) -> None:
+        """In a fork that user code made: the conversation is its parent's, it must not take part."""
+        self.ended = True
+        self._out.clear()
+        self.socket.close()
+
     def flush(self) -> None:
         """Write what the socket takes."""
-        while self._out:
+        while self._out and not self.ended:
             try:
                 sent = self.socket.send(memoryview(self._out)[: 4 * _CHUNK])
             except (BlockingIOError, InterruptedError):

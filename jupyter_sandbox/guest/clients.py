@@ -43,7 +43,7 @@ async def set_state(ctx: OtpContext, target: str, data: bytes) -> Any:
     return await client.set_state(ctx, target, opened(data))
 
 
-async def start(ctx: OtpContext, app: str, main: str, data: bytes, env: bytes, facts: dict[str, Any]) -> None:
+async def start(ctx: OtpContext, app: str, main: str, data: bytes, facts: dict[str, Any]) -> None:
     """Start a main class as an application. ``facts`` fills the rest of its specification."""
     given = arguments(data)
     spec = application.Spec(
@@ -54,7 +54,7 @@ async def start(ctx: OtpContext, app: str, main: str, data: bytes, env: bytes, f
         modules=facts["modules"],
         registered=facts["registered"],
         applications=[*application.BASE, *facts["dependencies"]],
-        env=dict(opened(env)) if env else {},
+        env=dict(opened(facts["env"])) if facts["env"] else {},
     )
     await client.start(ctx, main_class(main, facts["modules"]), spec)
 

@@ -52,8 +52,7 @@ class CodeServer:
     def uninstall(self) -> None:
         """Forget all modules: for tests that share an interpreter."""
         sys.meta_path.remove(self.finder)
-        for name in self.finder.modules:
-            sys.modules.pop(name, None)
+        self.finder.forget()
 
     @property
     def bundle(self) -> Bundle:
@@ -126,6 +125,7 @@ class _Stage:
     def run(self) -> None:
         """Run the code of all modules, each when it is first imported."""
         self.finder.hold(self.changed)
+        self.finder.finished.clear()
         for name in self.names:
             sys.modules.pop(name, None)
         for name in self.names:

@@ -19,11 +19,3 @@ def tree_diff(before: TreeView, after: TreeView) -> TreeDiff | None:
     if not changed and not removed and order is None:
         return None
     return TreeDiff(after.sandbox, after.step, after.now_ms, changed, removed, order)
-
-
-def patched(before: TreeView, diff: TreeDiff) -> TreeView:
-    """The tree after a diff: what the kernel does with it, here for tests of the law."""
-    views = {view.key: view for view in before.processes if view.key not in diff.removed}
-    views.update({view.key: view for view in diff.changed})
-    order = diff.order if diff.order is not None else tuple(views)
-    return TreeView(diff.sandbox, diff.step, diff.now_ms, tuple(views[key] for key in order))

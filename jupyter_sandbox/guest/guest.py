@@ -17,11 +17,13 @@ from ..model.ids import Pid
 from ..model.views import StepView
 from ..otp import Node
 from ..runtime import Apply, LoadCode, OutsideDone, Reply, RunResult
+from ..runtime.crashes import exit_reason
 from ..wire import messages as m
 from . import snapshot
 from .clock import NodeClock
 from .code_server import CodeServer
 from .failures import failed
+from .interrupt import HandlerTimeout
 from .reporter import Reporter
 from .watching import Watching
 
@@ -166,15 +168,28 @@ class Guest:
 
     def _run_slice(self) -> RunResult:
         began = self.read_ns()
-        result = self.node.run(self.clock.now_ms(began), self._slice)
+        try:
+            result = self.node.run(self.clock.now_ms(began), self._slice)
+        except HandlerTimeout as error:
+            self._end_current(error)
+            return RunResult(1, None, False)
         took = self.read_ns() - began
         if took > 2 * _SLICE_NS:
             self._slice = max(1, self._slice // 4)
         elif took < _SLICE_NS and result.steps == self._slice:
             self._slice = min(_MAX_SLICE, self._slice * 2)
-        if result.idle and self.clock.virtual and result.next_deadline_ms is not None:
+        jumps = self.clock.virtual and not self.outside_pending
+        if result.idle and jumps and result.next_deadline_ms is not None:
             self.clock.jump(result.next_deadline_ms, began)
         return result
+
+    def _end_current(self, error: HandlerTimeout) -> None:
+        """Code of the user's was broken that no callback stands around, such as a message's ``__deepcopy__``."""
+        process, self.node.current = self.node.current, None
+        if process is not None:
+            reason = exit_reason(error)
+            self.node.emit("crash", process, ("main", reason))
+            self.node.exit_process(process, reason)
 
     def now_ms(self) -> int:
         """The node's time at this moment."""

@@ -64,6 +64,7 @@ def replay(guest: Guest, blob: bytes, until_step: int) -> StepView | None:
         told = _run_to(node, end, pending) or told
     finally:
         guest.reporter.silent = False
+        guest.reporter.log.take_unread()  # the kernel had these events from the recording
     if end == written.step and _unsigned(node.hash) != written.hash:
         raise ReplayDivergence(end, written.hash, _unsigned(node.hash))
     guest.reporter.app = written.app

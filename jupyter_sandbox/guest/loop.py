@@ -50,10 +50,11 @@ class Loop:
         if not guest.paused:
             if not idle:
                 return 0.0
-            if deadline_ms is not None:
-                waits.append(max(_MIN_WAIT_S, (deadline_ms - guest.now_ms()) / 1000))
-                if guest.clock.virtual:
+            if deadline_ms is not None and guest.clock.virtual:
+                if not guest.outside_pending:
                     return 0.0
+            elif deadline_ms is not None:
+                waits.append(max(_MIN_WAIT_S, (deadline_ms - guest.now_ms()) / 1000))
         push_ns = guest.watching.next_ns()
         if push_ns is not None:
             waits.append(max(_MIN_WAIT_S, (push_ns - guest.read_ns()) / 1e9))

@@ -26,6 +26,8 @@ def run(boot: Boot, control: socket.socket, heartbeat: Heartbeat, protection: Pr
     channel = Channel(control)
     guest = Guest(boot, channel.send, channel.push)
     loop = Loop(guest, channel, heartbeat)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=channel.abandon)
     channel.send(Ready(protocol=PROTOCOL, pid=os.getpid(), protection=protection))
     try:
         loop.run()

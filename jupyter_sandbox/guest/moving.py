@@ -157,16 +157,17 @@ def _perform(step: Move) -> None:
     if process.mailbox is not None:
         process.mailbox = deque(renew(entry) for entry in process.mailbox)
     process.dictionary = renew(process.dictionary)
-    if step.behaviour is None:
-        process.state = renew(process.state)
-    elif process.coro is not None:
-        process.upgrade = _later(step)
+    if process.coro is not None:
+        process.upgrade = _later(step)  # the callback in progress works on the very state
     else:
         _go_over(step)
 
 
 def _go_over(step: Move) -> None:
     process = step.process
+    if step.behaviour is None:
+        process.state = step.renewal(process.state)
+        return
     node, renew = process.node, step.renewal.copied if _may_change(step.behaviour) else step.renewal
     before, node.current = node.current, process  # so that a code_change without end can be broken like any callback
     try:

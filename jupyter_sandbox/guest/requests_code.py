@@ -30,12 +30,12 @@ def _try(guest: Guest, request: m.Load) -> None:
     from .trial import try_bundle  # only throw-away guests need it
 
     try:
-        bundle, classes = try_bundle(request.bundle, guest.code.finder)
+        trial = try_bundle(request.bundle, guest.code.finder)
     except CompileError:
         raise
     except BaseException as error:  # code at the top of a module may raise anything at all
         raise CompileError("compilation_error", one_line(error), (), tuple(error_lines(error))) from None
-    guest.emit(m.Tried(id=request.id, classes=classes, bundle=bundle))
+    guest.emit(m.Tried(id=request.id, classes=trial.classes, bundle=trial.bundle, warnings=trial.warnings))
 
 
 def versions(guest: Guest, request: m.Versions) -> None:

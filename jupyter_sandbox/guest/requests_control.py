@@ -21,6 +21,7 @@ _BUDGET_NS = 5_000_000_000
 def pause(guest: Guest, request: m.Pause) -> None:
     """Stop stepping and the node's clock."""
     guest.pause()
+    guest.watching.flush()
     guest.emit(m.PausedAt(id=request.id, step=guest.node.step_number))
 
 

@@ -16,13 +16,14 @@ def start(guest: Guest, request: m.Start) -> None:
     """Start a main class as an application."""
     guest.must_run("start")
     facts = {
+        "env": request.env,
         "description": request.description,
         "version": request.version,
         "registered": list(request.registered),
         "dependencies": list(request.dependencies),
         "modules": list(guest.code.finder.modules),
     }
-    args = (request.app, request.main, request.args, request.env, facts)
+    args = (request.app, request.main, request.args, facts)
 
     def answer(_: Any) -> m.Answer:
         return m.Done(id=request.id)
@@ -50,6 +51,7 @@ def shutdown(guest: Guest, request: m.Shutdown) -> None:
         if running and guest.read_ns() < until:
             return False
         guest.leaving = True
+        guest.watching.flush()
         guest.emit(m.Done(id=request.id))
         return True
 

@@ -27,6 +27,7 @@ def take_snapshot(guest: Guest, request: m.TakeSnapshot) -> None:
                 raise
             return False
         step = guest.node.step_number
+        guest.watching.flush()
         guest.emit(m.SnapshotBlob(id=request.id, blob=done.blob, step=step, processes=done.processes))
         return True
 
@@ -42,6 +43,7 @@ def restore_snapshot(guest: Guest, request: m.RestoreSnapshot) -> None:
 
 def take_journal(guest: Guest, request: m.TakeJournal) -> None:
     """Everything that entered this node, for a replay."""
+    guest.watching.flush()
     blob = history.take(guest.node, guest.reporter.app, guest.start)
     shown = sum(not process.hidden for process in guest.node.processes.values())
     guest.emit(m.SnapshotBlob(id=request.id, blob=blob, step=guest.node.step_number, processes=shown))

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import inspect
 import sys
+from dataclasses import dataclass
 from types import ModuleType
 
 from ..code.compiler import compile_bundle
 from ..code.finder import ModuleFinder
 from ..model.code import Bundle, ClassInfo, ModuleCode
+from ..model.errors import Diagnostic
 from ..otp.application import Application
 from .code_server import import_or_refuse
 
 
-def try_bundle(bundle: Bundle, finder: ModuleFinder) -> tuple[Bundle, list[ClassInfo]]:
-    """The same modules compiled, in the order in which they need each other, and their classes that can be started.
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The same modules compiled, in the order in which they need each other; classes that can be started; warnings."""
+
+    bundle: Bundle
+    classes: list[ClassInfo]
+    warnings: list[Diagnostic]
+
+
+def try_bundle(bundle: Bundle, finder: ModuleFinder) -> Trial:
+    """Compile and import all modules of a bundle.
 
     Raises CompileError: compilation_failed for what does not compile,
     compilation_error or load_error for what raises while imported.
     """
-    compiled = compile_bundle(bundle).bundle
+    outcome = compile_bundle(bundle)
+    compiled = outcome.bundle
     finder.hold(compiled.modules)
     for module in compiled.modules:
         if module.name not in finder.finished:
@@ -27,7 +39,7 @@ def try_bundle(bundle: Bundle, finder: ModuleFinder) -> tuple[Bundle, list[Class
     by_name = {module.name: module for module in compiled.modules}
     order: list[ModuleCode] = [by_name[name] for name in dict.fromkeys(finder.finished) if name in by_name]
     classes = [found for module in order for found in classes_of(sys.modules[module.name])]
-    return Bundle(tuple(order), bundle.origin), classes
+    return Trial(Bundle(tuple(order), bundle.origin), classes, list(outcome.warnings))
 
 
 def classes_of(module: ModuleType) -> list[ClassInfo]:

@@ -50,6 +50,11 @@ class Watching:
         if self._sample_wanted() and now_ns >= self._next_sample_ns:
             self._push_sample(now_ns)
 
+    def flush(self) -> None:
+        """Push the sample that is due next now: this guest may soon be replaced, and its events would be lost."""
+        if self._sample_wanted():
+            self._push_sample(self._guest.read_ns())
+
     def next_ns(self) -> int | None:
         """When something that has changed may be pushed; None when nothing has."""
         due = []

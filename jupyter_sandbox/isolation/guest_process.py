@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import select
 import signal
 import socket
@@ -109,6 +110,22 @@ class GuestProcess:
     def growth(self) -> int:
         """Resident bytes above the empty sandbox: what ``max_memory`` limits."""
         return max(0, self.memory() - self.baseline)
+
+    def move_memory_limit(self, more: int) -> bool:
+        """Raise (or with a negative number lower) the operating system's limits on its memory by so many bytes.
+
+        False when that is refused: only root (and not in every container) may raise what has been set. The guest then
+        keeps the old limits until it is started again.
+        """
+        if not system.LINUX or self.has_ended():
+            return False
+        try:
+            for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS):
+                value = resource.prlimit(self.pid, kind)[1] + more
+                resource.prlimit(self.pid, kind, (value, value))
+        except (OSError, ValueError):
+            return False
+        return True
 
     def threads(self) -> int:
         """Threads of the OS process, 0 when it has ended."""

@@ -23,10 +23,11 @@ def shown(error: SandboxError, cells: Cells, *, colour: bool) -> BaseException:
     the manager.
     """
     lines = _story(error, cells)
+    error.args = (cells.label(line(error, 1200)),)  # a saved notebook keeps it, and names no file of this machine
     if not lines and not isinstance(error, InternalError):
-        return IPythonUsageError(cells.label(line(error, 1200)))
+        return IPythonUsageError(str(error))
     if lines:
-        head = f"{type(error).__name__}: {cells.label(line(error, 1200))}"
+        head = f"{type(error).__name__}: {error}"
         attach(error, [*(_paint(text, colour) for text in lines), _head(head, colour)])
     return error
 

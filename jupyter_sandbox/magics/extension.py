@@ -9,6 +9,7 @@ from IPython.core.error import UsageError as IPythonUsageError
 from IPython.core.magic import needs_local_scope, no_var_expand
 
 from .. import __version__
+from ..manager.default import default_manager
 from ..manager.manager import SandboxManager
 from ..manager.sandbox import Sandbox
 from ..model.errors import SandboxError
@@ -20,7 +21,7 @@ from .commands.life import card_of
 from .completer import SandboxCompleter
 from .errors import shown
 from .help import overview
-from .hub import Hub
+from .hub import Hub, status_line
 from .lab_bridge import ACTIONS, LabBridge, Wiring
 from .lanes import Lanes
 from .mirror import Mirror
@@ -137,6 +138,8 @@ class Extension:
         latest = self.mirror.trees.get(view.sandbox)
         if latest is not None and latest.step > view.step:
             widget.push(latest)
+        info = self.mirror.infos.get(view.sandbox)
+        widget.status = status_line(info) if info is not None else ""
         return widget
 
     def _act(self, verb: str, name: str, key: str) -> object:
@@ -151,9 +154,9 @@ class Extension:
 
 
 def load(shell: Any, manager: SandboxManager | None = None) -> None:
-    """Load into a shell; a second time changes nothing. Without a manager it gets one of its own."""
+    """Load into a shell; a second time changes nothing. Without a manager it gets the one that ``control`` uses too."""
     if getattr(shell, ATTRIBUTE, None) is None:
-        extension = Extension(shell, manager or SandboxManager())
+        extension = Extension(shell, manager or default_manager())
         extension.open()
         setattr(shell, ATTRIBUTE, extension)
 

@@ -11,12 +11,13 @@ from ..model.sandbox import (
     InfoChanged,
     OutputArrived,
     Removed,
+    SandboxInfo,
     SandboxStatus,
     TreePatched,
     TreeReplaced,
     Update,
 )  # fmt: skip
-from ..widgets.safe import clean
+from ..widgets.safe import clean, line
 from .mirror import Mirror
 from .pacing import Change, Pacer
 from .pictures import Pictures
@@ -44,9 +45,11 @@ class Hub:
                 self._pacer.offer(name, tree)
             case TreePatched(name, diff):
                 self._pacer.offer(name, diff)
-            case InfoChanged(info) if info.name not in self._followed and info.status is not SandboxStatus.STARTING:
-                self._followed.add(info.name)
-                self._follow(info.name)
+            case InfoChanged(info):
+                self._pictures.tell(info.name, status_line(info))
+                if info.name not in self._followed and info.status is not SandboxStatus.STARTING:
+                    self._followed.add(info.name)
+                    self._follow(info.name)
             case Removed(name):
                 self._followed.discard(name)
                 self._pacer.forget(name)
@@ -75,3 +78,10 @@ class Hub:
         if update.dropped:
             stream.write(f"\n[{update.dropped} bytes more were printed in {clean(update.name)} and dropped]\n")
         stream.flush()
+
+
+def status_line(info: SandboxInfo) -> str:
+    """What a picture says of its sandbox: nothing while it runs, else its status and the reason."""
+    if info.status is SandboxStatus.RUNNING:
+        return ""
+    return f"{info.status.value}: {line(info.reason)}" if info.reason else info.status.value

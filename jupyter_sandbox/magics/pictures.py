@@ -56,6 +56,12 @@ class Pictures:
         for widget in self._of(name):
             widget.push(change)
 
+    def tell(self, name: str, status: str) -> None:
+        """Say in all pictures of a sandbox what it does now; empty while it just runs."""
+        for widget in self._of(name):
+            if widget.status != status:
+                widget.status = status
+
     def freeze(self, name: str, why: str) -> None:
         """The sandbox is gone: its pictures stay as they are."""
         with self._lock:

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from ..model.code import Bundle
-from ..model.errors import SandboxBusy, SandboxError, SnapshotError, UsageError
+from ..model.errors import SandboxBusy, SandboxError, SandboxGone, SnapshotError, UsageError
 from ..model.sandbox import SandboxStatus, StepsTold, TreeReplaced
 from ..model.views import TreeView
 from ..wire import messages as wire
@@ -52,16 +52,19 @@ async def fresh(unit: Unit, launch: Awaitable[GuestHandle] | None = None) -> Asy
 
 
 async def start_main(unit: Unit, guest: GuestHandle, main: Main) -> None:
-    """Start the application of a sandbox in a guest."""
-    await unit.ask(
-        lambda number: wire.Start(
+    """Start the application of a sandbox in a guest; a start that takes too long or is interrupted is called off."""
+
+    def make(number: int) -> wire.Request:
+        return wire.Start(
             id=number, app=unit.app_name, main=main.name, args=main.args, env=unit.spec.env,
             dependencies=list(unit.spec.dependencies), description=f"Sandbox {unit.name}",
-        ),
-        wire.Done,
-        START_S,
-        guest=guest,
-    )  # fmt: skip
+        )  # fmt: skip
+
+    try:
+        await unit.ask(make, wire.Done, START_S, guest=guest)
+    except (asyncio.CancelledError, SandboxBusy):
+        guest.tell(lambda number: wire.Stop(id=number, app=unit.app_name))
+        raise
 
 
 async def create(unit: Unit, code: object, main: Main | None) -> None:
@@ -111,12 +114,22 @@ async def start(unit: Unit, main: str | None, args: bytes) -> TreeView:
         if unit.guest is None:
             await build(unit, wanted)
         else:
-            if unit.life.status is not SandboxStatus.RUNNING:
-                await unit.ask(lambda number: wire.Resume(id=number), wire.Done)
-            await start_main(unit, unit.guest, wanted)
-            unit.main = wanted
-            unit.dispatch(MainStarted(unit.life.generation, wanted.name))
+            await _start_here(unit, unit.guest, wanted)
         return await tree(unit)
+
+
+async def _start_here(unit: Unit, guest: GuestHandle, main: Main) -> None:
+    """In the guest that is there: what ran in it before has ended, but is still known to it as an application."""
+    name = unit.name
+    if unit.life.status is SandboxStatus.RUNNING and unit.life.main is not None:
+        hint = f"it runs {unit.life.main} already; begin afresh with %sandbox restart {name}"
+        raise UsageError(f"sandbox {name!r}", hint=hint, kind="already_started")
+    if unit.life.status is not SandboxStatus.RUNNING:
+        await unit.ask(lambda number: wire.Resume(id=number), wire.Done, guest=guest)
+        await _stop_application(unit, guest)
+    await start_main(unit, guest, main)
+    unit.main = main
+    unit.dispatch(MainStarted(guest.generation, main.name))
 
 
 def _wanted_main(unit: Unit, main: str | None, args: bytes) -> Main:
@@ -148,13 +161,17 @@ async def _stop_in_order(unit: Unit, guest: GuestHandle, *, resume: bool) -> Non
     if resume:
         await unit.ask(lambda number: wire.Resume(id=number), wire.Done, guest=guest)
     if unit.life.main is not None:
-        try:
-            await unit.ask(lambda number: wire.Stop(id=number, app=unit.app_name), wire.Done, STOP_S, guest=guest)
-        except SandboxBusy:
-            raise
-        except SandboxError:
-            pass  # it was not running any more, which is what is wanted
+        await _stop_application(unit, guest)
     await unit.ask(lambda number: wire.Pause(id=number), wire.PausedAt, guest=guest)
+
+
+async def _stop_application(unit: Unit, guest: GuestHandle) -> None:
+    try:
+        await unit.ask(lambda number: wire.Stop(id=number, app=unit.app_name), wire.Done, STOP_S, guest=guest)
+    except (SandboxBusy, SandboxGone):
+        raise
+    except SandboxError:
+        pass  # it was not running any more, which is what is wanted
 
 
 async def restart(unit: Unit) -> TreeView:

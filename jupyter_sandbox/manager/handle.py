@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ..isolation.guest_process import GuestProcess
+from ..isolation.recheck import verify_from_outside
 from ..model.boot import Boot
 from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone
 from ..model.protection import Protection
@@ -93,7 +94,7 @@ class GuestHandle:
         await self.link.open(self.process.control)
         async with asyncio.timeout(READY_S):
             ready = await asyncio.shield(self.link.ready)
-        self.protection = ready.protection
+        self.protection = verify_from_outside(self.process.pid, ready.protection)
         self.process.take_baseline()
         self.ready_ns = time.monotonic_ns()
 
@@ -105,6 +106,13 @@ class GuestHandle:
             return await self.link.ask(make, answer, timeout_s)
         except SandboxGone as gone:
             raise SandboxGone(await self._how_it_ended(str(gone))) from None
+
+    def tell(self, make: Callable[[int], Request]) -> None:
+        """Ask for something without waiting; a guest that is gone need not hear it."""
+        try:
+            self.link.tell(make)
+        except SandboxGone:
+            return
 
     async def _how_it_ended(self, otherwise: str) -> str:
         """The channel closes a moment before the OS process is reaped, and only the latter knows the exit status."""
@@ -174,8 +182,10 @@ class GuestHandle:
 
     async def ended(self) -> None:
         """Wait until the OS process is gone, then release its files: until then it could still write them."""
-        await asyncio.wait([self._end], timeout=READY_S)
-        self.process.close()
+        try:
+            await asyncio.wait([self._end], timeout=READY_S)
+        finally:
+            self.process.close()
 
 
 def _last_words(stderr: str) -> str:

@@ -16,7 +16,7 @@ from ..model.errors import CompileError, SandboxBusy, SandboxGone, UsageError
 from ..wire.messages import Load, Loaded, Tried
 from .handle import GuestHandle
 from .life import ReloadBegan, ReloadEnded
-from .loop import in_thread
+from .loop import in_thread, unbroken
 from .reports import LoadReport
 from .state import Verb, refusal
 from .unit import Unit
@@ -74,14 +74,19 @@ async def load(unit: Unit, source: object, module: str | None = None) -> LoadRep
         raise_refusal(unit, "load")
         ready = await prepare(unit, source, module)
         before = {one.name: one.source for one in unit.modules.values() if one.source}
-        loaded = await _load_live(unit, ready.bundle)
-        remember(unit, ready)
-        unit.announce()
+        loaded = await unbroken(_go_live(unit, ready))
     return LoadReport(
         versions=tuple(loaded.versions) if loaded else (), moved=loaded.moved if loaded else 0,
         diff=difference(before, sources(ready.bundle)), elapsed_ms=(time.perf_counter() - began) * 1000,
         modules=tuple(one.name for one in ready.bundle.modules),
     )  # fmt: skip
+
+
+async def _go_live(unit: Unit, ready: Prepared) -> Loaded | None:
+    loaded = await _load_live(unit, ready.bundle)
+    remember(unit, ready)
+    unit.announce()
+    return loaded
 
 
 async def _load_live(unit: Unit, bundle: Bundle) -> Loaded | None:

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar, cast
 from ..model.errors import InternalError, SandboxGone
 
 T = TypeVar("T")
+LOOK_UP_S = 0.2
 UNWIND_S = 5.0
 """How long an interrupted wait lets the work clean up: killing a guest takes milliseconds."""
 
@@ -52,7 +53,7 @@ class ManagerLoop:
         ticket: _Ticket[T] = _Ticket(work, loop)
         try:
             loop.call_soon_threadsafe(ticket.begin)
-            return ticket.done.result()
+            return ticket.wait()
         except CancelledError:
             raise SandboxGone("the sandbox manager was closed; make another one: SandboxManager()") from None
         except BaseException:
@@ -121,6 +122,15 @@ class _Ticket(Generic[T]):
         else:
             self.done.set_result(task.result())
 
+    def wait(self) -> T:
+        """The result. Looks up now and then: a signal that comes just before a lock is waited for wakes nobody."""
+        while True:
+            try:
+                return self.done.result(LOOK_UP_S)
+            except TimeoutError:
+                if self.done.done():
+                    return self.done.result()
+
     def cancel_and_wait(self) -> None:
         if self.done.done():
             return
@@ -183,3 +193,15 @@ async def in_thread(act: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="jupyter-sandbox-work", daemon=True).start()
     return await outcome
+
+
+async def unbroken(work: Coroutine[Any, Any, T]) -> T:
+    """Do something that must not stop half way: an interrupt takes effect when it is done."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # seen: the interrupt is what the caller hears of
+        raise

@@ -242,6 +242,8 @@ class SandboxManager:
     def _forget(self, unit: Unit) -> None:
         self._units.pop(unit.life.id, None)
         self._sandboxes.pop(unit.life.id, None)
+        if not self._units and self._spares is not None:
+            self._spares.drop()
         self._publish(Removed(unit.name, unit.life.id))
 
     def _zygote_died(self) -> None:

@@ -28,15 +28,23 @@ class Spares:
         self._closed = False
 
     async def take(self, limits: Limits) -> GuestHandle:
-        """A ready guest for a trial, the spare if it fits. Raises LaunchFailed."""
+        """A ready guest for a trial, the spare if it may use as much memory. Raises LaunchFailed."""
+        if limits.max_memory != Limits().max_memory:
+            return await self._launch(limits)
         spare, self._ready = self._ready, None
         if not self._closed and (self._refill is None or self._refill.done()):
             self._refill = asyncio.get_running_loop().create_task(self._make())
-        if spare is not None:
-            if limits == Limits() and not spare.status and not spare.retired:
-                return spare
-            spare.retire("it did not fit")
+        if spare is not None and not spare.status and not spare.retired:
+            return spare
         return await self._launch(limits)
+
+    def drop(self) -> None:
+        """End the spare: nobody seems to need one soon."""
+        if self._refill is not None:
+            self._refill.cancel()
+        spare, self._ready = self._ready, None
+        if spare is not None:
+            spare.retire("nobody needs it")
 
     async def _make(self) -> None:
         await asyncio.sleep(REFILL_S)
@@ -49,12 +57,11 @@ class Spares:
         return await GuestHandle.launch(self._zygotes, Boot(name="trial", limits=limits), DEAF, 0)
 
     async def close(self) -> None:
-        """End the spare. Idempotent."""
+        """End the spare for good. Idempotent."""
         self._closed = True
+        spare = self._ready
+        self.drop()
         if self._refill is not None:
-            self._refill.cancel()
             await asyncio.wait([self._refill])
-        spare, self._ready = self._ready, None
         if spare is not None:
-            spare.retire("the manager was closed")
             await spare.ended()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
 
@@ -11,6 +12,7 @@ from .unit import Unit
 POLL_S = 0.1
 ANNOUNCE_EVERY = 10
 """Readings between two announcements of memory: one a second, as analytics samples."""
+_LOG = logging.getLogger("jupyter_sandbox")
 
 
 class Watchdog:
@@ -39,11 +41,17 @@ class Watchdog:
         now_ns = time.monotonic_ns()
         watched = [unit for unit in self._units() if unit.guest is not None]
         for unit in watched:
-            unit.watch(now_ns)
-            if self._count % ANNOUNCE_EVERY == 0:
-                self._announce(unit)
+            try:
+                self._look(unit, now_ns)
+            except Exception:  # a fault in one must not leave the others unwatched
+                _LOG.exception("watching sandbox %r failed", unit.name)
         if watched:
             self.wake()
+
+    def _look(self, unit: Unit, now_ns: int) -> None:
+        unit.watch(now_ns)
+        if self._count % ANNOUNCE_EVERY == 0:
+            self._announce(unit)
 
     def _announce(self, unit: Unit) -> None:
         # A value that moves by less than a page table's worth is no news.

@@ -17,8 +17,6 @@ _NAMESPACE: Any = type.__dict__["__dict__"]
 _QUALNAME: Any = type.__dict__["__qualname__"]
 _MODULE: Any = type.__dict__["__module__"]
 _ARGS: Any = BaseException.__dict__["args"]
-_FLAGS: Any = type.__dict__["__flags__"]
-_MADE_BY_CLASS_STATEMENT = 1 << 9  # Py_TPFLAGS_HEAPTYPE: members of C types are their inner workings
 # Standard classes whose C or library ``repr`` is short, quick and calls no user code.
 _STANDARD = {
     "decimal": ("Decimal",),
@@ -37,6 +35,8 @@ _STORED = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 def plain_text(value: Any, cap: int = _NAME_CAP) -> str:
     """``value`` as an exact, bounded, printable str; empty when it is no str at all."""
+    if type(value) is str and len(value) <= cap and value.isprintable():
+        return value
     if not isinstance_of(value, str):
         return ""
     text: str = str.__getitem__(value, slice(cap))
@@ -51,7 +51,7 @@ def mro_of(cls: type) -> tuple[type, ...]:
 
 def isinstance_of(value: Any, cls: type) -> bool:
     """``isinstance`` by the true type: a lying ``__class__`` or ``__instancecheck__`` is not asked."""
-    return any(one is cls for one in mro_of(type(value)))
+    return type(value) is cls or any(one is cls for one in mro_of(type(value)))
 
 
 def lookup(cls: type, name: str) -> object:
@@ -103,9 +103,10 @@ def instance_fields(value: Any) -> Iterator[tuple[str, object]]:
         items: list[tuple[Any, object]] = list(dict.items(stored))
         yield from ((name, held) for name, held in items if type(name) is str)
     for one in reversed(mro_of(cls)):
-        if not _FLAGS.__get__(one) & _MADE_BY_CLASS_STATEMENT:
+        namespace = _NAMESPACE.__get__(one)
+        if "__slots__" not in namespace:  # also keeps out C types, whose members are their inner workings
             continue
-        for name, member in list(_NAMESPACE.__get__(one).items()):
+        for name, member in list(namespace.items()):
             if type(member) is types.MemberDescriptorType and name[:2] != "__":
                 held = _read(member, value)
                 if held is not _UNSET:

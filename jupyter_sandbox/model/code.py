@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class ModuleCode:
     """One compiled module.
 
-    ``code`` is a marshalled code object of the running Python version (empty for
-    a package without ``__init__``); ``source`` may be empty for compiled files.
+    ``code`` is a marshalled code object of the running Python version, empty
+    until it is compiled; ``source`` may be empty for compiled files.
     ``file`` is the name used in tracebacks; for a cell that is IPython's name of
     the cell, and ``first_line`` says which line of the cell the source starts at.
     """

@@ -12,6 +12,7 @@ import datetime
 import sys
 import types
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from . import anatomy
 from .data import Opaque, Record
@@ -19,6 +20,9 @@ from .exits import CallFailed, Crash
 from .ids import Pid, Ref
 
 _DEEPEST = 8
+_FEW = 16
+_QUICK = frozenset({tuple, list, dict})
+_SCALARS = frozenset({bool, type(None), float, Pid, Ref})
 _SORTED_SET = 64
 _SMALL_INT = 10**15
 _READABLE_BITS = 2_000
@@ -38,6 +42,9 @@ def short_text(value: object, limit: int = 80) -> str:
             return repr(value)
     elif value is None or kind is bool:
         return repr(value)
+    elif kind in _QUICK and _is_quick(value, limit):
+        text = repr(value)
+        return text if len(text) <= limit else text[: limit - 1] + "…"
     out: list[str] = []
     try:
         room = _write(out, value, limit, 0)
@@ -46,6 +53,24 @@ def short_text(value: object, limit: int = 80) -> str:
         text = f"<{_safe_name(value)}>"
         room = limit - len(text)
     return text if room >= 0 else text[: limit - 1] + "…"
+
+
+def _is_quick(value: Any, limit: int, depth: int = 0) -> bool:
+    """A handful of plain things, whose own ``repr`` is as short and as safe as ours, and faster."""
+    if depth > 1 or len(value) > _FEW:
+        return False
+    parts = value if type(value) is not dict else (*value, *value.values())
+    for part in parts:
+        kind = type(part)
+        if kind is str:
+            if len(part) > limit:
+                return False
+        elif kind is int:
+            if not -_SMALL_INT < part < _SMALL_INT:
+                return False
+        elif kind not in _SCALARS and not (kind in _QUICK and _is_quick(part, limit, depth + 1)):
+            return False
+    return True
 
 
 def _safe_name(value: object) -> str:

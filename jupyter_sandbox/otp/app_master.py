@@ -1,4 +1,4 @@
-"""The master process of one running application: starts its tree, waits for its end, stops everything that belongs to it.
+"""The master process of one running application: starts its tree, waits for its end, stops all that belongs to it.
 
 Rules: Erlang's ``application_master`` and ``application_controller``.
 """

@@ -1,4 +1,4 @@
-"""What a node knows of its applications: specifications, who runs, environments. Plain data; ``application`` acts on it."""
+"""What a node knows of its applications: specifications, who runs, environments. Data only; ``application`` acts."""
 
 from __future__ import annotations
 

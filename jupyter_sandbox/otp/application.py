@@ -31,7 +31,7 @@ KINDS: Final = ("temporary", "transient", "permanent")
 class Application(OtpContext):
     """Subclass it and say in ``start`` what the top supervisor is.
 
-    >>> from jupyter_sandbox.otp import Node, Supervisor
+    >>> from jupyter_sandbox.otp import Child, Node, Supervisor
     >>> class Top(Supervisor):
     ...     pass
     >>> class Shop(Application):
@@ -45,7 +45,7 @@ class Application(OtpContext):
     ['shop']
     """
 
-    def start(self, kind: str, argument: Any) -> Any:
+    def start(self, kind: str, argument: Any) -> Any:  # type: ignore[override]
         """The top process: ``Child(Top)``, a class, or the pid of one started with ``await self.start_link``.
 
         ``(pid, state)`` gives ``stop`` a state; ``Error(reason)`` refuses to start.
@@ -53,7 +53,7 @@ class Application(OtpContext):
         raise ProcessExit(("bad_return", f"{type(self).__name__} defines no start"))
 
     def start_phase(self, phase: str, kind: str, argument: Any) -> Any:
-        """Called for each of the specification's start phases once the tree is up; ``Error(reason)`` fails the start."""
+        """Called for each of the start phases once the tree is up; ``Error(reason)`` makes the start fail."""
 
     def prep_stop(self, state: Any) -> Any:
         """Called before the tree is shut down; returns the state for ``stop``."""
@@ -231,7 +231,7 @@ def get_key(ctx: Context, name: str, key: str) -> Any:
         return None
     value = getattr(entry.spec, key, None)
     if key == "applications":
-        value = [*BASE, *(needed for needed in value if needed not in BASE)]
+        value = [*BASE, *(needed for needed in entry.spec.applications if needed not in BASE)]
     return ctx._process.node.copy(value)
 
 

@@ -1,4 +1,4 @@
-"""Child specifications of supervisors and the check of their fields. Rules: Erlang's ``supervisor``, Elixir's ``Supervisor``."""
+"""Child specifications of supervisors and the check of their fields. Rules: Erlang's and Elixir's supervisors."""
 
 from __future__ import annotations
 

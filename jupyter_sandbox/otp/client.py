@@ -99,7 +99,7 @@ def _child_id(ctx: OtpContext, supervisor: Pid, child: Any) -> Any:
     if not isinstance(child, str):
         return child
     pid = Pid.parse(child)
-    if pid is not None and state.template is not None:
+    if pid is not None and state.dynamic:
         return pid
     return next((id for id in state.entries if str(id) == child), child)
 
@@ -128,7 +128,7 @@ def _is_application(main: Any) -> bool:
 class _Wrapper(application.Application):
     """The application around a main module that is none itself."""
 
-    async def start(self, kind: str, argument: Any) -> Any:
+    async def start(self, kind: str, argument: Any) -> Any:  # type: ignore[override]
         main, own = argument
         if issubclass(main, Supervisor):
             return await self.start_link(main, own)

@@ -1,4 +1,4 @@
-"""The functions of a running supervisor: start, stop, restart, delete and list its children, with OTP's exact answers."""
+"""The functions of a running supervisor: start, stop, restart, delete, list its children, with OTP's exact answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..runtime import Node, delivery
 from ..runtime.context import Context
 from ..runtime.process import Process, Running
 from ..runtime.signals import Caller
-from . import restart
+from . import children, restart
 from .child import Child, SpecError, as_child
 
 
@@ -79,15 +79,15 @@ async def _ask(ctx: Context, supervisor: Any, command: str, argument: Any) -> An
     raise ChildError(command, value)
 
 
-def check_childspecs(children: Any, auto_shutdown: Any = None) -> Any:
+def check_childspecs(specs: Any, auto_shutdown: Any = None) -> Any:
     """None when all specifications are good, else OTP's reason (``supervisor:check_childspecs``)."""
     seen: set[Any] = set()
     if auto_shutdown is not None and auto_shutdown not in restart.AUTO_SHUTDOWN:
         return ("badarg", auto_shutdown)
-    if not isinstance(children, (list, tuple)):
-        return ("badarg", children)
+    if not isinstance(specs, (list, tuple)):
+        return ("badarg", specs)
     try:
-        for form in children:
+        for form in specs:
             child = as_child(form, auto_shutdown)
             if child.id in seen:
                 return ("duplicate_child_name", child.id)
@@ -97,7 +97,7 @@ def check_childspecs(children: Any, auto_shutdown: Any = None) -> Any:
     return None
 
 
-# --- inside the supervisor ---------------------------------------------------------------------------------------------
+# --- inside the supervisor --------------------------------------------------------------------------------------------
 
 
 def serve(process: Process, request: Any, caller: Caller) -> Running | None:
@@ -123,7 +123,7 @@ async def _serve_async(process: Process, command: str, argument: Any, caller: Ca
 
 
 def _which(state: restart.State) -> list[tuple[Any, Any, str, Any]]:
-    simple = state.template is not None
+    simple = state.dynamic
     rows = []
     for id, entry in state.entries.items():
         shown = "restarting" if entry.restarting else ("undefined" if entry.pid is None else entry.pid)
@@ -134,26 +134,30 @@ def _which(state: restart.State) -> list[tuple[Any, Any, str, Any]]:
 def _count(state: restart.State, node: Node) -> dict[str, int]:
     entries = state.entries.values()
     supervisors = sum(entry.child.type == "supervisor" for entry in entries)
-    if state.template is None:
+    if not state.dynamic:
         active = sum(entry.pid in node.processes for entry in entries)
         specs = len(state.entries)
     else:
         active = sum(not entry.restarting for entry in entries)
-        specs = 1
+        specs = 1 if state.template is not None else len(state.entries)
     return {"specs": specs, "active": active, "supervisors": supervisors, "workers": len(state.entries) - supervisors}
 
 
 async def _start(process: Process, state: restart.State, argument: Any) -> tuple[bool, Any]:
     if state.template is not None:
-        return await _start_dynamic(process, state, state.template, argument)
+        return await _start_dynamic(process, state, msgspec.structs.replace(state.template, extra=argument))
     try:
         child = as_child(argument[0] if len(argument) == 1 else argument, state.flags.auto_shutdown)
     except SpecError as error:
         return False, error.reason
+    if state.dynamic:
+        if state.flags.max_children is not None and len(state.entries) >= state.flags.max_children:
+            return False, "max_children"
+        return await _start_dynamic(process, state, _with_extra(child, state.flags.extra_arguments))
     present = state.entries.get(child.id)
     if present is not None:
         return False, ("already_started", present.pid) if present.pid is not None else "already_present"
-    outcome = await _launch(process, child.id, child)
+    outcome = await children.start_child(process, child.id, child)
     if isinstance(outcome, restart.NotStarted):
         return False, (outcome.reason, child)
     if outcome.pid is not None or child.restart != "temporary":
@@ -165,12 +169,18 @@ def _result(outcome: restart.Started) -> Any:
     return (outcome.pid, *outcome.info) if outcome.info else outcome.pid
 
 
-async def _start_dynamic(
-    process: Process, state: restart.State, template: Child, extra: tuple[Any, ...]
-) -> tuple[bool, Any]:
+def _with_extra(child: Child, extra: tuple[Any, ...]) -> Child:
+    """The child with a DynamicSupervisor's extra arguments before its own (Elixir prepends them)."""
+    if not extra:
+        return child
+    own = () if child.argument is None else (child.argument,)
+    return msgspec.structs.replace(child, argument=(*extra, *own) if len(extra) + len(own) > 1 else extra[0])
+
+
+async def _start_dynamic(process: Process, state: restart.State, child: Child) -> tuple[bool, Any]:
     state.serial += 1
-    child = msgspec.structs.replace(template, id=state.serial, extra=extra)
-    outcome = await _launch(process, child.id, child)
+    child = msgspec.structs.replace(child, id=state.serial)
+    outcome = await children.start_child(process, child.id, child)
     if isinstance(outcome, restart.NotStarted):
         return False, outcome.reason
     if outcome.pid is not None:
@@ -178,16 +188,8 @@ async def _start_dynamic(
     return True, _result(outcome)
 
 
-async def _launch(process: Process, id: Any, child: Child) -> restart.Started | restart.NotStarted:
-    from .supervisor import start_child as start  # the shell that can act
-
-    return await start(process, id, child)
-
-
 async def _terminate(process: Process, state: restart.State, id: Any) -> tuple[bool, Any]:
-    from .supervisor import stop_child
-
-    if state.template is not None:
+    if state.dynamic:
         if not isinstance(id, Pid):
             return False, "simple_one_for_one"
         key = state.by_pid.get(id)
@@ -197,11 +199,11 @@ async def _terminate(process: Process, state: restart.State, id: Any) -> tuple[b
     entry = state.entries.get(id)
     if entry is None:
         return False, "not_found"
-    await stop_child(process, entry)
+    await children.stop_child(process, entry)
     if entry.pid is not None:
         state.by_pid.pop(entry.pid, None)
     entry.pid, entry.restarting = None, False
-    if entry.child.restart == "temporary" or state.template is not None:
+    if entry.child.restart == "temporary" or state.dynamic:
         del state.entries[id]
     return True, None
 
@@ -211,7 +213,7 @@ async def _restart(process: Process, state: restart.State, id: Any) -> tuple[boo
     if problem is not None:
         return False, problem
     entry = state.entries[id]
-    outcome = await _launch(process, id, entry.child)
+    outcome = await children.start_child(process, id, entry.child)
     if isinstance(outcome, restart.NotStarted):
         return False, outcome.reason
     entry.pid = outcome.pid
@@ -229,7 +231,7 @@ async def _delete(process: Process, state: restart.State, id: Any) -> tuple[bool
 
 
 def _not_stopped(state: restart.State, id: Any) -> str | None:
-    if state.template is not None:
+    if state.dynamic:
         return "simple_one_for_one"
     entry = state.entries.get(id)
     if entry is None:

@@ -1,4 +1,4 @@
-"""What all behaviours share: starting with acknowledgement, stopping through terminate, crash reports (OTP's ``gen``)."""
+"""What all behaviours share: starting with acknowledgement, stopping through terminate, crash reports (``gen``)."""
 
 from __future__ import annotations
 
@@ -104,12 +104,14 @@ def begin(process: Process, starting: Any) -> Running | None:
     try:
         result = engine.init(process, starting.argument)
     except Throw as thrown:
-        return _init_thrown(process, thrown.value)
+        _init_thrown(process, thrown.value)
     except BaseException as error:  # a failing init is a failed start, whatever it raised
-        return _init_failed(process, exit_reason(error))
-    if type(result) is CoroutineType:
-        return _begin_async(process, result)
-    return _begun(process, result)
+        _init_failed(process, exit_reason(error))
+    else:
+        if type(result) is CoroutineType:
+            return _begin_async(process, result)
+        _begun(process, result)
+    return None
 
 
 async def _begin_async(process: Process, coro: Any) -> None:

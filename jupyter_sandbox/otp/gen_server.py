@@ -25,7 +25,7 @@ from .returns import NoReply, Reply, Stop
 class GenServer(OtpProcess):
     """Subclass it and define ``init`` and the ``handle_`` callbacks you need. State is what they return.
 
-    >>> from jupyter_sandbox.runtime import Node
+    >>> from jupyter_sandbox.otp import Node
     >>> class Stack(GenServer):
     ...     def init(self, items):
     ...         return items
@@ -94,7 +94,7 @@ def dispatch(process: Process, entry: Entry) -> Running | None:
                 return None
         elif kind == CAST:
             result = process.context.handle_cast(payload, process.state)
-        elif kind == INIT or kind == SYSTEM or (kind == EXIT and source == process.parent):
+        elif kind in (INIT, SYSTEM) or (kind == EXIT and source == process.parent):
             return gen.control(process, entry)
         elif kind == CONTINUE:
             result = process.context.handle_continue(payload, process.state)

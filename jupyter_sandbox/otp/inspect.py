@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..model.errors import NoProcess
@@ -207,12 +207,13 @@ def _by_path(node: Node, target: str) -> Pid | None:
     rows = [item for item in tree(node).processes if item.pid is not None]
     wanted = target.strip("/")
     under_node = wanted.removeprefix(f"{node.name}/")
-    for fits in (
+    ways: tuple[Callable[[str], bool], ...] = (
         lambda key: key == wanted,
         lambda key: key.partition("/")[2] == under_node,
         lambda key: key.endswith(f"/{wanted}"),
         lambda key: key.lower() == wanted.lower(),
-    ):
+    )
+    for fits in ways:
         found = [item for item in rows if fits(item.key)]
         if len(found) == 1 and found[0].pid is not None:
             return Pid.parse(found[0].pid)

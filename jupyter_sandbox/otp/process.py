@@ -10,6 +10,7 @@ from ..model.text import short_text
 from ..runtime import context as runtime_context
 from . import gen
 from .returns import Ignore
+from .tables import Ets
 
 
 class OtpContext(runtime_context.Context):
@@ -22,22 +23,33 @@ class OtpContext(runtime_context.Context):
 
         Raises StartError with the reason why it did not start.
         """
-        return _pid(await gen.start(self, checked(behaviour), argument, name=name, relation="none", timeout_ms=timeout_ms))
+        found: Pid | None = await self._start(behaviour, argument, name=name, relation="none", timeout_ms=timeout_ms)
+        return found
 
     async def start_link(
         self, behaviour: Any, argument: Any = None, *, name: str | None = None, timeout_ms: int | None = None
     ) -> Pid | None:
         """Start a behaviour linked to this process (``gen_server:start_link``)."""
-        return _pid(await gen.start(self, checked(behaviour), argument, name=name, relation="link", timeout_ms=timeout_ms))
+        found: Pid | None = await self._start(behaviour, argument, name=name, relation="link", timeout_ms=timeout_ms)
+        return found
 
     async def start_monitor(
         self, behaviour: Any, argument: Any = None, *, name: str | None = None, timeout_ms: int | None = None
     ) -> tuple[Pid, Ref] | None:
         """Start a behaviour with a monitor on it; returns its pid and the monitor (``gen_server:start_monitor``)."""
-        started = await gen.start(
-            self, checked(behaviour), argument, name=name, relation="monitor", timeout_ms=timeout_ms
+        found: tuple[Pid, Ref] | None = await self._start(
+            behaviour, argument, name=name, relation="monitor", timeout_ms=timeout_ms
         )
-        return None if isinstance(started, Ignore) else started  # type: ignore[return-value]
+        return found
+
+    async def _start(self, behaviour: Any, argument: Any, **options: Any) -> Any:
+        started = await gen.start(self, checked(behaviour), argument, **options)
+        return None if isinstance(started, Ignore) else started
+
+    @property
+    def ets(self) -> Ets:
+        """The node's tables: ``self.ets.new("cache")``, ``self.ets.insert(table, ("key", 1))``."""
+        return Ets(self._process)
 
     async def stop(self, target: Any, reason: Any = "normal", timeout_ms: int | None = None) -> None:
         """Stop a behaviour through its terminate and wait until it is gone (``gen_server:stop``).
@@ -69,10 +81,6 @@ def checked(behaviour: Any) -> Any:
     if isinstance(behaviour, type) and isinstance(getattr(behaviour, "engine", None), gen.Engine):
         return behaviour
     raise UsageError("behaviour", behaviour, hint="give a subclass of GenServer or Supervisor")
-
-
-def _pid(started: Pid | Ignore) -> Pid | None:
-    return None if isinstance(started, Ignore) else started
 
 
 class OtpProcess(OtpContext):

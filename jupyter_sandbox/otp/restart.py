@@ -28,6 +28,10 @@ class Flags:
     intensity: int = 3
     period_s: int = 5
     auto_shutdown: str = "never"
+    dynamic: bool = False
+    """Children come and go one by one and have no id (``simple_one_for_one``, DynamicSupervisor)."""
+    max_children: int | None = None
+    extra_arguments: tuple[Any, ...] = ()
 
 
 @dataclass(slots=True)
@@ -60,8 +64,14 @@ class State:
     template: Child | None = None
     """The only specification of a ``simple_one_for_one``; its children are numbered by ``serial``."""
     serial: int = 0
+
     argument: Any = None
     """What init was given: a code change runs the new init with it."""
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether children have no id."""
+        return self.flags.dynamic
 
 
 # --- events ---------------------------------------------------------------------------------------------------------
@@ -82,7 +92,7 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """``pid`` None: the child's init said ignore. ``info``: a one-tuple with what its start function returned besides."""
+    """``pid`` None: the child's init said ignore. ``info``: a one-tuple with what the start function gave besides."""
 
     id: Any
     pid: Pid | None
@@ -219,7 +229,8 @@ def _started(state: State, event: Started) -> None:
     entry.ignored = event.pid is None
     entry.restarts += event.id in state.group
     _point(state, entry, event.id, event.pid)
-    if event.pid is None and entry.child.restart == "temporary":
+    unnamed = state.dynamic and state.template is None
+    if event.pid is None and (entry.child.restart == "temporary" or unnamed):
         del state.entries[event.id]
 
 
@@ -257,7 +268,7 @@ def _exited(state: State, event: Exited, now_s: int) -> None:
         _restart(state, entry, event.pid, event.reason, now_s)
         return
     _point(state, entry, id, None)
-    if restart == "temporary" or state.template is not None:
+    if restart == "temporary" or state.dynamic:
         del state.entries[id]
     why = "temporary" if restart == "temporary" else "transient and its exit was normal"
     state.plan.append(Record(id, event.pid, event.reason, f"not restarted: {why}"))
@@ -341,7 +352,7 @@ def _close(state: State, reason: Any) -> None:
     for entry in state.entries.values():
         entry.restarting = False
     state.closing = (reason,)
-    if state.template is not None:
+    if state.dynamic:
         state.plan.append(StopAll())
     else:
         state.plan.extend(StopChild(id) for id in _running_backwards(state, tuple(state.entries)))

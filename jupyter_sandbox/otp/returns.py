@@ -52,7 +52,7 @@ class NoReply(msgspec.Struct, frozen=True, gc=False):
 
 
 class Stop(msgspec.Struct, frozen=True):
-    """``{stop, Reason, State}``: terminate runs, then the caller gets ``reply`` if there is one, then the process exits.
+    """``{stop, Reason, State}``: terminate runs, the caller gets ``reply`` if there is one, then the process exits.
 
     From init, ``Stop(reason)`` makes the start fail with that reason.
     """

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import CoroutineType
-from typing import Any, assert_never
+from typing import Any, ClassVar, assert_never
 
 import msgspec
 
-from ..model.exits import KILL, SHUTDOWN
 from ..model.ids import Pid
 from ..model.text import short_text
 from ..runtime import delivery, lifecycle
-from ..runtime.crashes import exit_reason
-from ..runtime.exceptions import ProcessExit, StartError, Throw
 from ..runtime.process import Process, Running
+from ..runtime.signals import CALL, EXIT, INFO, INIT, SYSTEM, Caller, Entry
 from ..runtime.storytelling import state_text
-from ..runtime.signals import CALL, EXIT, INFO, INIT, SYSTEM, Caller, Down, Entry
-from . import commands, gen, restart
-from .child import Child, SpecError, as_child
+from . import children, commands, gen, restart
+from .child import SpecError, as_child
 from .process import OtpProcess
 from .returns import IGNORE, Ignore, Ok, Stop
 
@@ -36,6 +33,10 @@ class Spec(msgspec.Struct, frozen=True):
     intensity: Any = 3
     period_s: Any = 5
     auto_shutdown: Any = "never"
+    max_children: Any = None
+    """Of a DynamicSupervisor; None for any number."""
+    extra_arguments: Any = ()
+    """Of a DynamicSupervisor: what every child's init gets before its own argument."""
 
 
 class Supervisor(OtpProcess):
@@ -59,6 +60,8 @@ class Supervisor(OtpProcess):
     intensity: int = 3
     period_s: int = 5
     auto_shutdown: str = "never"
+    dynamic: ClassVar[bool] = False
+    """Whether children are added one by one, told apart by pid, and stopped all at once."""
     restart = "permanent"
     type = "supervisor"
     shutdown_ms: int | str | None = None
@@ -79,7 +82,7 @@ class Supervisor(OtpProcess):
 def dispatch(process: Process, entry: Entry) -> Running | None:
     """Handle one mailbox entry."""
     kind, payload, source = entry
-    if kind == INIT or kind == SYSTEM or (kind == EXIT and source == process.parent):
+    if kind in (INIT, SYSTEM) or (kind == EXIT and source == process.parent):
         return gen.control(process, entry)
     if kind == EXIT:
         assert isinstance(source, Pid)
@@ -114,13 +117,13 @@ async def pursue(process: Process, event: restart.Event) -> tuple[Any] | None:
         outcome: restart.Event | None = None
         match action:
             case restart.Start():
-                outcome = await start_child(process, action.id, state.entries[action.id].child)
+                outcome = await children.start_child(process, action.id, state.entries[action.id].child)
             case restart.StopChild():
                 entry = state.entries[action.id]
-                await stop_child(process, entry)
+                await children.stop_child(process, entry)
                 outcome = restart.Stopped(action.id)
             case restart.StopAll():
-                await _stop_all(process, state)
+                await children.stop_all(process, state)
             case restart.Retry():
                 delivery.deliver(process.node, process, (INFO, (_RETRY, action.id), process.pid))
             case restart.Record():
@@ -137,86 +140,6 @@ async def pursue(process: Process, event: restart.Event) -> tuple[Any] | None:
     if record is not None and record.started:
         _record_result(process, state, record)
     return None
-
-
-async def start_child(process: Process, id: Any, child: Child) -> restart.Started | restart.NotStarted:
-    """Start one child, linked, and wait until its init is done."""
-    try:
-        if child.start is not None:
-            started = child.start(process.context, child.argument, *child.extra)
-            if type(started) is CoroutineType:
-                started = await started
-        else:
-            started = await gen.start(
-                process.context, child.module, combined(child.argument, child.extra), name=child.name,
-                relation="link", timeout_ms=child.timeout_ms,
-            )  # fmt: skip
-    except StartError as error:
-        return restart.NotStarted(id, error.reason)
-    except Throw as thrown:  # Erlang's supervisor starts children under `catch`
-        started = thrown.value
-    except (Exception, ProcessExit) as error:  # a start function of the user's may raise anything: a failed start
-        return restart.NotStarted(id, ("EXIT", exit_reason(error)))
-    return _started(id, started)
-
-
-def _started(id: Any, started: Any) -> restart.Started | restart.NotStarted:
-    """What a start function returned: a pid, ``(pid, info)``, None or IGNORE; anything else is a failed start."""
-    if started is None or isinstance(started, Ignore):
-        return restart.Started(id, None)
-    if isinstance(started, Pid):
-        return restart.Started(id, started)
-    if type(started) is tuple and len(started) == 2 and isinstance(started[0], Pid):
-        return restart.Started(id, started[0], (started[1],))
-    return restart.NotStarted(id, started)
-
-
-def combined(fixed: Any, extra: tuple[Any, ...]) -> Any:
-    """What init gets: the specification's argument, and after it what ``start_child`` gave a dynamic child."""
-    parts = extra if fixed is None else (fixed, *extra)
-    return parts[0] if len(parts) == 1 else (parts or None)
-
-
-async def stop_child(process: Process, entry: restart.Entry) -> Any:
-    """Shut a child down: ``shutdown``, then ``kill`` when its time is up. Returns the reason it died with."""
-    if entry.pid is None:
-        return None
-    context = process.context
-    ref = context.monitor(entry.pid)
-    context.unlink(entry.pid)
-    patience = entry.child.shutdown_ms
-    if patience != "brutal_kill":
-        context.exit_signal(entry.pid, SHUTDOWN)
-        down = await context.receive(lambda m: type(m) is Down and m.ref == ref, timeout_ms=patience, default=None)
-        if down is not None:
-            return down.reason
-    context.exit_signal(entry.pid, KILL)
-    down = await context.receive(lambda m: type(m) is Down and m.ref == ref)
-    return down.reason
-
-
-async def _stop_all(process: Process, state: restart.State) -> None:
-    context = process.context
-    pids = [entry.pid for entry in state.entries.values() if entry.pid is not None]
-    waiting = {context.monitor(pid): pid for pid in pids}
-    assert state.template is not None
-    patience = state.template.shutdown_ms
-    for pid in pids:
-        context.unlink(pid)
-        context.exit_signal(pid, KILL if patience == "brutal_kill" else SHUTDOWN)
-    limit = patience if isinstance(patience, int) else None
-    deadline = None if limit is None else process.node.now_ms + limit
-    while waiting:
-        left = None if deadline is None else max(0, deadline - process.node.now_ms)
-        down = await context.receive(lambda m: type(m) is Down and m.ref in waiting, timeout_ms=left, default=None)
-        if down is not None:
-            del waiting[down.ref]
-            continue
-        deadline = None
-        for pid in waiting.values():
-            context.exit_signal(pid, KILL)
-    state.entries.clear()
-    state.by_pid.clear()
 
 
 def _record(process: Process, record: restart.Record) -> None:
@@ -252,7 +175,7 @@ async def _boot(process: Process, argument: Any) -> Any:
         return Stop(error.reason)
     process.state.argument = argument
     reason = None
-    if process.state.template is None:
+    if not process.state.dynamic:
         reason = await pursue(process, restart.Begin())
     return Ok(process.state) if reason is None else Stop(reason[0])
 
@@ -263,7 +186,7 @@ def read_spec(context: Supervisor, spec: Any) -> restart.State:
         if not isinstance(spec, (list, tuple)):
             raise SpecError(("bad_return", (type(context), "init", spec)), "init returns a list of children")
         spec = Spec(spec, context.strategy, context.intensity, context.period_s, context.auto_shutdown)
-    flags = read_flags(spec)
+    flags = read_flags(spec, dynamic=context.dynamic)
     state = restart.State(flags)
     forms = list(spec.children)
     if flags.strategy == "simple_one_for_one" and len(forms) != 1:
@@ -281,7 +204,7 @@ def read_spec(context: Supervisor, spec: Any) -> restart.State:
     return state
 
 
-def read_flags(spec: Spec) -> restart.Flags:
+def read_flags(spec: Spec, *, dynamic: bool = False) -> restart.Flags:
     """Check the flags. Raises SpecError with OTP's reason."""
     whole = isinstance(spec.intensity, int) and not isinstance(spec.intensity, bool)
     period = isinstance(spec.period_s, int) and not isinstance(spec.period_s, bool)
@@ -293,7 +216,16 @@ def read_flags(spec: Spec) -> restart.Flags:
         raise _bad_flag("invalid_period", spec.period_s, "whole seconds, 1 or more")
     if spec.auto_shutdown not in restart.AUTO_SHUTDOWN:
         raise _bad_flag("invalid_auto_shutdown", spec.auto_shutdown, f"one of {', '.join(restart.AUTO_SHUTDOWN)}")
-    return restart.Flags(spec.strategy, spec.intensity, spec.period_s, spec.auto_shutdown)
+    limit = spec.max_children
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        raise _bad_flag("invalid_max_children", limit, "a whole number, 0 or more, or None")
+    if not isinstance(spec.extra_arguments, (list, tuple)):
+        raise _bad_flag("invalid_extra_arguments", spec.extra_arguments, "a list or a tuple")
+    return restart.Flags(
+        spec.strategy, spec.intensity, spec.period_s, spec.auto_shutdown,
+        dynamic=dynamic or spec.strategy == "simple_one_for_one", max_children=limit,
+        extra_arguments=tuple(spec.extra_arguments),
+    )  # fmt: skip
 
 
 def _bad_flag(reason: str, value: Any, hint: str) -> SpecError:

@@ -104,7 +104,7 @@ async def _answered(answer: Any, what: str) -> Any:
     raise SysError(what, value)
 
 
-# --- what every behaviour does with a system message --------------------------------------------------------------------
+# --- what every behaviour does with a system message ------------------------------------------------------------------
 
 
 def handle(process: Process, request: Any, caller: Caller) -> Running | None:

@@ -213,7 +213,7 @@ class Context(metaclass=_NoAttributes):
     def start_plain(
         self, function: Callable[..., Any], *args: Any, relation: str = "link", timeout_ms: int | None = None
     ) -> Awaitable[Any]:
-        """Start a process and wait until it calls ``self.init_ack(value)``; the value is the result (``proc_lib:start_link``).
+        """Start a process and wait until it calls ``self.init_ack(value)``, whose value is the result (``proc_lib``).
 
         Raises StartError when it exits before, CallTimeout after ``timeout_ms``.
         """
@@ -355,7 +355,7 @@ def info(process: Process) -> dict[str, Any]:
         "registered_name": process.name,
         "status": STATUS_NAMES[process.status],
         "links": list(process.links or ()),
-        "monitors": [target for target in (process.monitors or {}).values()],
+        "monitors": list((process.monitors or {}).values()),
         "monitored_by": [watcher for watcher, _ in (process.monitored_by or {}).values()],
         "message_queue_len": len(process.mailbox or ()),
         "trap_exit": process.trap_exit,

@@ -212,9 +212,7 @@ def unlink(node: Node, process: Process, target: Pid) -> None:
         other.links.pop(process.pid, None)
 
 
-def monitor(
-    node: Node, process: Process, target: Any, *, alias: str | None = None, tag: Any = _NO_ENTRY
-) -> Ref:
+def monitor(node: Node, process: Process, target: Any, *, alias: str | None = None, tag: Any = _NO_ENTRY) -> Ref:
     """One Down message when ``target`` dies; at once, with ``noproc``, when it is not there.
 
     ``alias`` says what ends the alias that the reference becomes; with a ``tag`` the message is ``(tag, Down(...))``.

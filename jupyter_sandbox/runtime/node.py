@@ -36,7 +36,7 @@ Sink = Callable[[str, Process, Any], None]
 class Node:
     """One actor system.
 
-    >>> from jupyter_sandbox.otp import GenServer, Reply
+    >>> from jupyter_sandbox.otp import GenServer, Node, Reply
     >>> class Counter(GenServer):
     ...     def init(self, start):
     ...         return start

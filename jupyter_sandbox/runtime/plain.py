@@ -15,7 +15,7 @@ from .signals import Entry
 
 def run_plain(process: Process, entry: Entry) -> Running | None:
     """The dispatch of a plain process: its first entry says what to run; it exits when that is done."""
-    function, args = entry[1]  # type: ignore[misc]
+    function, args = _first(entry)
     return _main(process, function, args)
 
 
@@ -40,9 +40,14 @@ def _crashed(process: Process, reason: object) -> None:
     lifecycle.exit_process(process.node, process, reason)
 
 
+def _first(entry: Entry) -> Any:
+    """What the first entry of a process says is to be run."""
+    return entry[1]
+
+
 def run_client(process: Process, entry: Entry) -> Running | None:
     """The dispatch of a client: like a plain process, but its outcome is the answer to an Apply."""
-    request, function, args = entry[1]  # type: ignore[misc]
+    request, function, args = _first(entry)
     return _serve(process, request, function, args)
 
 

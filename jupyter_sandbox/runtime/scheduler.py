@@ -341,7 +341,8 @@ def _start(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
         lifecycle.join(process, child)
     _park(node, process, (OP_START, child.pid), timeout_ms)
     child.starter = (process.pid, process.token)
-    node.emit("process_spawn", child, process.pid)
+    if not child.hidden:
+        node.emit("process_spawn", child, process.pid)
     if node.trace is not None:
         node.trace("spawn", process, child)
     if node.next is None and node.policy is None and node.hops < MAX_HOPS:

@@ -67,7 +67,7 @@ class Timeout(NamedTuple):
 
 
 class Response(NamedTuple):
-    """The outcome of a ``send_request``: take it with ``receive_response``. ``value`` is the exit reason unless ``ok``."""
+    """The outcome of a ``send_request``, for ``receive_response``. ``value`` is the exit reason unless ``ok``."""
 
     ref: Ref
     ok: bool

@@ -133,9 +133,9 @@ def _live(node: Node, item: Any) -> bool:
     kind, subject, detail = item[2], item[3], item[4]
     if kind == WAIT:
         return bool(subject.token == detail)
-    if kind == SEND or kind == INTERVAL:
+    if kind in (SEND, INTERVAL):
         return node.timers.get(subject) is item and not _pointless(node, item)
-    return subject.status != DEAD and subject.timer == detail
+    return bool(subject.status != DEAD and subject.timer == detail)
 
 
 def _fire(node: Node, item: Any) -> None:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from ..model.ids import Pid
+from ..model.ids import FIRST_CLIENT, Pid
 from ..model.text import short_text
 from ..model.views import Event, WhyView
 from .history import History
@@ -35,8 +35,8 @@ class EventLog:
     def __call__(self, kind: str, process: Any, data: Any) -> None:
         """Note an event; ``process`` is the runtime's record."""
         node = process.node
-        name = process.name or ""
-        pid = repr(process.pid)
+        name = process.name or ("outside" if process.pid.number >= FIRST_CLIENT else "")
+        pid = "" if process.hidden else repr(process.pid)
         if kind == "crash":
             self._crash(pid, data)
             data = f"{short_text(data[1], 300)}"
@@ -99,7 +99,9 @@ def _event(raw: _Raw) -> Event:
 
 def _text(kind: str, data: Any) -> str:
     if kind == "process_spawn":
-        return f"started by {data!r}" if isinstance(data, Pid) else ""
+        if not isinstance(data, Pid):
+            return ""
+        return "started from outside" if data.number >= FIRST_CLIENT else f"started by {data!r}"
     if kind == "process_exit":
         return f"exited: {short_text(data, 200)}"
     if kind in ("supervisor_restart", "supervisor_gave_up"):

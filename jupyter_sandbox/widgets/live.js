@@ -1,6 +1,6 @@
 // The live supervision tree: a canvas, a hidden DOM twin of it for keyboards and screen readers, and a panel
 // about one process. It draws what the kernel tells it and sends back wishes; it never fetches anything, and
-// every text from a sandbox is set as text, never as HTML.
+// every text from a sandbox is set as text, never as HTML. One file, because a widget's module travels alone.
 
 const LOOKS = {
   running: { glyph: "●", word: "running", colour: "#2e9e5b" },
@@ -199,10 +199,11 @@ class LiveTree {
     this.off = new AbortController();
     const signal = this.off.signal;
     this.onTree = () => this.update(this.model.get("tree"));
-    this.onFrozen = () => this.draw();
+    this.onStatus = () => this.draw();
     this.onMessage = (message) => this.receive(message);
     this.model.on("change:tree", this.onTree);
-    this.model.on("change:frozen", this.onFrozen);
+    this.model.on("change:frozen", this.onStatus);
+    this.model.on("change:status", this.onStatus);
     this.model.on("msg:custom", this.onMessage);
     this.canvas.addEventListener("click", (event) => this.click(event), { signal });
     this.scroll.addEventListener("scroll", () => this.draw(), { signal, passive: true });
@@ -224,7 +225,8 @@ class LiveTree {
     cancelAnimationFrame(this.frame);
     clearTimeout(this.wait);
     this.model.off("change:tree", this.onTree);
-    this.model.off("change:frozen", this.onFrozen);
+    this.model.off("change:frozen", this.onStatus);
+    this.model.off("change:status", this.onStatus);
     this.model.off("msg:custom", this.onMessage);
     this.root.remove();
     this.host.classList.remove("jsb-mounted");
@@ -278,7 +280,7 @@ class LiveTree {
     this.root.style.colorScheme = light === undefined ? "light dark" : light === "true" ? "light" : "dark";
     this.title.textContent = this.tree.sandbox;
     this.step.textContent = `step ${this.tree.step}`;
-    this.state.textContent = this.model.get("frozen") || "● live";
+    this.state.textContent = this.model.get("frozen") || this.model.get("status") || "● live";
     const ratio = window.devicePixelRatio || 1;
     const width = this.scroll.clientWidth;
     const height = Math.min(this.height, MAX_HEIGHT);

@@ -40,6 +40,8 @@ class LiveTree(anywidget.AnyWidget):
     # Told in full whenever a page asks for it; in between only diffs travel, as messages.
     tree = traitlets.Any().tag(sync=True, to_json=_current)
     frozen = traitlets.Unicode("").tag(sync=True)
+    status = traitlets.Unicode("").tag(sync=True)
+    """What the sandbox does now, in a few words; empty while it just runs."""
     anchor = traitlets.Unicode("").tag(sync=True)
     """Marks the static picture that the live one mounts itself over."""
 

@@ -92,9 +92,9 @@ LARGE: dict[str, int] = {
     "Value": 8 * _MIB,
     "TreeReply": 8 * _MIB,
     "TreeChanged": 8 * _MIB,
-    "EventList": 8 * _MIB,
+    "EventList": 2 * _MIB,
     "Stepped": 8 * _MIB,
-    "Sample": 8 * _MIB,
+    "Sample": 2 * _MIB,
 }
 """Bytes that a guest's frame of this type may have when it is longer than one piece. The others must fit in one:
 a megabyte of the smallest things decodes to about ten, and 64 of them would hurt the kernel."""

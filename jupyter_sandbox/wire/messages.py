@@ -294,6 +294,8 @@ class Tried(Answer, frozen=True, kw_only=True):
     classes: list[ClassInfo]
     bundle: Bundle
     """The same modules, compiled: what to send to the live guest."""
+    warnings: list[Diagnostic] = msgspec.field(default_factory=list)
+    """What the compiler and the check of callbacks found odd, but let pass."""
 
 
 class VersionList(Answer, frozen=True, kw_only=True):

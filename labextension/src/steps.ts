@@ -3,10 +3,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { Rows, h } from './dom';
 import type { Step } from './protocol';
-import { stateChange } from './words';
 
 export class Steps {
-  constructor(private readonly trans: TranslationBundle) {
+  constructor(trans: TranslationBundle) {
     this.node = h('ol', {
       class: 'jp-Sandbox-steps', tabindex: 0, role: 'log', 'aria-label': trans.__('Steps')
     });
@@ -25,18 +24,20 @@ export class Steps {
     }
   }
 
+  /** The line of `%sandbox step`: what was handled, and below it what came of it. */
   private tell(row: HTMLElement, step: Step): void {
     if (row.title === step.line && row.firstChild) {
       return;
     }
     row.title = step.line;
-    const from = step.sender ? [this.trans.__(' from '), h('b', {}, step.sender)] : [];
-    const change = stateChange(step);
-    const said = [change && this.trans.__('state %1', change), ...step.did].filter(Boolean).join(' · ');
+    const told = step.line.replace(/^#\d+ /, '');
+    const cut = told.indexOf(' · ');
+    const handled = cut < 0 ? told : told.slice(0, cut);
+    const name = handled.startsWith(step.name) ? step.name : '';
     row.replaceChildren(
       h('span', { class: 'jp-Sandbox-number' }, `#${step.step}`),
-      h('div', {}, h('b', {}, step.name), ` ${step.kind} `, h('code', {}, step.message), ...from),
-      h('div', { class: 'jp-Sandbox-outcome' }, said)
+      h('div', {}, h('b', {}, name), handled.slice(name.length)),
+      h('div', { class: 'jp-Sandbox-outcome' }, cut < 0 ? '' : told.slice(cut + 3))
     );
   }
 

@@ -4,7 +4,7 @@
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Process, ProcessStatus, SandboxStatus, Step } from './protocol';
+import type { Process, ProcessStatus, SandboxStatus } from './protocol';
 
 export interface Look {
   readonly glyph: string;
@@ -101,9 +101,4 @@ export function spoken(process: Process, trans: TranslationBundle): string {
     parts.push(trans._n('%1 restart', '%1 restarts', process.restarts));
   }
   return parts.join(', ');
-}
-
-/** What a step did to the state: `0 → 1`, or the state when it stayed. */
-export function stateChange(step: Step): string {
-  return step.state_before === step.state_after ? step.state_after : `${step.state_before} → ${step.state_after}`;
 }

@@ -84,7 +84,7 @@ def test_a_module_that_came_compiled_is_left_alone() -> None:
 
 
 def test_an_empty_package_compiles() -> None:
-    modules = compile_bundle(gather({"shop/a.py": "n = 1"})).bundle.modules
+    modules = compile_bundle(gather({"shop/__init__.py": "", "shop/a.py": "n = 1"})).bundle.modules
     assert all(module.code for module in modules)
 
 

@@ -23,8 +23,7 @@ def finder() -> Iterator[ModuleFinder]:
     sys.meta_path.insert(0, found)
     yield found
     sys.meta_path.remove(found)
-    for name in found.modules:
-        sys.modules.pop(name, None)
+    found.forget()
 
 
 def hold(finder: ModuleFinder, source: object) -> None:
@@ -42,6 +41,14 @@ def test_packages_and_relative_imports_work(finder: ModuleFinder) -> None:
                   "tshop/back.py": "n = 3"})  # fmt: skip
     assert importlib.import_module("tshop").n == 3
     assert importlib.import_module("tshop.front").__package__ == "tshop"
+
+
+def test_a_folder_without_init_is_a_package_until_it_gets_one(finder: ModuleFinder) -> None:
+    hold(finder, {"tbare/deep/front.py": "n = 3"})
+    assert importlib.import_module("tbare.deep.front").n == 3
+    hold(finder, {"tbare/__init__.py": "k = 4"})
+    finder_modules = [sys.modules.pop(name) for name in ("tbare", "tbare.deep", "tbare.deep.front")]
+    assert importlib.import_module("tbare").k == 4 and len(finder_modules) == 3
 
 
 def test_a_circular_import_behaves_as_in_ordinary_python(finder: ModuleFinder) -> None:
@@ -81,5 +88,5 @@ def test_code_that_is_no_code_is_an_import_error(finder: ModuleFinder, code: byt
 
 def test_what_a_module_imports_is_read_from_its_code() -> None:
     source = "import a.b\nfrom c import d\ndef f():\n    from .e import g\n    from . import h\n"
-    (_, module) = compile_bundle(gather({"shop/front.py": source})).bundle.modules
+    (module,) = compile_bundle(gather({"shop/front.py": source})).bundle.modules
     assert imports_of(module) == {"a.b", "c", "c.d", "shop.e", "shop.e.g", "shop", "shop.h"}

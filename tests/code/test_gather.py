@@ -52,8 +52,7 @@ def test_a_cell_becomes_one_module_with_the_name_ipython_gave_the_cell() -> None
 
 
 def test_a_cell_may_define_a_module_inside_a_package() -> None:
-    modules = gather(CellSource("shop.counter", COUNTER)).modules
-    assert [(m.name, m.is_package) for m in modules] == [("shop", True), ("shop.counter", False)]
+    assert names(CellSource("shop.counter", COUNTER)) == ["shop.counter"]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "1x", "class", "a..b", "json", "jupyter_sandbox.model", "__main__", "a/b"])
@@ -77,8 +76,8 @@ def test_a_map_of_files_becomes_modules_named_by_their_paths() -> None:
     assert bundle.modules[1].file == "shop/counter.py"
 
 
-def test_a_folder_without_init_in_the_map_is_a_package_all_the_same() -> None:
-    assert names({"shop/deep/counter.py": COUNTER}) == ["shop", "shop.deep", "shop.deep.counter"]
+def test_a_folder_without_init_in_the_map_needs_no_module_of_its_own() -> None:
+    assert names({"shop/deep/counter.py": COUNTER}) == ["shop.deep.counter"]
 
 
 @pytest.mark.parametrize("file", ["../up.py", "/etc/x.py", "a\\b.py", "a.txt", "__init__.py", "my-file.py", "a\0.py"])
@@ -127,7 +126,7 @@ def test_the_src_folder_of_a_project_is_where_its_modules_begin(tmp_path: Path) 
     (tmp_path / "src/shop").mkdir(parents=True)
     (tmp_path / "src/shop/a.py").write_text(COUNTER)
     (tmp_path / "tool.py").write_text(COUNTER)
-    assert names(tmp_path) == ["shop", "shop.a"]
+    assert names(tmp_path) == ["shop.a"]
 
 
 def test_one_python_file_is_a_module(tmp_path: Path) -> None:
@@ -188,7 +187,7 @@ def test_a_pyc_from_a_pycache_folder_gets_its_module_name(tmp_path: Path) -> Non
     assert names(tmp_path / "counter.cpython-311.pyc") == ["counter"]
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("shop/__pycache__/front.cpython-311.pyc", data)
-    assert names(tmp_path / "a.zip") == ["shop", "shop.front"]
+    assert names(tmp_path / "a.zip") == ["shop.front"]
 
 
 def test_a_pyc_of_another_python_is_a_load_error_that_says_so(tmp_path: Path) -> None:

@@ -57,9 +57,9 @@ def test_a_commit_is_loaded_as_it_was_then(repository: Repository) -> None:
     first = repository.commit({"shop/counter.py": "n = 1\n", "README.md": "x"})
     repository.commit({"shop/counter.py": "n = 2\n"})
     bundle = gather(GitSource(str(repository.path), first))
-    assert [(m.name, m.source) for m in bundle.modules] == [("shop", ""), ("shop.counter", "n = 1\n")]
+    assert [(m.name, m.source) for m in bundle.modules] == [("shop.counter", "n = 1\n")]
     assert bundle.origin == f"git {repository.path}@{first}"
-    assert bundle.modules[1].file == f"{first[:12]}:shop/counter.py"
+    assert bundle.modules[0].file == f"{first[:12]}:shop/counter.py"
 
 
 def test_packed_and_bare_and_linked_repositories_are_read_too(repository: Repository, tmp_path: Path) -> None:

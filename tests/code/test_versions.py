@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from jupyter_sandbox.code.difference import difference, sources
 from jupyter_sandbox.code.gather import gather
 from jupyter_sandbox.code.versions import VersionTable
@@ -25,19 +28,12 @@ def test_a_second_load_keeps_the_first_as_old() -> None:
     assert [(v.version, v.current, v.processes) for v in views] == [(2, True, 0), (1, False, 3)]
 
 
-def test_a_third_load_has_to_purge_the_oldest() -> None:
-    table = loaded("aa", "bb")
-    assert [version.number for version in table.to_purge(["counter"])] == [1]
-    assert [v.version for v in table.loaded("counter", "cc", "In[1]", 3).views({})] == [3, 2]
-
-
-def test_a_first_or_second_load_purges_nothing() -> None:
-    assert VersionTable().to_purge(["counter"]) == ()
-    assert loaded("aa").to_purge(["counter"]) == ()
-
-
-def test_purging_keeps_the_current_version() -> None:
-    assert [v.version for v in loaded("aa", "bb").purged(["counter", "unknown"]).views({})] == [2]
+@given(st.lists(st.sampled_from(["aa", "bb", "cc"]), max_size=10))
+def test_a_module_never_has_more_than_a_current_and_an_old_version(digests: list[str]) -> None:
+    views = loaded(*digests).views({})
+    newest = len(digests)
+    assert [(v.version, v.current) for v in views] == [(newest, True), (newest - 1, False)][: min(newest, 2)]
+    assert [v.digest for v in views] == digests[::-1][:2]
 
 
 def test_the_same_text_again_is_recognised_and_a_way_back_is_a_change() -> None:

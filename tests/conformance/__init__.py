@@ -1,1 +1,1 @@
-"""Conformance: scenarios recorded from Erlang/OTP, run on this project's node and compared observation by observation."""
+"""Conformance: scenarios recorded from Erlang/OTP, run on this project's node, compared observation by observation."""

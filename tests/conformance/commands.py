@@ -207,8 +207,6 @@ async def cancel_interval(run: Run, command: Command) -> Any:
     return "ok"
 
 
-
-
 def milliseconds(value: Any) -> int | None:
     """A timeout of Erlang's: ``infinity`` is None here."""
     return None if value == "infinity" else value

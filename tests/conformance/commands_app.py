@@ -16,7 +16,7 @@ from .world import described, world_of
 class App(application.Application):
     """An application whose supervisor and behaviour come from a description."""
 
-    async def start(self, kind: str, argument: Any) -> Any:
+    async def start(self, kind: str, argument: Any) -> Any:  # type: ignore[override]
         spec = self._spec(argument)
         world_of(self).event(self._who(spec), "app_start", type=kind)
         run = Run(self, self._who(spec))

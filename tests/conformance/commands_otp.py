@@ -7,8 +7,20 @@ from typing import Any
 
 from jupyter_sandbox.model.ids import Pid
 from jupyter_sandbox.otp import (
-    CallExit, Child, ChildError, OtpContext, ProcessExit, StartError, check_childspecs, count_children, delete_child,
-    get_childspec, restart_child, start_child, terminate_child, which_children,
+    CallExit,
+    Child,
+    ChildError,
+    OtpContext,
+    ProcessExit,
+    StartError,
+    check_childspecs,
+    count_children,
+    delete_child,
+    get_childspec,
+    restart_child,
+    start_child,
+    terminate_child,
+    which_children,
 )  # fmt: skip
 from jupyter_sandbox.otp import sys as otp_sys
 
@@ -87,7 +99,8 @@ async def receive_response(run: Run, command: Command) -> Any:
 
 async def statem_call(run: Run, command: Command) -> Any:
     timeout = _timeout(command, "infinity")
-    return await _elsewhere("gen_statem", "call", run.ctx.call(run.target(command["to"]), run.term(command["msg"]), timeout))
+    answer = run.ctx.call(run.target(command["to"]), run.term(command["msg"]), timeout)
+    return await _elsewhere("gen_statem", "call", answer)
 
 
 async def _elsewhere(module: str, function: str, answer: Awaitable[Any]) -> Any:
@@ -130,7 +143,8 @@ async def terminate_child_(run: Run, command: Command) -> Any:
 
 
 async def restart_child_(run: Run, command: Command) -> Any:
-    found = await _child(restart_child(run.ctx, run.target(command["to"]), run.term(command["id"])), lambda reason: reason)
+    answer = restart_child(run.ctx, run.target(command["to"]), run.term(command["id"]))
+    found = await _child(answer, lambda reason: reason)
     if isinstance(found, tuple):
         return found if found[0] == "error" else ("ok", *found)
     return ("ok", found)

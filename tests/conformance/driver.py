@@ -84,7 +84,7 @@ class NodeArm:
         return {
             "alive": sorted(labelled),
             "links": {name: others for name, others in links.items() if others},
-            "registered": {name: shown for name, shown in sorted(names.items())},
+            "registered": dict(sorted(names.items())),
         }
 
     def _links(self, process: Process) -> list[str]:

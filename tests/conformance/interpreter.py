@@ -1,4 +1,4 @@
-"""Executes command lists inside a process, up to the first return command. What each command does is in ``commands``."""
+"""Executes command lists inside a process, up to the first return command. What a command does is in ``commands``."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def waits(commands: list[Command]) -> bool:
 
 
 def now_or_later(coro: Any, commands: list[Command]) -> Any:
-    """Run a callback's coroutine to its end at once if nothing in it waits, so that both kinds of callback are tried."""
+    """Run a callback's coroutine to its end if nothing in it waits, so that both kinds of callback are tried."""
     if waits(commands):
         return coro
     try:

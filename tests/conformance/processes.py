@@ -6,8 +6,22 @@ from typing import Any
 
 from jupyter_sandbox.model.ids import Pid
 from jupyter_sandbox.otp import (
-    HIBERNATE, IGNORE, After, Continue, Error, GenServer, NoReply, Ok, OtpContext, ProcessExit, Reply, Spec,
-    StartError, Stop, Supervisor, Throw,
+    HIBERNATE,
+    IGNORE,
+    After,
+    Continue,
+    Error,
+    GenServer,
+    NoReply,
+    Ok,
+    OtpContext,
+    ProcessExit,
+    Reply,
+    Spec,
+    StartError,
+    Stop,
+    Supervisor,
+    Throw,
 )  # fmt: skip
 
 from .interpreter import Command, Run, now_or_later
@@ -173,7 +187,7 @@ BEHAVIOURS: dict[str, Any] = {"server": Probe, "sup": Sup, "statem": Machine}
 
 def child_form(spec: dict[str, Any], simple: bool = False) -> Form:
     """A child specification as this project takes it, with Erlang's defaults where they differ."""
-    form = {key: spec[key] for key in ("id", "restart", "significant", "modules") if key in spec}
+    form: dict[str, Any] = {key: spec[key] for key in ("id", "restart", "significant", "modules") if key in spec}
     form["type"] = spec.get("type", "worker")
     form["shutdown_ms"] = 5_000 if form["type"] == "worker" else None
     if "shutdown" in spec:

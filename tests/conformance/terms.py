@@ -12,7 +12,19 @@ import msgspec
 from jupyter_sandbox.model.exits import CallFailed, Crash
 from jupyter_sandbox.model.ids import Pid, Ref
 from jupyter_sandbox.otp import (
-    Continue, Down, Error, Exit, Ignore, NoReply, Ok, Reply, Stop, TableId, Throw, Timeout,
+    Continue,
+    Down,
+    Error,
+    Exit,
+    Ignore,
+    NoReply,
+    Ok,
+    Reply,
+    Stop,
+    TableId,
+    Throw,
+    Timeout,
+    Transfer,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -27,7 +39,8 @@ class Program:
 
     def commands(self) -> list[dict[str, Any]]:
         """The commands, parsed; not to be changed."""
-        return parse(self.text)
+        found: list[dict[str, Any]] = parse(self.text)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +202,7 @@ _SIMPLE: dict[type, Any] = {
 _TUPLES: dict[type, Any] = {
     Exit: lambda value: ("EXIT", value.process, value.reason),
     Timeout: lambda value: ("timeout", value.ref, value.message),
+    Transfer: lambda value: ("ETS-TRANSFER", value.table, value.sender, value.data),
     Reply: lambda value: ("reply", value.value, value.state),
     NoReply: lambda value: ("noreply", value.state),
     Ok: lambda value: ("ok", value.state),
@@ -202,7 +216,7 @@ def tag(message: Any) -> str:
     """What selects an ``on_info`` entry or a ``receive``."""
     if isinstance(message, str):
         return message
-    head = {Exit: "EXIT", Down: "DOWN", Timeout: "timeout"}.get(type(message))
+    head = {Exit: "EXIT", Down: "DOWN", Timeout: "timeout", Transfer: "ETS-TRANSFER"}.get(type(message))
     if head is not None:
         return head
     if type(message) is tuple and message and isinstance(message[0], str):

@@ -1,4 +1,4 @@
-"""What one scenario knows while it runs: labels, references, the log, who ended. It lives beside the node, not in it."""
+"""What one scenario knows while it runs: labels, references, the log, who ended. It lives beside the node."""
 
 from __future__ import annotations
 

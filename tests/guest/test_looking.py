@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_sandbox.guest.diff import patched, tree_diff
-from jupyter_sandbox.model.views import ProcessView, TreeView
+from jupyter_sandbox.guest.diff import tree_diff
+from jupyter_sandbox.model.views import ProcessView, TreeDiff, TreeView
 from jupyter_sandbox.wire import messages as m
 
 VIEWS = st.lists(
@@ -18,6 +18,14 @@ VIEWS = st.lists(
     ),
     unique_by=lambda view: view.key,
 )  # fmt: skip
+
+
+def patched(before: TreeView, diff: TreeDiff) -> TreeView:
+    """What the kernel makes of a diff."""
+    views = {view.key: view for view in before.processes if view.key not in diff.removed}
+    views.update({view.key: view for view in diff.changed})
+    order = diff.order if diff.order is not None else tuple(views)
+    return TreeView(diff.sandbox, diff.step, diff.now_ms, tuple(views[key] for key in order))
 
 
 @given(VIEWS, VIEWS)
@@ -97,6 +105,16 @@ def test_a_sample_counts_and_carries_the_events_since_the_last(shop: Any) -> Non
     assert sample.counters.process_spawns == before.process_spawns + 1
     assert sample.counters.process_exits == before.process_exits + 1
     assert {"process_exit", "supervisor_restart"} <= {event.kind for event in sample.events}
+
+
+def test_no_event_is_lost_when_a_guest_is_about_to_be_replaced(shop: Any) -> None:
+    for ask in (m.Pause, m.TakeJournal, m.TakeSnapshot):
+        shop.ask(m.Resume)
+        shop.ask(m.Kill, target="front", reason="boom")
+        shop.run(1)
+        shop.pushed.clear()
+        shop.ask(ask)
+        assert "process_exit" in {event.kind for sample in shop.of(m.Sample) for event in sample.events}
 
 
 def test_events_are_newest_first_and_filtered(shop: Any) -> None:

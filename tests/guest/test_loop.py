@@ -52,7 +52,6 @@ class Kernel:
         self.connection = Connection("kernel")
         self.frames: list[Any] = []
         self.number = 0
-        self.ready = self.until(lambda frame: isinstance(frame, m.Ready))
 
     def until(self, fits: Any) -> Any:
         """The first frame that fits, from those that came and those to come."""
@@ -102,14 +101,16 @@ class Kernel:
 @pytest.fixture
 def kernel(shop_source: str) -> Iterator[Kernel]:
     made = Kernel()
-    made.load(shop_source, "tshop")
-    assert isinstance(made.ask(m.Start, app="sandbox_1", main="tshop.Shop"), m.Done)
-    yield made
-    made.close()
+    try:
+        made.load(shop_source, "tshop")
+        assert isinstance(made.ask(m.Start, app="sandbox_1", main="tshop.Shop"), m.Done)
+        yield made
+    finally:
+        made.close()
 
 
 def test_the_first_frame_is_ready_and_requests_are_answered(kernel: Kernel) -> None:
-    assert kernel.ready.pid == kernel.process.pid
+    assert isinstance(kernel.frames[0], m.Ready) and kernel.frames[0].pid == kernel.process.pid
     assert [kernel.call("front", "next"), kernel.call("front", "next")] == [0, 1]
 
 
@@ -242,3 +243,9 @@ def test_a_code_change_without_end_is_broken_and_the_old_code_runs_on(kernel: Ke
     failed = kernel.until(lambda frame: getattr(frame, "id", None) == number)
     assert failed.kind == "load_error" and "HandlerTimeout" in failed.message
     assert kernel.call("front", "next") == 0
+
+
+def test_a_fork_made_by_user_code_takes_no_part_in_the_conversation(kernel: Kernel) -> None:
+    answer = kernel.ask(m.Execute, source="import os, time\npid = os.fork()\npid > 0", file="<c>")
+    assert decode_value(answer.data) is True
+    assert [kernel.call("front", "next") for _ in range(20)] == list(range(20))

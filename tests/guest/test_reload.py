@@ -259,3 +259,61 @@ def test_a_supervisor_with_an_argument_is_renewed_with_it(bench: Any, shop_sourc
     bench.ask(m.Kill, target="c2")
     bench.run(5)
     assert (bench.state("c1"), bench.state("c2")) == (1, 1_002)
+
+
+def test_a_trial_passes_on_what_the_check_found_odd(bench: Any) -> None:
+    source = "from jupyter_sandbox.otp import GenServer\nclass A(GenServer):\n    def handle_cast(self, message): ...\n"
+    tried = bench.ask(m.Load, bundle=gather(CellSource("todd", source, "<cell>")), trial=True)
+    assert [(w.line, w.severity) for w in tried.warnings] == [(3, "warning")]
+
+
+def test_a_module_in_a_package_is_replaced_in_its_package_too(bench: Any) -> None:
+    bench.load({"tpack/__init__.py": "from .inner import n", "tpack/inner.py": "n = 1", "tpack/other.py": "k = 5"})
+    package = sys.modules["tpack"]
+    assert bench.load({"tpack/inner.py": "n = 2"}).step == 0
+    assert sys.modules["tpack"] is not package, "it had taken n from its module"
+    assert (sys.modules["tpack"].n, sys.modules["tpack"].inner.n, sys.modules["tpack"].other.k) == (2, 2, 5)
+    assert isinstance(bench.load({"tpack/inner.py": "n = 1 / 0"}), m.Failed)
+    assert (sys.modules["tpack"].n, sys.modules["tpack"].inner.n) == (2, 2)
+
+
+SLOW_START = """
+from jupyter_sandbox.otp import GenServer, Supervisor, Child
+from tdep import N
+class Slow(GenServer):
+    async def init(self, n):
+        await self.sleep(500)
+        return n
+class Top(Supervisor):
+    def init(self, _):
+        return [Child(Slow, 1, name="slow")]
+"""
+
+
+def test_a_supervisor_in_the_middle_of_a_restart_goes_over_afterwards(bench: Any) -> None:
+    bench.load({"tslow.py": SLOW_START, "tdep.py": "N = 1"})
+    bench.start("tslow.Top")
+    bench.ask(m.Kill, target="slow")
+    bench.run(100)
+    assert isinstance(bench.load({"tdep.py": "N = 2"}), m.Loaded)
+    bench.run(1_000)
+    assert bench.state("slow") == 1
+    bench.ask(m.Kill, target="slow")
+    bench.run(1_000)
+    tree = {view.key: view for view in bench.ask(m.Tree).tree.processes}
+    assert (tree["Top/slow"].status, tree["Top/slow"].restarts, tree["Top/slow"].code_version) == ("waiting", 2, 2)
+
+
+def test_a_hundred_processes_move_within_the_budget(bench: Any, shop_source: str) -> None:
+    import time
+
+    many = shop_source.partition("class Shop")[0] + (
+        "class Many(Supervisor):\n    def init(self, count):\n"
+        "        return [Child(Counter, n, id=n) for n in range(count)]\n"
+    )
+    bench.load(many, "tmany")
+    bench.start("tmany.Many", 90)
+    changed = compile_bundle(gather(many.replace("n + 1)", "n + 10)"), "tmany")).bundle
+    began = time.perf_counter()
+    assert bench.ask(m.Load, bundle=changed).moved == 91
+    assert time.perf_counter() - began < 0.05 * 4, "four times the budget, for a busy machine"

@@ -181,6 +181,8 @@ def test_a_replay_ends_with_the_same_hash_and_is_no_news(shop: Any, make_bench: 
     assert (fresh.guest.node.hash, fresh.guest.node.step_number) == (node.hash, node.step_number)
     assert fresh.of(m.Notice) == [] and fresh.of(m.MainExited) == []
     assert fresh.ask(m.Why, target="front").entries[0].cause.startswith("TypeError")
+    fresh.run(1_500)
+    assert all(sample.events == [] for sample in fresh.of(m.Sample))
 
 
 def test_a_replayed_guest_lives_on(shop: Any, make_bench: Any) -> None:

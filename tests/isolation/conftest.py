@@ -167,5 +167,3 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     """A temporary folder that scratch folders are made in."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     yield tmp_path
-
-

@@ -96,8 +96,9 @@ def wait_for_server(server: subprocess.Popen[bytes], port: int, log: Path) -> No
     raise RuntimeError(f"JupyterLab did not come up:\n{log.read_text()}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium, closed after each module: as long as Playwright is there, no other test can start an event loop."""
     assert CHROMIUM is not None, "CI needs Chromium"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])

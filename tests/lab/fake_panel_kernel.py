@@ -134,7 +134,7 @@ class FakeKernel:
             steps.append({
                 "step": self.step, "pid": "<0.4.0>", "name": "front", "kind": "call", "message": "'next'",
                 "sender": "<0.9.0>", "state_before": str(state), "state_after": str(state + 1),
-                "did": [f"replied {state} to <0.9.0>"], "now_ms": 0, "line": f"#{self.step} front handled call 'next'",
+                "did": [f"replied {state} to <0.9.0>"], "now_ms": 0, "line": f"#{self.step} front handled call 'next' from <0.9.0> · state {state} → {state + 1}",
             })  # fmt: skip
         self.tell("steps", name=name, steps=steps, step=self.step)
 

@@ -125,11 +125,14 @@ def test_unloading_the_extension_empties_the_panel_and_loading_it_again_fills_it
 
 def test_what_the_readme_shows(notebook: Open, screenshots: Path) -> None:
     cells = [LOAD, MODULE, START, '%sandbox call shop front "next"', '%sandbox call shop front ("add", "x")',
-             "%sandbox why shop front", "%sandbox pause shop", "%sandbox step shop 3", SPIN]  # fmt: skip
+             "%sandbox why shop front", '%sandbox pause shop\n%sandbox send shop walker "hurry"',
+             "%sandbox step shop 3", SPIN]  # fmt: skip
     lab = notebook(*cells, name="01-first-sandbox.ipynb")
-    for _ in cells[:-1]:
+    for number in range(1, len(cells)):
         lab.run_cell()
-    expect(lab.panel.locator(".jp-Sandbox-step")).to_have_count(3)
+        # One after the other: a cell that fails takes those with it that wait behind it.
+        expect(lab.page.locator(".jp-InputArea-prompt", has_text=f"[{number}]:")).to_be_attached()
+    expect(lab.panel.locator(".jp-Sandbox-step").first).to_be_visible()
     lab.widen(420)
     lab.run_cell()
     for theme in ("JupyterLab Dark", "JupyterLab Light"):

@@ -50,7 +50,7 @@ def test_pause_step_resume_and_stop_work_while_a_cell_spins(notebook: Open) -> N
     expect(lab.row("shop")).to_contain_text("paused")
     lab.press("Step")
     step = lab.panel.locator(".jp-Sandbox-step")
-    expect(step).to_contain_text("front call 'next' from <0.9.0>")
+    expect(step).to_contain_text("front handled call 'next' from <0.9.0>")
     expect(step).to_contain_text("state 0 → 1")
     expect(lab.item("front")).to_contain_text("state 1")
     lab.press("Resume")

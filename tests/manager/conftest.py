@@ -52,15 +52,26 @@ class Told:
             return found[0]
 
 
-@pytest.fixture
-def manager() -> Iterator[SandboxManager]:
+@pytest.fixture(scope="session")
+def shared_manager() -> Iterator[SandboxManager]:
+    """One manager for many tests: starting one costs more than most of them."""
     with SandboxManager(store=":memory:") as manager:
         yield manager
 
 
 @pytest.fixture
-def told(manager: SandboxManager) -> Told:
-    return Told(manager)
+def manager(shared_manager: SandboxManager) -> Iterator[SandboxManager]:
+    """A manager without sandboxes."""
+    yield shared_manager
+    for info in shared_manager.list():
+        shared_manager.destroy(info.id)
+
+
+@pytest.fixture
+def told(manager: SandboxManager) -> Iterator[Told]:
+    told = Told(manager)
+    yield told
+    told.stop()
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ class MyServer(GenServer):
     def handle_call(self, request, caller, state):
         if request == "get_state":
             return Reply(state, state)
-        if request == "env":
-            return Reply(application.get_env(self, "sandbox_1", "greeting"), state)
+        if request[0] == "env":
+            return Reply(application.get_env(self, request[1], "greeting"), state)
     def handle_cast(self, message, state):
         return NoReply(message)
     def handle_info(self, message, state):
@@ -71,7 +71,7 @@ def error(result: tuple[str, Any]) -> Any:
 
 def test_basic_sandbox_creation(experiment: dict[str, Any]) -> None:
     assert set(experiment) == {"sandbox_id", "status", "app_name", "created_at"}
-    assert (experiment["sandbox_id"], experiment["status"], experiment["app_name"]) == (1, "running", "sandbox_1")
+    assert (experiment["status"], experiment["app_name"]) == ("running", f"sandbox_{experiment['sandbox_id']}")
     assert isinstance(experiment["created_at"], datetime)
 
 
@@ -202,9 +202,9 @@ def test_destroy_answers_when_and_again_the_second_time(control: Control, experi
     ok(control.destroy_experiment(number))
     assert error(control.get_experiment_state(number)) == "not_found"
     for unknown in (control.destroy_experiment, control.get_experiment_state, control.get_metrics):
-        assert error(unknown(99)) == "not_found"
-    assert error(control.run_experiment_step(99, {"type": "message_send"})) == "not_found"
-    assert error(control.snapshot_experiment(99, "x")) == "not_found"
+        assert error(unknown(99_999)) == "not_found"
+    assert error(control.run_experiment_step(99_999, {"type": "message_send"})) == "not_found"
+    assert error(control.snapshot_experiment(99_999, "x")) == "not_found"
 
 
 def test_a_crashed_experiment_says_so(control: Control, experiment: dict[str, Any]) -> None:
@@ -257,8 +257,9 @@ def test_a_git_repository_at_a_commit(control: Control, tmp_path: Path) -> None:
 
 def test_env_reaches_the_application(control: Control) -> None:
     config = {**CONFIG, "env": {"greeting": "hello"}, "dependencies": []}
-    number = ok(control.create_experiment(config))["sandbox_id"]
-    assert control.manager.get(number).call("MyServer", "env") == "hello"
+    experiment = ok(control.create_experiment(config))
+    sandbox = control.manager.get(experiment["sandbox_id"])
+    assert sandbox.call("MyServer", ("env", experiment["app_name"])) == "hello"
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -212,4 +215,43 @@ def test_changed_limits_are_told_and_checked(shop: Sandbox) -> None:
 def test_the_report_of_protection_is_there(shop: Sandbox) -> None:
     protection = shop.info().protection
     assert protection is not None and protection.profile == "basic" and protection.not_stopped
-    assert "no_new_privs" in protection.line()
+    assert "no_new_privs ✓" in protection.line()
+
+
+def test_one_sandbox_that_is_asked_without_end_does_not_starve_another(manager: SandboxManager, shop: Sandbox) -> None:
+    loud = manager.create("loud", code={"counter.py": COUNTER}, main="Shop")
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            loud.tree()
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert [shop.call("front", "next") for _ in range(50)] == list(range(50))
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+
+
+def test_a_killed_kernel_leaves_nothing_running() -> None:
+    code = (
+        "import sys, time\nfrom jupyter_sandbox.manager.manager import SandboxManager\n"
+        "manager = SandboxManager(store=':memory:')\n"
+        "print(*[manager.create().info().os_pid for _ in range(2)], flush=True)\ntime.sleep(60)\n"
+    )
+    root = str(Path(__file__).parents[2])
+    kernel = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": root}
+    )
+    with kernel:
+        assert kernel.stdout is not None
+        pids = [int(pid) for pid in kernel.stdout.readline().split()]
+        pidfds = [os.pidfd_open(pid) for pid in pids]
+        kernel.kill()
+    for fd in pidfds:
+        ended, _, _ = select.select([fd], [], [], 5)
+        os.close(fd)
+        assert ended
+    assert len(pids) == 2

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from jupyter_sandbox.manager.loop import ManagerLoop, in_thread
+from jupyter_sandbox.manager.loop import ManagerLoop, in_thread, unbroken
 from jupyter_sandbox.model.errors import InternalError, SandboxGone
 
 
@@ -83,12 +83,13 @@ def test_the_managers_thread_cannot_wait_for_itself(loop: ManagerLoop) -> None:
 
 
 def test_after_close_there_is_a_clear_error_and_no_thread(loop: ManagerLoop) -> None:
+    before = set(threading.enumerate())
     loop.run(answer())
     loop.close()
     loop.close()
     with pytest.raises(SandboxGone, match=r"SandboxManager\(\)"):
         loop.run(answer())
-    assert all(thread.name != "jupyter-sandbox-manager" for thread in threading.enumerate())
+    assert set(threading.enumerate()) <= before
 
 
 def test_closing_ends_a_wait_of_another_thread(loop: ManagerLoop) -> None:
@@ -130,3 +131,23 @@ def test_an_error_of_blocking_work_arrives(loop: ManagerLoop) -> None:
 
     with pytest.raises(ZeroDivisionError):
         loop.run(work())
+
+
+def test_what_must_not_stop_half_way_is_finished_before_the_interrupt_takes_effect() -> None:
+    done: list[str] = []
+
+    async def two_halves() -> None:
+        done.append("one")
+        await asyncio.sleep(0.02)
+        done.append("two")
+
+    async def interrupted() -> None:
+        task = asyncio.ensure_future(unbroken(two_halves()))
+        while not done:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(interrupted())
+    assert done == ["one", "two"]

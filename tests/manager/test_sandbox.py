@@ -120,6 +120,30 @@ def test_a_missing_class_is_named_with_the_known_ones(manager: SandboxManager) -
     sandbox.start("counter.Shop")
 
 
+def test_a_second_start_says_what_to_do(shop: Sandbox) -> None:
+    with pytest.raises(UsageError, match=r"runs counter.Shop already; begin afresh with %sandbox restart shop"):
+        shop.start("counter.Shop")
+
+
+def test_a_main_that_fails_to_start_can_be_corrected_and_started(manager: SandboxManager) -> None:
+    source = COUNTER.replace("        return start\n", "        raise ValueError('not yet')\n")
+    sandbox = manager.create("shop", code={"counter.py": source})
+    with pytest.raises(SandboxError, match="not yet"):
+        sandbox.start("counter.Shop")
+    assert sandbox.info().main is None and sandbox.status is SandboxStatus.RUNNING
+    sandbox.load(COUNTER, "counter")
+    sandbox.start("counter.Shop")
+    assert sandbox.call("front", "next") == 0
+
+
+def test_a_main_that_was_killed_can_be_started_in_the_same_guest(shop: Sandbox, told: Told) -> None:
+    pid = shop.info().os_pid
+    shop.kill("Shop")
+    told.wait(lambda update: isinstance(update, InfoChanged) and update.info.status is SandboxStatus.CRASHED)
+    shop.start()
+    assert (shop.call("front", "next"), shop.info().os_pid, shop.status) == (0, pid, SandboxStatus.RUNNING)
+
+
 def test_stop_ends_the_application_and_looking_stays_possible(shop: Sandbox) -> None:
     shop.stop()
     shop.stop()

@@ -1,4 +1,4 @@
-"""Verbs about code: cells, files and versions."""
+"""Verbs about code: cells, files and versions. What each does is said in the table of verbs."""
 
 from __future__ import annotations
 

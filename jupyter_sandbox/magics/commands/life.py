@@ -1,4 +1,4 @@
-"""Verbs about the life of a sandbox."""
+"""Verbs about the life of a sandbox. What each does is said in the table of verbs."""
 
 from __future__ import annotations
 

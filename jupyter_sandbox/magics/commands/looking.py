@@ -1,4 +1,4 @@
-"""Verbs that look and change nothing."""
+"""Verbs that look and change nothing. What each does is said in the table of verbs."""
 
 from __future__ import annotations
 

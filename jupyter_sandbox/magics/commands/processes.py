@@ -1,4 +1,4 @@
-"""Verbs that act on processes."""
+"""Verbs that act on processes. What each does is said in the table of verbs."""
 
 from __future__ import annotations
 

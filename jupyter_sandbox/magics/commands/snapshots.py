@@ -1,4 +1,4 @@
-"""Verbs that save and bring back the state of all processes."""
+"""Verbs that save and bring back the state of all processes. What each does is said in the table of verbs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verbs that hold a sandbox and take it step by step."""
+"""Verbs that hold a sandbox and take it step by step. What each does is said in the table of verbs."""
 
 from __future__ import annotations
 

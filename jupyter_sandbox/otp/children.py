@@ -1,0 +1,99 @@
+"""What a supervisor does to its children's processes: start one, stop one, stop all. ``restart`` says what and when."""
+
+from __future__ import annotations
+
+from types import CoroutineType
+from typing import Any
+
+from ..model.exits import KILL, SHUTDOWN
+from ..model.ids import Pid, Ref
+from ..runtime.crashes import exit_reason
+from ..runtime.exceptions import ProcessExit, StartError, Throw
+from ..runtime.process import Process
+from ..runtime.signals import Down
+from . import gen, restart
+from .child import Child
+from .returns import Ignore
+
+
+async def start_child(process: Process, id: Any, child: Child) -> restart.Started | restart.NotStarted:
+    """Start one child, linked, and wait until its init is done."""
+    try:
+        if child.start is not None:
+            started = child.start(process.context, child.argument, *child.extra)
+            if type(started) is CoroutineType:
+                started = await started
+        else:
+            started = await gen.start(
+                process.context, child.module, combined(child.argument, child.extra), name=child.name,
+                relation="link", timeout_ms=child.timeout_ms,
+            )  # fmt: skip
+    except StartError as error:
+        return restart.NotStarted(id, error.reason)
+    except Throw as thrown:  # Erlang's supervisor starts children under `catch`
+        started = thrown.value
+    except (Exception, ProcessExit) as error:  # a start function of the user's may raise anything: a failed start
+        return restart.NotStarted(id, ("EXIT", exit_reason(error)))
+    return _started(id, started)
+
+
+def _started(id: Any, started: Any) -> restart.Started | restart.NotStarted:
+    """What a start function returned: a pid, ``(pid, info)``, None or IGNORE; anything else is a failed start."""
+    if started is None or isinstance(started, Ignore):
+        return restart.Started(id, None)
+    if isinstance(started, Pid):
+        return restart.Started(id, started)
+    if type(started) is tuple and len(started) == 2 and isinstance(started[0], Pid):
+        return restart.Started(id, started[0], (started[1],))
+    return restart.NotStarted(id, started)
+
+
+def combined(fixed: Any, extra: tuple[Any, ...]) -> Any:
+    """What init gets: the specification's argument, and after it what ``start_child`` gave a dynamic child."""
+    parts = extra if fixed is None else (fixed, *extra)
+    return parts[0] if len(parts) == 1 else (parts or None)
+
+
+async def stop_child(process: Process, entry: restart.Entry) -> Any:
+    """Shut a child down: ``shutdown``, then ``kill`` when its time is up. Returns the reason it died with."""
+    if entry.pid is None:
+        return None
+    context = process.context
+    ref = context.monitor(entry.pid)
+    context.unlink(entry.pid)
+    patience = entry.child.shutdown_ms
+    if patience != "brutal_kill":
+        context.exit_signal(entry.pid, SHUTDOWN)
+        down = await context.receive(lambda m: type(m) is Down and m.ref == ref, timeout_ms=patience, default=None)
+        if down is not None:
+            return down.reason
+    context.exit_signal(entry.pid, KILL)
+    down = await context.receive(lambda m: type(m) is Down and m.ref == ref)
+    return down.reason
+
+
+async def stop_all(process: Process, state: restart.State) -> None:
+    """Shut all children down at once; each is killed when its own time is up."""
+    context, node = process.context, process.node
+    waiting: dict[Ref, restart.Entry] = {}
+    for entry in state.entries.values():
+        if entry.pid is not None:
+            waiting[context.monitor(entry.pid)] = entry
+            context.unlink(entry.pid)
+    begun = node.now_ms
+    for entry in waiting.values():
+        context.exit_signal(entry.pid, KILL if entry.child.shutdown_ms == "brutal_kill" else SHUTDOWN)
+    patient = {ref: entry for ref, entry in waiting.items() if isinstance(entry.child.shutdown_ms, int)}
+    while waiting:
+        ends = min((begun + entry.child.shutdown_ms for entry in patient.values()), default=None)
+        left = None if ends is None else max(0, ends - node.now_ms)
+        down = await context.receive(lambda m: type(m) is Down and m.ref in waiting, timeout_ms=left, default=None)
+        if down is not None:
+            del waiting[down.ref]
+            patient.pop(down.ref, None)
+            continue
+        late = [ref for ref, entry in patient.items() if begun + entry.child.shutdown_ms <= node.now_ms]
+        for ref in late:
+            context.exit_signal(patient.pop(ref).pid, KILL)
+    state.entries.clear()
+    state.by_pid.clear()

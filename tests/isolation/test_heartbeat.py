@@ -1,0 +1,66 @@
+"""The page on which a guest says what it does can be read while it hangs, and cannot hurt who reads it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from jupyter_sandbox.isolation.heartbeat import PAGE, Beat, HeartbeatPage, HeartbeatWriter
+
+from .conftest import Launcher, Story, read_all
+
+Play = Callable[[Story], None]
+
+
+def test_enter_and_leave_are_seen_by_the_reader() -> None:
+    page = HeartbeatPage()
+    writer = HeartbeatWriter(page.fd, now=lambda: 123)
+    writer.enter(7)
+    assert page.read() == Beat(steps=1, started_ns=123, process=7, phase=0)
+    writer.leave()
+    writer.phase(3)
+    assert page.read() == Beat(steps=1, started_ns=0, process=7, phase=3)
+    assert page.busy_ms() == 0
+    writer.enter(8)
+    assert page.read().steps == 2
+    assert page.busy_ms() > 0
+    page.close()
+    page.close()
+    assert page.read() == Beat(0, 0, 0, 0)
+
+
+def test_a_hang_inside_c_is_seen_from_outside(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest()
+        await told.tell("heartbeat.enter(12); print('in'); sum(range(10**15))")
+        await read_all(told.process.stdout_fd, "in")
+        first, process = told.process.heartbeat.busy_ms(), told.process.heartbeat.read().process
+        assert process == 12
+        while told.process.heartbeat.busy_ms() < first + 20:
+            pass
+
+    play(story)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seals are Linux's")
+@pytest.mark.parametrize("size", [0, 1, PAGE * 2])
+def test_its_size_is_sealed(size: int) -> None:
+    page = HeartbeatPage()
+    try:
+        with pytest.raises(PermissionError):
+            os.ftruncate(page.fd, size)
+    finally:
+        page.close()
+
+
+def test_garbage_in_the_page_is_only_garbage(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest()
+        await told.ask("heartbeat._cells.cast('B')[:32] = b'\\xff' * 32")
+        assert told.process.heartbeat.read() == Beat(*[(1 << 64) - 1] * 4)
+        assert told.process.heartbeat.busy_ms() == 0
+
+    play(story)

@@ -1,0 +1,33 @@
+"""When the kernel is killed, nothing of it runs on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_sandbox.isolation.scratch import ScratchRoot
+
+from .conftest import HERE, lives, wait_until_gone
+
+
+@pytest.mark.parametrize("zygote", ["run", "stop"])
+def test_no_zygote_or_guest_outlives_a_killed_kernel(zygote: str, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": ":".join([HERE, *sys.path]), "TMPDIR": str(tmp_path)}
+    kernel = subprocess.Popen(
+        [sys.executable, f"{HERE}/dying_kernel.py", zygote], stdout=subprocess.PIPE, env=environment
+    )
+    with kernel:
+        assert kernel.stdout is not None
+        pids = json.loads(kernel.stdout.readline())
+        assert all(map(lives, pids))
+        kernel.kill()
+        kernel.wait()
+        assert wait_until_gone(pids, 2.0) < 2.0
+    assert len(list(tmp_path.iterdir())) == 1
+    ScratchRoot(str(tmp_path)).close()
+    assert list(tmp_path.iterdir()) == [], "the next kernel sweeps up"

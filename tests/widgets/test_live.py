@@ -1,0 +1,82 @@
+"""The live tree's side in the kernel: what it tells the page, and what it does for its buttons. No page is needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jupyter_sandbox.model.errors import NoProcess
+from jupyter_sandbox.model.views import Event, Inspection, TreeDiff, TreeView
+from jupyter_sandbox.widgets.live import LiveTree
+
+
+class Opened:
+    """A live tree whose messages are kept."""
+
+    def __init__(self, tree: TreeView) -> None:
+        self.acts: list[tuple[str, str]] = []
+        self.sent: list[dict[str, Any]] = []
+        self.widget = LiveTree(tree, act=lambda verb, key: self.acts.append((verb, key)), inspect=self._inspect)
+        self.widget.send = self.sent.append  # type: ignore[method-assign]
+
+    def _inspect(self, key: str) -> Inspection:
+        view = next((process for process in self.widget.view.processes if process.key == key), None)
+        if view is None:
+            raise NoProcess(f"no process {key}")
+        return Inspection(view, ("'a'",), 2, events=(Event(3, 0, "crash", "", "front", "boom\x1b"),))
+
+    def press(self, **content: object) -> dict[str, Any]:
+        self.widget._handle_custom_msg(content, [])
+        return self.sent[-1]
+
+
+@pytest.fixture
+def opened(tree: TreeView) -> Opened:
+    return Opened(tree)
+
+
+def test_a_page_that_asks_gets_the_whole_present_tree(opened: Opened, tree: TreeView) -> None:
+    opened.widget.push(replace(tree, step=99))
+    assert opened.widget.get_state("tree")["tree"]["step"] == 99
+
+
+def test_changes_travel_as_diffs(opened: Opened, tree: TreeView) -> None:
+    changed = replace(tree.processes[1], state="43")
+    opened.widget.push(TreeDiff("shop", 13, 0, (changed,)))
+    assert opened.sent[-1]["type"] == "diff"
+    assert opened.widget.view.processes[1].state == "43"
+
+
+def test_every_live_picture_has_a_mark_of_its_own(tree: TreeView) -> None:
+    assert Opened(tree).widget.anchor != Opened(tree).widget.anchor != ""
+
+
+def test_inspecting_tells_queue_and_events_cleaned(opened: Opened) -> None:
+    told = opened.press(type="inspect", key="shop/front")
+    assert told["mailbox"] == ["'a'", "… and 2 more"]
+    assert told["events"] == ["#3 crash: boom\\x1b"]
+
+
+def test_a_button_acts_on_its_process(opened: Opened) -> None:
+    assert opened.press(type="act", verb="kill_process", key="shop/front")["note"] == "done"
+    assert opened.acts == [("kill_process", "shop/front")]
+
+
+def test_a_process_that_is_gone_is_told(opened: Opened) -> None:
+    assert opened.press(type="inspect", key="nosuch")["note"] == "no process nosuch"
+
+
+def test_a_page_can_ask_for_nothing_else(opened: Opened) -> None:
+    opened.widget._handle_custom_msg({"type": "act", "verb": "destroy", "key": "shop"}, [])
+    opened.widget._handle_custom_msg({"type": "nonsense"}, [])
+    assert (opened.acts, opened.sent) == ([], [])
+
+
+def test_a_frozen_picture_stands_still_and_says_why(opened: Opened, tree: TreeView) -> None:
+    opened.widget.freeze("the sandbox was destroyed")
+    opened.widget.push(replace(tree, step=99))
+    assert opened.sent == []
+    assert opened.press(type="act", verb="kill_process", key="shop/front")["note"] == "the sandbox was destroyed"
+    assert opened.acts == []

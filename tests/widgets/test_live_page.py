@@ -1,0 +1,189 @@
+"""The live tree in a real page: what is drawn, what the keyboard does, what a screen reader finds, what is left."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+import jupyter_sandbox.widgets
+from jupyter_sandbox.model.views import ProcessView, TreeDiff, TreeView
+from jupyter_sandbox.widgets.layout import tidy
+from jupyter_sandbox.widgets.picture import TreePicture
+
+CHROMIUM = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
+pytestmark = [
+    pytest.mark.xdist_group("page"),
+    pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="Chromium is not installed"),
+]
+
+# A model as anywidget gives it, and the static picture that the live one is to mount itself over.
+PAGE = """<!doctype html><meta charset="utf-8"><body data-jp-theme-light="true">STATIC
+<script type="module">
+import widget, { tidy } from "./live.js";
+const state = TREE, handlers = {};
+const on = name => (handlers[name] ??= []);
+const model = {
+  get: key => state[key],
+  set(key, value) { state[key] = value; on(`change:${key}`).slice().forEach(f => f()); },
+  on: (name, f) => on(name).push(f),
+  off: (name, f) => { handlers[name] = on(name).filter(g => g !== f); },
+  send: message => window.sent.push(message),
+};
+Object.assign(window, { sent: [], tidy, handlers, model,
+  push: message => on("msg:custom").slice().forEach(f => f(message)) });
+window.close_ = widget.initialize({ model });
+window.ready = true;
+</script>"""
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    extensions_map: ClassVar[dict[str, str]] = {".js": "text/javascript", ".html": "text/html"}
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Any, tmp_path: Path, tree: TreeView) -> Iterator[Page]:
+    """A page with the live tree; it must not say an error or ask for anything elsewhere."""
+    source = Path(jupyter_sandbox.widgets.__file__).with_name("live.js")
+    shutil.copy(source, tmp_path)
+    static = TreePicture(tree)._html("mark")
+    state = json.dumps({"tree": asdict(tree), "frozen": "", "anchor": "mark"}).replace("</", "<\\/")
+    (tmp_path / "page.html").write_text(PAGE.replace("STATIC", static).replace("TREE", state))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Files, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    page, problems, asked = browser.new_page(viewport={"width": 900, "height": 700}), [], []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"http://127.0.0.1:{server.server_port}/page.html")
+    page.wait_for_function("window.ready && document.querySelector('.jsb-step').textContent")
+    yield page
+    page.close()
+    server.shutdown()
+    server.server_close()
+    assert [problem for problem in problems if "favicon" not in problem and "404" not in problem] == []
+    assert all(url.startswith(("http://127.0.0.1:", "data:")) for url in asked)
+
+
+def told(page: Page, tree: TreeView, *changed: ProcessView, removed: tuple[str, ...] = ()) -> None:
+    diff = asdict(TreeDiff(tree.sandbox, tree.step + 1, 0, changed, removed))
+    page.evaluate("diff => push({ type: 'diff', diff })", diff)
+
+
+def test_the_live_tree_takes_the_place_of_the_static_one(page: Page) -> None:
+    assert page.locator(".jsb-live canvas").is_visible()
+    assert not page.locator(".jsb-inline").is_visible()
+
+
+def test_a_screen_reader_finds_every_process(page: Page, tree: TreeView) -> None:
+    items = page.locator("[role=treeitem]")
+    assert items.count() == len(tree.processes)
+    assert items.nth(1).inner_text() == "front, running, Counter · 42, queue 3 · ↻ 1"
+    assert items.nth(1).get_attribute("aria-level") == "2"
+
+
+def test_a_diff_changes_what_is_shown(page: Page, tree: TreeView) -> None:
+    told(page, tree, replace(tree.processes[1], state="99", restarts=2), removed=("shop/out",))
+    page.wait_for_function("document.querySelector('.jsb-step').textContent === 'step 13'")
+    assert page.locator("[data-key='shop/front']").inner_text() == "front, running, Counter · 99, queue 3 · ↻ 2"
+    assert page.locator("[data-key='shop/out']").count() == 0
+    assert page.locator("[aria-live=polite]").inner_text() == "front was restarted"
+
+
+def test_a_click_shows_a_process_and_asks_for_more(page: Page, tree: TreeView) -> None:
+    place = tidy((process.key, process.parent) for process in tree.processes)["shop/front"]
+    page.locator("canvas").click(position={"x": 30 + place.depth * 264, "y": 20 + place.across * 52})
+    assert page.locator(".jsb-panel h3").inner_text() == "● shop/front · running"
+    assert page.evaluate("sent") == [{"type": "inspect", "key": "shop/front"}]
+    page.evaluate("push({ type: 'inspection', key: 'shop/front', mailbox: ['<b>one</b>'], events: ['#3 boom'] })")
+    assert "<b>one</b>" in page.locator(".jsb-panel dl").inner_text()
+
+
+def test_everything_can_be_done_from_the_keyboard(page: Page) -> None:
+    page.keyboard.press("Tab")
+    for key in ("ArrowDown", "ArrowDown", "ArrowLeft", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    assert page.evaluate("document.activeElement.textContent") == "Kill"
+    page.keyboard.press("Enter")
+    assert page.evaluate("sent.at(-1)") == {"type": "act", "verb": "kill_process", "key": "shop/front"}
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.dataset.key") == "shop/front"
+    assert page.locator(".jsb-panel").is_hidden()
+
+
+def test_a_suspended_process_is_offered_to_go_on(page: Page) -> None:
+    page.locator("[data-key='shop/back']").focus()
+    page.keyboard.press("Enter")
+    labels = page.locator(".jsb-panel button").all_inner_texts()
+    assert labels == ["Kill", "Unsuspend", "Restart"]
+
+
+def test_a_busy_kernel_is_said(page: Page) -> None:
+    page.locator("[data-key='shop']").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("The kernel answers here when the running cell is done").wait_for()
+
+
+def test_the_status_of_the_sandbox_is_said(page: Page) -> None:
+    page.evaluate("model.set('status', 'crashed: signal 9 (SIGKILL)')")
+    page.get_by_text("crashed: signal 9 (SIGKILL)").wait_for()
+
+
+def test_a_frozen_tree_says_why_it_stands_still(page: Page) -> None:
+    page.evaluate("model.set('frozen', 'the sandbox was destroyed')")
+    page.get_by_text("the sandbox was destroyed").wait_for()
+
+
+def test_texts_of_a_sandbox_never_become_markup(page: Page) -> None:
+    assert page.evaluate("document.querySelectorAll('.jsb-live script, .jsb-live b').length") == 0
+
+
+def test_a_second_copy_of_the_output_is_live_too(page: Page) -> None:
+    page.evaluate("""document.body.insertAdjacentHTML("beforeend", '<p id="copy" data-jupyter-sandbox="mark">')""")
+    page.locator("#copy .jsb-live").wait_for()
+
+
+def test_the_page_and_python_lay_trees_out_alike(page: Page) -> None:
+    nodes = [(str(n), None if n < 2 else str((n * 7) % (n - 1))) for n in range(200)]
+    there = page.evaluate("nodes => [...tidy(nodes.map(([key, parent]) => ({ key, parent })))]", nodes)
+    here = tidy(nodes)
+    for key, place in there:
+        assert (place["depth"], place["across"]) == (here[key].depth, pytest.approx(here[key].across))
+
+
+def test_thousands_of_processes_stay_smooth(page: Page, tree: TreeView) -> None:
+    many = tuple(ProcessView(f"shop/w{n}", "<0.1.0>", f"w{n}", "worker", "m.W", "waiting", "shop") for n in range(3000))
+    page.evaluate("tree => push({ type: 'tree', tree })", asdict(replace(tree, processes=tree.processes + many)))
+    frame = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    page.evaluate(frame)
+    diff = asdict(TreeDiff("shop", 50, 0, (replace(many[0], state="1"),)))
+    script = f"async diff => {{ const t = performance.now(); push({{ type: 'diff', diff }}); await {frame}; "
+    assert page.evaluate(script + "return performance.now() - t; }", diff) < 500
+
+
+def test_closing_leaves_nothing(page: Page) -> None:
+    page.evaluate("close_()")
+    assert page.locator(".jsb-live").count() == 0
+    assert page.locator(".jsb-inline").is_visible()
+    assert page.evaluate("Object.values(handlers).flat().length") == 0
