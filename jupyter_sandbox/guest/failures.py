@@ -6,8 +6,10 @@ from ..model.errors import CallExit as ModelCallExit
 from ..model.errors import CodeRaised, CompileError, SandboxError
 from ..model.exits import CallFailed, Crash
 from ..model.text import short_text
+from ..otp.app_record import ApplicationError
 from ..runtime.exceptions import CallExit, CallTimeout, StartError
 from ..wire.messages import Failed
+from .starting import start_text
 from .tracebacks import error_lines, frame_lines, hint, one_line
 
 
@@ -24,10 +26,9 @@ def failed(request: int, error: BaseException, about: str = "") -> Failed:
         case CallExit():
             return _call_exit(request, error, about or error.target)
         case StartError():
-            return Failed(
-                id=request, kind="start_failed", message=f"the start failed: {reason_text(error.reason)}",
-                traceback=reason_lines(error.reason), reason=reason_text(error.reason),
-            )  # fmt: skip
+            return _not_started(request, error, about)
+        case ApplicationError() if about:
+            return _not_started(request, error, about)
         case CodeRaised() | ModelCallExit():
             return Failed(id=request, kind=error.kind, message=str(error), traceback=list(error.traceback))
         case SandboxError():
@@ -38,6 +39,13 @@ def failed(request: int, error: BaseException, about: str = "") -> Failed:
             )  # fmt: skip
         case _:
             return Failed(id=request, kind="raised", message=one_line(error), traceback=error_lines(error))
+
+
+def _not_started(request: int, error: StartError | ApplicationError, who: str) -> Failed:
+    return Failed(
+        id=request, kind="start_failed", message=start_text(who, error.reason), traceback=reason_lines(error.reason),
+        reason=reason_text(error.reason),
+    )  # fmt: skip
 
 
 def _call_exit(request: int, error: CallExit, target: str) -> Failed:

@@ -202,7 +202,7 @@ class Guest:
             return
         request, make = waiting
         if reply.error is not None:
-            self.emit(failed(request.id, reply.error, str(getattr(request, "target", ""))))
+            self.emit(failed(request.id, reply.error, _about(request)))
             return
         try:
             self.emit(make(reply.value))
@@ -269,6 +269,17 @@ class Guest:
         if self._outside is not None:
             self._outside.close()
         self.code.uninstall()
+
+
+def _about(request: m.Request) -> str:
+    """What a request is about, as the user named it."""
+    match request:
+        case m.Start(main=main):
+            return main.rpartition(".")[2]
+        case m.Spawn(function=function):
+            return function.rpartition(".")[2]
+        case _:
+            return str(getattr(request, "target", ""))
 
 
 def pid_text(value: Any) -> str:

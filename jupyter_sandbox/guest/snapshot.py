@@ -31,7 +31,7 @@ _COUNTERS: Final = frozenset({"messages_sent", "process_spawns", "process_exits"
 """The kernel counts over all guests of a sandbox, and these have been counted."""
 _OF_THE_GUEST: Final = frozenset(
     {
-        "answers", "copy", "current", "isolation", "journal", "limit", "loader", "max_mailbox", "max_processes", "name",
+        "answers", "copy", "current", "drivers", "isolation", "journal", "loader", "max_mailbox", "max_processes", "name",
         "outside", "outside_waiting", "policy", "processes", "ready", "sink", "told", "trace",
     }
 )  # fmt: skip

@@ -10,6 +10,7 @@ from ..model.errors import (
     LimitExceeded,
     ProcessError,
     SandboxError,
+    StartFailed,
     UsageError,
 )  # fmt: skip
 from ..wire.messages import Failed
@@ -34,6 +35,8 @@ def error_of(failed: Failed) -> SandboxError:
     match KINDS.get(kind):
         case cls if cls is CallExit:
             return CallExit(failed.message, failed.reason, traceback)
+        case cls if cls is StartFailed:
+            return StartFailed(failed.message, failed.reason, traceback)
         case cls if cls is CodeRaised:
             return CodeRaised(failed.message, traceback)
         case cls if cls is LimitExceeded:

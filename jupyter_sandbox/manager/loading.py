@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..code.difference import difference, sources
 from ..code.gather import gather
 from ..model.code import Bundle, ClassInfo, ModuleCode
-from ..model.errors import CompileError, SandboxBusy, SandboxGone, UsageError
+from ..model.errors import CompileError, Diagnostic, SandboxBusy, SandboxGone, UsageError
 from ..wire.messages import Load, Loaded, Tried
 from .handle import GuestHandle
 from .life import ReloadBegan, ReloadEnded
@@ -28,10 +28,11 @@ LIVE_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Modules that compile and import, and the classes in them that can be started."""
+    """Modules that compile and import, the classes in them that can be started, and what was found odd in them."""
 
     bundle: Bundle
     classes: tuple[ClassInfo, ...]
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 async def prepare(unit: Unit, source: object, module: str | None = None) -> Prepared:
@@ -44,7 +45,8 @@ async def prepare(unit: Unit, source: object, module: str | None = None) -> Prep
     kept = tuple(one for name, one in unit.modules.items() if name not in names)
     tried = await _try(unit, Bundle((*kept, *given.modules), given.origin))
     compiled = tuple(one for one in tried.bundle.modules if one.name in names)
-    return Prepared(Bundle(compiled, given.origin), tuple(one for one in tried.classes if one.module in names))
+    classes = tuple(one for one in tried.classes if one.module in names)
+    return Prepared(Bundle(compiled, given.origin), classes, tuple(tried.warnings))
 
 
 async def _try(unit: Unit, bundle: Bundle) -> Tried:
@@ -78,7 +80,7 @@ async def load(unit: Unit, source: object, module: str | None = None) -> LoadRep
     return LoadReport(
         versions=tuple(loaded.versions) if loaded else (), moved=loaded.moved if loaded else 0,
         diff=difference(before, sources(ready.bundle)), elapsed_ms=(time.perf_counter() - began) * 1000,
-        modules=tuple(one.name for one in ready.bundle.modules),
+        modules=tuple(one.name for one in ready.bundle.modules), warnings=ready.warnings,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..model.errors import Diagnostic
 from ..model.views import ModuleVersion, StepView
 
 
@@ -17,6 +18,8 @@ class LoadReport:
     elapsed_ms: float
     modules: tuple[str, ...] = ()
     """The modules that were loaded, in order."""
+    warnings: tuple[Diagnostic, ...] = ()
+    """What the compiler and the check of callbacks found odd, but let pass."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,16 @@ class CallExit(ProcessError):
         self.reason, self.traceback = reason, traceback
 
 
+class StartFailed(ProcessError):
+    """A process, supervisor or application did not start; ``traceback`` holds the user's lines of what its init raised."""
+
+    kind = "start_failed"
+
+    def __init__(self, message: str, reason: str = "", traceback: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.reason, self.traceback = reason, traceback
+
+
 class CodeRaised(SandboxError):
     """User code raised inside a sandbox; ``traceback`` holds the lines to show, user frames only."""
 
@@ -204,7 +214,7 @@ class InternalError(SandboxError):
 KINDS: dict[str, type[SandboxError]] = {
     cls.kind: cls
     for cls in (
-        NoProcess, CallTimeout, CallExit, CodeRaised, SandboxGone, SandboxBusy, LaunchFailed,
+        NoProcess, CallTimeout, CallExit, StartFailed, CodeRaised, SandboxGone, SandboxBusy, LaunchFailed,
         LimitExceeded, Unsupported, SnapshotError, InternalError,
     )
 }  # fmt: skip

@@ -34,6 +34,7 @@ async def run(ctx: OtpContext, entry: Loaded) -> None:
         top, state = await _start_top(app, spec)
         await _start_phases(ctx, app, spec, top)
     except _Refused as refused:
+        entry.started = False
         _tell(ctx, entry, refused.reason)
         ctx.exit(refused.reason)
     now_running(ctx._process.node, entry)

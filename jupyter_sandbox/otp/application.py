@@ -111,7 +111,6 @@ async def start(ctx: Context, name: str, kind: str = "temporary") -> None:
     try:
         await ask((OP_START, plain.run_plain, (app_master.run, (entry,)), "none", None, prepare))
     except StartError as error:
-        entry.started = False
         raise ApplicationError(f"start of {name}", error.reason) from None
     node.emit("application_start", node.processes[ctx.pid], name)
 
@@ -229,7 +228,9 @@ def get_key(ctx: Context, name: str, key: str) -> Any:
     entry = applications(ctx._process.node).get(name)
     if entry is None:
         return None
-    value = getattr(entry.spec, key, None)
+    value = getattr(entry.spec, {"vsn": "version", "id": "name"}.get(key, key), None)
+    if key == "included_applications":
+        value = []
     if key == "applications":
         value = [*BASE, *(needed for needed in entry.spec.applications if needed not in BASE)]
     return ctx._process.node.copy(value)
@@ -237,8 +238,10 @@ def get_key(ctx: Context, name: str, key: str) -> Any:
 
 def get_application(ctx: Context, target: Pid | None = None) -> str | None:
     """The application that the calling process, or another one, belongs to."""
-    process = ctx._process if target is None else delivery.lookup(ctx._process.node, target)
-    return None if process is None else process.group
+    node = ctx._process.node
+    process = ctx._process if target is None else delivery.lookup(node, target)
+    entry = None if process is None or process.group is None else applications(node).get(process.group)
+    return entry.spec.name if entry is not None and (entry.running or entry.starting is not None) else None
 
 
 async def stop_node(ctx: OtpContext) -> None:

@@ -5,6 +5,7 @@ Rules: Erlang's ``gen_server`` manual page.
 
 from __future__ import annotations
 
+from collections import deque
 from types import CoroutineType
 from typing import Any
 
@@ -14,6 +15,8 @@ from ..model.text import short_text
 from ..runtime import delivery
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import Throw
+from ..runtime.isolate import ATOMIC, NotCopyable
+from ..runtime.operations import drive
 from ..runtime.process import Process, Running
 from ..runtime.signals import CALL, CAST, CONTINUE, EXIT, INIT, SYSTEM, TIMEOUT, Caller, Entry
 from . import gen
@@ -76,7 +79,7 @@ class GenServer(OtpProcess):
         return state
 
 
-def dispatch(process: Process, entry: Entry) -> Running | None:
+def dispatch(process: Process, entry: Entry) -> Any:
     """Handle one mailbox entry."""
     kind, payload, source = entry
     if process.timer is not None and kind != SYSTEM:
@@ -90,8 +93,9 @@ def dispatch(process: Process, entry: Entry) -> Running | None:
             result = process.context.handle_call(payload, source, process.state)
             if type(result) is Reply and result.then is None:
                 process.state = result.state
-                delivery.reply(process.node, source, result.value)  # type: ignore[arg-type]
-                return None
+                if type(result.value) in ATOMIC:
+                    return result  # the scheduler passes the value on
+                return Reply(process.node.copy(result.value), None)
         elif kind == CAST:
             result = process.context.handle_cast(payload, process.state)
         elif kind in (INIT, SYSTEM) or (kind == EXIT and source == process.parent):
@@ -105,31 +109,72 @@ def dispatch(process: Process, entry: Entry) -> Running | None:
         if type(result) is NoReply and result.then is None:
             process.state = result.state
             return None
-    except Throw as thrown:
-        result = thrown.value
     except BaseException as error:  # a callback may raise anything: the process crashes with it
-        return gen.stop(process, exit_reason(error))
-    if type(result) is CoroutineType:
-        return _await(process, result, source if kind == CALL else None)
-    return _obey(process, result, source if kind == CALL else None)  # type: ignore[arg-type]
+        return _raised(process, error, source if kind == CALL else None)
+    return _returned(process, result, source if kind == CALL else None)
 
 
-async def _await(process: Process, coro: Any, caller: Any) -> None:
-    """Finish an ``async def`` callback."""
+def drain(process: Process, box: deque[Entry], trail: list[int], more: int) -> Any:
+    """Handle the casts that wait in a row: the step that has begun and up to ``more``, each noted in ``trail``.
+
+    It ends early at any entry that is no cast and after any result that is
+    more than a new state. What it returns is what dispatch returns for the last entry.
+    """
+    entry = box.popleft()
+    process.message = entry
+    if entry[0] != CAST or process.timer is not None:
+        return dispatch(process, entry)
+    node, number, handle_cast = process.node, process.number, process.context.handle_cast
     try:
-        result = await coro
-    except Throw as thrown:
-        result = thrown.value
-    except GeneratorExit:
-        raise
-    except BaseException as error:
-        stopping = gen.stop(process, exit_reason(error))
-    else:
+        while True:
+            result = handle_cast(entry[1], process.state)
+            if type(result) is not NoReply or result.then is not None:
+                break
+            process.state = result.state
+            if more == 0 or not box or box[0][0] != CAST or node.woken is not None or process.doom is not None:
+                return None
+            more -= 1
+            trail.append(number)
+            process.steps += 1
+            process.message = entry = box.popleft()
+    except BaseException as error:  # as in dispatch
+        return _raised(process, error, None)
+    return _returned(process, result, None)
+
+
+def _raised(process: Process, error: BaseException, caller: Any) -> Any:
+    """A callback raised: a throw counts as its result, anything else ends the process."""
+    if type(error) is Throw:
+        return _returned(process, error.value, caller)
+    return gen.stop(process, exit_reason(error))
+
+
+def _returned(process: Process, result: Any, caller: Any) -> Any:
+    """A callback returned something else than a new state."""
+    if type(result) is CoroutineType:
+        return drive(process, result, _ended, caller)
+    return _obey(process, result, caller)
+
+
+def _ended(process: Process, result: Any, error: BaseException | None, caller: Any) -> Any:
+    """An ``async def`` callback has ended; maybe a coroutine of terminate is to follow."""
+    if error is None:
         stopping = _obey(process, result, caller)
+    elif type(error) is Throw:
+        stopping = _obey(process, error.value, caller)
+    else:
+        stopping = gen.stop(process, exit_reason(error))
     if stopping is not None:
-        await stopping
-    elif process.upgrade is not None and process.alive:
+        return process, stopping, _stopped, None
+    if process.upgrade is not None and process.alive:
         process.upgrade(process)
+    return None
+
+
+def _stopped(process: Process, result: Any, error: BaseException | None, detail: Any) -> None:
+    """The coroutine that stops a process is done; it raises nothing that is not a bug of ours."""
+    if error is not None:
+        raise error
 
 
 def _obey(process: Process, result: Any, caller: Caller | None) -> Running | None:
@@ -137,14 +182,17 @@ def _obey(process: Process, result: Any, caller: Caller | None) -> Running | Non
     kind = type(result)
     if kind is Reply and caller is not None:
         process.state = result.state
-        delivery.reply(process.node, caller, result.value)
+        try:
+            delivery.reply(process.node, caller, result.value)
+        except NotCopyable as error:
+            return gen.stop(process, exit_reason(error))
         gen.then(process, result.then)
         return None
     if kind is NoReply:
         process.state = result.state
         gen.then(process, result.then)
         return None
-    if kind is Stop:
+    if kind is Stop and (caller is not None or result.reply is UNSET):
         return _stop(process, result, caller)
     return gen.stop(process, ("bad_return_value", result))
 

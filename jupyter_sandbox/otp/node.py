@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from .. import runtime
+from . import gen_server
 from .process import OtpContext
 
 
@@ -11,3 +14,4 @@ class Node(runtime.Node):
 
     __slots__ = ()
     context_class = OtpContext
+    drains: ClassVar[Any] = {gen_server.dispatch: gen_server.drain}

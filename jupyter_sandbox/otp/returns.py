@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+from ..runtime.operations import Reply
+
 
 class Continue(msgspec.Struct, frozen=True):
     """Run ``handle_continue(argument, state)`` before any message that waits in the mailbox."""
@@ -32,14 +34,6 @@ TIMEOUT: Final = "timeout"
 class Ok(msgspec.Struct, frozen=True):
     """``{ok, State}`` of init; a bare state means the same."""
 
-    state: Any
-    then: Then = None
-
-
-class Reply(msgspec.Struct, frozen=True, gc=False):
-    """``{reply, Value, State}``: answer the caller and go on with the new state."""
-
-    value: Any
     state: Any
     then: Then = None
 

@@ -104,6 +104,9 @@ async def _answered(answer: Any, what: str) -> Any:
     raise SysError(what, value)
 
 
+_CLASSES: dict[type[BaseException], str] = {ProcessExit: "exit", Throw: "throw"}
+
+
 # --- what every behaviour does with a system message ------------------------------------------------------------------
 
 
@@ -128,8 +131,10 @@ def _get_state(process: Process, _: Any) -> Any:
 def _replace_state(process: Process, function: Callable[[Any], Any]) -> Any:
     try:
         process.state = function(process.state)
-    except Exception as error:
-        raise SysError("replace_state", ("callback_failed", exit_reason(error))) from None
+    except (Exception, ProcessExit, Throw) as error:  # whatever the function raised: the state stays as it was
+        failed = (_CLASSES.get(type(error), "error"), error.value if isinstance(error, Throw) else exit_reason(error))
+        where = (f"gen_{process.behaviour.engine.kind}", "system_replace_state")
+        raise SysError("replace_state", ("callback_failed", where, failed)) from None
     return process.state
 
 

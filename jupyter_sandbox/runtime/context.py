@@ -14,6 +14,7 @@ from ..model.errors import NoProcess, UsageError
 from ..model.ids import Pid, Ref
 from . import delivery, lifecycle, requests, timers
 from .exceptions import ProcessExit, WaitInPlainCallback
+from .isolate import ATOMIC
 from .operations import OP_OUTSIDE, OP_RECEIVE, OP_SLEEP, OP_START, OP_YIELD, ask, call
 from .process import HIBERNATED, STATUS_NAMES, Process
 from .signals import CALL, CAST, MISSING, Caller, Timeout
@@ -105,9 +106,11 @@ class Context(metaclass=_NoAttributes):
         node.messages_sent += 1
         if node.trace is not None:
             node.trace("message_send", process, ("cast", target, request))
-        found = delivery.lookup(node, target)
+        found = node.processes.get(target) if type(target) is Pid else delivery.lookup(node, target)
         if found is not None:
-            delivery.deliver(node, found, (CAST, node.copy(request), process.pid))
+            if type(request) not in ATOMIC:
+                request = node.copy(request)
+            delivery.deliver(node, found, (CAST, request, process.number))
 
     def call(self, target: Any, request: Any, timeout_ms: int | None = 5_000) -> Awaitable[Any]:
         """Ask and wait for the answer: ``value = await self.call("front", "next")``.
@@ -355,7 +358,7 @@ def info(process: Process) -> dict[str, Any]:
         "registered_name": process.name,
         "status": STATUS_NAMES[process.status],
         "links": list(process.links or ()),
-        "monitors": list((process.monitors or {}).values()),
+        "monitors": [_watched(process, ref, target) for ref, target in (process.monitors or {}).items()],
         "monitored_by": [watcher for watcher, _ in (process.monitored_by or {}).values()],
         "message_queue_len": len(process.mailbox or ()),
         "trap_exit": process.trap_exit,
@@ -366,6 +369,14 @@ def info(process: Process) -> dict[str, Any]:
         "dictionary": dict(process.dictionary or {}),
         "reductions": process.steps,
     }
+
+
+def _watched(process: Process, ref: Ref, target: Any) -> Any:
+    """What a monitor was set on: a pid, or the name if it was a name."""
+    other = process.node.processes.get(target)
+    by = None if other is None or other.monitored_by is None else other.monitored_by.get(ref)
+    watched = target if by is None else by[1]
+    return watched.target if type(watched) is lifecycle.Tagged else watched
 
 
 def _claim(parent: Process, name: str, child: Process) -> None:

@@ -46,7 +46,6 @@ def new_box(entry: Entry) -> deque[Entry]:
 
 def deliver(node: Node, process: Process, entry: Entry) -> None:
     """Append to the mailbox and make the receiver ready if this can end its wait."""
-    node.signals += 1
     box = process.mailbox
     if box is None:
         process.mailbox = deque((entry,))
@@ -82,7 +81,7 @@ def send(node: Node, sender: Process, target: Any, message: Any) -> bool:
     if type(message) is Exit:  # as in Erlang, who sends an exit message is taken at its word
         deliver(node, process, (EXIT, node.copy(message), message.process))
     else:
-        deliver(node, process, (INFO, node.copy(message), sender.pid))
+        deliver(node, process, (INFO, message if type(message) in ATOMIC else node.copy(message), sender.number))
     if type(target) is Ref:
         _alias_used(node, process, target)
     return True
@@ -102,6 +101,11 @@ def _alias_used(node: Node, process: Process, ref: Ref) -> None:
 
 def reply(node: Node, caller: Caller, value: Any) -> None:
     """Answer a call. A reply to a wait that is over is dropped: the caller has moved on."""
+    hand_over(node, caller, value if type(value) in ATOMIC else node.copy(value))
+
+
+def hand_over(node: Node, caller: Caller, value: Any) -> None:
+    """Reply with a value that is the caller's alone already."""
     current = node.current
     if current is not None and current.callers:
         current.callers.pop(caller.tag, None)
@@ -111,9 +115,8 @@ def reply(node: Node, caller: Caller, value: Any) -> None:
     if process is None or process.token != caller.tag:
         _respond(node, process, caller.tag, True, value)
         return
-    node.signals += 1
     process.token = 0
-    process.resume = value if type(value) in ATOMIC else node.copy(value)
+    process.resume = value
     process.status = READY
     if node.woken is None and node.policy is None:
         node.woken = process
@@ -186,7 +189,6 @@ def doom(node: Node, process: Process, reason: Any) -> None:
     """The process dies in its next step, with the first reason that reached it."""
     if process.doom is not None or process.status == DEAD:
         return
-    node.signals += 1
     process.doom = (reason,)
     if process.status != READY:
         process.status = READY

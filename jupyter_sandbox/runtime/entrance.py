@@ -42,7 +42,7 @@ def _write_down(node: Node, what: Input) -> None:
     journal = node.journal
     if type(what) is Tick and journal and type(journal[-1][1]) is Tick and journal[-1][0] == node.step_number:
         earliest = timers.next_deadline(node)
-        if not node.ready and node.next is None and (earliest is None or earliest > what.now_ms):
+        if not node.ready and (earliest is None or earliest > what.now_ms):
             journal[-1] = (node.step_number, what)
             return
     journal.append((node.step_number, what))

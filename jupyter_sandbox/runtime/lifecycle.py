@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..model.exits import NOPROC
@@ -36,6 +37,13 @@ def spawn(node: Node, dispatch: Dispatch, first: Any, *, parent: Process | None,
     Raises SystemLimit when the node is full. Hidden processes, the clients of
     requests from outside, do not count.
     """
+    process = create(node, dispatch, parent=parent, hidden=hidden)
+    process.mailbox = deque(((INIT, first, None),))
+    return process
+
+
+def create(node: Node, dispatch: Dispatch, *, parent: Process | None, hidden: bool = False) -> Process:
+    """Like spawn, for a caller that hands over the first entry by itself."""
     if not hidden and len(node.processes) >= node.max_processes and _counted(node) >= node.max_processes:
         node.emit("limit", parent or Process(node, 0, dispatch), ("process_limit", node.max_processes))
         raise SystemLimit(node.max_processes)
@@ -45,7 +53,6 @@ def spawn(node: Node, dispatch: Dispatch, first: Any, *, parent: Process | None,
         number, node.next_number = node.next_number, node.next_number + 1
     process = Process(node, number, dispatch)
     process.hidden = hidden
-    process.mailbox = deque(((INIT, first, None),))
     process.status = READY
     if parent is not None:
         process.group = parent.group
@@ -93,12 +100,17 @@ def _remember(node: Node, process: Process) -> None:
 
 def _close_callback(node: Node, process: Process) -> None:
     coro, process.coro = process.coro, None
-    if coro is None or process is node.current:
+    if coro is None or _is_running(coro):
         return
     try:
         coro.close()
     except BaseException as error:  # a `finally` of the user's may raise anything; the process is dead all the same
         node.emit("log", process, ("warning", f"a callback did not let itself be closed: {error!r}"))
+
+
+def _is_running(coro: Any) -> bool:
+    """Whether it is the code of this very callback that ends the process."""
+    return bool(coro.cr_running if type(coro) is CoroutineType else coro.gi_running)
 
 
 def _tell(node: Node, process: Process, reason: Any) -> None:
@@ -169,7 +181,6 @@ def acknowledge(node: Node, process: Process, value: Any) -> None:
     waiting = node.processes.get(starter[0])
     if waiting is None or waiting.token != starter[1]:
         return
-    node.signals += 1
     waiting.token = 0
     waiting.resume = value
     waiting.status = READY
@@ -219,15 +230,16 @@ def monitor(node: Node, process: Process, target: Any, *, alias: str | None = No
     """
     ref = node.new_ref()
     other = delivery.lookup(node, target)
+    if alias is not None:
+        make_alias(node, process, ref, alias)
+    if other is process:  # nobody hears of their own death
+        return ref
     if process.monitors is None:
         process.monitors = {}
     process.monitors[ref] = target if other is None else other.pid
-    if alias is not None:
-        make_alias(node, process, ref, alias)
     watched = target if tag is _NO_ENTRY else Tagged(tag, target)
-    if other is None or other is process:
-        if other is None:
-            _down(node, ref, process.pid, watched, NOPROC)
+    if other is None:
+        _down(node, ref, process.pid, watched, NOPROC)
         return ref
     if other.monitored_by is None:
         other.monitored_by = {}

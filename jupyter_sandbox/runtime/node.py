@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..model.ids import FIRST_CLIENT, Pid, Ref
@@ -51,15 +51,17 @@ class Node:
     """
 
     __slots__ = (
-        "aliases", "answers", "copy", "current", "dead_names", "globals", "hash", "hops", "isolation", "journal", "limit", "loader",
-        "max_mailbox", "max_processes", "messages_sent", "name", "names", "next", "next_client", "next_number", "next_tag", "now_ms",
+        "aliases", "answers", "copy", "current", "dead_names", "digest", "drivers", "folded", "globals", "hops", "isolation", "journal", "loader",
+        "max_mailbox", "max_processes", "messages_sent", "name", "names", "next_client", "next_number", "next_tag", "now_ms",
         "outside", "outside_waiting", "policy", "process_exits", "process_spawns", "processes", "ready", "restarts",
-        "seed", "signals", "sink", "stale", "step_number", "tables", "timer_heap", "timer_seq", "timers", "told",
-        "trace", "woken", "young",
+        "seed", "sink", "stale", "tables", "timer_heap", "timers", "told",
+        "trace", "trail", "woken", "young",
     )  # fmt: skip
 
     context_class: type[Context] = Context
     """What ``self`` is in plain processes."""
+    drains: Mapping[Any, Any] = {}
+    """How a behaviour handles many messages in a row, by its dispatch; optional, it only saves time."""
 
     def __init__(
         self,
@@ -81,14 +83,12 @@ class Node:
         self.dead_names: dict[Pid, str] = {}
         self.aliases: dict[Ref, Pid] = {}
         self.ready: deque[Process] = deque()
-        self.next: Process | None = None
         self.woken: Process | None = None
         self.current: Process | None = None
         self.hops = 0
         self.timer_heap: list[Any] = []
         self.timers: dict[Ref, Any] = {}
         self.young: list[Any] = []
-        self.timer_seq = 0
         self.stale = 0
         self.tables = Tables()
         self.globals: dict[str, Any] = {}
@@ -96,9 +96,13 @@ class Node:
         self.next_number = self.next_tag = 1
         self.next_client = FIRST_CLIENT
         self.now_ms = 0
-        self.step_number = self.limit = 0
-        self.hash = seed
-        self.signals = 0
+        self.trail: list[int] = []
+        """The numbers of the processes that took the newest steps; the older ones are folded into ``digest``."""
+        self.folded = 0
+        """How many steps are in ``digest``."""
+        self.digest = seed
+        self.drivers: list[Any] = []
+        """Drivers of callbacks that have nothing to do, see ``operations.driver``."""
         self.journal: list[JournalEntry] | None = [] if journal else None
         self.loader: Callable[[Any, dict[str, Any]], None] | None = None
         self.answers: list[Reply] = []
@@ -108,6 +112,25 @@ class Node:
         """Like sink, but told of every message; set only while someone looks."""
         self.told: list[str] | None = None
         self.messages_sent = self.process_spawns = self.process_exits = self.restarts = 0
+
+    # --- how far it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def step_number(self) -> int:
+        """How many steps were taken."""
+        return self.folded + len(self.trail)
+
+    @property
+    def hash(self) -> int:
+        """The rolling hash over all steps so far: equal hashes mean that the same was done in the same order."""
+        scheduler.fold(self)
+        return hash((self.digest, self.next_tag, self.next_number, *self.trail))
+
+    @hash.setter
+    def hash(self, value: int) -> None:
+        self.folded = self.step_number
+        self.trail.clear()
+        self.digest = value
 
     # --- from outside -------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import msgspec
 from ..model.ids import Pid, Ref
 
 INFO: Final = 0
-"""A plain message; source is the sender's pid or None."""
+"""A plain message; source is the number of the sender's pid, or None: the cyclic collector need not look at a plain integer."""
 CALL: Final = 1
 """A request that wants a reply; source is the Caller."""
 CAST: Final = 2

@@ -88,7 +88,7 @@ def _resumed(process: Process) -> str:
 def describe(node: Node, entry: Entry) -> tuple[str, str, str]:
     """Kind, message and sender of a mailbox entry, in words."""
     kind, payload, source = entry
-    sender = source.pid if type(source) is Caller else source
+    sender = source.pid if type(source) is Caller else Pid.of(source) if type(source) is int else source
     told = who(node, sender) if sender is not None else ""
     if kind == INIT:
         return "start", "init", ""

@@ -57,6 +57,8 @@ export class KernelLink implements IDisposable {
     const id = UUID.uuid4();
     const answer = new PromiseDelegate<unknown>();
     this.pending.set(id, answer);
+    // The answer may come before its acknowledgement, when nobody waits for it yet.
+    answer.promise.catch(() => undefined);
     const timer = window.setTimeout(() => answer.reject(new Error('the kernel did not answer')), PATIENCE_MS);
     try {
       await this.send(kernel, { id, verb, sandbox, args });

@@ -31,16 +31,17 @@ class AsyncCounter(Counter):
 
 
 class Station(GenServer):
-    """One of a ring; its state is the next one."""
+    """One of a ring; its state is the next one and the client."""
 
     def handle_call(self, request: Any, caller: Any, state: Any) -> Any:
         return Reply("ok", request)
 
     def handle_cast(self, request: Any, state: Any) -> Any:
-        if request[0] == 0:
-            self.send(request[1], "done")
+        following, client = state
+        if request == 0:
+            self.send(client, "done")
         else:
-            self.cast(state, (request[0] - 1, request[1]))
+            self.cast(following, request - 1)
         return NoReply(state)
 
 
@@ -96,9 +97,9 @@ async def cast(self: Any, size: int) -> float:
 async def ring(self: Any, size: int) -> float:
     stations = [await self.start(Station) for _ in range(1_000)]
     for station, following in zip(stations, [*stations[1:], stations[0]], strict=True):
-        await self.call(station, following)
+        await self.call(station, (following, self.pid))
     begun = now()
-    self.cast(stations[0], (size, self.pid))
+    self.cast(stations[0], size)
     await self.receive()
     return now() - begun
 

@@ -64,9 +64,9 @@ prepare(cast, Size) ->
 prepare(ring, Size) ->
     Stations = [start(none) || _ <- lists:seq(1, 1000)],
     [First | Rest] = Stations,
-    [ok = gen_server:call(A, {next, B}) || {A, B} <- lists:zip(Stations, Rest ++ [First])],
     Me = self(),
-    fun() -> gen_server:cast(First, {token, Size, Me}), receive done -> ok end end;
+    [ok = gen_server:call(A, {next, B, Me}) || {A, B} <- lists:zip(Stations, Rest ++ [First])],
+    fun() -> gen_server:cast(First, Size), receive done -> ok end end;
 prepare(fan, Size) ->
     Servers = [start(0) || _ <- lists:seq(1, 1000)],
     fun() -> times(Size div 1000, fun() -> ask_all(Servers) end) end.
@@ -145,9 +145,9 @@ init({top, Size}) ->
           [#{id => I, start => {?MODULE, child, [name(I)]}} || I <- lists:seq(1, Size)]}};
 init(State) -> {ok, State}.
 
-handle_call({next, Pid}, _, _) -> {reply, ok, Pid};
+handle_call({next, Pid, Client}, _, _) -> {reply, ok, {Pid, Client}};
 handle_call(_, _, N) -> {reply, N, N + 1}.
 
-handle_cast({token, 0, Pid}, Next) -> Pid ! done, {noreply, Next};
-handle_cast({token, Left, Pid}, Next) -> gen_server:cast(Next, {token, Left - 1, Pid}), {noreply, Next};
+handle_cast(0, {_, Client} = State) -> Client ! done, {noreply, State};
+handle_cast(Left, {Next, _} = State) -> gen_server:cast(Next, Left - 1), {noreply, State};
 handle_cast(_, N) -> {noreply, N + 1}.

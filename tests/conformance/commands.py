@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyter_sandbox.model.ids import Pid
 from jupyter_sandbox.otp import ProcessExit, Throw
 
 from .commands_app import COMMANDS as APPLICATION
@@ -165,7 +164,7 @@ async def info(run: Run, command: Command) -> Any:
     if item == "registered_name":
         return "none" if value is None else value
     if item in ("links", "monitors"):
-        return as_set(run, [entry for entry in value if isinstance(entry, Pid | str)])
+        return as_set(run, [(entry, "node") if isinstance(entry, str) else entry for entry in value])
     return list(value) if item == "ancestors" else value
 
 

@@ -13,6 +13,7 @@ from jupyter_sandbox.otp import (
     OtpContext,
     ProcessExit,
     StartError,
+    Throw,
     check_childspecs,
     count_children,
     delete_child,
@@ -25,9 +26,10 @@ from jupyter_sandbox.otp import (
 from jupyter_sandbox.otp import sys as otp_sys
 
 from .interpreter import Command, Run, Unsupported
+from .machines import bare
 from .plain import run_proclib
-from .processes import BEHAVIOURS, child_form
-from .terms import mfa, opaque, render, text_of
+from .processes import behaviour, child_form
+from .terms import ErlangError, mfa, opaque, render, text_of
 
 
 def _timeout(command: Command, default: Any) -> int | None:
@@ -42,13 +44,12 @@ async def start(run: Run, command: Command) -> Any:
         if spec["kind"] == "proclib":
             relation = {"start_link": "link", "start": "none"}[how]
             return await run.ctx.start_plain(run_proclib, text_of(spec), relation=relation, timeout_ms=timeout)
-        if spec["kind"] not in BEHAVIOURS:
+        module = behaviour(spec)
+        if module is None:
             raise Unsupported(f"start of a {spec['kind']}")
-        found = await _start(run.ctx, how)(
-            BEHAVIOURS[spec["kind"]], text_of(spec), name=spec.get("name"), timeout_ms=timeout
-        )
+        found = await _start(run.ctx, how)(module, text_of(spec), name=spec.get("name"), timeout_ms=timeout)
     except StartError as error:
-        return ("error", error.reason)
+        return ("error", bare(error.reason) if spec["kind"] == "statem" else error.reason)
     if found is None:
         return "ignore"
     if isinstance(found, tuple):
@@ -84,17 +85,18 @@ async def server_stop(run: Run, command: Command) -> Any:
 
 
 async def send_request(run: Run, command: Command) -> Any:
-    request = run.ctx.send_request(run.target(command["to"]), run.term(command["msg"]))
-    run.ctx.dictionary["request", command["as"]] = request
+    target = run.target(command["to"])
+    request = run.ctx.send_request(target, run.term(command["msg"]))
+    run.ctx.dictionary["request", command["as"]] = request, target
     return "ok"
 
 
 async def receive_response(run: Run, command: Command) -> Any:
-    request = run.ctx.dictionary["request", command["as"]]
+    request, target = run.ctx.dictionary["request", command["as"]]
     try:
         return ("reply", await run.ctx.receive_response(request, _timeout(command, "infinity")))
     except CallExit as error:
-        return "timeout" if error.kind == "timeout" else ("error", (error.exit_reason, run.target(command["to"])))
+        return "timeout" if error.kind == "timeout" else ("error", (error.exit_reason, target))
 
 
 async def statem_call(run: Run, command: Command) -> Any:
@@ -186,15 +188,23 @@ async def sys_get_state(run: Run, command: Command) -> Any:
 
 
 async def sys_replace_state(run: Run, command: Command) -> Any:
-    from .terms import ErlangError
-
     def replace(state: Any) -> Any:
         if "raise" in command:
-            reason = run.term(command["raise"]["reason"])
-            raise {"error": ErlangError, "exit": ProcessExit}[command["raise"]["class"]](reason)
+            _fail(run, command["raise"])
         return run.term(command["value"])
 
-    return await _sys(run, command, "replace_state", replace)
+    try:
+        return await _sys(run, command, "replace_state", replace)
+    except otp_sys.SysError as error:
+        what, where, (kind, reason) = error.reason
+        raise ErlangError((what, where, (kind, bare(reason)))) from None
+
+
+def _fail(run: Run, how: Any) -> None:
+    """Raise what a description says: a class and a reason, or the reason of an error."""
+    if not (isinstance(how, dict) and "class" in how):
+        raise ErlangError(run.term(how))
+    raise {"error": ErlangError, "exit": ProcessExit, "throw": Throw}[how["class"]](run.term(how["reason"]))
 
 
 async def sys_get_status(run: Run, command: Command) -> Any:
@@ -213,9 +223,9 @@ async def sys_resume(run: Run, command: Command) -> Any:
 async def sys_change_code(run: Run, command: Command) -> Any:
     target = run.target(command["to"])
     pid = target if isinstance(target, Pid) else run.ctx.whereis(target)
-    behaviour = run.ctx._process.node.processes[pid].behaviour if pid is not None else None
+    module = run.ctx._process.node.processes[pid].behaviour if pid is not None else None
     try:
-        await _sys(run, command, "change_code", behaviour, run.term(command["old_vsn"]), run.term(command["extra"]))
+        await _sys(run, command, "change_code", module, run.term(command["old_vsn"]), run.term(command["extra"]))
     except otp_sys.SysError as error:
         return ("error", error.reason)
     return "ok"

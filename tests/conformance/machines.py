@@ -2,8 +2,225 @@
 
 from __future__ import annotations
 
-from jupyter_sandbox.otp import GenServer
+from typing import Any
+
+from jupyter_sandbox.model.exits import Crash
+from jupyter_sandbox.otp import (
+    HIBERNATE,
+    IGNORE,
+    KEEP,
+    POSTPONE,
+    UPDATE,
+    Answer,
+    Call,
+    Cast,
+    Enter,
+    Error,
+    EventTimeout,
+    GenericTimeout,
+    GenStatem,
+    Info,
+    Internal,
+    KeepState,
+    NextEvent,
+    NextState,
+    RepeatState,
+    SetEventTimeout,
+    SetStateTimeout,
+    SetTimeout,
+    StateTimeout,
+    Stop,
+    Throw,
+)  # fmt: skip
+
+from .interpreter import Command, Run, Unsupported, now_or_later
+from .plain import run_data
+from .terms import Program, text_of
+from .world import described, world_of
+
+_TYPES: dict[Any, str] = {
+    Call: "call", Cast: "cast", Info: "info", Internal: "internal", Enter: "enter", StateTimeout: "state_timeout",
+    EventTimeout: "timeout",
+}  # fmt: skip
 
 
-class Machine(GenServer):
-    """Not there yet."""
+class Machine(GenStatem):
+    """A state machine that executes the commands it is sent, or those of the first rule that matches."""
+
+    mode = "handle_event_function"
+
+    def init(self, argument: Any) -> Any:
+        spec = self.dictionary["spec"] = described(argument)
+        world_of(self).begin(self, spec["label"])
+        if spec.get("trap_exit"):
+            self.trap_exit()
+        commands = spec.get("init", [])
+        return now_or_later(self._init(spec, commands), commands)
+
+    async def _init(self, spec: dict[str, Any], commands: list[Command]) -> Any:
+        run = Run(self, self._who(), run_data(self, spec))
+        command = await run.run(commands)
+        match None if command is None else command["cmd"]:
+            case None | "ok":
+                return NextState(run.term(spec["state"]), run.data, _actions(run, command))
+            case "ignore":
+                return IGNORE
+            case "stop":
+                assert command is not None
+                return Stop(run.term(command["reason"]))
+            case "bad_return":
+                assert command is not None
+                return run.term(command["value"])
+            case other:
+                raise Unsupported(f"{other} in the init of a state machine")
+
+    def handle_event(self, event: Any, state: Any, data: Any) -> Any:
+        kind = ("timeout", event.name) if isinstance(event, GenericTimeout) else _TYPES[type(event)]
+        content = event.old_state if isinstance(event, Enter) else event.content
+        world_of(self).event(self._who(), "event", state=state, type=kind, content=content)
+        commands = content.commands() if isinstance(content, Program) else self._rule(state, kind, content)
+        return now_or_later(self._event(event, state, data, commands), commands)
+
+    def _rule(self, state: Any, kind: Any, content: Any) -> list[Command]:
+        run = Run(self, self._who())
+        for rule in self.dictionary["spec"]["rules"]:
+            wanted = (("state", state), ("type", kind), ("content", content))
+            if all(rule.get(field, "_") == "_" or run.term(rule[field]) == value for field, value in wanted):
+                found: list[Command] = rule["do"]
+                return found
+        return []
+
+    async def _event(self, event: Any, state: Any, data: Any, commands: list[Command]) -> Any:
+        caller = event.caller if isinstance(event, Call) else None
+        run = Run(self, self._who(), data, caller)
+        try:
+            command = await run.run(commands)
+        except Throw as error:
+            raise Throw(_as_return(error.value, data)) from None
+        return _return(run, command, state, data)
+
+    def terminate(self, reason: Any, state: Any, data: Any) -> Any:
+        # Erlang gives a machine the bare reason of an error; here it is the value of the crash.
+        bare = reason.value if isinstance(reason, Crash) else reason
+        world_of(self).event(self._who(), "terminate", reason=bare, state=state)
+        commands = self.dictionary["spec"].get("terminate", [])
+        return now_or_later(Run(self, self._who(), data).run(commands), commands)
+
+    def code_change(self, old_version: Any, state: Any, data: Any, extra: Any) -> Any:
+        world_of(self).event(self._who(), "code_change", old_vsn=old_version, extra=extra)
+        return state, ("migrated", extra, data)
+
+    def _who(self) -> str:
+        return world_of(self).names[self.pid]
+
+
+class StateMachine(Machine):
+    """The same in the other mode: one function per state, looked up by its name."""
+
+    mode = "state_functions"
+
+    def __getattr__(self, state: str) -> Any:
+        if state.startswith("_"):
+            raise AttributeError(state)
+        return lambda event, data: self.handle_event(event, state, data)
+
+
+def machine_for(spec: dict[str, Any]) -> type[Machine]:
+    """The class for a description: callback mode and state enter calls belong to the class."""
+    base = StateMachine if spec.get("mode", "state_functions") == "state_functions" else Machine
+    return type("Statem", (base,), {"state_enter": bool(spec.get("state_enter"))})
+
+
+def bare(reason: Any) -> Any:
+    """Erlang reports a machine's failed init by the bare reason of an error; here it is the value of the crash."""
+    return reason.value if isinstance(reason, Crash) else reason
+
+
+def _return(run: Run, command: Command | None, state: Any, data: Any) -> Any:
+    if command is None:
+        return KeepState(run.data) if run.data is not data else KEEP
+    actions = _actions(run, command)
+    match command["cmd"]:
+        case "next_state":
+            return NextState(run.term(command["state"]), run.data, actions)
+        case "keep_state":
+            return KeepState(run.data, actions)
+        case "repeat_state":
+            return RepeatState(run.data, actions)
+        case "reply":
+            return KeepState(run.data, [Answer(run.caller, run.term(command["value"])), *actions])
+        case "reply_data":
+            return KeepState(run.data, [Answer(run.caller, run.data), *actions])
+        case "stop" if "reply" in command:
+            return Stop(run.term(command["reason"]), run.data, run.term(command["reply"]))
+        case "stop":
+            return Stop(run.term(command["reason"]), run.data)
+        case "bad_return":
+            return run.term(command["value"])
+        case "error_return":
+            return Error(run.term(command["reason"]))
+        case other:
+            raise Unsupported(f"{other} in a state machine")
+
+
+def _as_return(term: Any, data: Any) -> Any:
+    """What Erlang would take a thrown term for."""
+    match term:
+        case "keep_state_and_data":
+            return KEEP
+        case ("keep_state", new):
+            return KeepState(new)
+        case ("next_state", state, new):
+            return NextState(state, new)
+        case "stop":
+            return Stop("normal")
+        case ("stop", reason):
+            return Stop(reason)
+        case ("stop", reason, new):
+            return Stop(reason, new)
+        case _:
+            return term
+
+
+def _actions(run: Run, command: Command | None) -> list[Any]:
+    given = [] if command is None else command.get("actions", [])
+    return [_action(run, action) for action in given]
+
+
+def _action(run: Run, action: Any) -> Any:
+    if action == "postpone":
+        return POSTPONE
+    if action == "hibernate":
+        return HIBERNATE
+    content = run.term(action["content"]) if "content" in action else "undefined"
+    if "next_event" in action:
+        return NextEvent(_inserted(run, action["next_event"], content))
+    if "reply_to" in action:
+        return Answer(run.ctx.dictionary["from", action["reply_to"]], run.term(action["value"]))
+    if "reply" in action:
+        return Answer(run.caller, run.term(action["reply"]))
+    if "state_timeout" in action:
+        return SetStateTimeout(_time(action["state_timeout"]), content)
+    if "timeout" in action:
+        return SetEventTimeout(_time(action["timeout"]), content)
+    if "generic" in action:
+        return SetTimeout(run.term(action["generic"]), _time(action["time"]), content)
+    raise Unsupported(f"action {text_of(action)}")
+
+
+def _time(time: Any) -> Any:
+    return {"infinity": None, "cancel": None, "update": UPDATE}.get(time, time) if isinstance(time, str) else time
+
+
+def _inserted(run: Run, kind: Any, content: Any) -> Any:
+    if isinstance(kind, str) and kind in _INSERTED:
+        return _INSERTED[kind](content)
+    found = run.term(kind)
+    if isinstance(found, tuple) and found[0] == "timeout":
+        return GenericTimeout(found[1], content)
+    raise Unsupported(f"an inserted event of type {kind}")
+
+
+_INSERTED: dict[str, Any] = {
+    "cast": Cast, "info": Info, "internal": Internal, "state_timeout": StateTimeout, "timeout": EventTimeout,
+}  # fmt: skip

@@ -25,7 +25,7 @@ from jupyter_sandbox.otp import (
 )  # fmt: skip
 
 from .interpreter import Command, Run, now_or_later
-from .machines import Machine
+from .machines import bare, machine_for
 from .plain import Begun, run_data, run_process
 from .terms import ErlangError, Form, Program, decode, tag, text_of, thrown
 from .world import described, world_of
@@ -182,7 +182,14 @@ class Sup(Supervisor):
 
 _FLAGS = {"strategy": "strategy", "intensity": "intensity", "period": "period_s", "auto_shutdown": "auto_shutdown"}
 
-BEHAVIOURS: dict[str, Any] = {"server": Probe, "sup": Sup, "statem": Machine}
+BEHAVIOURS = {"server": Probe, "sup": Sup}
+MODULES = {"server": "probe"}
+"""The names of the callback modules behind descriptions, where they differ from the kind."""
+
+
+def behaviour(spec: dict[str, Any]) -> Any:
+    """The class behind a description, None if it is none of a behaviour."""
+    return machine_for(spec) if spec["kind"] == "statem" else BEHAVIOURS.get(spec["kind"])
 
 
 def child_form(spec: dict[str, Any], simple: bool = False) -> Form:
@@ -196,10 +203,10 @@ def child_form(spec: dict[str, Any], simple: bool = False) -> Form:
         return Form(form, spec)
     start = spec["start"]
     kind = start["kind"]
-    module = BEHAVIOURS.get(kind)
-    form.setdefault("modules", [module.__name__.lower() if module is not None else kind])
+    module = behaviour(start)
+    form.setdefault("modules", [MODULES.get(kind, kind)])
     form |= {"module": module, "argument": text_of(start)}
-    if module is not None and not simple:
+    if module is not None and not simple and kind != "statem":
         return Form(form | {"name": start.get("name")}, spec)
     return Form(form | {"start": _STARTS.get(kind, start_described)}, spec)
 
@@ -211,7 +218,10 @@ async def start_described(sup: OtpContext, argument: Any, *extra: Any) -> Any:
     spec = described((argument, *(text_of(item) for item in extra)))
     if spec["kind"] == "proc":
         return await _start_process(sup, spec)
-    found = await sup.start_link(BEHAVIOURS[spec["kind"]], text_of(spec), name=spec.get("name"))
+    try:
+        found = await sup.start_link(behaviour(spec), text_of(spec), name=spec.get("name"))
+    except StartError as error:
+        raise StartError(bare(error.reason) if spec["kind"] == "statem" else error.reason) from None
     return IGNORE if found is None else found
 
 

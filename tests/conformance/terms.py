@@ -17,8 +17,12 @@ from jupyter_sandbox.otp import (
     Error,
     Exit,
     Ignore,
+    KeepState,
+    NextEvent,
+    NextState,
     NoReply,
     Ok,
+    RepeatState,
     Reply,
     Stop,
     TableId,
@@ -26,6 +30,7 @@ from jupyter_sandbox.otp import (
     Timeout,
     Transfer,
 )  # fmt: skip
+from jupyter_sandbox.otp.statem import Special
 
 if TYPE_CHECKING:
     from .world import World
@@ -196,6 +201,7 @@ _SIMPLE: dict[type, Any] = {
     Crash: lambda value, world: {"tuple": [render(value.value, world), {"stack": True}]},
     CallFailed: lambda value, world: {"tuple": [render(value.reason, world), {"mfa": ["gen_server", value.function]}]},
     Ignore: lambda value, world: "ignore",
+    Special: lambda value, world: value.value,
     Form: _render_form,
 }
 
@@ -209,7 +215,17 @@ _TUPLES: dict[type, Any] = {
     Error: lambda value: ("error", value.reason),
     Continue: lambda value: ("continue", value.argument),
     Stop: lambda value: ("stop", value.reason) if value.state is msgspec.UNSET else ("stop", value.reason, value.state),
+    NextState: lambda value: ("next_state", value.state, *_rest(value)),
+    KeepState: lambda value: ("keep_state", *_rest(value)),
+    RepeatState: lambda value: ("repeat_state", *_rest(value)),
+    NextEvent: lambda value: ("next_event", type(value.event).__name__.lower(), value.event.content),
 }
+
+
+def _rest(result: NextState | KeepState | RepeatState) -> tuple[Any, ...]:
+    """Data and actions of a state machine's result, as far as they are given."""
+    data = () if result.data is msgspec.UNSET else (result.data,)
+    return (*data, list(result.actions)) if isinstance(result.actions, list) and result.actions else data
 
 
 def tag(message: Any) -> str:

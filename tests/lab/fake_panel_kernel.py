@@ -131,10 +131,11 @@ class FakeKernel:
             self.step += 1
             state = int(self.trees[name]["shop/front"]["state"])
             self.change(name, "shop/front", state=str(state + 1))
+            told = f"#{self.step} front handled call 'next' from <0.9.0> · state {state} → {state + 1}"
             steps.append({
                 "step": self.step, "pid": "<0.4.0>", "name": "front", "kind": "call", "message": "'next'",
                 "sender": "<0.9.0>", "state_before": str(state), "state_after": str(state + 1),
-                "did": [f"replied {state} to <0.9.0>"], "now_ms": 0, "line": f"#{self.step} front handled call 'next' from <0.9.0> · state {state} → {state + 1}",
+                "did": [f"replied {state} to <0.9.0>"], "now_ms": 0, "line": told,
             })  # fmt: skip
         self.tell("steps", name=name, steps=steps, step=self.step)
 

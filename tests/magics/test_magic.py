@@ -230,19 +230,23 @@ def test_a_crash_shows_lines_of_the_cell_and_keeps_its_class(shell: InteractiveS
 def test_a_compile_error_points_at_line_and_column(shell: InteractiveShell, shop: FakeSandbox) -> None:
     def load(source: Any) -> None:
         raise CompileError(
-            "compilation_error", "1 error", (Diagnostic(source.file, 3, 5, "expected ':'", "    class"),)
+            "compilation_error",
+            f"{source.file}: 1 error",
+            (Diagnostic(source.file, 3, 5, "expected ':'", "    class"),),
         )
 
     shop.__dict__["load"] = load
     with pytest.raises(CompileError) as caught:
         shell.run_cell_magic("sandbox", "module shop counter", "x\n    class\n")
+    cell = f"In[{shell.displayhook.prompt_count}]"
     assert caught.value._render_traceback_() == [  # type: ignore[attr-defined]
-        f"  Cell In[{shell.displayhook.prompt_count}], line 3",
+        f"  Cell {cell}, line 3",
         "    class",
         "    ^",
         "error: expected ':'",
-        "CompileError: 1 error",
+        f"CompileError: {cell}: 1 error",
     ]
+    assert str(caught.value) == f"{cell}: 1 error"
 
 
 def test_why_tells_the_cell_and_the_decision(shell: InteractiveShell, shop: FakeSandbox) -> None:

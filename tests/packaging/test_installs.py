@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -54,3 +55,14 @@ def test_the_source_distribution_installs_without_node(clone: Path, run: Run, tm
     run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path / "wheels", sdist)
     (wheel,) = (tmp_path / "wheels").glob("*.whl")
     assert f"{SHARED}/static/style.js" in zipfile.ZipFile(wheel).namelist()
+
+
+def test_the_lowest_versions_allowed_do(project: Path, run: Run) -> None:
+    wanted = tomllib.loads((project / "pyproject.toml").read_text())["project"]["dependencies"]
+    lowest = [re.sub(r">=([\d.]+).*", r"==\1", one) for one in wanted]
+    tools = ["hypothesis", "nbmake", "playwright", "pytest", "pytest-timeout", "pytest-xdist"]
+    run("pip", "install", "--quiet", *lowest, *tools)
+    folders = [project / "tests" / name for name in ("wire", "widgets", "magics", "manager")]
+    run(
+        "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not serial and not slow", *folders, cwd=project
+    )

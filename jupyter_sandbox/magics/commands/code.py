@@ -78,7 +78,8 @@ def _loaded(turn: Turn, report: LoadReport) -> Loaded:
     info = turn.sandbox.info()
     started = info.main is not None and info.status in (SandboxStatus.RUNNING, SandboxStatus.PAUSED)
     mains = () if started else turn.desk.mirror.mains.get(turn.name, ())
-    return Loaded(report, turn.name, f"%sandbox start {turn.name} {mains[-1]}" if mains else "")
+    next_step = f"%sandbox start {turn.name} {mains[-1]}" if mains else ""
+    return Loaded(report, turn.name, next_step, turn.desk.cells.label)
 
 
 def _source(turn: Turn) -> object:

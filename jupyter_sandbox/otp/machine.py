@@ -1,0 +1,220 @@
+"""What a state machine keeps besides its state and data, and how one event moves it. Nothing in here acts.
+
+Rules: Erlang's ``gen_statem``. An event's result is taken into a Turn; when
+the turn is over the Machine settles it and says which timers to set and cancel.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from msgspec import UNSET
+
+from ..model.ids import Ref
+from ..runtime.signals import Caller
+from .returns import Hibernate
+from .statem_types import (
+    GIVEN,
+    Answer,
+    Event,
+    EventTimedOut,
+    EventTimeout,
+    GenericTimeout,
+    KeepState,
+    NextEvent,
+    NextState,
+    Postpone,
+    RepeatState,
+    StateTimedOut,
+    StateTimeout,
+    TimedOut,
+)
+
+Key = tuple[str, Any]
+STATE: Final[Key] = ("state", None)
+EVENT: Final[Key] = ("event", None)
+WORDS: Final = ("cancel", "update")
+
+
+class Bad(Exception):
+    """A callback returned what it may not; ``reason`` is OTP's."""
+
+    def __init__(self, reason: tuple[str, Any]) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Timer(NamedTuple):
+    """A timeout in force. Without a reference it is one of 0 ms, which waits for its turn."""
+
+    ref: Ref | None
+    content: Any
+
+
+class Start(NamedTuple):
+    """Set this timer."""
+
+    key: Key
+    ms: int
+    content: Any
+    absolute: bool
+
+
+class Cancel(NamedTuple):
+    """Cancel this timer."""
+
+    ref: Ref
+
+
+@dataclass(slots=True)
+class Turn:
+    """What the handling of one event amounts to so far; an enter call adds to it."""
+
+    event: Event
+    state: Any
+    data: Any
+    enter: bool = False
+    """Whether an enter call is due."""
+    entering: bool = False
+    """Whether the result that comes next is an enter call's."""
+    postpone: bool = False
+    hibernate: bool = False
+    events: list[Event] = field(default_factory=list)
+    timeouts: list[tuple[Key, Any]] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+
+    def take(self, result: Any) -> None:
+        """Take a callback's result in. Raises Bad; ``state`` and ``data`` are then those to terminate with."""
+        kind = type(result)
+        if kind is NextState:
+            changed = differs(result.state, self.state)
+            if changed and self.entering:
+                raise Bad(("bad_state_enter_return_from_state_function", result))
+            self.enter, self.state = changed, result.state
+        elif kind is KeepState or kind is RepeatState:
+            self.enter = kind is RepeatState
+        else:
+            raise Bad(("bad_return_from_state_function", result))
+        if result.data is not UNSET:
+            self.data = result.data
+        if result.actions != ():
+            self.act(result.actions)
+
+    def act(self, actions: Any) -> None:
+        """Note actions, one or a sequence. Raises Bad."""
+        for action in actions if isinstance(actions, (list, tuple)) else (actions,):
+            kind = type(action)
+            if kind is Postpone or kind is NextEvent:
+                self._insert(action)
+            elif kind is Answer and type(action.caller) is Caller:
+                self.answers.append(action)
+            elif kind is Hibernate:
+                self.hibernate = True
+            else:
+                self._timeout(action)
+
+    def _insert(self, action: Postpone | NextEvent) -> None:
+        if self.entering:
+            raise Bad(("bad_state_enter_action_from_state_function", action))
+        if type(action) is Postpone:
+            self.postpone = True
+        elif type(action) is NextEvent and type(action.event) in GIVEN:
+            self.events.append(action.event)
+        else:
+            raise Bad(("bad_action_from_state_function", action))
+
+    def _timeout(self, action: Any) -> None:
+        kind = type(action)
+        if kind is int:
+            action = EventTimeout(action, action)
+            kind = EventTimeout
+        if kind not in (StateTimeout, EventTimeout, GenericTimeout) or not _is_time(action):
+            raise Bad(("bad_action_from_state_function", action))
+        if kind is GenericTimeout:
+            key: Key = ("generic", action.name)
+        else:
+            key = STATE if kind is StateTimeout else EVENT
+        self.timeouts.append((key, action))
+
+
+def _is_time(action: Any) -> bool:
+    ms = action.ms
+    return ms is None or (type(ms) is int and (ms >= 0 or action.absolute)) or (type(ms) is str and ms in WORDS)
+
+
+def differs(state: Any, other: Any) -> bool:
+    """Whether two states are different terms: 1 and 1.0 are, as in Erlang."""
+    return type(state) is not type(other) or state != other
+
+
+@dataclass(slots=True)
+class Machine:
+    """Events that wait inside the machine, and its timeouts."""
+
+    queue: deque[Event] = field(default_factory=deque)
+    postponed: list[Event] = field(default_factory=list)
+    timers: dict[Key, Timer] = field(default_factory=dict)
+    zero: list[Key] = field(default_factory=list)
+    """Timeouts of 0 ms in their order: each is an event once ``queue`` is empty."""
+
+    def settle(self, turn: Turn, changed: bool) -> list[Start | Cancel]:
+        """End a turn: requeue, cancel and set timeouts; what is returned is to be done in order."""
+        todo: list[Start | Cancel] = []
+        if turn.postpone:
+            self.postponed.append(turn.event)
+        if changed:
+            self.queue.extendleft(reversed(self.postponed))
+            self.postponed.clear()
+            self._cancel(STATE, todo)
+        self._cancel(EVENT, todo)
+        self.queue.extendleft(reversed(turn.events))
+        if turn.timeouts:
+            self._set(turn.timeouts, todo)
+        return todo
+
+    def next(self) -> Event | None:
+        """The event that comes before any message in the mailbox."""
+        if self.queue:
+            return self.queue.popleft()
+        if not self.zero:
+            return None
+        return self._elapsed(self.zero.pop(0))
+
+    def expired(self, ref: Ref) -> Event | None:
+        """The event of a timer that fired; None when it was cancelled meanwhile."""
+        key = next((key for key, timer in self.timers.items() if timer.ref == ref), None)
+        return None if key is None else self._elapsed(key)
+
+    def _elapsed(self, key: Key) -> Event:
+        content = self.timers.pop(key).content
+        kind, name = key
+        if kind == "generic":
+            return TimedOut(name, content)
+        return StateTimedOut(content) if kind == "state" else EventTimedOut(content)
+
+    def _cancel(self, key: Key, todo: list[Start | Cancel]) -> None:
+        timer = self.timers.pop(key, None)
+        if timer is None:
+            return
+        if timer.ref is None:
+            self.zero.remove(key)
+        else:
+            todo.append(Cancel(timer.ref))
+
+    def _set(self, timeouts: list[tuple[Key, Any]], todo: list[Start | Cancel]) -> None:
+        """Of several for one timeout the last counts, and that is its place, too."""
+        last = {key: number for number, (key, _) in enumerate(timeouts)}
+        for number, (key, action) in enumerate(timeouts):
+            if last[key] != number:
+                continue
+            if action.ms == "update" and key in self.timers:
+                self.timers[key] = self.timers[key]._replace(content=action.content)
+                continue
+            self._cancel(key, todo)
+            if action.ms in (0, "update") and not action.absolute:
+                self.timers[key] = Timer(None, action.content)
+                self.zero.append(key)
+            elif action.ms is not None and action.ms != "cancel":
+                todo.append(Start(key, action.ms, action.content, action.absolute))

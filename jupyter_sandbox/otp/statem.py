@@ -1,0 +1,175 @@
+"""What the callbacks of a state machine are given and return: events, actions, returns. Plain frozen values."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Final
+
+import msgspec
+
+from ..runtime.signals import Caller
+from .returns import Hibernate, Stop
+
+# --- events -----------------------------------------------------------------------------------------------------------
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A call; answer it with the action ``Answer(event.caller, value)`` or ``self.reply``."""
+
+    content: Any
+    caller: Caller
+
+
+class Cast(msgspec.Struct, frozen=True):
+    """A cast."""
+
+    content: Any
+
+
+class Info(msgspec.Struct, frozen=True):
+    """Any other message, exit and monitor messages among them."""
+
+    content: Any
+
+
+class Internal(msgspec.Struct, frozen=True):
+    """An event that the machine put in front of its own queue with ``NextEvent``."""
+
+    content: Any
+
+
+class Enter(msgspec.Struct, frozen=True):
+    """The state was just entered, from ``old_state``. Only with ``state_enter = True``."""
+
+    old_state: Any
+
+
+class StateTimeout(msgspec.Struct, frozen=True):
+    """The state has lasted as long as ``SetStateTimeout`` allowed."""
+
+    content: Any
+
+
+class EventTimeout(msgspec.Struct, frozen=True):
+    """No event came within the time of ``SetEventTimeout``."""
+
+    content: Any
+
+
+class GenericTimeout(msgspec.Struct, frozen=True):
+    """The time of ``SetTimeout(name, ...)`` is up."""
+
+    name: Any
+    content: Any
+
+
+Event = Call | Cast | Info | Internal | Enter | StateTimeout | EventTimeout | GenericTimeout
+
+# --- actions ----------------------------------------------------------------------------------------------------------
+
+
+class Special(Enum):
+    """Actions and times without parts."""
+
+    POSTPONE = "postpone"
+    UPDATE = "update"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+POSTPONE: Final = Special.POSTPONE
+"""Keep the event for the next state: it is taken again when the state changes."""
+UPDATE: Final = Special.UPDATE
+"""As the time of a timeout: leave its end where it is and change its content."""
+
+
+class NextEvent(msgspec.Struct, frozen=True):
+    """Handle this event before any that waits; several keep their order."""
+
+    event: Event
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Answer a call."""
+
+    caller: Caller
+    value: Any
+
+
+class SetStateTimeout(msgspec.Struct, frozen=True):
+    """Send ``StateTimeout(content)`` in ``ms`` unless the state changes. None cancels, UPDATE changes the content."""
+
+    ms: Any
+    content: Any = None
+
+
+class SetEventTimeout(msgspec.Struct, frozen=True):
+    """Send ``EventTimeout(content)`` in ``ms`` unless any event comes before."""
+
+    ms: Any
+    content: Any = None
+
+
+class SetTimeout(msgspec.Struct, frozen=True):
+    """Send ``GenericTimeout(name, content)`` in ``ms``, whatever happens before."""
+
+    name: Any
+    ms: Any
+    content: Any = None
+
+
+Timer = SetStateTimeout | SetEventTimeout | SetTimeout
+Action = Special | NextEvent | Answer | Timer | Hibernate
+
+# --- returns ----------------------------------------------------------------------------------------------------------
+
+
+class NextState(msgspec.Struct, frozen=True):
+    """Go to a state with new data. From init: the first state."""
+
+    state: Any
+    data: Any
+    actions: Any = ()
+
+
+class KeepState(msgspec.Struct, frozen=True):
+    """Stay, with new data."""
+
+    data: Any
+    actions: Any = ()
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """Stay, and keep the data, too."""
+
+    actions: Any = ()
+
+
+class RepeatState(msgspec.Struct, frozen=True):
+    """Stay, but enter the state again. Postponed events are not taken again."""
+
+    data: Any
+    actions: Any = ()
+
+
+KEEP: Final = Keep()
+Result = NextState | KeepState | Keep | RepeatState | Stop
+
+
+def timer_key(timer: Timer) -> Any:
+    """Which of a machine's timers this is about: a machine has one for its state, one for events, one per name."""
+    match timer:
+        case SetStateTimeout():
+            return "state_timeout"
+        case SetEventTimeout():
+            return "timeout"
+        case SetTimeout(name=name):
+            return ("timeout", name)
+
+
+def timer_event(key: Any, content: Any) -> Event:
+    """The event of a timer that ended."""
+    if key == "state_timeout":
+        return StateTimeout(content)
+    return EventTimeout(content) if key == "timeout" else GenericTimeout(key[1], content)

@@ -1,0 +1,150 @@
+"""Task: one piece of work in a process of its own, whose result is awaited. Rules: Elixir's ``Task``.
+
+A task replies through an alias that is also a monitor, so a result that nobody
+waits for any more is dropped. Only the process that began a task may await it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from types import CoroutineType
+from typing import Any
+
+import msgspec
+
+from ..model.errors import UsageError
+from ..model.ids import Pid, Ref
+from ..runtime import lifecycle
+from ..runtime.context import Context
+from . import task_wait
+from .child import Child
+from .task_wait import Died, Done, TaskReply
+
+DEFAULT_TIMEOUT_MS = 5_000
+
+
+class Task(msgspec.Struct, frozen=True):
+    """A task that was begun; hand it to ``Task.await_``, ``Task.yield_`` or ``Task.shutdown``.
+
+    >>> from jupyter_sandbox.otp import Node, Task
+    >>> async def main(self):
+    ...     task = Task.async_(self, lambda self, n: n * n, 7)
+    ...     return await Task.await_(self, task)
+    >>> Node().run_function(main)
+    49
+
+    In a supervisor's list of children ``(Task, (function, *args))`` is a
+    temporary child that runs the function once.
+    """
+
+    pid: Pid
+    ref: Ref
+    owner: Pid
+    name: str
+    """What it runs, for people."""
+
+    @staticmethod
+    def async_(ctx: Context, function: Callable[..., Any], *args: Any) -> Task:
+        """Begin ``function(self, *args)``, linked to this process: it shares its fate."""
+        pid = ctx.spawn_link(_run, function, args)
+        return begun(ctx, pid, function)
+
+    @staticmethod
+    async def await_(ctx: Context, task: Task, timeout_ms: int | None = DEFAULT_TIMEOUT_MS) -> Any:
+        """The result. Raises CallExit when the task died, CallTimeout when it takes too long."""
+        return await task_wait.result(_mine(ctx, task), task, timeout_ms)
+
+    @staticmethod
+    async def await_many(ctx: Context, tasks: Iterable[Task], timeout_ms: int | None = DEFAULT_TIMEOUT_MS) -> list[Any]:
+        """The results in the order of the tasks, all of them within ``timeout_ms``."""
+        deadline = None if timeout_ms is None else ctx.now() + timeout_ms
+        results = []
+        for task in tasks:
+            left = None if deadline is None else max(0, deadline - ctx.now())
+            results.append(await Task.await_(ctx, task, left))
+        return results
+
+    @staticmethod
+    async def yield_(ctx: Context, task: Task, timeout_ms: int | None = DEFAULT_TIMEOUT_MS) -> Done | Died | None:
+        """``Done(value)``, ``Died(reason)``, or None when it is not over after ``timeout_ms``; ask again then."""
+        return await task_wait.outcome(_mine(ctx, task), task.ref, timeout_ms)
+
+    @staticmethod
+    async def shutdown(
+        ctx: Context, task: Task, timeout_ms: int | str | None = DEFAULT_TIMEOUT_MS
+    ) -> Done | Died | None:
+        """Stop a task: ``Done(value)`` if it was faster, ``Died(reason)`` if it crashed, else None.
+
+        After ``timeout_ms`` it is killed, with ``"brutal_kill"`` at once.
+        """
+        return await task_wait.shutdown(_mine(ctx, task), task, timeout_ms)
+
+    @staticmethod
+    def async_stream(
+        ctx: Context, items: Iterable[Any], function: Callable[..., Any], *, max_concurrency: int = 8,
+        ordered: bool = True, timeout_ms: int | None = DEFAULT_TIMEOUT_MS, on_timeout: str = "exit",
+    ) -> AsyncIterator[Done | Died]:  # fmt: skip
+        """``function(self, item)`` for each item, never more than ``max_concurrency`` at a time; see ``task_stream``.
+
+        ``async for outcome in Task.async_stream(self, pages, fetch): ...`` gives
+        ``Done(value)`` in the order of the items unless ``ordered`` is False.
+        """
+        from .task_stream import stream
+
+        return stream(
+            ctx, items, lambda item: _now(Task.async_(ctx, function, item)), linked=True,
+            options=(max_concurrency, ordered, timeout_ms, on_timeout),
+        )  # fmt: skip
+
+    @staticmethod
+    async def start_link(ctx: Context, function: Callable[..., Any], *args: Any) -> Pid:
+        """Run a function in a linked process whose result nobody wants."""
+        return ctx.spawn_link(function, *args)
+
+    @staticmethod
+    def child_spec(argument: Sequence[Any]) -> Child:
+        """The child that a supervisor makes of ``(Task, (function, *args))``."""
+        return Child(argument=tuple(argument), id="Task", restart="temporary", modules=["Task"], start=_start_child)
+
+
+async def _now(task: Task) -> Task:
+    return task
+
+
+def _start_child(ctx: Context, argument: tuple[Any, ...]) -> Pid:
+    return ctx.spawn_link(*argument)
+
+
+def begun(ctx: Context, pid: Pid, function: Any) -> Task:
+    """Watch a process that runs ``_run`` and has taken no step yet: it learns where its result goes."""
+    ref = ctx.monitor(pid, alias="reply_demonitor")
+    child = ctx._process.node.processes.get(pid)
+    if child is not None:
+        child.dictionary = {**(child.dictionary or {}), "$reply_to": ref, "$callers": _callers(ctx)}
+    return Task(pid, ref, ctx.pid, getattr(function, "__qualname__", repr(function)))
+
+
+def _callers(ctx: Context) -> tuple[Pid, ...]:
+    """Who asked for this, the nearest first: a task's own caller, and those for whom that one works."""
+    return (ctx.pid, *(ctx._process.dictionary or {}).get("$callers", ()))
+
+
+async def _run(ctx: Context, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    """The process of a task."""
+    value = function(ctx, *args)
+    if type(value) is CoroutineType:
+        value = await value
+    ref = ctx.dictionary["$reply_to"]
+    ctx.send(ref, TaskReply(ref, value))
+
+
+def _mine(ctx: Context, task: Task) -> Context:
+    if task.owner != ctx.pid:
+        raise UsageError("task", task, hint=f"only its owner {task.owner} may await it", kind="not_owner")
+    return ctx
+
+
+def forget(ctx: Context, ref: Ref) -> None:
+    """Want no result any more, and drop one that is there."""
+    ctx.demonitor(ref, flush=True)
+    lifecycle.drop_alias(ctx._process.node, ctx._process, ref)

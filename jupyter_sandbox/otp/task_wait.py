@@ -1,0 +1,88 @@
+"""Waiting for the end of a task: its reply or the message of its monitor, whichever comes first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from ..model.errors import UsageError
+from ..model.exits import KILL, KILLED, SHUTDOWN
+from ..model.ids import Ref
+from ..runtime import lifecycle
+from ..runtime.context import Context
+from ..runtime.exceptions import CallExit, CallTimeout
+from ..runtime.signals import Down
+
+if TYPE_CHECKING:
+    from .task import Task
+
+
+class TaskReply(NamedTuple):
+    """A task's result as its owner gets it: a GenServer meets it in ``handle_info`` when it does not await."""
+
+    ref: Ref
+    value: object
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The task is done: Elixir's ``{:ok, value}``."""
+
+    value: Any
+
+
+class Died(msgspec.Struct, frozen=True):
+    """The task ended otherwise: Elixir's ``{:exit, reason}``."""
+
+    reason: Any
+
+
+async def outcome(ctx: Context, ref: Ref, timeout_ms: int | None) -> Done | Died | None:
+    """How the task of a reference ended, None when it has not in time."""
+    message = await ctx.receive(lambda message: _is_end(message, ref), timeout_ms=timeout_ms, default=None)
+    if message is None:
+        return None
+    if type(message) is Down:
+        drop(ctx, ref)
+        return Died(message.reason)
+    ctx.demonitor(ref, flush=True)
+    return Done(message.value)
+
+
+def _is_end(message: Any, ref: Ref) -> bool:
+    return type(message) in (TaskReply, Down) and message.ref == ref
+
+
+def drop(ctx: Context, ref: Ref) -> None:
+    """Want no result any more."""
+    ctx.demonitor(ref, flush=True)
+    lifecycle.drop_alias(ctx._process.node, ctx._process, ref)
+
+
+async def result(ctx: Context, task: Task, timeout_ms: int | None) -> Any:
+    """The value; whoever does not catch what is raised exits, as in Elixir."""
+    end = await outcome(ctx, task.ref, timeout_ms)
+    if type(end) is Done:
+        return end.value
+    if end is None:
+        drop(ctx, task.ref)
+        raise CallTimeout("timeout", task.name, "await")
+    assert type(end) is Died
+    raise CallExit(end.reason, task.name, "await")
+
+
+async def shutdown(ctx: Context, task: Task, timeout_ms: int | str | None) -> Done | Died | None:
+    """Unlink the task and make it end; what it had to say meanwhile is not lost."""
+    brutal = timeout_ms == "brutal_kill"
+    if not brutal and not (timeout_ms is None or isinstance(timeout_ms, int)):
+        raise UsageError("timeout_ms", timeout_ms, hint='give milliseconds, None or "brutal_kill"')
+    ctx.unlink(task.pid)
+    ctx.exit_signal(task.pid, KILL if brutal else SHUTDOWN)
+    end = await outcome(ctx, task.ref, None if brutal else timeout_ms)  # type: ignore[arg-type]
+    killed = brutal
+    if end is None:
+        ctx.exit_signal(task.pid, KILL)
+        end, killed = await outcome(ctx, task.ref, None), True
+    if type(end) is Died and end.reason in ((KILLED,) if brutal else (SHUTDOWN, KILLED) if killed else (SHUTDOWN,)):
+        return None
+    return end

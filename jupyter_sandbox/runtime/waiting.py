@@ -1,0 +1,123 @@
+"""What each awaited operation but the call does: it ends at once with a value, or parks its process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from . import delivery, lifecycle, timers
+from .crashes import exit_reason
+from .exceptions import StartError, SystemLimit
+from .inputs import OutsideWork
+from .operations import OP_OUTSIDE, OP_RECEIVE, OP_SLEEP, OP_START, OP_YIELD, Raise, Receive
+from .process import READY, RECEIVING, WAITING, Process
+from .signals import CALL, CAST, MISSING, Caller, Entry, Notify, Request
+
+if TYPE_CHECKING:
+    from .node import Node
+
+PARKED: Final = object()
+"""The result of an operation whose process now waits."""
+
+
+def receive(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
+    """Take a message that is there already, or wait for one."""
+    _, match, timeout_ms, default = operation
+    if match is None and process.mailbox:
+        return _visible(process.mailbox.popleft())
+    wait = Receive(match, default)
+    process.scanned = 0
+    value = scan(process, wait)
+    if value is not MISSING:
+        return value
+    if timeout_ms == 0:
+        process.wait = wait
+        value = delivery.timed_out(process)
+        process.wait = None
+        return value
+    _park(node, process, wait, timeout_ms)
+    process.status = RECEIVING
+    return PARKED
+
+
+def scan(process: Process, wait: Receive) -> Any:
+    """Take the first message that matches; each message is looked at once per receive."""
+    box = process.mailbox
+    if not box:
+        return MISSING
+    match = wait.match
+    for index in range(process.scanned, len(box)):
+        message = _visible(box[index])
+        if match is None or match(message):
+            del box[index]
+            process.scanned = 0
+            return message
+    process.scanned = len(box)
+    return MISSING
+
+
+def _visible(entry: Entry) -> Any:
+    """A mailbox entry as a plain process sees it."""
+    kind, payload, source = entry
+    if kind == CALL:
+        assert type(source) is Caller
+        return Request(source, payload)
+    return Notify(payload) if kind == CAST else payload
+
+
+def _park(node: Node, process: Process, wait: Any, timeout_ms: int | None) -> None:
+    node.next_tag = process.token = node.next_tag + 1
+    process.wait = wait
+    process.status = WAITING
+    if timeout_ms is not None:
+        timers.arm_wait(node, process, timeout_ms)
+
+
+def _sleep(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
+    _park(node, process, operation, operation[1])
+    return PARKED
+
+
+def start(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
+    """Create a process and wait for its start acknowledgement: the new process, whose first step is next, or a Raise."""
+    _, dispatch, _, relation, timeout_ms, prepare = operation
+    try:
+        child = lifecycle.create(node, dispatch, parent=process)
+    except SystemLimit as error:
+        return Raise(StartError(exit_reason(error)))
+    prepare(child)
+    child.ancestors = (process.name or process.pid, *process.ancestors)
+    if relation == "link":
+        child.parent = process.pid
+        lifecycle.join(process, child)
+    _park(node, process, (OP_START, child.pid), timeout_ms)
+    child.starter = (process.pid, process.token)
+    if node.sink is not None and not child.hidden:
+        node.sink("process_spawn", child, process.pid)
+    if node.trace is not None:
+        node.trace("spawn", process, child)
+    return child
+
+
+def _outside(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
+    _park(node, process, operation, None)
+    node.outside.append(OutsideWork(process.token, operation[1]))
+    node.outside_waiting[process.token] = process
+    return PARKED
+
+
+def _yield(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
+    """To the back of the queue, without waiting for anything."""
+    process.resume = None
+    process.wait = None
+    process.status = WAITING
+    delivery.wake(node, process, None)
+    return PARKED
+
+
+OPERATIONS: Final[dict[int, Callable[[Node, Process, tuple[Any, ...]], Any]]] = {
+    OP_RECEIVE: receive,
+    OP_SLEEP: _sleep,
+    OP_OUTSIDE: _outside,
+    OP_YIELD: _yield,
+}
