@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -43,6 +43,8 @@ class CodeServer:
         self.table = VersionTable()
         self.last = Outcome()
         self._imports: dict[str, set[str]] = {}
+        self.on_load: Callable[[str], None] = lambda text: None
+        """Told of every module in a new version."""
 
     def install(self) -> None:
         """Make the modules importable."""
@@ -83,6 +85,16 @@ class CodeServer:
             self.table = self.table.loaded(name, held.digest, held.file, self.node.step_number)
             _mark(sys.modules[name], self.table.number(name))
         self.last = Outcome(tuple(stage.names), moved, killed)
+        self._tell(moves)
+
+    def _tell(self, moves: list[moving.Move]) -> None:
+        for name in self.last.modules:
+            self.on_load(f"{name} version {self.table.number(name)}")
+        for move in moves:
+            if move.behaviour is not None:
+                number = self.table.number(move.behaviour.__module__)
+                text = f"went on in {move.behaviour.__module__}.{move.behaviour.__qualname__} version {number}"
+                self.node.emit("code_change", move.process, text)
 
     def restore_table(self, table: VersionTable) -> None:
         """After the modules of a snapshot are loaded: their versions count on from where they were."""

@@ -20,6 +20,8 @@ from ..runtime import Apply, LoadCode, OutsideDone, Reply, RunResult
 from ..runtime.crashes import exit_reason
 from ..wire import messages as m
 from . import snapshot
+from .capture import Capture
+from .cells import Cells
 from .clock import NodeClock
 from .code_server import CodeServer
 from .failures import failed
@@ -49,7 +51,7 @@ class Guest:
     def __init__(self, boot: Boot, emit: Emit, push: Push, read_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self.boot, self.emit, self.push, self.read_ns = boot, emit, push, read_ns
         self.clock = NodeClock(read_ns(), virtual=boot.clock == "virtual")
-        self.reporter = Reporter(push)
+        self.reporter = Reporter(push, None if boot.capture is None else frozenset(boot.capture))
         self.node = Node(
             boot.name,
             seed=boot.seed,
@@ -59,13 +61,18 @@ class Guest:
             max_mailbox=boot.limits.max_mailbox,
         )
         self.reporter.node = self.node
+        self.capture = Capture(boot.capture or (), self.node, self.reporter.log)
         self.code = CodeServer(self.node)
         self.code.install()
+        self.code.on_load = self.reporter.code_loaded
         self.watching = Watching(self)
         self.paused = False
         self.leaving = False
         self.start = b""
         """The snapshot that the journal begins with, if any."""
+        self.since = 0
+        """The step that the log begins with: what was before it happened in another guest."""
+        self.cells = Cells()
         self._waiting: dict[int, tuple[m.Request, Make]] = {}
         self._next_apply = 1
         self._slice = 64
@@ -138,6 +145,8 @@ class Guest:
             if deadline is not None:
                 self.clock.jump(deadline, self.read_ns())
                 view = self.node.step(self.now_ms())
+        if view is not None:
+            self.capture.told(view)
         self.settle()
         return view
 
@@ -169,7 +178,7 @@ class Guest:
     def _run_slice(self) -> RunResult:
         began = self.read_ns()
         try:
-            result = self.node.run(self.clock.now_ms(began), self._slice)
+            result = self.take_steps(self.clock.now_ms(began), self._slice)
         except HandlerTimeout as error:
             self._end_current(error)
             return RunResult(1, None, False)
@@ -182,6 +191,17 @@ class Guest:
         if result.idle and jumps and result.next_deadline_ms is not None:
             self.clock.jump(result.next_deadline_ms, began)
         return result
+
+    def take_steps(self, now_ms: int, most: int) -> RunResult:
+        """Let the node run; when steps are captured, the same steps are taken one by one and told."""
+        if not self.capture.steps:
+            return self.node.run(now_ms, most)
+        for taken in range(most):
+            view = self.node.step(now_ms)
+            if view is None:
+                return RunResult(taken, self.node.next_deadline(), True)
+            self.capture.told(view)
+        return RunResult(most, self.node.next_deadline(), False)
 
     def _end_current(self, error: HandlerTimeout) -> None:
         """Code of the user's was broken that no callback stands around, such as a message's ``__deepcopy__``."""
@@ -254,7 +274,7 @@ class Guest:
         saved = snapshot.opened(blob)
         self.node.admit(LoadCode(saved.bundle, {}))
         snapshot.restore(self.node, self.code, saved)
-        self.start = blob
+        self.start, self.since = blob, self.node.step_number
         if self.node.journal is not None:
             self.node.journal.clear()
         self.reporter.app = saved.app

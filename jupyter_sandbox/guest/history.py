@@ -59,12 +59,12 @@ def replay(guest: Guest, blob: bytes, until_step: int) -> StepView | None:
         for step, entry in written.entries:
             if step > end:
                 break
-            told = _run_to(node, step, pending) or told
+            told = _run_to(guest, step, pending) or told
             _admit(guest, pickle.loads(entry), pending)
-        told = _run_to(node, end, pending) or told
+        told = _run_to(guest, end, pending) or told
     finally:
         guest.reporter.silent = False
-        guest.reporter.log.take_unread()  # the kernel had these events from the recording
+        guest.reporter.forget_unread()  # the kernel had these events from the recording
     if end == written.step and _unsigned(node.hash) != written.hash:
         raise ReplayDivergence(end, written.hash, _unsigned(node.hash))
     guest.reporter.app = written.app
@@ -74,13 +74,15 @@ def replay(guest: Guest, blob: bytes, until_step: int) -> StepView | None:
     return told
 
 
-def _run_to(node: Node, step: int, pending: dict[int, OutsideWork]) -> StepView | None:
+def _run_to(guest: Guest, step: int, pending: dict[int, OutsideWork]) -> StepView | None:
     """Run to a step; the last one on the way is told, because it may be the one that was asked for."""
-    told = None
+    node, told = guest.node, None
     if node.step_number < step:
         if step - node.step_number > 1:
-            node.run(node.now_ms, step - node.step_number - 1)
+            guest.take_steps(node.now_ms, step - node.step_number - 1)
         told = node.step(node.now_ms)
+        if told is not None:
+            guest.capture.told(told)
     if node.step_number != step:
         raise ReplayDivergence(node.step_number, step, node.step_number)
     node.take_replies()

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import faulthandler
 import signal
+from collections.abc import Callable
 from types import FrameType
 from typing import Final, Protocol
 
 from ..runtime import Node
+from ..runtime.process import Process
 
 _OURS: Final = __name__.rpartition("guest.")[0]
 _TICK_S: Final = 0.05
@@ -28,6 +30,8 @@ class Heartbeat(Protocol):
 
     def enter(self, process_number: int) -> None: ...
 
+    def say(self, name: str, mark: int) -> None: ...
+
     def leave(self) -> None: ...
 
 
@@ -38,8 +42,8 @@ class HandlerTimeout(BaseException):
 class Interrupter:
     """Put ``begin`` and ``end`` around everything that may run user code."""
 
-    def __init__(self, node: Node, heartbeat: Heartbeat) -> None:
-        self.node, self.heartbeat = node, heartbeat
+    def __init__(self, node: Node, heartbeat: Heartbeat, told: Callable[[Process], tuple[str, int]]) -> None:
+        self.node, self.heartbeat, self._told = node, heartbeat, told
         self._seen = -1
         """The step that a tick found at work."""
         self._wanted = -1
@@ -73,6 +77,7 @@ class Interrupter:
             return
         if step != self._seen:
             self._seen = step
+            self.heartbeat.say(*self._told(current))
             self.heartbeat.enter(current.number)
         elif step == self._wanted:
             self._break(frame)

@@ -26,8 +26,8 @@ _FRAME = re.compile(r'  File "(.*)", line (\d+), in ')
 class Reporter:
     """The node's sink. ``push`` sends a frame that nobody asked for, or drops it when the kernel is behind."""
 
-    def __init__(self, push: Callable[[Any], bool]) -> None:
-        self.log = EventLog()
+    def __init__(self, push: Callable[[Any], bool], wanted: frozenset[str] | None = None) -> None:
+        self.log = EventLog(wanted=wanted)
         self.node: Node | None = None
         self.silent = False
         """During a replay everything happens again, but it is no news."""
@@ -55,6 +55,11 @@ class Reporter:
                 name, reason, normal = data
                 if name == self.app:
                     self._push(m.MainExited(app=name, reason=reason_text(reason), normal=normal))
+
+    def code_loaded(self, text: str) -> None:
+        """A module came, or came anew."""
+        if self.node is not None:
+            self.log.note("code_load", self.node.step_number, self.node.now_ms, ("", ""), text)
 
     @property
     def dropped(self) -> int:
@@ -86,6 +91,16 @@ class Reporter:
         if not found and target and self.node is not None:
             inspect.find(self.node, target)
         return [replace(entry, traceback=_with_sources(entry.traceback)) for entry in found]
+
+    def take_decisions(self) -> list[WhyView]:
+        """The decisions of supervisors since last asked, oldest first."""
+        fresh = self.log.history.take_unread()
+        return [replace(entry, traceback=_with_sources(entry.traceback)) for entry in fresh]
+
+    def forget_unread(self) -> None:
+        """The kernel knows all this already."""
+        self.log.take_unread()
+        self.log.history.take_unread()
 
     def _names(self, target: str) -> tuple[str, ...]:
         names = {target, target.rpartition("/")[2]}

@@ -1,4 +1,4 @@
-"""Requests about code: load, versions, execute a cell."""
+"""Requests about code: load, versions, execute a cell and call it off."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..model.errors import CompileError
 from ..runtime import LoadCode
 from ..wire import messages as m
 from ..wire.values import encode_value
-from .guest import CELL, Handlers
+from .guest import CELL, OTP_CLIENTS, Handlers, pid_text
 from .tracebacks import error_lines, one_line
 
 if TYPE_CHECKING:
@@ -51,6 +51,24 @@ def execute(guest: Guest, request: m.Execute) -> None:
         return m.Value(id=request.id, data=encode_value(value))
 
     guest.apply(request, CELL, (request.source, request.file, request.timeout_ms), answer)
+    guest.cells.add(request.id, request.file, guest.node)
 
 
-HANDLERS: Handlers = {m.Load: load, m.Versions: versions, m.Execute: execute}
+def call_off(guest: Guest, request: m.CallOff) -> None:
+    """Kill the process of a cell. It may not have been spawned yet."""
+
+    def killed() -> bool:
+        client = guest.cells.client(request.request)
+        if client is not None:
+            cell = guest.cells.process(client)
+            if cell is None and not guest.paused:
+                return False
+            target = client if cell is None else cell
+            guest.tell(f"{OTP_CLIENTS}kill", (pid_text(target.pid), "kill"))
+        guest.emit(m.Done(id=request.id))
+        return True
+
+    guest.later(request.id, killed)
+
+
+HANDLERS: Handlers = {m.Load: load, m.Versions: versions, m.Execute: execute, m.CallOff: call_off}

@@ -1,4 +1,4 @@
-"""Requests that control time: pause, resume, step, until."""
+"""Requests that control the run: pause, resume, step, until, limits."""
 
 from __future__ import annotations
 
@@ -80,4 +80,11 @@ def _must_be_paused(guest: Guest) -> None:
         raise UsageError("step", hint="the sandbox is running; pause it first: %sandbox pause", kind="not_paused")
 
 
-HANDLERS: Handlers = {m.Pause: pause, m.Resume: resume, m.Step: step, m.Until: until}
+def set_limits(guest: Guest, request: m.SetLimits) -> None:
+    """The limits that the node itself counts; what is over them already stays."""
+    node, limits = guest.node, request.limits
+    node.max_processes, node.max_mailbox = limits.max_processes, limits.max_mailbox
+    guest.emit(m.Done(id=request.id))
+
+
+HANDLERS: Handlers = {m.Pause: pause, m.Resume: resume, m.Step: step, m.Until: until, m.SetLimits: set_limits}

@@ -31,7 +31,7 @@ def look(guest: Guest, request: m.Inspect) -> None:
 def events(guest: Guest, request: m.Events) -> None:
     """The newest events."""
     found = guest.reporter.events(request.limit, tuple(request.kinds), request.target)
-    guest.emit(m.EventList(id=request.id, events=found, dropped=guest.reporter.dropped))
+    guest.emit(m.EventList(id=request.id, events=found, dropped=guest.reporter.dropped, since=guest.since))
 
 
 def why(guest: Guest, request: m.Why) -> None:

@@ -17,6 +17,7 @@ _SHARE = 10
 """A picture of a large tree costs time: pushing takes at most a tenth of it."""
 _MAX_EVENTS = 200
 """Events in one sample; the rest is counted, and can be asked for."""
+_MAX_DECISIONS = 50
 
 
 class Watching:
@@ -88,7 +89,10 @@ class Watching:
         self._guest.reporter.new_period()
         events, dropped = self._guest.reporter.log.take_unread()
         kept = events[-_MAX_EVENTS:]
-        sample = m.Sample(counters=self.counters(), events=kept, dropped=dropped + len(events) - len(kept))
+        decisions = self._guest.reporter.take_decisions()[-_MAX_DECISIONS:]
+        sample = m.Sample(
+            counters=self.counters(), events=kept, dropped=dropped + len(events) - len(kept), decisions=decisions
+        )  # fmt: skip
         if self._guest.push(sample):
             self._sampled = mark
 

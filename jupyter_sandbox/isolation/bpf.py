@@ -116,13 +116,11 @@ def _decide(decision: Decision) -> Program:
     length = sum(len(part) + 1 for part in tests)
     steps: list[Instruction] = []
     for part in tests:
-        *loads, last = part
-        for step in loads:
-            # A match among several values goes on behind the last of them.
-            on = len(part) - 1 - part.index(step) + 1 if step.code == _EQUAL else 0
+        for place, step in enumerate(part):
+            # A match goes on behind the other values and the jump for those who match none.
+            on = len(part) - place if step.code == _EQUAL else 0
             steps.append(Instruction(step.code, step.operand, on, 0))
-        steps.append(Instruction(last.code, last.operand, 1, 0))
-        steps.append(Instruction(_JUMP, length - len(steps) - 1 + 1))
+        steps.append(Instruction(_JUMP, length - len(steps)))
     return (*steps, _answer(decision.then), _answer(decision.otherwise))
 
 

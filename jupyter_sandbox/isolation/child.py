@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from ..model.boot import Boot
 from . import system
 from .heartbeat import HeartbeatWriter
-from .layers import layers_for, protect
+from .layers import SWITCH, layers_for, protect
 
 STACK_SIZE = 512 * 1024
 """Bytes of stack of each thread: the default of 8 MB would count against the memory limit."""
@@ -38,7 +38,7 @@ def run_child(boot: Boot, fds: Sequence[int], *, parent: int, entry: str, enviro
         _reset_signals()
         inside = _settle(boot, environment)
         layers = layers_for(boot, parent=parent, keep=range(_HEARTBEAT + 1), environment=inside)
-        protection = protect(layers, boot.profile)
+        protection = protect(layers, boot, environment.get(SWITCH, "").split(","))
         heartbeat = HeartbeatWriter(_HEARTBEAT)
         os.close(_HEARTBEAT)
         control = socket.socket(fileno=_CONTROL)

@@ -33,7 +33,7 @@ _FIXED = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
-_PASSED_ON = ("TZ", "LD_LIBRARY_PATH")
+_PASSED_ON = ("TZ", "LD_LIBRARY_PATH", "JUPYTER_SANDBOX_WITHOUT")
 
 
 def environment_for(kernel: Mapping[str, str]) -> dict[str, str]:

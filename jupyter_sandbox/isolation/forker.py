@@ -20,6 +20,7 @@ import msgspec
 
 from . import launch, system
 from .child import run_child
+from .confined import prepare
 from .layers import status_of
 
 _POLL_S = 0.2
@@ -39,6 +40,8 @@ def main(control_fd: int, kernel_pid: int, entry: str, preload: Sequence[str]) -
         forker.tell(launch.Refused(0, f"cannot import {name}: {type(error).__name__}: {error}"[:1000]))
         return
     forker.tell(launch.Hello(os.getpid(), int(status_of("self").get("Threads", "1"))))
+    if system.LINUX:
+        prepare(sys.path)
     _freeze()
     forker.run()
 

@@ -22,6 +22,7 @@ if LINUX:
 PAGE = mmap.PAGESIZE
 _LAYOUT = struct.Struct("@4Q")
 _STEPS, _STARTED, _PROCESS, _PHASE = range(4)
+_NAME = slice(64, 64 + 200)
 
 
 class Beat(NamedTuple):
@@ -54,6 +55,13 @@ class HeartbeatPage:
     def read(self) -> Beat:
         """The last beat. All zero after ``close``."""
         return Beat(*_LAYOUT.unpack_from(self._map)) if self._map is not None else Beat(0, 0, 0, 0)
+
+    def name(self) -> str:
+        """What the guest calls the process whose callback runs; a claim like the rest, without control characters."""
+        if self._map is None:
+            return ""
+        text = self._map[_NAME].split(b"\0", 1)[0].decode("utf-8", "replace")
+        return "".join(one if one.isprintable() else "\ufffd" for one in text)
 
     def busy_ms(self) -> int:
         """Milliseconds since the running callback began; 0 when none runs."""
@@ -88,10 +96,11 @@ def _make_file() -> int:
 class HeartbeatWriter:
     """The guest's end. ``enter`` and ``leave`` stand around every callback, so they do next to nothing."""
 
-    __slots__ = ("_cells", "_now", "_steps")
+    __slots__ = ("_cells", "_map", "_now", "_steps")
 
     def __init__(self, fd: int, *, now: Callable[[], int] = time.monotonic_ns) -> None:
-        self._cells = memoryview(mmap.mmap(fd, PAGE)).cast("Q")
+        self._map = mmap.mmap(fd, PAGE)
+        self._cells = memoryview(self._map).cast("Q")
         self._now, self._steps = now, 0
 
     def enter(self, process_number: int) -> None:
@@ -107,5 +116,10 @@ class HeartbeatWriter:
         self._cells[_STARTED] = 0
 
     def phase(self, mark: int) -> None:
-        """A mark of the guest's own for what it does outside callbacks."""
+        """A mark of the guest's own."""
+        self._cells[_PHASE] = mark
+
+    def say(self, name: str, mark: int) -> None:
+        """Whose callback runs, in words, and a mark with it. Call before ``enter``."""
+        self._map[_NAME] = name.encode("utf-8", "replace")[:199].ljust(200, b"\0")
         self._cells[_PHASE] = mark

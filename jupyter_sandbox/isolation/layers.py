@@ -1,8 +1,7 @@
 """The layers of protection, each an object that puts itself in force and then proves it, in the guest, before its code.
 
-A layer that cannot be had is reported, not raised. More layers (file system,
-system calls) join ``layers_for``; the order of that list is the order of
-application, and a later layer may rely on an earlier one.
+A layer that cannot be had is reported, not raised. The order of ``layers_for``
+is the order of application, and a later layer may rely on an earlier one.
 """
 
 from __future__ import annotations
@@ -18,11 +17,16 @@ from ..model.boot import Boot
 from ..model.limits import Limits
 from ..model.protection import Layer, Protection
 from . import system
+from .confined import Landlock, Seccomp
+from .profiles import judge, wants_confinement
 
 OPEN_FILES = 128
 FILE_SIZE = 16_000_000
 ADDRESS_SLACK = 256_000_000
 """Address space above ``max_memory``: mappings of libraries that are loaded late are no memory in use."""
+
+SWITCH = "JUPYTER_SANDBOX_WITHOUT"
+"""Environment variable of the kernel: names of layers to leave out, with commas. The report says so."""
 
 
 class ProtectionLayer(Protocol):
@@ -195,22 +199,10 @@ def kilobytes(status: Mapping[str, str], key: str) -> int:
     return int(status.get(key, "0 kB").split()[0]) * 1024
 
 
-NOT_STOPPED = {
-    "off": ("memory and files are not limited by the operating system",),
-    "basic": (),
-}
-_OPEN_DOORS = (
-    "it can read and change your files",
-    "it can use the network",
-    "it can start other programs, and these can outlive the kernel",
-    "it can signal and inspect your other OS processes, this kernel included",
-)
-
-
 def layers_for(
     boot: Boot, *, parent: int, keep: Iterable[int], environment: Mapping[str, str]
 ) -> list[ProtectionLayer]:
-    """The layers of a profile in the order of application. Profiles above basic come down to basic for now."""
+    """The layers of a profile in the order of application: the filter of system calls refuses what the others need."""
     layers: list[ProtectionLayer] = [Session(), Environment(environment), ClosedFiles(keep)]
     if system.LINUX:
         layers.insert(0, ParentDeath(parent))
@@ -221,18 +213,20 @@ def layers_for(
     layers.append(ResourceLimits(boot.limits))
     if system.LINUX and os.geteuid() == 0:
         layers.append(Capabilities())
+    if wants_confinement(boot.profile):
+        layers += [Landlock(boot, tuple(sys.path)), Seccomp(boot)]
     return layers
 
 
-def protect(layers: Sequence[ProtectionLayer], profile: str) -> Protection:
-    """Apply all layers, then test each one, and report: the first place that knows what is really in force."""
-    failures = {layer.name: _attempt(layer) for layer in layers}
-    found = tuple(_tested(layer, failures[layer.name]) for layer in layers)
-    profile = "off" if profile == "off" else "basic"
-    not_stopped = NOT_STOPPED[profile] + _OPEN_DOORS
-    if not system.LINUX:
-        not_stopped += (f"on {sys.platform} it can outlive the kernel",)
-    return Protection(profile, found, not_stopped)
+def protect(layers: Sequence[ProtectionLayer], boot: Boot, without: Iterable[str] = ()) -> Protection:
+    """Apply all layers, then test each one, and report: the first place that knows what is really in force.
+
+    ``without`` names layers to leave out, to see how a lesser machine is reported.
+    """
+    failures = {
+        layer.name: f"switched off by {SWITCH}" if layer.name in without else _attempt(layer) for layer in layers
+    }
+    return judge(boot.profile, boot.openings, [_tested(layer, failures[layer.name]) for layer in layers])
 
 
 def _attempt(layer: ProtectionLayer) -> str:
@@ -250,4 +244,4 @@ def _tested(layer: ProtectionLayer, failure: str) -> Layer:
         objection = layer.verify()
     except Exception as error:
         objection = str(error) or type(error).__name__
-    return Layer(layer.name, True, True, not objection, objection)
+    return Layer(layer.name, True, True, not objection, objection or getattr(layer, "detail", ""))

@@ -10,10 +10,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from ..model.boot import Boot
 from ..model.protection import Layer, Protection
-from . import system
+from . import landlock, system
 from .exec_zygote import environment_for
 from .layers import FILE_SIZE, OPEN_FILES, status_of
+from .profiles import judge
 
 _CONTRADICTED = "the sandbox says so, the operating system does not"
 _OWN_VARIABLES = frozenset({"HOME", "TMPDIR", "PWD", "LC_CTYPE"})
@@ -26,15 +28,19 @@ _CAPS = {
 _BOUNDED = ("Max data size", "Max address space")
 
 
-def verify_from_outside(pid: int, protection: Protection) -> Protection:
+def verify_from_outside(pid: int, protection: Protection, boot: Boot | None = None) -> Protection:
     """The report with every claim that the operating system denies turned into an objection.
 
     Costs a fraction of a millisecond. Away from Linux there is nobody to ask, and nothing counts as verified. A pid
-    that has ended has nothing in force any more.
+    that has ended has nothing in force any more. With ``boot`` the profile is judged again.
     """
-    if not system.LINUX:
-        return replace(protection, layers=tuple(_unverified(layer) for layer in protection.layers))
-    return replace(protection, layers=tuple(_rechecked(pid, layer) for layer in protection.layers))
+    if system.LINUX:
+        layers = tuple(_rechecked(pid, layer) for layer in protection.layers)
+    else:
+        layers = tuple(_unverified(layer) for layer in protection.layers)
+    if boot is None:
+        return replace(protection, layers=layers)
+    return judge(boot.profile, boot.openings, layers)
 
 
 def _unverified(layer: Layer) -> Layer:
@@ -66,6 +72,13 @@ def _status(pid: int) -> Mapping[str, str]:
     return status
 
 
+def _filtered(pid: int) -> bool:
+    """By a filter more than we are: inside a container everybody has one."""
+    guest, own = _status(pid), _status(os.getpid())
+    more = int(guest.get("Seccomp_filters", "1")) > int(own.get("Seccomp_filters", "0"))
+    return guest.get("Seccomp") == "2" and more
+
+
 def _own_session(pid: int) -> bool:
     return os.getsid(pid) == pid
 
@@ -86,7 +99,8 @@ def _limited(pid: int) -> bool:
 
 _CHECKS: dict[str, Callable[[int], bool]] = {
     "no_new_privs": _status_says("NoNewPrivs", lambda text: text == "1"),
-    "seccomp": _status_says("Seccomp", lambda text: text == "2"),
+    "seccomp": _filtered,
+    "landlock": lambda pid: landlock.version() > 0,
     "capabilities": _status_says("CapEff", lambda text: int(text, 16) == 0),
     "session": _own_session,
     "environment": _own_environment,

@@ -13,6 +13,7 @@ from ..model.errors import Unsupported
 LINUX = sys.platform == "linux"
 _SET_PDEATHSIG, _GET_PDEATHSIG = 1, 2
 _SET_NAME = 15
+_SET_SECCOMP, _SECCOMP_FILTER = 22, 2
 _CAPBSET_DROP = 24
 _SET_CHILD_SUBREAPER = 36
 _SET_NO_NEW_PRIVS, _GET_NO_NEW_PRIVS = 38, 39
@@ -26,11 +27,32 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _prctl(option: int, argument: object = 0) -> int:
-    result: int = _libc().prctl(option, argument, 0, 0, 0)
+def _prctl(option: int, argument: object = 0, second: object = 0) -> int:
+    result: int = _libc().prctl(option, argument, second, 0, 0)
     if result < 0:
         raise OSError(ctypes.get_errno(), f"prctl {option}: {os.strerror(ctypes.get_errno())}")
     return result
+
+
+def syscall(number: int, *arguments: object) -> int:
+    """A call that the C library has no function for. Raises OSError."""
+    result: int = _libc().syscall(number, *arguments)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+
+def install_filter(program: bytes) -> None:
+    """Have Linux ask this filter about every system call of this thread and what it will start, for ever.
+
+    ``program`` is as ``bpf.encode`` makes it. Needs ``no_new_privs``. Raises OSError.
+    """
+    code = ctypes.create_string_buffer(program, len(program))
+    _prctl(_SET_SECCOMP, _SECCOMP_FILTER, ctypes.byref(_Filter(len(program) // 8, ctypes.addressof(code))))
+
+
+class _Filter(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
 
 
 def die_with_parent(parent: int) -> bool:
@@ -74,6 +96,12 @@ def drop_capabilities() -> None:
     nothing = (ctypes.c_uint32 * 6)()
     if _libc().capset(header, nothing) < 0:
         raise OSError(ctypes.get_errno(), f"capset: {os.strerror(ctypes.get_errno())}")
+
+
+def unshare_nothing() -> None:
+    """Asks for no new namespace at all: harmless, and only a filter refuses it."""
+    if _libc().unshare(0) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def send_signal(pid: int, pidfd: int, number: signal.Signals) -> None:

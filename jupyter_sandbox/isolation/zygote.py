@@ -25,9 +25,9 @@ from . import launch, system
 from .exec_zygote import execute
 from .exits import ExitStatus
 from .guest_process import GuestProcess
+from .profiles import PROFILES
 from .scratch import ScratchRoot
 
-PROFILES = ("off", "basic")
 _START_S = 30.0
 _FORK_S = 10.0
 _AT_ONCE = 8
@@ -104,7 +104,7 @@ class Zygote:
         Without ``boot.scratch`` it gets a folder of its own. Raises LaunchFailed when the OS process cannot be had,
         Unsupported when the profile cannot.
         """
-        if boot.profile not in PROFILES:
+        if boot.profile and boot.profile not in PROFILES:
             raise Unsupported(f"profile {boot.profile!r} cannot be had here; use one of {', '.join(PROFILES)}")
         async with self._slots:
             if not self.alive:

@@ -26,7 +26,12 @@ LIFE = (
         Option("seed", Kind.NUMBER, "start of all randomness inside (default: chosen)", "N"),
         Option("clock", Kind.CHOICE, "real, or virtual: time jumps to the next timer", "CLOCK", ("real", "virtual")),
         Option("isolation", Kind.CHOICE, "copy or share messages between processes", "HOW", ("copy", "share")),
-        Option("profile", Kind.CHOICE, "protection from its code", "NAME", ("basic", "off")),
+        Option("profile", Kind.CHOICE, "protection from its code (default: the best there is)", "NAME",
+               ("strict", "standard", "basic", "off")),
+        Option("net", Kind.FLAG, "let it connect to the network (profile standard)"),
+        Option("subprocess", Kind.FLAG, "let it start programs (profile standard)"),
+        Option("read", Kind.WORD, "a file or folder that it may read (profile standard)", "PATH", repeat=True),
+        Option("write", Kind.WORD, "a file or folder that it may change (profile standard)", "PATH", repeat=True),
     ), Naming.NEW),
     Verb("start", "life", "start a supervisor, application or server", "start shop counter.Shop", (
         Argument("MAIN", Kind.MAIN, "module.Class, or the module alone when it has one; left out: as last time", False),

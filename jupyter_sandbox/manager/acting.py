@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -9,13 +10,15 @@ from ..model.errors import UsageError
 from ..model.sandbox import SandboxStatus
 from ..wire import messages as wire
 from ..wire.values import decode_value
-from .handle import ASK_S
+from .handle import ASK_S, GuestHandle
 from .loading import raise_refusal
 from .loop import ManagerLoop
 from .pickles import pack
 from .unit import Unit
 
 A = TypeVar("A", bound=wire.Answer)
+CALL_OFF_S = 3.0
+LOOK_S = 0.1
 GRACE_S = 2.0
 """The guest keeps a call's own time; this is what the manager adds before it stops waiting for the guest."""
 
@@ -34,7 +37,7 @@ class Acting:
 
         Raises CallTimeout, NoProcess, CallExit when the process dies instead of answering.
         """
-        name, args = str(target), pack(request, "the request")
+        name, args = str(target), self._packed(request, "the request")
         wait_s = None if timeout_ms is None else timeout_ms / 1000 + GRACE_S
         return self._value(
             lambda number: wire.Call(id=number, target=name, args=args, timeout_ms=timeout_ms), wait_s
@@ -42,17 +45,17 @@ class Acting:
 
     def cast(self, target: object, message: object) -> None:
         """Send to a GenServer's ``handle_cast`` without waiting for anything."""
-        name, args = str(target), pack(message, "the message")
+        name, args = str(target), self._packed(message, "the message")
         self._act(lambda number: wire.Cast(id=number, target=name, args=args), wire.Done)
 
     def send(self, target: object, message: object) -> str:
         """Send a plain message (``handle_info``); the pid it went to, as text."""
-        name, args = str(target), pack(message, "the message")
+        name, args = str(target), self._packed(message, "the message")
         return self._act(lambda number: wire.Send(id=number, target=name, args=args), wire.Sent).pid
 
     def spawn(self, function: str, *args: object, name: str | None = None) -> str:
         """Spawn ``module.function``, or start ``module.Class``, outside any tree; the new pid as text."""
-        packed = pack(args, "the arguments") if args else b""
+        packed = self._packed(args, "the arguments") if args else b""
         return self._act(
             lambda number: wire.Spawn(id=number, function=function, args=packed, name=name), wire.Sent
         ).pid  # fmt: skip
@@ -79,7 +82,7 @@ class Acting:
 
     def set_state(self, target: object, value: object) -> object:
         """Replace the state of a process (``sys:replace_state``); the new state."""
-        name, args = str(target), pack(value, "the state")
+        name, args = str(target), self._packed(value, "the state")
         return self._value(lambda number: wire.SetState(id=number, target=name, args=args))
 
     def children(self, target: object) -> object:
@@ -108,13 +111,21 @@ class Acting:
         return self._loop.run(_restart(self._unit, str(target)))
 
     def exec(self, source: str, file: str = "<exec>", timeout_ms: int | None = None) -> object:
-        """Run code in a process of its own inside the sandbox; the value of its last expression, as plain data."""
-        wait_s = None if timeout_ms is None else timeout_ms / 1000 + GRACE_S
-        return self._value(
-            lambda number: wire.Execute(id=number, source=source, file=file, timeout_ms=timeout_ms), wait_s
-        )  # fmt: skip
+        """Run code in a process of its own inside the sandbox; the value of its last expression, as plain data.
+
+        An interrupt (KeyboardInterrupt) ends that process.
+        """
+        return self._loop.run(_execute(self._unit, source, file, timeout_ms))
 
     # --- how ----------------------------------------------------------------------------------------------------------
+
+    def _packed(self, value: object, what: str) -> bytes:
+        data, most = pack(value, what), self._unit.limits.max_message
+        if len(data) > most:
+            name = self._unit.name
+            hint = f"it has {len(data)} bytes, max_message is {most}: %sandbox limits {name} --message {len(data)}"
+            raise UsageError(what, hint=hint, kind="message_limit")
+        return data
 
     def _child(self, action: str, supervisor: object, child: object) -> object:
         above, name = str(supervisor), str(child)
@@ -141,6 +152,34 @@ async def _restart(unit: Unit, target: str) -> object:
         unit, lambda number: wire.ChildAction(id=number, action="restart", supervisor=above, child=child), wire.Value
     )
     return decode_value(reply.data)
+
+
+async def _execute(unit: Unit, source: str, file: str, timeout_ms: int | None) -> object:
+    asked: list[int] = []
+
+    def make(number: int) -> wire.Request:
+        asked.append(number)
+        return wire.Execute(id=number, source=source, file=file, timeout_ms=timeout_ms)
+
+    guest, wait_s = unit.guest, None if timeout_ms is None else timeout_ms / 1000 + GRACE_S
+    try:
+        return decode_value((await act(unit, make, wire.Value, wait_s)).data)
+    except asyncio.CancelledError:
+        if guest is not None and asked:
+            await _call_off(guest, asked[0])
+        raise
+
+
+async def _call_off(guest: GuestHandle, request: int) -> None:
+    """End the cell's process. A cell that never waits is broken first: until then its guest hears nothing."""
+    told = asyncio.ensure_future(
+        guest.ask(lambda number: wire.CallOff(id=number, request=request), wire.Done, CALL_OFF_S)
+    )  # fmt: skip
+    while not told.done():
+        await asyncio.wait([told], timeout=LOOK_S)
+        if not told.done() and guest.runs_cell(request):
+            guest.process.interrupt()
+    told.exception()  # seen: a cell that cannot be broken runs into handler_budget, which ends it
 
 
 async def act(unit: Unit, make: Callable[[int], wire.Request], answer: type[A], wait_s: float | None = ASK_S) -> A:

@@ -56,7 +56,7 @@ class SandboxAnalytics:
         self.current = counters
         self.dropped += dropped
         wanted = [event for event in events if self.wants(event.kind)]
-        self.event_count += len(wanted) + (dropped if self.capture is None else 0)
+        self.event_count += len(wanted) + dropped
         self._recent.extend(_recorded(event, now) for event in wanted)
 
     def wants(self, kind: str) -> bool:

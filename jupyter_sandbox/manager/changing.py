@@ -19,6 +19,7 @@ from ..model.sandbox import SandboxStatus, StepsTold, TreeReplaced
 from ..model.views import TreeView
 from ..wire import messages as wire
 from .handle import GuestHandle
+from .history import DECISIONS_KEPT, EVENTS_KEPT
 from .life import BuildFailed, MainStarted, Paused, RestartBegan, Resumed, StopBegan, StopEnded, StopRefused
 from .loading import default_main, load_into, main_name, modules_of, prepare, raise_refusal, remember, whole
 from .loop import in_thread
@@ -28,6 +29,7 @@ from .unit import Main, Unit
 
 START_S = 15.0
 STOP_S = 10.0
+FAREWELL_S = 1.0
 STATE_S = 30.0
 """For snapshots and replays: their work grows with the system."""
 
@@ -99,6 +101,22 @@ async def rewatch(unit: Unit) -> None:
         interval = unit.watch_ms
         reply = await unit.guest.ask(lambda number: wire.Watch(id=number, interval_ms=interval), wire.TreeReply)
         unit.publish(TreeReplaced(unit.name, reply.tree))
+
+
+async def remember_history(unit: Unit) -> None:
+    """Take over what the present guest knows of the past, as far as it answers: another one takes its place."""
+    if unit.guest is None:
+        return
+    try:
+        log = await unit.guest.ask(
+            lambda number: wire.Events(id=number, limit=EVENTS_KEPT), wire.EventList, FAREWELL_S
+        )  # fmt: skip
+        decisions = await unit.guest.ask(
+            lambda number: wire.Why(id=number, target="", limit=DECISIONS_KEPT), wire.WhyList, FAREWELL_S
+        )  # fmt: skip
+    except SandboxError:
+        return  # stuck or dying: what it told before is kept
+    unit.history.all_told(log.events, decisions.entries)
 
 
 async def tree(unit: Unit) -> TreeView:
@@ -179,6 +197,7 @@ async def restart(unit: Unit) -> TreeView:
     async with unit.lane:
         raise_refusal(unit, "restart")
         main = unit.main
+        await remember_history(unit)
         unit.dispatch(RestartBegan())
         try:
             await build(unit, main)
@@ -220,6 +239,7 @@ async def restore(unit: Unit, store: SnapshotStore, name: str) -> TreeView:
             )
             if not paused:
                 await unit.ask(lambda number: wire.Resume(id=number), wire.Done, guest=guest)
+            await remember_history(unit)
             unit.adopt(guest, paused=paused, main=main)
         unit.modules = modules_of(meta.modules)
         await rewatch(unit)
@@ -258,7 +278,9 @@ async def back(unit: Unit, count: int) -> Stepped:
                 STATE_S,
                 guest=guest,
             )
-            unit.adopt(guest, paused=True, main=unit.main, replays_history=True)
+            log = await unit.ask(lambda number: wire.Events(id=number, limit=1), wire.EventList, guest=guest)
+            await remember_history(unit)
+            unit.adopt(guest, paused=True, main=unit.main, replayed_from=log.since)
         await rewatch(unit)
         return Stepped(tuple(told.steps), told.step, told.waiting)
 

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ..isolation.guest_process import GuestProcess
+from ..isolation.heartbeat import Beat
+from ..isolation.profiles import demand
 from ..isolation.recheck import verify_from_outside
 from ..model.boot import Boot
 from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone
+from ..model.limits import Limits
 from ..model.protection import Protection
 from ..wire.messages import Answer, Request
 from .link import GuestLink, Pushed
@@ -50,11 +53,12 @@ DEAF = Listener(_ignore, _ignore, _ignore, _ignore)
 class GuestHandle:
     """A launched guest. Made by ``launch`` only."""
 
-    def __init__(self, generation: int, process: GuestProcess, listener: Listener, max_output: int) -> None:
+    def __init__(self, generation: int, process: GuestProcess, listener: Listener, limits: Limits) -> None:
         self.generation, self.process, self._listener = generation, process, listener
         self.link = GuestLink(
             lambda frame: listener.on_push(self, frame), lambda text: listener.on_broken(self, text), self._lost
         )
+        self._max_memory, max_output = limits.max_memory, limits.max_output
         self.stdout = OutputPump(process.stdout_fd, max_output, lambda *told: listener.on_output(self, "stdout", *told))
         self.stderr = OutputPump(process.stderr_fd, max_output, lambda *told: listener.on_output(self, "stderr", *told))
         self.protection: Protection | None = None
@@ -75,13 +79,13 @@ class GuestHandle:
         """Fork a guest and wait until it is ready. Raises LaunchFailed; leaves nothing behind then."""
         process = await zygotes.fork(boot)
         try:
-            handle = cls(generation, process, listener, boot.limits.max_output)
+            handle = cls(generation, process, listener, boot.limits)
         except BaseException:
             process.kill()
             process.close()
             raise
         try:
-            await handle._become_ready()
+            await handle._become_ready(boot)
         except BaseException as error:
             said = handle.stderr.tail.text()[-500:].strip() if handle.retired == "" else ""
             handle.retire("it did not become ready")
@@ -90,11 +94,12 @@ class GuestHandle:
             raise
         return handle
 
-    async def _become_ready(self) -> None:
+    async def _become_ready(self, boot: Boot) -> None:
         await self.link.open(self.process.control)
         async with asyncio.timeout(READY_S):
             ready = await asyncio.shield(self.link.ready)
-        self.protection = verify_from_outside(self.process.pid, ready.protection)
+        self.protection = verify_from_outside(self.process.pid, ready.protection, boot)
+        demand(boot, self.protection)
         self.process.take_baseline()
         self.ready_ns = time.monotonic_ns()
 
@@ -137,8 +142,26 @@ class GuestHandle:
         """What the watchdog judges."""
         beat = self.process.heartbeat.read()
         return Reading(
-            now_ns, (now_ns - self.ready_ns) // 1_000_000, self.process.growth(), beat.started_ns, beat.process
+            now_ns, (now_ns - self.ready_ns) // 1_000_000, self.process.growth(), beat.started_ns, self._whose(beat)
         )
+
+    def _whose(self, beat: Beat) -> str:
+        """The process of the running callback; '' when the guest could not say, being stuck in C from the first moment."""
+        return self.process.heartbeat.name() if beat.started_ns and beat.process else ""
+
+    def runs_cell(self, request: int) -> bool:
+        """Whether the callback that runs right now is the cell of this Execute request."""
+        beat = self.process.heartbeat.read()
+        return beat.started_ns != 0 and beat.process != 0 and beat.phase == request
+
+    def limit(self, limits: Limits) -> bool:
+        """Apply what is kept outside the guest; False when its memory limit cannot be moved while it runs."""
+        self.stdout.tail.budget = self.stderr.tail.budget = limits.max_output
+        more = limits.max_memory - self._max_memory
+        if more and not self.process.move_memory_limit(more):
+            return False
+        self._max_memory = limits.max_memory
+        return True
 
     def ask_for_dump(self) -> None:
         """Have the guest write to stderr where it is stuck; ``dump`` reads it later."""

@@ -137,7 +137,11 @@ class RuntimeOver:
 
 @dataclass(frozen=True, slots=True)
 class HandlerOver:
-    """One callback ran over its budget. ``attempt`` counts from 1; the last one ends the guest with ``dump``."""
+    """One callback ran over its budget. ``attempt`` counts from 1; the last one ends the guest.
+
+    ``process`` is what the guest calls it ('' when it could not say), ``dump``
+    the stacks it wrote when it was asked.
+    """
 
     generation: int
     attempt: int
@@ -214,8 +218,17 @@ class RaiseAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class Tell:
+    """A notice for the user: what ``process`` did, with the lines that show where."""
+
+    text: str
+    process: str
+    traceback: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Remove the sandbox, its analytics and its snapshots."""
 
 
-Action = Retire | Interrupt | Announce | RaiseAlert | Forget
+Action = Retire | Interrupt | Announce | RaiseAlert | Tell | Forget

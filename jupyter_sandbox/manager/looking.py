@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from ..model.errors import UsageError
+from ..model.errors import NoProcess, UsageError
 from ..model.sandbox import NoticeTold, SandboxInfo, SandboxStatus, TreeReplaced
 from ..model.views import EVENT_KINDS, Event, Inspection, ModuleVersion, TreeView, WhyView
 from ..wire import messages as wire
 from .loading import raise_refusal
 from .loop import ManagerLoop
+from .state import refusal
 from .unit import Unit
 
 A = TypeVar("A", bound=wire.Answer)
@@ -51,19 +52,16 @@ class Looking:
         return self._look(lambda number: wire.Inspect(id=number, target=name), wire.InspectReply).inspection
 
     def events(self, limit: int = 50, kinds: Iterable[str] = (), target: object = None) -> list[Event]:
-        """The newest events, newest first. Raises UsageError for an unknown kind."""
+        """The newest events, newest first, also those of before a restart. Raises UsageError for an unknown kind."""
         wanted, name = list(kinds), None if target is None else str(target)
         for kind in wanted:
             if kind not in EVENT_KINDS:
                 raise UsageError("kind", kind, allowed=EVENT_KINDS)
-        return self._look(
-            lambda number: wire.Events(id=number, limit=limit, kinds=wanted, target=name), wire.EventList
-        ).events  # fmt: skip
+        return self._loop.run(_events(self._unit, limit, wanted, name))
 
     def why(self, target: object, limit: int = 1) -> list[WhyView]:
-        """Why a process was restarted or exited, newest first."""
-        name = str(target)
-        return self._look(lambda number: wire.Why(id=number, target=name, limit=limit), wire.WhyList).entries
+        """Why a process was restarted or exited, newest first, also before a restart of the sandbox."""
+        return self._loop.run(_why(self._unit, str(target), limit))
 
     def versions(self) -> list[ModuleVersion]:
         """Current and old version of every module."""
@@ -115,6 +113,39 @@ async def look(unit: Unit, make: Callable[[int], wire.Request], answer: type[A])
     """Ask the guest something that changes nothing."""
     raise_refusal(unit, "look")
     return await unit.ask(make, answer)
+
+
+async def _events(unit: Unit, limit: int, kinds: list[str], target: str | None) -> list[Event]:
+    """Those of the guest, then those of earlier guests; of one that is gone there is what it told."""
+    gone = refusal(unit.life, "look")
+    if gone is not None:
+        found = unit.history.events(limit, kinds, target, present=True)
+        if not found or unit.life.destroyed:
+            raise gone
+        return found
+
+    def make(number: int) -> wire.Request:
+        return wire.Events(id=number, limit=limit, kinds=kinds, target=target)
+
+    own = (await unit.ask(make, wire.EventList)).events
+    return [*own, *unit.history.events(limit - len(own), kinds, target)]
+
+
+async def _why(unit: Unit, target: str, limit: int) -> list[WhyView]:
+    gone = refusal(unit.life, "look")
+    if gone is not None:
+        found = unit.history.why(target, limit, present=True)
+        if not found or unit.life.destroyed:
+            raise gone
+        return found
+    try:
+        own = (await unit.ask(lambda number: wire.Why(id=number, target=target, limit=limit), wire.WhyList)).entries
+    except NoProcess:
+        found = unit.history.why(target, limit)
+        if not found:
+            raise
+        return found
+    return [*own, *unit.history.why(target, limit - len(own))]
 
 
 async def _watch(unit: Unit, interval_ms: int) -> TreeView:

@@ -12,8 +12,11 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from ..isolation.paths import absolute
+from ..isolation.profiles import PROFILES
 from ..model.errors import SandboxError, UsageError
 from ..model.limits import Limits
+from ..model.openings import Openings
 from ..model.sandbox import Removed, SandboxInfo, SandboxStatus, Update
 from ..wire import messages as wire
 from . import changing
@@ -70,20 +73,25 @@ class SandboxManager:
         self, name: str | None = None, *, code: object = None, main: str | None = None, args: tuple[object, ...] = (),
         limits: Mapping[str, object] | Limits | None = None, env: Mapping[str, object] | None = None,
         seed: int | None = None, clock: str = "real", isolation: str = "copy", profile: str | None = None,
-        dependencies: Iterable[str] = (), capture: frozenset[str] | None = None,
+        allow: Mapping[str, object] | None = None, dependencies: Iterable[str] = (),
+        capture: frozenset[str] | None = None,
     ) -> Sandbox:  # fmt: skip
         """A new sandbox, with ``code`` loaded and ``main`` started when they are given.
 
         ``main`` may be a class name alone, or "" for the only class that it can
         be; ``capture`` records only these kinds of events in the analytics.
-        Raises UsageError for a taken name or wrong options, CompileError for
-        the code, LaunchFailed; after any failure or interrupt nothing is left.
+        ``profile`` is strict, standard, basic or off; left out, the best that this machine has. ``allow`` opens
+        by name, in ``standard``: ``{"net": True, "subprocess": True, "read": [...], "write": [...]}``.
+        Raises UsageError for a taken name or wrong options, Unsupported when a profile asked for cannot be had,
+        CompileError for the code, LaunchFailed; after any failure or interrupt nothing is left.
         """
+        openings = absolute(Openings.merged(allow))
         spec = Spec(
             seed=int.from_bytes(os.urandom(6)) if seed is None else seed,
             clock=_one_of("clock", clock, ("real", "virtual")),
             isolation=_one_of("isolation", isolation, ("copy", "share")),
-            profile=_one_of("profile", profile or "basic", ("basic", "off")),
+            profile=_profile(profile, openings),
+            openings=openings,
             env=pack(dict(env), "env") if env else b"",
             dependencies=tuple(dependencies),
             capture=capture,
@@ -268,6 +276,15 @@ def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise UsageError(field, value, allowed=allowed)
     return value
+
+
+def _profile(profile: str | None, openings: Openings) -> str:
+    """Whoever opens something has left ``strict``; below ``standard`` there is nothing to open."""
+    if profile is not None:
+        _one_of("profile", profile, PROFILES)
+    if openings and profile not in (None, "standard"):
+        raise UsageError("allow", hint=f"profile {profile!r} opens nothing by name; use profile='standard'")
+    return profile or ("standard" if openings else "")
 
 
 def _close_at_exit(close: weakref.WeakMethod[Callable[[], None]]) -> None:

@@ -68,15 +68,14 @@ class Sandbox(Looking, Acting):
     def limits(self, **changes: int) -> Limits:
         """The limits in force, after changing the given ones.
 
-        ``max_memory``, ``max_runtime`` and ``handler_budget`` act at once; the
-        others, which the guest itself counts, from the next restart on.
+        They act at once. Where the operating system lets nobody raise the
+        memory of a running OS process, an alert says that a restart is needed.
         """
         merged = Limits.merged(changes, self._unit.limits)
 
         async def change() -> Limits:
-            self._unit.limits = merged
             if changes:
-                self._unit.announce()
+                await self._unit.change_limits(merged)
             return merged
 
         return self._loop.run(change())

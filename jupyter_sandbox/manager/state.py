@@ -14,6 +14,7 @@ from typing import Literal, assert_never
 
 from ..model.errors import InternalError, SandboxBusy, SandboxError, SandboxGone, UsageError
 from ..model.sandbox import SandboxStatus as S
+from .stacks import as_traceback, stack_in
 
 from .life import (  # isort: skip  # fmt: skip
     Action,
@@ -44,6 +45,7 @@ from .life import (  # isort: skip  # fmt: skip
     StopBegan,
     StopEnded,
     StopRefused,
+    Tell,
 )
 
 # --- legality -------------------------------------------------------------------------------------------------------
@@ -227,10 +229,14 @@ def _main_ended(life: Life, reason: str, normal: bool, target: S) -> _Step:
 
 
 def _handler_over(life: Life, event: HandlerOver, target: S) -> _Step:
-    text = f"a callback of {event.process} in sandbox {life.name!r} ran longer than {event.budget_ms} ms"
+    whose = f"a callback of {event.process}" if event.process else "a callback"
+    text = f"{whose} in sandbox {life.name!r} ran longer than {event.budget_ms} ms"
     if event.last:
-        reason = f"hang: {text} and could not be interrupted" + (f"\n{event.dump}" if event.dump else "")
-        return _killed(life, target, reason, RaiseAlert("hang", f"{text}; the sandbox was killed"))
+        stack = stack_in(event.dump)
+        where = f"; it hangs at {stack[0]}" if stack else ""
+        reason = f"hang: {text} and could not be interrupted{where}"
+        ended, actions = _killed(life, target, reason, RaiseAlert("hang", f"{text}; the sandbox was killed{where}"))
+        return ended, (Tell(reason, event.process, as_traceback(stack)), *actions)
     alerts = (RaiseAlert("hang", f"{text}; it was interrupted"),) if event.attempt == 1 else ()
     return life, (Interrupt(life.generation), *alerts)
 

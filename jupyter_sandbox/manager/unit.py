@@ -11,13 +11,14 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar, assert_never
 
 from ..model.boot import Boot
 from ..model.code import ClassInfo, ModuleCode
 from ..model.errors import SandboxBusy, SandboxGone
 from ..model.limits import Limits
+from ..model.openings import Openings
 from ..model.sandbox import (
     AlertRaised,
     InfoChanged,
@@ -28,9 +29,10 @@ from ..model.sandbox import (
     TreePatched,
     Update,
 )  # fmt: skip
-from ..wire.messages import Alert, Answer, MainExited, Notice, Request, Sample, TreeChanged
+from ..wire.messages import Alert, Answer, MainExited, Notice, Request, Sample, SetLimits, TreeChanged
 from .analytics import SandboxAnalytics
 from .handle import ASK_S, GuestHandle, Listener
+from .history import History
 from .life import (
     Announce,
     Forget,
@@ -46,6 +48,7 @@ from .life import (
     ProtocolBroken,
     RaiseAlert,
     Retire,
+    Tell,
 )  # fmt: skip
 from .link import Pushed
 from .output import TAIL_BYTES, OutputTail
@@ -66,7 +69,8 @@ class Spec:
     seed: int
     clock: str = "real"
     isolation: str = "copy"
-    profile: str = "basic"
+    profile: str = ""
+    openings: Openings = field(default_factory=Openings)
     env: bytes = b""
     dependencies: tuple[str, ...] = ()
     capture: frozenset[str] | None = None
@@ -104,6 +108,7 @@ class Unit:
         self.watch_ms = 0
         self.notices: deque[NoticeTold] = deque(maxlen=NOTICES_KEPT)
         self.output = OutputTail(TAIL_BYTES)
+        self.history = History()
         self._alerts: tuple[str, ...] = ()
         self._memory = 0
         self._generations = 0
@@ -137,7 +142,7 @@ class Unit:
 
     async def launch_trial(self) -> GuestHandle:
         """A guest to try code in, to be ended with ``discard``."""
-        guest = await self.spares.take(self.limits)
+        guest = await self.spares.take(self.limits, self.spec.profile, self.spec.openings)
         self.building.add(guest)
         return guest
 
@@ -146,7 +151,8 @@ class Unit:
         self._generations += 1
         boot = Boot(
             name=self.name, seed=self.spec.seed, limits=self.limits, clock=self.spec.clock,
-            isolation=self.spec.isolation, profile=self.spec.profile,
+            isolation=self.spec.isolation, profile=self.spec.profile, openings=self.spec.openings,
+            capture=None if self.spec.capture is None else tuple(sorted(self.spec.capture)),
         )  # fmt: skip
         listener = Listener(self._pushed, self._broke, self._exited, self._printed)
         guest = await GuestHandle.launch(self.zygotes, boot, listener, self._generations)
@@ -156,8 +162,13 @@ class Unit:
         self.building.add(guest)
         return guest
 
-    def adopt(self, guest: GuestHandle, *, paused: bool, main: Main | None, replays_history: bool = False) -> None:
-        """The fresh guest takes over; the one before it is retired."""
+    def adopt(
+        self, guest: GuestHandle, *, paused: bool, main: Main | None, replayed_from: int | None = None
+    ) -> None:  # fmt: skip
+        """The fresh guest takes over; the one before it is retired.
+
+        ``replayed_from``: it has done all over again what that one did since this step.
+        """
         if guest.retired:
             raise SandboxGone(guest.retired)
         self.building.discard(guest)
@@ -166,7 +177,8 @@ class Unit:
             before.retire("another guest took its place")
         self.main, self.ended_at = main, None
         self.on_guest()
-        self.analytics.next_guest(replays_history=replays_history)
+        self.analytics.next_guest(replays_history=replayed_from is not None)
+        self.history.next_guest(replayed_from)
         self.dispatch(GuestTook(guest.generation, paused, main.name if main else None))
         held, guest.held = guest.held, []
         for frame in held:
@@ -203,6 +215,16 @@ class Unit:
             return SandboxBusy(f"sandbox {name!r} is paused, so {why}: %sandbox resume {name}, or %sandbox step {name}")
         return SandboxBusy(f"sandbox {name!r}: {why}. See what it does: %sandbox info {name}")
 
+    async def change_limits(self, limits: Limits) -> None:
+        """From now on these limits count, and what cannot be moved in the running guest is told."""
+        self.limits, guest = limits, self.guest
+        if guest is not None:
+            if not guest.limit(limits):
+                text = f"max_memory of {limits.max_memory / 1e6:g} MB counts in full from the next restart on"
+                self._alert("memory_limit", f"{text}: %sandbox restart {self.name}")
+            guest.tell(lambda number: SetLimits(id=number, limits=limits))
+        self.announce()
+
     def announce(self) -> None:
         """Tell observers facts that are not a matter of status."""
         self.publish(InfoChanged(self.info()))
@@ -226,6 +248,8 @@ class Unit:
                     self.publish(InfoChanged(self.info()))
                 case RaiseAlert(limit, message):
                     self._alert(limit, message)
+                case Tell(text, process, lines):
+                    self._tell(NoticeTold(self.name, "error", text, process, lines))
                 case Forget():
                     self._forget()
                 case _:
@@ -245,6 +269,10 @@ class Unit:
         self._alerts = (*self._alerts, message)[-ALERTS_KEPT:]
         self.publish(AlertRaised(self.name, limit, message, time.time()))
 
+    def _tell(self, told: NoticeTold) -> None:
+        self.notices.append(told)
+        self.publish(told)
+
     def _forget(self) -> None:
         for guest in list(self.building):
             self.discard(guest, "destroyed")
@@ -255,16 +283,15 @@ class Unit:
     def _pushed(self, guest: GuestHandle, frame: Pushed) -> None:
         match frame:
             case Notice(level=level, text=text, process=process, traceback=lines):
-                told = NoticeTold(self.name, level, text, process, tuple(lines))
-                self.notices.append(told)
-                self.publish(told)
+                self._tell(NoticeTold(self.name, level, text, process, tuple(lines)))
             case _ if guest is not self.guest:
                 # A guest in the making: what it tells of its main counts once it took over.
                 if guest in self.building and len(guest.held) < 100:
                     guest.held.append(frame)
             case TreeChanged(diff=diff):
                 self.publish(TreePatched(self.name, diff))
-            case Sample(counters=counters, events=events, dropped=dropped):
+            case Sample(counters=counters, events=events, dropped=dropped, decisions=decisions):
+                self.history.told(events, decisions)
                 self.analytics.sample(counters, events, dropped, time.time())
                 self.publish(InfoChanged(self.info()))
             case Alert(limit=limit, message=message):

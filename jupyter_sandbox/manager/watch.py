@@ -21,13 +21,14 @@ ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at a guest. ``callback_ns`` is when its running callback began (0: none), on the clock of ``now_ns``."""
+    """One look at a guest. ``callback_ns`` is when its running callback began (0: none), on the clock of ``now_ns``;
+    ``process`` whose callback it is, in words."""
 
     now_ns: int
     runtime_ms: int
     memory: int
     callback_ns: int = 0
-    process: int = 0
+    process: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _callback(
         return watched, ()
     attempt = 1 if fresh else watched.attempts + 1
     over = HandlerOver(
-        generation, attempt, last=attempt > ATTEMPTS, process=f"<0.{reading.process}.0>",
+        generation, attempt, last=attempt > ATTEMPTS, process=reading.process,
         budget_ms=limits.handler_budget,
     )  # fmt: skip
     return replace(watched, stuck_ns=start, attempts=attempt, next_ns=reading.now_ns + RETRY_NS), (over,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .limits import Limits
+from .openings import Openings
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,10 @@ class Boot:
     sys_path: tuple[str, ...] = ()
     clock: str = "real"
     isolation: str = "copy"
-    profile: str = "basic"
+    profile: str = ""
+    """off, basic, standard or strict; nothing: the best that this machine has."""
+    openings: Openings = field(default_factory=Openings)
     scratch: str = ""
     """A folder of its own that is the working directory of the guest."""
+    capture: tuple[str, ...] | None = None
+    """Kinds of events to tell; None: all that are told anyway. Messages and states are only told when named here."""

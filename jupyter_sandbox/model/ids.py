@@ -7,8 +7,8 @@ ordinary numbers, so ``Pid`` 5 is never equal to the integer 5. The word is
 
 from __future__ import annotations
 
-_PID_TAG = 1 << 60
-_REF_TAG = 1 << 61
+PID_TAG = 1 << 60
+REF_TAG = 1 << 61
 _NUMBER = (1 << 48) - 1
 FIRST_CLIENT = 1 << 40
 """The clients of requests from outside are numbered from here, so that they use up no numbers that people see."""
@@ -28,7 +28,7 @@ class Pid(int):
     @classmethod
     def of(cls, number: int) -> Pid:
         """The pid with this serial number in its node."""
-        return cls(_PID_TAG | number)
+        return cls(PID_TAG | number)
 
     @classmethod
     def parse(cls, text: str) -> Pid | None:
@@ -65,7 +65,7 @@ class Ref(int):
     @classmethod
     def of(cls, number: int) -> Ref:
         """The reference with this serial number in its node."""
-        return cls(_REF_TAG | number)
+        return cls(REF_TAG | number)
 
     @property
     def number(self) -> int:

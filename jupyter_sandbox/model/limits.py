@@ -15,7 +15,7 @@ class Limits:
     Units: ``max_memory`` in bytes of private memory above the empty sandbox,
     ``max_runtime`` in milliseconds since the sandbox was ready (time spent
     paused counts too), ``max_output`` in bytes a cell may print before the
-    rest is dropped and counted, ``max_message`` in bytes of one frame,
+    rest is dropped and counted, ``max_message`` in bytes of one message into it,
     ``handler_budget`` in milliseconds one callback may run.
 
     >>> Limits.merged({"max_processes": 10}).max_memory

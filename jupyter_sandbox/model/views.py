@@ -112,9 +112,12 @@ class Event:
 
 EVENT_KINDS = (
     "process_spawn", "process_exit", "supervisor_restart", "supervisor_gave_up", "crash", "message_send",
-    "message_handled", "state_change", "code_change", "code_load", "limit", "log", "output", "input",
+    "message_handled", "state_change", "code_change", "code_load", "limit", "log",
     "application_start", "application_stop", "experiment_step",
 )  # fmt: skip
+
+CAPTURED_KINDS = ("message_send", "message_handled", "state_change")
+"""Only told when they are captured: there are as many of them as there are messages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from ..model.ids import Pid, Ref
 from ..runtime import Caller, CallExit, CallTimeout, Down, Exit, ProcessExit, ReceiveTimeout, StartError, Throw, Timeout
+from ..runtime.signals import Response
 from ..runtime.table import END
 from ..runtime.tables import TableId, Transfer
+from .agent import Agent
 from .child import Child
 from .commands import (
     ChildError,
@@ -20,7 +22,9 @@ from .dynamic_supervisor import DynamicSupervisor
 from .gen_server import GenServer
 from .gen_statem import GenStatem
 from .node import Node
+from .partition_supervisor import Partition, Partitions, PartitionSupervisor
 from .process import OtpContext
+from .registry import Registered, Registry, Unregistered, Via
 from .returns import HIBERNATE, IGNORE, TIMEOUT, After, Continue, Error, Hibernate, Ignore, NoReply, Ok, Reply, Stop
 from .statem import (
     KEEP,
@@ -43,18 +47,23 @@ from .statem import (
     SetStateTimeout,
     SetTimeout,
     StateTimeout,
+    StopAndReply,
 )  # fmt: skip
 from .supervisor import Spec, Supervisor
 from .table_match import ANY, Var
+from .task import Task
+from .task_supervisor import TaskSupervisor
+from .task_wait import Died, Done, TaskReply
 
 __all__ = [
-    "ANY", "After", "Answer", "Call", "CallExit", "CallTimeout", "Caller", "Cast", "Child", "ChildError",
-    "Continue", "Down", "DynamicSupervisor", "END", "Enter", "Error", "EventTimeout", "Exit",
+    "ANY", "After", "Agent", "Answer", "Call", "CallExit", "CallTimeout", "Caller", "Cast", "Child", "ChildError",
+    "Continue", "Died", "Done", "Down", "DynamicSupervisor", "END", "Enter", "Error", "EventTimeout", "Exit",
     "GenServer", "GenStatem", "GenericTimeout", "HIBERNATE", "Hibernate", "IGNORE", "Ignore", "Info", "Internal",
-    "KEEP", "Keep", "KeepState", "NextEvent", "NextState", "NoReply", "Node", "Ok", "OtpContext", "POSTPONE", "Pid",
-    "ProcessExit", "ReceiveTimeout", "Ref", "RepeatState", "Reply", "SetEventTimeout",
-    "SetStateTimeout", "SetTimeout", "Spec", "StartError", "StateTimeout", "Stop",
-    "Supervisor", "TIMEOUT", "TableId", "Throw", "Timeout", "Transfer", "UPDATE", "Var",
-    "check_childspecs", "count_children", "delete_child", "get_childspec", "restart_child", "start_child",
-    "terminate_child", "which_children",
+    "KEEP", "Keep", "KeepState", "NextEvent", "NextState", "NoReply", "Node", "Ok", "OtpContext", "POSTPONE",
+    "Partition", "PartitionSupervisor", "Partitions", "Pid", "ProcessExit", "ReceiveTimeout", "Ref", "Registered",
+    "Registry", "RepeatState", "Reply", "Response", "SetEventTimeout", "SetStateTimeout", "SetTimeout", "Spec",
+    "StartError", "StateTimeout", "Stop", "StopAndReply", "Supervisor", "TIMEOUT", "TableId", "Task", "TaskReply",
+    "TaskSupervisor", "Throw", "Timeout", "Transfer", "UPDATE", "Unregistered", "Var", "Via", "check_childspecs",
+    "count_children", "delete_child", "get_childspec", "restart_child", "start_child", "terminate_child",
+    "which_children",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from types import CoroutineType
 from typing import Any
 
@@ -81,19 +82,20 @@ async def stop_all(process: Process, state: restart.State) -> None:
             waiting[context.monitor(entry.pid)] = entry
             context.unlink(entry.pid)
     begun = node.now_ms
-    for entry in waiting.values():
+    ends: deque[tuple[int, Ref]] = deque()
+    for ref, entry in waiting.items():
         context.exit_signal(entry.pid, KILL if entry.child.shutdown_ms == "brutal_kill" else SHUTDOWN)
-    patient = {ref: entry for ref, entry in waiting.items() if isinstance(entry.child.shutdown_ms, int)}
+        if isinstance(entry.child.shutdown_ms, int):
+            ends.append((begun + entry.child.shutdown_ms, ref))
+    ends = deque(sorted(ends))
     while waiting:
-        ends = min((begun + entry.child.shutdown_ms for entry in patient.values()), default=None)
-        left = None if ends is None else max(0, ends - node.now_ms)
+        while ends and (ends[0][1] not in waiting or ends[0][0] <= node.now_ms):
+            _, ref = ends.popleft()
+            if ref in waiting:
+                context.exit_signal(waiting[ref].pid, KILL)
+        left = ends[0][0] - node.now_ms if ends else None
         down = await context.receive(lambda m: type(m) is Down and m.ref in waiting, timeout_ms=left, default=None)
         if down is not None:
             del waiting[down.ref]
-            patient.pop(down.ref, None)
-            continue
-        late = [ref for ref, entry in patient.items() if begun + entry.child.shutdown_ms <= node.now_ms]
-        for ref in late:
-            context.exit_signal(patient.pop(ref).pid, KILL)
     state.entries.clear()
     state.by_pid.clear()

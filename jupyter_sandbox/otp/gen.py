@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from dataclasses import dataclass
-from types import CoroutineType
+from types import CoroutineType, coroutine
 from typing import Any
 
 from ..model.exits import is_normal
-from ..model.ids import Pid, Ref
 from ..runtime import delivery, lifecycle, timers
 from ..runtime.context import Context
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import StartError, Throw
+from ..runtime.isolate import ATOMIC
 from ..runtime.operations import OP_START, ask
 from ..runtime.process import HIBERNATED, Process, Running
 from ..runtime.signals import CONTINUE, EXIT, INIT, SYSTEM, TIMEOUT, Caller, Entry
+from . import via
 from .returns import IGNORE, NO_STATE, After, Continue, Hibernate, Ignore, Ok, Stop, Then
 
 Outcome = Coroutine[Any, Any, None] | None
@@ -40,47 +41,74 @@ class Starting:
 
     __slots__ = ("argument", "behaviour", "name")
 
-    def __init__(self, behaviour: Any, argument: Any, name: str | None) -> None:
+    def __init__(self, behaviour: Any, argument: Any, name: Any) -> None:
         self.behaviour, self.argument, self.name = behaviour, argument, name
 
+    def prepare(self, child: Process) -> None:
+        """Make a new process one that runs the behaviour."""
+        behaviour = child.behaviour = self.behaviour
+        child.context = behaviour(child)
+        if self.name is not None:
+            via.claim(self.name, child)
 
-async def start(
-    ctx: Context, behaviour: Any, argument: Any, *, name: str | None, relation: str, timeout_ms: int | None = None
-) -> Any:
+
+class _Watched(Starting):
+    """A start with a monitor: that is set before init runs."""
+
+    __slots__ = ("ref", "starter")
+
+    def __init__(self, starter: Process, behaviour: Any, argument: Any, name: Any) -> None:
+        super().__init__(behaviour, argument, name)
+        self.starter = starter
+
+    def prepare(self, child: Process) -> None:
+        self.ref = lifecycle.monitor(child.node, self.starter, child.pid)
+        super().prepare(child)
+
+
+def start(
+    ctx: Context, behaviour: Any, argument: Any, *, name: Any, relation: str, timeout_ms: int | None = None
+) -> Awaitable[Any]:
     """Start a behaviour and wait for the end of its init: its pid, with the monitor for ``monitor``, or IGNORE.
 
     Raises StartError with the reason that init gave, ``("already_started", pid)``
     when the name is taken, ``"timeout"`` after ``timeout_ms``.
     """
-    process = ctx._process
-    engine: Engine = behaviour.engine
-    if name is not None and name in process.node.names:
-        raise StartError(("already_started", process.node.names[name]))
+    if relation == "monitor":
+        return _start_watched(ctx._process, behaviour, argument, name, timeout_ms)
+    return started(ctx._process, behaviour, argument, name, relation, timeout_ms, IGNORE)
 
-    ref: Ref | None = None
 
-    def prepare(child: Process) -> None:
-        nonlocal ref
-        child.behaviour = behaviour
-        if relation == "monitor":
-            ref = ctx.monitor(child.pid)
-        child.context = behaviour(child)
-        if name is not None:
-            lifecycle.register(child.node, name, child)
+@coroutine
+def started(
+    process: Process, behaviour: Any, argument: Any, name: Any, relation: str, timeout_ms: int | None,
+    ignored: Any = None,
+) -> Generator[Any, Any, Any]:  # fmt: skip
+    """Like start; ``ignored`` is the result when init says IGNORE. One generator and no more, for speed."""
+    node = process.node
+    if name is not None:
+        via.check_free(node, name)
+    first = Starting(behaviour, argument if type(argument) in ATOMIC else node.copy(argument), name)
+    result = yield (OP_START, behaviour.engine.dispatch, first, relation, timeout_ms, first.prepare)
+    return ignored if result is IGNORE else result
 
-    first = Starting(behaviour, process.node.copy(argument), name)
+
+async def _start_watched(
+    process: Process, behaviour: Any, argument: Any, name: Any, timeout_ms: int | None
+) -> Any:
+    node = process.node
+    if name is not None:
+        via.check_free(node, name)
+    first = _Watched(process, behaviour, node.copy(argument), name)
     try:
-        result: Pid | Ignore = await ask((OP_START, engine.dispatch, first, relation, timeout_ms, prepare))
+        result = await ask((OP_START, behaviour.engine.dispatch, first, "monitor", timeout_ms, first.prepare))
     except StartError:
-        if ref is not None:
-            ctx.demonitor(ref, flush=True)
+        lifecycle.demonitor(node, process, first.ref, flush=True)
         raise
-    if ref is None:
-        return result
     if isinstance(result, Ignore):
-        ctx.demonitor(ref, flush=True)
+        lifecycle.demonitor(node, process, first.ref, flush=True)
         return result
-    return result, ref
+    return result, first.ref
 
 
 def control(process: Process, entry: Entry) -> Running | None:
@@ -131,9 +159,6 @@ async def _begin_async(process: Process, coro: Any) -> None:
 def _begun(process: Process, result: Any) -> None:
     node = process.node
     kind = type(result)
-    if kind in NO_STATE:
-        _init_failed(process, ("bad_return_value", result))
-        return
     if kind is Stop:
         _init_failed(process, result.reason)
         return
@@ -142,8 +167,13 @@ def _begun(process: Process, result: Any) -> None:
         return
     if kind is Ok:
         process.state = result.state
+    elif kind in NO_STATE:
+        _init_failed(process, ("bad_return_value", result))
+        return
     else:
         process.state = result
+    if not process.mailbox:
+        process.mailbox = None  # a queue that only held the order to start: most processes idle without one
     lifecycle.acknowledge(node, process, process.pid)
     if kind is Ok and result.then is not None:
         then(process, result.then)

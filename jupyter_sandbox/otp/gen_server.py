@@ -19,7 +19,7 @@ from ..runtime.isolate import ATOMIC, NotCopyable
 from ..runtime.operations import drive
 from ..runtime.process import Process, Running
 from ..runtime.signals import CALL, CAST, CONTINUE, EXIT, INIT, SYSTEM, TIMEOUT, Caller, Entry
-from . import gen
+from . import gen, sys
 from .process import MissingCallback, OtpProcess
 from .returns import TIMEOUT as TIMEOUT_MESSAGE
 from .returns import NoReply, Reply, Stop
@@ -98,8 +98,12 @@ def dispatch(process: Process, entry: Entry) -> Any:
                 return Reply(process.node.copy(result.value), None)
         elif kind == CAST:
             result = process.context.handle_cast(payload, process.state)
-        elif kind in (INIT, SYSTEM) or (kind == EXIT and source == process.parent):
-            return gen.control(process, entry)
+        elif kind == INIT:
+            return gen.begin(process, payload)
+        elif kind == SYSTEM:
+            return sys.handle(process, payload, source)  # type: ignore[arg-type]
+        elif kind == EXIT and source == process.parent:
+            return gen.stop(process, payload.reason)  # type: ignore[attr-defined]
         elif kind == CONTINUE:
             result = process.context.handle_continue(payload, process.state)
         elif kind == TIMEOUT and payload is not TIMEOUT_MESSAGE:

@@ -1,53 +1,77 @@
-"""GenStatem: a state machine whose events wait, time out, are postponed and inserted. Rules: Erlang's ``gen_statem``.
+"""GenStatem: a process that is a state machine. Each event is one step. Rules: Erlang's ``gen_statem``.
 
-This file acts; what a return value means is decided in ``statem_plan``. Events
-that the machine queues itself stand at the front of its mailbox.
+This file acts; what an event amounts to is decided in ``machine``. The next
+event that the machine has for itself stands at the front of its mailbox.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import CoroutineType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from msgspec import UNSET, Struct
 
 from ..model.exits import Crash
+from ..model.ids import Ref
 from ..model.text import short_text
 from ..runtime import delivery, timers
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import Throw
 from ..runtime.process import HIBERNATED, Process, Running
-from ..runtime.signals import CALL, CAST, CONTINUE, EXIT, INIT, SYSTEM, Entry, Timeout
-from . import gen, statem_plan
+from ..runtime.signals import CALL, CAST, CONTINUE, EXIT, INIT, SYSTEM, Caller, Entry
+from . import gen
+from .machine import Armed, Bad, Cancel, Machine, Turn, differs
 from .process import MissingCallback, OtpProcess
 from .returns import Continue, Error, Ignore, Ok, Stop
-from .statem import UPDATE, Call, Cast, Enter, Event, Info, NextState, timer_event
-from .statem_plan import BadReturn, Plan
+from .statem import Answer, Call, Cast, Enter, Event, Info, Internal, NextState, StopAndReply
+from .sys import SysError
 
-_RECORD = "$statem"
+MODES: Final = ("state_functions", "handle_event_function")
+_MACHINE: Final = "$statem"
+"""Where the process dictionary has the Machine: it is nothing that ``sys.get_state`` should show."""
+
+
+class _Expired(Struct, frozen=True):
+    """The message of a machine's own timer."""
+
+    ref: Ref
+
+
+class _Begin(Struct, frozen=True):
+    """What a machine does first: init's actions and the enter call."""
+
+    actions: Any
 
 
 class GenStatem(OtpProcess):
-    """Subclass it and define ``init`` and one method per state, or ``handle_event`` for all of them.
+    """Subclass it and define ``init`` and one method per state, called with the event and the data.
 
-    >>> from jupyter_sandbox.otp import Answer, Call, Keep, NextState, Node
-    >>> class Switch(GenStatem):
-    ...     def init(self, argument):
-    ...         return NextState("off", 0)
-    ...     def off(self, event, count):
+    >>> from jupyter_sandbox.otp import KEEP, Answer, Call, Keep, NextState, Node, SetStateTimeout, StateTimeout
+    >>> class Door(GenStatem):
+    ...     def init(self, code):
+    ...         return NextState("locked", code)
+    ...     def locked(self, event, code):
     ...         match event:
-    ...             case Call(content="flip", caller=caller):
-    ...                 return NextState("on", count + 1, [Answer(caller, "on")])
-    ...     def on(self, event, count):
+    ...             case Call(entered, caller) if entered == code:
+    ...                 return NextState("unlocked", code, [Answer(caller, "come in"), SetStateTimeout(3_000)])
+    ...             case Call(_, caller):
+    ...                 return Keep(Answer(caller, "wrong code"))
+    ...     def unlocked(self, event, code):
     ...         match event:
-    ...             case Call(content="flip", caller=caller):
-    ...                 return NextState("off", count, [Answer(caller, f"off after {count}")])
+    ...             case StateTimeout():
+    ...                 return NextState("locked")
+    ...             case Call(_, caller):
+    ...                 return Keep(Answer(caller, "it is open"))
     >>> async def main(self):
-    ...     switch = await self.start(Switch)
-    ...     return [await self.call(switch, "flip") for _ in range(4)]
+    ...     door = await self.start(Door, 42)
+    ...     said = [await self.call(door, code) for code in (1, 42, 1)]
+    ...     await self.sleep(3_000)
+    ...     return [*said, await self.call(door, 1)]
     >>> Node().run_function(main)
-    ['on', 'off after 1', 'on', 'off after 2']
+    ['wrong code', 'come in', 'it is open', 'wrong code']
+
+    With ``mode = "handle_event_function"`` all events go to ``handle_event(event,
+    state, data)``, and a state may be any value. Its state for ``sys`` is the tuple ``(state, data)``.
     """
 
     mode: ClassVar[str] = "state_functions"
@@ -62,141 +86,94 @@ class GenStatem(OtpProcess):
         raise MissingCallback(self, "init", argument)
 
     def handle_event(self, event: Event, state: Any, data: Any) -> Any:
-        """Take an event: ``NextState``, ``KeepState``, ``Keep``, ``RepeatState`` or ``Stop(reason, data, reply)``."""
+        """Take an event: ``NextState``, ``KeepState``, ``KEEP``, ``RepeatState``, ``Stop`` or ``StopAndReply``."""
         raise MissingCallback(self, "handle_event", event)
 
     def terminate(self, reason: Any, state: Any, data: Any) -> Any:
         """Clean up; called on every stop or crash, and when the parent says so if exits are trapped, never on kill."""
 
     def code_change(self, old_version: Any, state: Any, data: Any, extra: Any) -> Any:
-        """State and data as the new code wants them."""
+        """State and data as the new code wants them, as a tuple; ``Error(reason)`` keeps the old code."""
         return state, data
 
     @staticmethod
-    def state_text(state: Any) -> str:
-        """The state and its data in a few words."""
-        return f"{short_text(state[0])}, {short_text(state[1])}" if type(state) is tuple else ""
-
-
-class _Record(Struct):
-    """What a machine remembers besides state and data: postponed events, latest last, and timers by their key."""
-
-    postponed: list[Event]
-    timers: dict[Any, tuple[Any, Any]]
-
-
-class _Ended(Struct, frozen=True):
-    """The message of a machine's own timer."""
-
-    key: Any
-
-
-class _Begin(Struct, frozen=True):
-    """The first thing that a machine does: init's actions and the enter call."""
-
-    actions: Any
-
-
-def _record(process: Process) -> _Record:
-    found = process.context.dictionary[_RECORD]
-    assert isinstance(found, _Record)
-    return found
+    def state_text(pair: Any) -> str:
+        """State and data in a few words."""
+        if not (isinstance(pair, tuple) and len(pair) == 2):
+            return short_text(pair)
+        shown = pair[0] if isinstance(pair[0], str) else short_text(pair[0])
+        return shown if pair[1] is None else f"{shown}, {short_text(pair[1])}"
 
 
 def dispatch(process: Process, entry: Entry) -> Running | None:
-    """Handle one mailbox entry."""
+    """Handle one mailbox entry; a CONTINUE is an event that waited inside the machine."""
     kind, payload, source = entry
-    if process.timer is not None and kind != SYSTEM:
-        process.timer = None
-    if kind in (INIT, SYSTEM) or (kind == EXIT and source == process.parent):
-        return gen.control(process, entry)
     if kind == CALL:
-        return _handle(process, Call(payload, source))  # type: ignore[arg-type]
+        assert type(source) is Caller
+        return _handle(process, Call(payload, source))
     if kind == CAST:
         return _handle(process, Cast(payload))
-    if type(payload) is _Begin:
-        return _begin(process, payload.actions)
-    if type(payload) is Timeout and type(payload.message) is _Ended:
-        return _timed_out(process, payload)
-    return _handle(process, payload if kind == CONTINUE else Info(payload))  # type: ignore[arg-type]
+    if kind in (INIT, SYSTEM) or (kind == EXIT and source == process.parent):
+        return gen.control(process, entry)
+    if kind == CONTINUE:
+        return _begin(process, payload) if type(payload) is _Begin else _handle(process, payload)
+    if type(payload) is _Expired:
+        event = machine_of(process).expired(payload.ref)
+        return None if event is None else _handle(process, event)
+    return _handle(process, Info(payload))
 
 
-def _timed_out(process: Process, message: Timeout) -> Running | None:
-    key = message.message.key  # type: ignore[attr-defined]
-    known = _record(process).timers
-    if key not in known or known[key][0] != message.ref:
-        return None
-    return _handle(process, timer_event(key, known.pop(key)[1]))
+def machine_of(process: Process) -> Machine:
+    """The waiting events and the timeouts of a state machine."""
+    assert process.dictionary is not None
+    machine: Machine = process.dictionary[_MACHINE]
+    return machine
 
 
-# --- callbacks --------------------------------------------------------------------------------------------------------
-
-
-def _handle(process: Process, event: Event) -> Running | None:
-    def then(result: Any) -> Running | None:
-        if type(result) is Stop:
-            return _stop(process, result, event)
-        state, data = process.state
-        return _go(process, event, statem_plan.handled(state, data, result))
-
-    return _callback(process, event, then)
-
-
-def _begin(process: Process, actions: Any) -> Running | None:
+def _begin(process: Process, first: _Begin) -> Running | None:
+    """Carry out init's actions and enter the first state."""
+    mode = process.context.mode
+    if mode not in MODES:
+        return _failed(process, ("bad_return_from_callback_mode", mode))
+    turn = Turn(Internal("init_state"), *process.state, enter=True)
     try:
-        state, data = process.state
-        return _go(process, None, statem_plan.begun(state, data, actions))
-    except BadReturn as bad:
-        return _bad(process, bad)
+        turn.act(first.actions)
+    except Bad as bad:
+        return _failed(process, bad.reason)
+    turn.postpone = False
+    return _follow(process, turn)
 
 
-def _go(process: Process, event: Event | None, plan: Plan) -> Running | None:
-    """Take a transition: first its answers, then the enter call of the new state, then everything else."""
-    _answer(process, plan)
-    process.state = (plan.state, plan.data)
-    if not (plan.enter and process.behaviour.state_enter):
-        _arrive(process, event, plan)
-        return None
-
-    def then(result: Any) -> Running | None:
-        if type(result) is Stop:
-            return _stop(process, result, event)
-        statem_plan.entered(plan, result)
-        _answer(process, plan)
-        process.state = (plan.state, plan.data)
-        _arrive(process, event, plan)
-        return None
-
-    return _callback(process, Enter(plan.old), then)
+# --- one event --------------------------------------------------------------------------------------------------------
 
 
-def _callback(process: Process, event: Event, then: Callable[[Any], Running | None]) -> Running | None:
-    """Call the state's callback with an event and go on with what it returns."""
-    context, (state, data) = process.context, process.state
+def _handle(process: Process, event: Any) -> Running | None:
+    return _call(process, Turn(event, *process.state), event)
+
+
+def _call(process: Process, turn: Turn, event: Event) -> Running | None:
+    """Call back with an event, in the turn's state."""
     try:
-        if process.behaviour.mode == "handle_event_function":
-            result = context.handle_event(event, state, data)
-        else:
-            result = _state_function(context, state, event)(event, data)
-        if type(result) is not CoroutineType:
-            return then(result)
+        result = _callback(process.context, event, turn.state, turn.data)
     except Throw as thrown:
-        return _returned(process, thrown.value, then)
-    except BadReturn as bad:
-        return _bad(process, bad)
+        result = thrown.value
     except BaseException as error:  # a callback may raise anything: the machine crashes with it
         return gen.stop(process, exit_reason(error))
-    return _later(process, result, then)
+    if type(result) is CoroutineType:
+        return _await(process, turn, result)
+    return _obey(process, turn, result)
 
 
-def _state_function(context: Any, state: Any, event: Event) -> Any:
-    function = getattr(context, state, None) if isinstance(state, str) else None
-    if function is None:
-        raise MissingCallback(context, f"state {state!r}", event)
-    return function
+def _callback(context: Any, event: Event, state: Any, data: Any) -> Any:
+    if context.mode == "handle_event_function":
+        return context.handle_event(event, state, data)
+    function = None if not isinstance(state, str) or hasattr(GenStatem, state) else getattr(context, state, None)
+    if function is None:  # also for a state called like something that every process can do
+        raise MissingCallback(context, f"method for the state {short_text(state)}", event)
+    return function(event, data)
 
 
-async def _later(process: Process, coro: Any, then: Callable[[Any], Running | None]) -> None:
+async def _await(process: Process, turn: Turn, coro: Any) -> None:
     """Finish an ``async def`` callback."""
     try:
         result = await coro
@@ -205,137 +182,114 @@ async def _later(process: Process, coro: Any, then: Callable[[Any], Running | No
     except GeneratorExit:
         raise
     except BaseException as error:
-        running = gen.stop(process, exit_reason(error))
+        going_on = gen.stop(process, exit_reason(error))
     else:
-        running = None
-    if process.alive and running is None:
-        running = _returned(process, result, then)
-    if running is not None:
-        await running
+        going_on = None
+    if process.alive and going_on is None:
+        going_on = _obey(process, turn, result)
+    if going_on is not None:
+        await going_on
     elif process.upgrade is not None and process.alive:
         process.upgrade(process)
 
 
-def _returned(process: Process, result: Any, then: Callable[[Any], Running | None]) -> Running | None:
+def _obey(process: Process, turn: Turn, result: Any) -> Running | None:
+    """Do what a callback's result says."""
+    if type(result) is Stop or type(result) is StopAndReply:
+        return _stop(process, turn, result)
     try:
-        return then(result)
-    except BadReturn as bad:
-        return _bad(process, bad)
+        turn.take(result)
+    except Bad as bad:
+        process.state = turn.state, turn.data
+        _answer(process, turn)
+        return _failed(process, bad.reason)
+    return _follow(process, turn)
 
 
-def _bad(process: Process, bad: BadReturn) -> Running | None:
-    return gen.stop(process, Crash("BadReturn", short_text(bad.reason, 400), bad.reason))
+def _follow(process: Process, turn: Turn) -> Running | None:
+    """Make the enter call if one is due, else end the turn."""
+    _answer(process, turn)
+    if turn.enter and process.context.state_enter:
+        turn.enter, turn.entering = False, True
+        return _call(process, turn, Enter(process.state[0]))
+    machine = machine_of(process)
+    changed = differs(turn.state, process.state[0])
+    process.state = turn.state, turn.data
+    process.timer = HIBERNATED if turn.hibernate else None
+    for order in machine.settle(turn, changed):
+        if type(order) is Cancel:
+            timers.cancel(process.node, order.ref)
+        else:
+            _start_timer(process, machine, *order)
+    event = machine.next()
+    if event is not None:
+        gen.then(process, Continue(event))
+    return None
 
 
-def _stop(process: Process, stop: Stop, event: Event | None) -> Running | None:
-    """Unlike a GenServer, a machine answers before terminate runs."""
-    state, data = process.state
-    process.state = (state, data if stop.state is UNSET else stop.state)
-    if stop.reply is not UNSET and type(event) is Call:
-        delivery.reply(process.node, event.caller, stop.reply)
-    return gen.stop(process, stop.reason)
-
-
-# --- transitions ------------------------------------------------------------------------------------------------------
-
-
-def _answer(process: Process, plan: Plan) -> None:
-    for answer in plan.answers:
-        delivery.reply(process.node, answer.caller, answer.value)
-    plan.answers.clear()
-
-
-def _arrive(process: Process, event: Event | None, plan: Plan) -> None:
-    """The rest of a transition: postponed events, timers, inserted events."""
-    record = _record(process)
-    if plan.postpone and event is not None:
-        record.postponed.append(event)
-    queue = list(plan.next_events)
-    _cancel(process, record, "timeout")
-    if plan.state != plan.old:
-        queue += record.postponed
-        record.postponed = []
-        _cancel(process, record, "state_timeout")
-    _enqueue(process, queue)
-    for key, timer in plan.timers.items():
-        _set_timer(process, record, key, timer)
-    if plan.hibernate and not process.mailbox:
-        process.timer = HIBERNATED
-
-
-def _cancel(process: Process, record: _Record, key: Any) -> None:
-    known = record.timers.pop(key, None)
-    if known is not None:
-        timers.cancel(process.node, known[0])
-
-
-def _set_timer(process: Process, record: _Record, key: Any, timer: Any) -> None:
-    if timer.ms is UPDATE and key in record.timers:
-        record.timers[key] = (record.timers[key][0], timer.content)
-        return
-    _cancel(process, record, key)
-    if timer.ms is None:
-        return
-    if timer.ms is UPDATE or timer.ms == 0:
-        _end_at_once(process, key, timer.content)
-        return
+def _start_timer(process: Process, machine: Machine, key: Any, ms: int, content: Any, absolute: bool) -> None:
     node = process.node
     ref = node.new_ref()
-    timers.send_after(node, timer.ms, process.pid, Timeout(ref, _Ended(key)), ref)
-    record.timers[key] = (ref, timer.content)
+    left = max(0, ms - node.now_ms) if absolute else ms
+    timers.send_after(node, left, process.pid, _Expired(ref), ref)
+    machine.timers[key] = Armed(ref, content)
 
 
-def _end_at_once(process: Process, key: Any, content: Any) -> None:
-    """A time of 0: behind the queued events, before those not received; an event timeout only if none is queued."""
-    box = process.mailbox
-    queued = 0
-    if box is not None:
-        while queued < len(box) and box[queued][0] == CONTINUE:
-            queued += 1
-    if key == "timeout" and queued:
-        return
-    entry = (CONTINUE, timer_event(key, content), None)
-    if box is None:
-        process.mailbox = delivery.new_box(entry)
+def _answer(process: Process, turn: Turn) -> None:
+    for answer in turn.answers:
+        delivery.reply(process.node, answer.caller, answer.value)
+    turn.answers.clear()
+
+
+def _stop(process: Process, turn: Turn, result: Stop | StopAndReply) -> Running | None:
+    """Unlike a GenServer, a machine answers before terminate runs."""
+    replies: Any = ()
+    if type(result) is StopAndReply:
+        data, replies = result.data, result.replies
     else:
-        box.insert(queued, entry)
+        assert type(result) is Stop
+        data = result.state
+        if result.reply is not UNSET and type(turn.event) is Call:
+            replies = Answer(turn.event.caller, result.reply)
+    process.state = turn.state, turn.data if data is UNSET else data
+    for reply in replies if isinstance(replies, (list, tuple)) else (replies,):
+        if type(reply) is not Answer or type(reply.caller) is not Caller:
+            return _failed(process, ("bad_reply_action_from_state_function", reply))
+        delivery.reply(process.node, reply.caller, reply.value)
+    return gen.stop(process, result.reason)
 
 
-def _enqueue(process: Process, events: list[Event]) -> None:
-    """Put events in front of all that wait, in their order."""
-    for event in reversed(events):
-        entry = (CONTINUE, event, None)
-        if process.mailbox is None:
-            process.mailbox = delivery.new_box(entry)
-        else:
-            process.mailbox.appendleft(entry)
+def _failed(process: Process, reason: tuple[str, Any]) -> Running | None:
+    return gen.stop(process, Crash(reason[0], short_text(reason[1], 400), reason))
 
 
-# --- the engine -------------------------------------------------------------------------------------------------------
+# --- init, terminate, code change -------------------------------------------------------------------------------------
 
 
 def _init(process: Process, argument: Any) -> Any:
-    process.context.dictionary[_RECORD] = _Record([], {})
     try:
         result = process.context.init(argument)
     except Throw as thrown:
         result = thrown.value
-    return _started_later(result) if type(result) is CoroutineType else _started(result)
+    return _init_async(process, result) if type(result) is CoroutineType else _first(process, result)
 
 
-async def _started_later(coro: Any) -> Any:
+async def _init_async(process: Process, coro: Any) -> Any:
     try:
-        return _started(await coro)
+        result = await coro
     except Throw as thrown:
-        return _started(thrown.value)
+        result = thrown.value
+    return _first(process, result)
 
 
-def _started(result: Any) -> Any:
-    if type(result) in (Stop, Ignore):
+def _first(process: Process, result: Any) -> Any:
+    if type(result) is Stop or type(result) is Ignore:
         return result
     if type(result) is not NextState:
         return Stop(("bad_return_from_init", result))
-    return Ok((result.state, result.data), then=Continue(_Begin(result.actions)))
+    process.context.dictionary[_MACHINE] = Machine()
+    data = None if result.data is UNSET else result.data
+    return Ok((result.state, data), Continue(_Begin(result.actions)))
 
 
 def _terminate(process: Process, reason: Any) -> Any:
@@ -343,11 +297,10 @@ def _terminate(process: Process, reason: Any) -> Any:
 
 
 def _code_change(process: Process, context: Any, old_version: Any, extra: Any) -> Any:
-    state, data = process.state
-    found = context.code_change(old_version, state, data, extra)
-    if isinstance(found, Error) or (type(found) is tuple and len(found) == 2):
-        return found
-    return Error(("bad_return", found))
+    result = context.code_change(old_version, *process.state, extra)
+    if isinstance(result, Error) or (type(result) is tuple and len(result) == 2):
+        return result
+    raise SysError("code_change", result)
 
 
 GenStatem.engine = gen.Engine("statem", dispatch, _init, _terminate, _code_change)

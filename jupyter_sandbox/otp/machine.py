@@ -8,45 +8,45 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 from msgspec import UNSET
 
 from ..model.ids import Ref
 from ..runtime.signals import Caller
 from .returns import Hibernate
-from .statem_types import (
-    GIVEN,
+from .statem import (
+    POSTPONE,
+    UPDATE,
     Answer,
+    Enter,
     Event,
-    EventTimedOut,
-    EventTimeout,
-    GenericTimeout,
+    Keep,
     KeepState,
     NextEvent,
     NextState,
-    Postpone,
     RepeatState,
-    StateTimedOut,
-    StateTimeout,
-    TimedOut,
-)
+    Timer,
+    timer_event,
+    timer_key,
+)  # fmt: skip
 
-Key = tuple[str, Any]
-STATE: Final[Key] = ("state", None)
-EVENT: Final[Key] = ("event", None)
-WORDS: Final = ("cancel", "update")
+STATE: Final = "state_timeout"
+EVENT: Final = "timeout"
+"""How ``statem.timer_key`` calls the timers that a machine has one of."""
+_EVENTS: Final = get_args(Event)
+_TIMERS: Final = get_args(Timer)
 
 
 class Bad(Exception):
     """A callback returned what it may not; ``reason`` is OTP's."""
 
-    def __init__(self, reason: tuple[str, Any]) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, kind: str, value: Any) -> None:
+        super().__init__(kind, value)
+        self.reason = (kind, value)
 
 
-class Timer(NamedTuple):
+class Armed(NamedTuple):
     """A timeout in force. Without a reference it is one of 0 ms, which waits for its turn."""
 
     ref: Ref | None
@@ -56,7 +56,7 @@ class Timer(NamedTuple):
 class Start(NamedTuple):
     """Set this timer."""
 
-    key: Key
+    key: Any
     ms: int
     content: Any
     absolute: bool
@@ -82,22 +82,24 @@ class Turn:
     postpone: bool = False
     hibernate: bool = False
     events: list[Event] = field(default_factory=list)
-    timeouts: list[tuple[Key, Any]] = field(default_factory=list)
+    timeouts: list[tuple[Any, Timer]] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
 
     def take(self, result: Any) -> None:
         """Take a callback's result in. Raises Bad; ``state`` and ``data`` are then those to terminate with."""
-        kind = type(result)
-        if kind is NextState:
-            changed = differs(result.state, self.state)
-            if changed and self.entering:
-                raise Bad(("bad_state_enter_return_from_state_function", result))
-            self.enter, self.state = changed, result.state
-        elif kind is KeepState or kind is RepeatState:
-            self.enter = kind is RepeatState
-        else:
-            raise Bad(("bad_return_from_state_function", result))
-        if result.data is not UNSET:
+        match result:
+            case NextState():
+                changed = differs(result.state, self.state)
+                if changed and self.entering:
+                    raise Bad("bad_state_enter_return_from_state_function", result)
+                self.enter, self.state = changed, result.state
+            case Keep() | KeepState():
+                self.enter = False
+            case RepeatState():
+                self.enter = True
+            case _:
+                raise Bad("bad_return_from_state_function", result)
+        if type(result) is not Keep and result.data is not UNSET:
             self.data = result.data
         if result.actions != ():
             self.act(result.actions)
@@ -105,43 +107,25 @@ class Turn:
     def act(self, actions: Any) -> None:
         """Note actions, one or a sequence. Raises Bad."""
         for action in actions if isinstance(actions, (list, tuple)) else (actions,):
-            kind = type(action)
-            if kind is Postpone or kind is NextEvent:
-                self._insert(action)
-            elif kind is Answer and type(action.caller) is Caller:
+            if isinstance(action, Answer) and type(action.caller) is Caller:
                 self.answers.append(action)
-            elif kind is Hibernate:
+            elif isinstance(action, _TIMERS) and _is_time(action):
+                self.timeouts.append((timer_key(action), action))
+            elif isinstance(action, Hibernate):
                 self.hibernate = True
+            elif self.entering and (action is POSTPONE or isinstance(action, NextEvent)):
+                raise Bad("bad_state_enter_action_from_state_function", action)
+            elif action is POSTPONE:
+                self.postpone = True
+            elif isinstance(action, NextEvent) and isinstance(action.event, _EVENTS) and type(action.event) is not Enter:
+                self.events.append(action.event)
             else:
-                self._timeout(action)
-
-    def _insert(self, action: Postpone | NextEvent) -> None:
-        if self.entering:
-            raise Bad(("bad_state_enter_action_from_state_function", action))
-        if type(action) is Postpone:
-            self.postpone = True
-        elif type(action) is NextEvent and type(action.event) in GIVEN:
-            self.events.append(action.event)
-        else:
-            raise Bad(("bad_action_from_state_function", action))
-
-    def _timeout(self, action: Any) -> None:
-        kind = type(action)
-        if kind is int:
-            action = EventTimeout(action, action)
-            kind = EventTimeout
-        if kind not in (StateTimeout, EventTimeout, GenericTimeout) or not _is_time(action):
-            raise Bad(("bad_action_from_state_function", action))
-        if kind is GenericTimeout:
-            key: Key = ("generic", action.name)
-        else:
-            key = STATE if kind is StateTimeout else EVENT
-        self.timeouts.append((key, action))
+                raise Bad("bad_action_from_state_function", action)
 
 
-def _is_time(action: Any) -> bool:
-    ms = action.ms
-    return ms is None or (type(ms) is int and (ms >= 0 or action.absolute)) or (type(ms) is str and ms in WORDS)
+def _is_time(timer: Timer) -> bool:
+    ms = timer.ms
+    return ms is None or ms is UPDATE or (type(ms) is int and (ms >= 0 or timer.absolute))
 
 
 def differs(state: Any, other: Any) -> bool:
@@ -155,8 +139,8 @@ class Machine:
 
     queue: deque[Event] = field(default_factory=deque)
     postponed: list[Event] = field(default_factory=list)
-    timers: dict[Key, Timer] = field(default_factory=dict)
-    zero: list[Key] = field(default_factory=list)
+    timers: dict[Any, Armed] = field(default_factory=dict)
+    zero: list[Any] = field(default_factory=list)
     """Timeouts of 0 ms in their order: each is an event once ``queue`` is empty."""
 
     def settle(self, turn: Turn, changed: bool) -> list[Start | Cancel]:
@@ -187,14 +171,10 @@ class Machine:
         key = next((key for key, timer in self.timers.items() if timer.ref == ref), None)
         return None if key is None else self._elapsed(key)
 
-    def _elapsed(self, key: Key) -> Event:
-        content = self.timers.pop(key).content
-        kind, name = key
-        if kind == "generic":
-            return TimedOut(name, content)
-        return StateTimedOut(content) if kind == "state" else EventTimedOut(content)
+    def _elapsed(self, key: Any) -> Event:
+        return timer_event(key, self.timers.pop(key).content)
 
-    def _cancel(self, key: Key, todo: list[Start | Cancel]) -> None:
+    def _cancel(self, key: Any, todo: list[Start | Cancel]) -> None:
         timer = self.timers.pop(key, None)
         if timer is None:
             return
@@ -203,18 +183,18 @@ class Machine:
         else:
             todo.append(Cancel(timer.ref))
 
-    def _set(self, timeouts: list[tuple[Key, Any]], todo: list[Start | Cancel]) -> None:
+    def _set(self, timeouts: list[tuple[Any, Timer]], todo: list[Start | Cancel]) -> None:
         """Of several for one timeout the last counts, and that is its place, too."""
         last = {key: number for number, (key, _) in enumerate(timeouts)}
         for number, (key, action) in enumerate(timeouts):
             if last[key] != number:
                 continue
-            if action.ms == "update" and key in self.timers:
+            if action.ms is UPDATE and key in self.timers:
                 self.timers[key] = self.timers[key]._replace(content=action.content)
                 continue
             self._cancel(key, todo)
-            if action.ms in (0, "update") and not action.absolute:
-                self.timers[key] = Timer(None, action.content)
+            if action.ms is UPDATE or (action.ms == 0 and not action.absolute):
+                self.timers[key] = Armed(None, action.content)
                 self.zero.append(key)
-            elif action.ms is not None and action.ms != "cancel":
+            elif action.ms is not None:
                 todo.append(Start(key, action.ms, action.content, action.absolute))

@@ -55,7 +55,7 @@ class State:
     window: deque[int] = field(default_factory=deque)
     """Whole seconds of the restarts that still count."""
     plan: deque[Action] = field(default_factory=deque)
-    group: tuple[Any, ...] = ()
+    group: dict[Any, None] = field(default_factory=dict)
     """The ids being restarted together, while that goes on."""
     failed: Any = None
     """The id whose exit set off the restart in progress."""
@@ -203,7 +203,7 @@ def next_action(state: State) -> Action | None:
     """The next thing of the plan."""
     if state.plan:
         return state.plan.popleft()
-    state.group = ()
+    state.group = {}
     return None
 
 
@@ -302,7 +302,7 @@ def _restart(state: State, entry: Entry, pid: Pid | None, reason: Any, now_s: in
     state.plan.append(Record(id, pid, reason, decision, tuple(stop), tuple(start)))
     state.plan.extend(StopChild(other) for other in stop)
     state.plan.extend(Start(other) for other in start)
-    state.group = tuple(start)
+    state.group = dict.fromkeys(start)
 
 
 def _allowed(state: State, now_s: int) -> bool:
@@ -355,9 +355,9 @@ def _close(state: State, reason: Any) -> None:
     if state.dynamic:
         state.plan.append(StopAll())
     else:
-        state.plan.extend(StopChild(id) for id in _running_backwards(state, tuple(state.entries)))
+        state.plan.extend(StopChild(id) for id in _running_backwards(state, state.entries))
     state.plan.append(GiveUp(reason))
 
 
-def _running_backwards(state: State, ids: tuple[Any, ...]) -> list[Any]:
+def _running_backwards(state: State, ids: dict[Any, Any]) -> list[Any]:
     return [id for id in reversed(ids) if id in state.entries and state.entries[id].pid is not None]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ..runtime.operations import Reply
+from ..runtime.operations import Reply as Reply
 
 
 class Continue(msgspec.Struct, frozen=True):

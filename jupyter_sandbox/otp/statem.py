@@ -98,10 +98,16 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class SetStateTimeout(msgspec.Struct, frozen=True):
-    """Send ``StateTimeout(content)`` in ``ms`` unless the state changes. None cancels, UPDATE changes the content."""
+    """Send ``StateTimeout(content)`` in ``ms`` unless the state changes.
+
+    For all timeouts: 0 comes before any message that waits, None cancels,
+    UPDATE changes the content and keeps the time, setting one again starts it
+    anew; ``absolute`` makes ``ms`` a time of ``self.now()``.
+    """
 
     ms: Any
     content: Any = None
+    absolute: bool = False
 
 
 class SetEventTimeout(msgspec.Struct, frozen=True):
@@ -109,6 +115,7 @@ class SetEventTimeout(msgspec.Struct, frozen=True):
 
     ms: Any
     content: Any = None
+    absolute: bool = False
 
 
 class SetTimeout(msgspec.Struct, frozen=True):
@@ -117,6 +124,7 @@ class SetTimeout(msgspec.Struct, frozen=True):
     name: Any
     ms: Any
     content: Any = None
+    absolute: bool = False
 
 
 Timer = SetStateTimeout | SetEventTimeout | SetTimeout
@@ -126,10 +134,10 @@ Action = Special | NextEvent | Answer | Timer | Hibernate
 
 
 class NextState(msgspec.Struct, frozen=True):
-    """Go to a state with new data. From init: the first state."""
+    """Go to a state, with new data if given. From init: the first state."""
 
     state: Any
-    data: Any
+    data: Any = msgspec.UNSET
     actions: Any = ()
 
 
@@ -147,14 +155,22 @@ class Keep(msgspec.Struct, frozen=True):
 
 
 class RepeatState(msgspec.Struct, frozen=True):
-    """Stay, but enter the state again. Postponed events are not taken again."""
+    """Stay, but enter the state again, with new data if given. Postponed events are not taken again."""
 
-    data: Any
+    data: Any = msgspec.UNSET
     actions: Any = ()
 
 
+class StopAndReply(msgspec.Struct, frozen=True):
+    """Send the answers, one or several, then stop as ``Stop(reason, data)`` does."""
+
+    reason: Any
+    replies: Any
+    data: Any = msgspec.UNSET
+
+
 KEEP: Final = Keep()
-Result = NextState | KeepState | Keep | RepeatState | Stop
+Result = NextState | KeepState | Keep | RepeatState | Stop | StopAndReply
 
 
 def timer_key(timer: Timer) -> Any:

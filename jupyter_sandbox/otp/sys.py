@@ -4,22 +4,24 @@ while it is suspended. Rules: Erlang's ``sys`` manual page.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from types import coroutine
 from typing import Any
 
-from ..model.errors import ProcessError
+from ..model.errors import ProcessError, UsageError
 from ..model.text import short_text
-from ..runtime import delivery
+from ..runtime import delivery, lifecycle
 from ..runtime.context import Context
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import CallExit, CallTimeout, ProcessExit, Throw, WaitInPlainCallback
-from ..runtime.operations import call
+from ..runtime.operations import OP_RECEIVE, call
 from ..runtime.process import Process, Running
-from ..runtime.signals import SYSTEM, Caller, Down
-from . import gen
+from ..runtime.signals import SYSTEM, Caller
+from . import debug, gen
 from .returns import Error, Ok
 
 DEFAULT_TIMEOUT_MS = 5_000
+DONE = debug.DONE
 
 
 class SysError(ProcessError):
@@ -71,24 +73,71 @@ async def change_code(
     await _ask(ctx, target, ("change_code", (behaviour, old_version, extra)), timeout_ms)
 
 
-async def terminate(ctx: Context, target: Any, reason: Any = "normal", timeout_ms: int | None = None) -> None:
+async def statistics(
+    ctx: Context, target: Any, on: bool | None = None, timeout_ms: int | None = DEFAULT_TIMEOUT_MS
+) -> dict[str, int] | None:
+    """Start or stop counting; without ``on`` the counts since: times, reductions, messages_in, messages_out.
+
+    None when it does not count. Out are the answers to calls.
+    """
+    counts: dict[str, int] | None = await _ask(ctx, target, ("statistics", on), timeout_ms)
+    return counts
+
+
+async def log(
+    ctx: Context, target: Any, on: bool | int | None = None, timeout_ms: int | None = DEFAULT_TIMEOUT_MS
+) -> list[debug.SystemEvent] | None:
+    """Keep the last 10 events, or as many as ``on`` says, or none; without ``on`` the events, the oldest first."""
+    if type(on) is int and on < 1:
+        raise UsageError("on", on, hint="give True, False or how many events, 1 or more")
+    events: list[debug.SystemEvent] | None = await _ask(ctx, target, ("log", on), timeout_ms)
+    return events
+
+
+async def trace(ctx: Context, target: Any, on: bool, timeout_ms: int | None = DEFAULT_TIMEOUT_MS) -> None:
+    """Write every event to the logger, at level debug."""
+    await _ask(ctx, target, ("trace", on), timeout_ms)
+
+
+async def install(
+    ctx: Context, target: Any, function: debug.Function, state: Any = None, *, id: Any = None,
+    timeout_ms: int | None = DEFAULT_TIMEOUT_MS,
+) -> None:  # fmt: skip
+    """Call ``function(state, event, name)`` inside the process on every event; it returns its next state, or DONE.
+
+    ``id`` tells several installations of one function apart; a function that raises is removed.
+    """
+    await _ask(ctx, target, ("install", (function if id is None else id, function, state)), timeout_ms)
+
+
+async def remove(ctx: Context, target: Any, function: Any, timeout_ms: int | None = DEFAULT_TIMEOUT_MS) -> None:
+    """Take a function away, by itself or by its ``id``."""
+    await _ask(ctx, target, ("remove", function), timeout_ms)
+
+
+async def no_debug(ctx: Context, target: Any, timeout_ms: int | None = DEFAULT_TIMEOUT_MS) -> None:
+    """Turn everything off."""
+    await _ask(ctx, target, ("no_debug", None), timeout_ms)
+
+
+@coroutine
+def terminate(
+    ctx: Context, target: Any, reason: Any = "normal", timeout_ms: int | None = None
+) -> Generator[Any, Any, None]:
     """Make it stop through its terminate, and wait until it is gone."""
-    if delivery.lookup(ctx._process.node, target) is None:
+    me = ctx._process
+    node = me.node
+    process = delivery.lookup(node, target)
+    if process is None:
         raise CallExit("noproc", str(target), "stop")
-    ref = ctx.monitor(target)
-    process = delivery.lookup(ctx._process.node, target)
-    assert process is not None
-    delivery.deliver(ctx._process.node, process, (SYSTEM, ("terminate", reason), Caller(ctx.pid, -1)))
-    down = await ctx.receive(lambda message: _is_down(message, ref), timeout_ms=timeout_ms, default=None)
+    ref = lifecycle.monitor(node, me, target)
+    delivery.deliver(node, process, (SYSTEM, ("terminate", reason), Caller(me.pid, -1)))
+    down = yield (OP_RECEIVE, ref, timeout_ms, None)
     if down is None:
-        ctx.demonitor(ref, flush=True)
+        lifecycle.demonitor(node, me, ref, flush=True)
         raise CallTimeout("timeout", str(target), "stop")
     if down.reason != reason:
         raise CallExit(down.reason, str(target), "stop")
-
-
-def _is_down(message: Any, ref: Any) -> bool:
-    return type(message) is Down and message.ref == ref
 
 
 def _ask(ctx: Context, target: Any, request: tuple[str, Any], timeout_ms: int | None) -> Awaitable[Any]:
@@ -178,7 +227,7 @@ def move(process: Process, behaviour: Any, old_version: Any, extra: Any) -> None
     if isinstance(state, Error):
         raise SysError("code_change", ("error", state.reason))
     process.state, process.context, process.behaviour = state, context, behaviour
-    process.dispatch = behaviour.engine.dispatch
+    debug.switch(process)
 
 
 _OPERATIONS: dict[str, Callable[[Process, Any], Any]] = {
@@ -188,4 +237,5 @@ _OPERATIONS: dict[str, Callable[[Process, Any], Any]] = {
     "resume": _resume,
     "get_status": _get_status,
     "change_code": _change_code,
+    **debug.OPERATIONS,
 }

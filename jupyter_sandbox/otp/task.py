@@ -14,7 +14,6 @@ import msgspec
 
 from ..model.errors import UsageError
 from ..model.ids import Pid, Ref
-from ..runtime import lifecycle
 from ..runtime.context import Context
 from . import task_wait
 from .child import Child
@@ -142,9 +141,3 @@ def _mine(ctx: Context, task: Task) -> Context:
     if task.owner != ctx.pid:
         raise UsageError("task", task, hint=f"only its owner {task.owner} may await it", kind="not_owner")
     return ctx
-
-
-def forget(ctx: Context, ref: Ref) -> None:
-    """Want no result any more, and drop one that is there."""
-    ctx.demonitor(ref, flush=True)
-    lifecycle.drop_alias(ctx._process.node, ctx._process, ref)

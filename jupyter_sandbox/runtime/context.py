@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from ..model.errors import NoProcess, UsageError
 from ..model.ids import Pid, Ref
@@ -45,7 +45,7 @@ class Context(metaclass=_NoAttributes):
     _process: Process
 
     def __init__(self, process: Process) -> None:
-        object.__setattr__(self, "_process", process)
+        _set_process(self, process)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(
@@ -350,6 +350,10 @@ class Context(metaclass=_NoAttributes):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._process.name or self._process.pid}>"
+
+
+_set_process: Final[Callable[[Context, Process], None]] = Context.__dict__["_process"].__set__
+"""Sets the one attribute there is, past ``__setattr__``, which refuses."""
 
 
 def info(process: Process) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..model.exits import KILL, KILLED, NORMAL
 from ..model.ids import Pid, Ref
-from .isolate import ATOMIC
 from .exceptions import CallExit, CallTimeout, ReceiveTimeout, StartError
+from .isolate import ATOMIC
 from .operations import OP_SLEEP, OP_START, Raise, Receive
 from .process import DEAD, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
 from .signals import EXIT, INFO, MISSING, SYSTEM, Caller, Entry, Exit, Response

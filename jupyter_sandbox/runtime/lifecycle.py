@@ -10,6 +10,7 @@ from ..model.exits import NOPROC
 from ..model.ids import Pid, Ref
 from . import delivery
 from .exceptions import StartError, SystemLimit
+from .isolate import ATOMIC
 from .operations import Raise
 from .process import DEAD, READY, Dispatch, Process
 from .signals import DOWN, INIT, Down
@@ -22,6 +23,7 @@ _NO_ENTRY = object()
 KEPT = "explicit_unalias"
 ALIAS_ENDS = (KEPT, "demonitor", delivery.REPLY_DEMONITOR)
 _REMEMBERED = 256
+_new_tuple: Any = tuple.__new__
 
 
 class Tagged(NamedTuple):
@@ -79,11 +81,14 @@ def exit_process(node: Node, process: Process, reason: Any) -> None:
     if process.aliases is not None:
         for ref in process.aliases:
             node.aliases.pop(ref, None)
-    node.tables.owner_died(node, process)
-    _close_callback(node, process)
+    if node.tables.owned:
+        node.tables.owner_died(node, process)
+    if process.coro is not None:
+        _close_callback(node, process)
     if not process.hidden:
         node.process_exits += 1
-        node.emit("process_exit", process, reason)
+        if node.sink is not None:
+            node.sink("process_exit", process, reason)
     if node.trace is not None:
         node.trace("exit", process, reason)
     _tell(node, process, reason)
@@ -159,7 +164,8 @@ def _down(node: Node, ref: Ref, watcher: Pid, watched: object, reason: Any) -> N
     if type(watched) is Tagged:
         down: Any = (watched.tag, Down(ref, watched.target, node.copy(reason)))
     else:
-        down = Down(ref, watched, node.copy(reason))
+        # Not Down(...): a NamedTuple's own constructor takes twice as long, and there is one for every death.
+        down = _new_tuple(Down, (ref, watched, reason if type(reason) in ATOMIC else node.copy(reason)))
     delivery.deliver(node, process, (DOWN, down, None))
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from ..model.ids import FIRST_CLIENT, Pid, Ref
+from ..model.ids import FIRST_CLIENT, REF_TAG, Pid, Ref
 from . import delivery, entrance, lifecycle, scheduler, timers
 from .context import Context
 from .inputs import Input, JournalEntry, OutsideWork, Reply, RunResult
@@ -51,16 +51,16 @@ class Node:
     """
 
     __slots__ = (
-        "aliases", "answers", "copy", "current", "dead_names", "digest", "drivers", "folded", "globals", "hops", "isolation", "journal", "loader",
-        "max_mailbox", "max_processes", "messages_sent", "name", "names", "next_client", "next_number", "next_tag", "now_ms",
-        "outside", "outside_waiting", "policy", "process_exits", "process_spawns", "processes", "ready", "restarts",
-        "seed", "sink", "stale", "tables", "timer_heap", "timers", "told",
-        "trace", "trail", "woken", "young",
+        "aliases", "answers", "copy", "current", "dead_names", "digest", "drivers", "folded", "globals", "hops",
+        "isolation", "journal", "loader", "max_mailbox", "max_processes", "messages_sent", "name", "names",
+        "next_client", "next_number", "next_tag", "now_ms", "outside", "outside_waiting", "policy", "process_exits",
+        "process_spawns", "processes", "ready", "restarts", "seed", "sink", "stale", "tables", "timer_heap", "timers",
+        "told", "trace", "trail", "woken", "young",
     )  # fmt: skip
 
     context_class: type[Context] = Context
     """What ``self`` is in plain processes."""
-    drains: Mapping[Any, Any] = {}
+    drains: ClassVar[Mapping[Any, Any]] = {}
     """How a behaviour handles many messages in a row, by its dispatch; optional, it only saves time."""
 
     def __init__(
@@ -179,8 +179,8 @@ class Node:
 
     def new_ref(self) -> Ref:
         """A reference that this node never used before."""
-        self.next_tag += 1
-        return Ref.of(self.next_tag)
+        self.next_tag = tag = self.next_tag + 1
+        return Ref(REF_TAG | tag)
 
     def emit(self, kind: str, process: Process, data: Any) -> None:
         """Tell the sink of something that happened in the life of a process."""

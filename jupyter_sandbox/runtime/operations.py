@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
+from ..model.ids import Ref
+
 OP_CALL: Final = 0
 OP_RECEIVE: Final = 1
 OP_SLEEP: Final = 2
@@ -29,9 +31,11 @@ class Raise(msgspec.Struct, frozen=True):
 
 
 class Receive(msgspec.Struct, frozen=True):
-    """A selective receive in progress. ``match`` None takes any message; ``default`` answers a timeout."""
+    """A selective receive in progress. ``match`` None takes any message, a Ref the message of that monitor;
+    ``default`` answers a timeout.
+    """
 
-    match: Matcher | None
+    match: Matcher | Ref | None
     default: Any
 
 

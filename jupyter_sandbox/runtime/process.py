@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from ..model.ids import Pid, Ref
+from ..model.ids import PID_TAG, Pid, Ref
 from .signals import Entry
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Process:
     def __init__(self, node: Node, number: int, dispatch: Dispatch) -> None:
         self.node = node
         self.number = number
-        self.pid = Pid.of(number)
+        self.pid = Pid(PID_TAG | number)
         self.dispatch = dispatch
         self.status = IDLE
         self.mailbox: deque[Entry] | None = None

@@ -76,12 +76,13 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
     round to round ``process`` is who goes next, None for whoever the queue
     says; ``entry`` is what it is to handle, None for what its mailbox says;
     ``caller`` waits for the answer to ``entry`` and is written down as waiting
-    only if the answer does not come at once.
+    only if the answer does not come at once; ``tag`` is the number of that call.
     """
     ready, trail, processes, policy = node.ready, node.trail, node.processes, node.policy
     hops, drains = node.hops, node.drains if policy is None else {}
     entry: Entry | None = None
     caller: Process | None = None
+    tag = 0
     operation: Any
     value: Any
     while True:  # not ``while left``: CPython 3.11 speeds a running function up at unconditional jumps back alone
@@ -133,7 +134,7 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
             if type(operation) is Reply:
                 if (
                     caller is not None
-                    and caller.token == entry[2].tag  # type: ignore[attr-defined]
+                    and caller.token == tag
                     and caller.doom is None
                     and node.woken is None
                     and process.status == READY
@@ -155,7 +156,7 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
                     coro = process.coro = operation
                     operation = None
             if caller is not None:
-                if caller.token == entry[2].tag:  # type: ignore[attr-defined]
+                if caller.token == tag:
                     _register(node, caller, process)
                 caller = None
             entry = None
@@ -193,7 +194,7 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
                     break
                 value = Raise(ForeignAwait(operation))
             elif operation[0] == OP_CALL:
-                _, target, request, timeout_ms, kind = operation
+                _, target, request, _, kind = operation
                 callee = processes.get(target) if type(target) is Pid else delivery.lookup(node, target)
                 if callee is None or callee is process:
                     value = Raise(CallExit(NOPROC if callee is None else "calling_self", _shown(target)))

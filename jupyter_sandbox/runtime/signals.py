@@ -14,7 +14,10 @@ import msgspec
 from ..model.ids import Pid, Ref
 
 INFO: Final = 0
-"""A plain message; source is the number of the sender's pid, or None: the cyclic collector need not look at a plain integer."""
+"""A plain message; source is the number of the sender's pid, or None.
+
+A plain integer, unlike a Pid, keeps the entry out of the cyclic collector's sight.
+"""
 CALL: Final = 1
 """A request that wants a reply; source is the Caller."""
 CAST: Final = 2

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from ..model.ids import Ref
 from . import delivery, lifecycle, timers
 from .crashes import exit_reason
 from .exceptions import StartError, SystemLimit
 from .inputs import OutsideWork
 from .operations import OP_OUTSIDE, OP_RECEIVE, OP_SLEEP, OP_START, OP_YIELD, Raise, Receive
-from .process import READY, RECEIVING, WAITING, Process
-from .signals import CALL, CAST, MISSING, Caller, Entry, Notify, Request
+from .process import RECEIVING, WAITING, Process
+from .signals import CALL, CAST, DOWN, MISSING, Caller, Down, Entry, Notify, Request
 
 if TYPE_CHECKING:
     from .node import Node
@@ -23,13 +25,13 @@ PARKED: Final = object()
 def receive(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
     """Take a message that is there already, or wait for one."""
     _, match, timeout_ms, default = operation
-    if match is None and process.mailbox:
-        return _visible(process.mailbox.popleft())
+    box = process.mailbox
     wait = Receive(match, default)
     process.scanned = 0
-    value = scan(process, wait)
-    if value is not MISSING:
-        return value
+    if box:
+        value = _visible(box.popleft()) if match is None else scan(process, wait)
+        if value is not MISSING:
+            return value
     if timeout_ms == 0:
         process.wait = wait
         value = delivery.timed_out(process)
@@ -46,12 +48,26 @@ def scan(process: Process, wait: Receive) -> Any:
     if not box:
         return MISSING
     match = wait.match
+    if isinstance(match, Ref):
+        return _scan_down(process, box, match)
     for index in range(process.scanned, len(box)):
         message = _visible(box[index])
         if match is None or match(message):
             del box[index]
             process.scanned = 0
             return message
+    process.scanned = len(box)
+    return MISSING
+
+
+def _scan_down(process: Process, box: deque[Entry], ref: Ref) -> Any:
+    """The message of one monitor."""
+    for index in range(process.scanned, len(box)):
+        kind, down, _ = box[index]
+        if kind == DOWN and type(down) is Down and down.ref == ref:
+            del box[index]
+            process.scanned = 0
+            return down
     process.scanned = len(box)
     return MISSING
 
@@ -79,7 +95,7 @@ def _sleep(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
 
 
 def start(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
-    """Create a process and wait for its start acknowledgement: the new process, whose first step is next, or a Raise."""
+    """Create a process and wait until it says that it is up. The result is the process, or a Raise."""
     _, dispatch, _, relation, timeout_ms, prepare = operation
     try:
         child = lifecycle.create(node, dispatch, parent=process)
@@ -90,8 +106,12 @@ def start(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
     if relation == "link":
         child.parent = process.pid
         lifecycle.join(process, child)
-    _park(node, process, (OP_START, child.pid), timeout_ms)
-    child.starter = (process.pid, process.token)
+    node.next_tag = process.token = tag = node.next_tag + 1
+    process.wait = (OP_START, child.pid)
+    process.status = WAITING
+    if timeout_ms is not None:
+        timers.arm_wait(node, process, timeout_ms)
+    child.starter = (process.pid, tag)
     if node.sink is not None and not child.hidden:
         node.sink("process_spawn", child, process.pid)
     if node.trace is not None:

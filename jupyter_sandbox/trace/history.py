@@ -36,6 +36,7 @@ class History:
     def __init__(self) -> None:
         self._crashes: dict[str, _Crash] = {}
         self._entries: deque[WhyView] = deque(maxlen=_KEPT)
+        self._unread = 0
 
     def crashed(self, pid: str, entry: Any, state: Any) -> None:
         """A behaviour crashed while it handled ``entry``."""
@@ -48,6 +49,7 @@ class History:
     def decided(self, where: WhyView, pid: str, reason: Any) -> None:
         """A supervisor decided about a child that exited; ``where`` says all but the cause."""
         crash = self._crashes.pop(pid, None)
+        self._unread = min(self._unread + 1, _KEPT)
         self._entries.append(
             replace(
                 where,
@@ -64,6 +66,12 @@ class History:
             if self._entries[index].key == key:
                 self._entries[index] = replace(self._entries[index], state_after=state)
                 return
+
+    def take_unread(self) -> list[WhyView]:
+        """The decisions since last asked, oldest first."""
+        fresh = list(self._entries)[len(self._entries) - self._unread :]
+        self._unread = 0
+        return fresh
 
     def why(self, names: tuple[str, ...], limit: int) -> list[WhyView]:
         """The newest decisions about any of these keys or names, newest first; all of them without names."""

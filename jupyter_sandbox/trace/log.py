@@ -17,12 +17,14 @@ _Raw = tuple[int, int, str, str, str, Any]
 class EventLog:
     """A sink for a node: call it with what happened, read ``Event`` values from it.
 
-    ``capacity`` events are kept; ``dropped`` counts the older ones.
+    ``capacity`` events are kept; ``dropped`` counts the older ones. ``wanted``
+    limits which kinds are handed on by ``take_unread``, None means all.
     """
 
-    def __init__(self, capacity: int = 10_000) -> None:
+    def __init__(self, capacity: int = 10_000, wanted: frozenset[str] | None = None) -> None:
         self._ring: deque[_Raw] = deque(maxlen=capacity)
         self._unread: deque[_Raw] = deque(maxlen=1_000)
+        self._wanted = wanted
         self.total = 0
         self.unread_dropped = 0
         self.history = History()
@@ -46,9 +48,17 @@ class EventLog:
             record, state = data
             self.history.settled(_child_key(process, record.id), state)
             return
-        raw = (node.step_number, node.now_ms, kind, pid, name, data)
+        self._keep((node.step_number, node.now_ms, kind, pid, name, data))
+
+    def note(self, kind: str, step: int, now_ms: int, who: tuple[str, str], text: str) -> None:
+        """An event that is in words already; ``who`` is pid and name."""
+        self._keep((step, now_ms, kind, *who, text))
+
+    def _keep(self, raw: _Raw) -> None:
         self.total += 1
         self._ring.append(raw)
+        if self._wanted is not None and raw[2] not in self._wanted:
+            return
         if len(self._unread) == self._unread.maxlen:
             self.unread_dropped += 1
         self._unread.append(raw)

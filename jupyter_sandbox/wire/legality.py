@@ -55,6 +55,8 @@ ANSWERS: dict[type[m.Request], tuple[type[m.Answer], ...]] = {
     m.Load: (m.Loaded, m.Tried),
     m.Versions: (m.VersionList,),
     m.Execute: (m.Value,),
+    m.CallOff: (m.Done,),
+    m.SetLimits: (m.Done,),
     m.Start: (m.Done,),
     m.Stop: (m.Done,),
     m.Shutdown: (m.Done,),

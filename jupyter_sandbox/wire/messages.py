@@ -11,6 +11,7 @@ import msgspec
 
 from ..model.code import Bundle, ClassInfo
 from ..model.errors import Diagnostic
+from ..model.limits import Limits
 from ..model.protection import Protection
 from ..model.views import (
     Counters, Event, Inspection, ModuleVersion, StepView, TreeDiff, TreeView, WhyView,
@@ -47,6 +48,12 @@ class Execute(Request, frozen=True, kw_only=True):
     source: str
     file: str
     timeout_ms: int | None = None
+
+
+class CallOff(Request, frozen=True, kw_only=True):
+    """Nobody waits for an Execute any more: end its cell's process. Answer: Done, also when it has ended by itself."""
+
+    request: int
 
 
 # --- life -------------------------------------------------------------------------------------------------------
@@ -219,6 +226,12 @@ class Until(Request, frozen=True, kw_only=True):
     max_steps: int = 10_000
 
 
+class SetLimits(Request, frozen=True, kw_only=True):
+    """From now on these limits count, as far as the node counts them itself. Answer: Done."""
+
+    limits: Limits
+
+
 # --- state --------------------------------------------------------------------------------------------------------
 
 
@@ -244,7 +257,7 @@ class ReplayJournal(Request, frozen=True, kw_only=True):
 
 
 KernelFrame = (
-    Load | Versions | Execute | Start | Stop | Shutdown | Call | Cast | Send | Spawn | Kill | Suspend | Unsuspend
+    Load | Versions | Execute | CallOff | SetLimits | Start | Stop | Shutdown | Call | Cast | Send | Spawn | Kill | Suspend | Unsuspend
     | GetState | SetState | ChildAction | Children | Tree | Inspect | Events | Why | Watch | Pause | Resume | Step
     | Until | TakeSnapshot | RestoreSnapshot | TakeJournal | ReplayJournal
 )  # fmt: skip
@@ -313,6 +326,8 @@ class InspectReply(Answer, frozen=True, kw_only=True):
 class EventList(Answer, frozen=True, kw_only=True):
     events: list[Event]
     dropped: int = 0
+    since: int = 0
+    """The step that this guest's own log begins with."""
 
 
 class WhyList(Answer, frozen=True, kw_only=True):
@@ -353,11 +368,13 @@ class TreeChanged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Once a second while something happened: counters and the lifecycle events since the last sample, batched."""
+    """Once a second while something happened: counters and what happened since the last sample, batched."""
 
     counters: Counters
     events: list[Event]
     dropped: int = 0
+    decisions: list[WhyView] = msgspec.field(default_factory=list)
+    """Of supervisors, so that they are known when this OS process is gone."""
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -1,4 +1,4 @@
-"""``python -m tests.conformance FILE… [--arm node]``: run scenario files and say what differs."""
+"""``python -m tests.conformance FILE… [--arm node|sandbox]``: run scenario files and say what differs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--brief", action="store_true", help="only the ids of the scenarios that fail")
     options = parser.parse_args(arguments)
     passed = failed = 0
-    for path in options.files:
-        for scenario in scenarios(path):
-            if options.id and scenario["id"] not in options.id:
-                continue
-            found = failures(scenario, options.arm)
-            passed, failed = (passed, failed + 1) if found else (passed + 1, failed)
-            if found:
-                print(scenario["id"], scenario["title"]) if options.brief else print(told(scenario, found))
+    with ARMS[options.arm]() as arm:
+        for path in options.files:
+            for scenario in scenarios(path):
+                if options.id and scenario["id"] not in options.id:
+                    continue
+                found = failures(scenario, arm)
+                passed, failed = (passed, failed + 1) if found else (passed + 1, failed)
+                if found:
+                    print(scenario["id"], scenario["title"]) if options.brief else print(told(scenario, found))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

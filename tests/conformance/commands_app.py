@@ -140,6 +140,8 @@ async def app_get_all_env(run: Run, command: Command) -> Any:
 
 async def app_get_key(run: Run, command: Command) -> Any:
     found = application.get_key(run.ctx, command["name"], command["key"])
+    if command["key"] == "start_phases" and not found:
+        return ("ok", "undefined") if found is not None else None
     return None if found is None else ("ok", found)
 
 

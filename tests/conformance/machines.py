@@ -35,7 +35,7 @@ from jupyter_sandbox.otp import (
 
 from .interpreter import Command, Run, Unsupported, now_or_later
 from .plain import run_data
-from .terms import Program, text_of
+from .terms import Program, text_of, thrown
 from .world import described, world_of
 
 _TYPES: dict[Any, str] = {
@@ -59,7 +59,10 @@ class Machine(GenStatem):
 
     async def _init(self, spec: dict[str, Any], commands: list[Command]) -> Any:
         run = Run(self, self._who(), run_data(self, spec))
-        command = await run.run(commands)
+        try:
+            command = await run.run(commands)
+        except Throw as error:
+            raise thrown(error) from None
         match None if command is None else command["cmd"]:
             case None | "ok":
                 return NextState(run.term(spec["state"]), run.data, _actions(run, command))

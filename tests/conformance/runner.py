@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from .compare import differences
-from .driver import NodeArm
+from .driver import Arm, NodeArm
+from .sandboxed import SandboxArm
 
 Scenario = dict[str, Any]
 Failure = tuple[str, Any, Any, str]
 """Where (an op with its number, or ``final``), expected, actual, what differs."""
 
-ARMS = {"node": NodeArm}
+ARMS: dict[str, Callable[[], Arm]] = {"node": NodeArm, "sandbox": SandboxArm}
 
 
 def scenarios(path: Path) -> Iterator[Scenario]:
@@ -24,25 +25,24 @@ def scenarios(path: Path) -> Iterator[Scenario]:
             yield json.loads(line)
 
 
-def failures(scenario: Scenario, arm: str = "node") -> list[Failure]:
+def failures(scenario: Scenario, arm: Arm) -> list[Failure]:
     """Every difference of one scenario, none if it passes. Whatever goes wrong on the way is a difference, too."""
     try:
-        return list(_failures(scenario, ARMS[arm]()))
+        found, final = arm.run(scenario["ops"])
+        return list(_failures(scenario, found, final))
     except Exception as error:  # a scenario that cannot even be run is a failed one, whatever is wrong with it
         return [("run", "an observation per op", f"{type(error).__name__}: {error}", "runner")]
 
 
-def _failures(scenario: Scenario, arm: NodeArm) -> Iterator[Failure]:
+def _failures(scenario: Scenario, observed: list[Any], final: Any) -> Iterator[Failure]:
     expected = scenario["expected"]
-    for number, (op, wanted) in enumerate(zip(scenario["ops"], expected["ops"], strict=True)):
-        found = arm.perform(number, op)
+    together = zip(scenario["ops"], expected["ops"], observed, strict=True)
+    for number, (op, wanted, found) in enumerate(together):
         wrong = differences(wanted, found)
         if wrong:
             yield f"op {number} {json.dumps(op)}", wanted, found, ", ".join(wrong)
-    if "final" in expected:
-        final = arm.final()
-        if final != expected["final"]:
-            yield "final", expected["final"], final, "final"
+    if "final" in expected and final != expected["final"]:
+        yield "final", expected["final"], final, "final"
 
 
 def told(scenario: Scenario, found: list[Failure]) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from jupyter_sandbox.model.exits import CallFailed, Crash
 from jupyter_sandbox.model.ids import Pid, Ref
 from jupyter_sandbox.otp import (
+    Answer,
     Continue,
     Down,
     Error,
@@ -24,6 +25,10 @@ from jupyter_sandbox.otp import (
     Ok,
     RepeatState,
     Reply,
+    Response,
+    SetEventTimeout,
+    SetStateTimeout,
+    SetTimeout,
     Stop,
     TableId,
     Throw,
@@ -154,7 +159,7 @@ def render(value: Any, world: World) -> Any:
     fields = _TUPLES.get(kind)
     if fields is not None:
         return {"tuple": [render(item, world) for item in fields(value)]}
-    raise ValueError(f"no term for a {kind.__name__}: {value!r}")
+    return {"unknown": f"{kind.__name__}: {value!r}"}  # equals nothing that was recorded
 
 
 def _render_tuple(value: tuple[Any, ...], world: World) -> Any:
@@ -214,12 +219,24 @@ _TUPLES: dict[type, Any] = {
     Ok: lambda value: ("ok", value.state),
     Error: lambda value: ("error", value.reason),
     Continue: lambda value: ("continue", value.argument),
-    Stop: lambda value: ("stop", value.reason) if value.state is msgspec.UNSET else ("stop", value.reason, value.state),
+    Stop: lambda value: (
+        "stop",
+        *(part for part in (value.reason, value.reply, value.state) if part is not msgspec.UNSET),
+    ),
+    Response: lambda value: (value.ref, value.value),
+    Answer: lambda value: ("reply", value.caller, value.value),
+    SetStateTimeout: lambda value: ("state_timeout", *_time_and_content(value)),
+    SetEventTimeout: lambda value: ("timeout", *_time_and_content(value)),
+    SetTimeout: lambda value: (("timeout", value.name), *_time_and_content(value)),
     NextState: lambda value: ("next_state", value.state, *_rest(value)),
     KeepState: lambda value: ("keep_state", *_rest(value)),
     RepeatState: lambda value: ("repeat_state", *_rest(value)),
     NextEvent: lambda value: ("next_event", type(value.event).__name__.lower(), value.event.content),
 }
+
+
+def _time_and_content(timer: SetStateTimeout | SetEventTimeout | SetTimeout) -> tuple[Any, ...]:
+    return ("infinity" if timer.ms is None else timer.ms, timer.content)
 
 
 def _rest(result: NextState | KeepState | RepeatState) -> tuple[Any, ...]:

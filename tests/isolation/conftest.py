@@ -19,6 +19,7 @@ from jupyter_sandbox.isolation.guest_process import GuestProcess
 from jupyter_sandbox.isolation.zygote import Zygote
 from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.limits import Limits
+from jupyter_sandbox.model.openings import Openings
 
 HERE = str(Path(__file__).parent)
 DEADLINE_S = 20.0
@@ -62,9 +63,12 @@ class Launcher:
         self.zygote = zygote
         self.told: list[Told] = []
 
-    async def guest(self, name: str = "guest", **limits: int) -> Told:
+    async def guest(
+        self, name: str = "guest", *, profile: str = "", openings: Openings | None = None, **limits: int
+    ) -> Told:
         """A guest that has reached its entry."""
-        told = Told(await self.zygote.fork(Boot(name, limits=Limits(**limits))))
+        boot = Boot(name, limits=Limits(**limits), profile=profile, openings=openings or Openings())
+        told = Told(await self.zygote.fork(boot))
         self.told.append(told)
         await told.ask("pass")
         return told

@@ -33,7 +33,7 @@ async def report_of(told: Told) -> Protection:
 
 def test_every_layer_of_basic_is_in_force_and_says_so(play: Play) -> None:
     async def story(launcher: Launcher) -> None:
-        told = await launcher.guest()
+        told = await launcher.guest(profile="basic")
         report = await report_of(told)
         assert report.profile == "basic"
         names = {layer.name for layer in report.layers}
@@ -46,7 +46,7 @@ def test_every_layer_of_basic_is_in_force_and_says_so(play: Play) -> None:
 
 def test_what_basic_does_not_stop_is_said_in_words(play: Play) -> None:
     async def story(launcher: Launcher) -> None:
-        report = await report_of(await launcher.guest())
+        report = await report_of(await launcher.guest(profile="basic"))
         assert any("read and change your files" in text for text in report.not_stopped)
         assert any("network" in text for text in report.not_stopped)
 
@@ -123,7 +123,7 @@ class Hollow:
 
 
 def test_a_layer_that_cannot_be_had_or_does_not_hold_is_reported_as_that() -> None:
-    report = protect([Missing(), Hollow()], "basic")
+    report = protect([Missing(), Hollow()], Boot("guest", profile="basic"))
     assert report.layers == (
         Layer("missing", True, False, False, "not on this machine"),
         Layer("hollow", True, True, False, "an attempt succeeded"),
@@ -154,7 +154,7 @@ def test_a_layer_switched_off_is_missed_inside_and_outside(
     async def story() -> None:
         path = [str(tmp_path), HERE, *sys.path]
         zygote = await Zygote.start(preload=["sabotage"], entry="told_guest:run", sys_path=path)
-        told = Told(await zygote.fork(Boot("weak")))
+        told = Told(await zygote.fork(Boot("weak", profile="basic")))
         try:
             report = await report_of(told)
             assert [one.name for one in report.layers if not one.verified] == [name]

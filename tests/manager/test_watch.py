@@ -36,7 +36,7 @@ def test_run_time_counts_only_while_something_runs() -> None:
 
 
 def test_a_callback_within_its_budget_is_left_alone() -> None:
-    reading = Reading(now_ns=5_000 * MS + 7, runtime_ms=0, memory=0, callback_ns=7, process=3)
+    reading = Reading(now_ns=5_000 * MS + 7, runtime_ms=0, memory=0, callback_ns=7, process="front")
     assert judge(Watched(), reading, LIMITS, 1)[1] == ()
 
 
@@ -45,7 +45,7 @@ def test_a_stuck_callback_is_tried_again_each_second_and_given_up_after_the_last
     start = 1
     for tick in range(100):
         now = start + 5_001 * MS + tick * RETRY_NS // 10
-        watched, events = judge(watched, Reading(now, 0, 0, start, 9), LIMITS, 1)
+        watched, events = judge(watched, Reading(now, 0, 0, start, "front"), LIMITS, 1)
         told += [(tick, event.attempt, event.last) for event in events if isinstance(event, HandlerOver)]
         if told and told[-1][2]:
             break
@@ -53,8 +53,8 @@ def test_a_stuck_callback_is_tried_again_each_second_and_given_up_after_the_last
 
 
 def test_the_next_callback_begins_afresh() -> None:
-    first, _ = judge(Watched(), Reading(10_000 * MS, 0, 0, 1, 9), LIMITS, 1)
-    idle, _ = judge(first, Reading(10_100 * MS, 0, 0, 0, 0), LIMITS, 1)
+    first, _ = judge(Watched(), Reading(10_000 * MS, 0, 0, 1, "front"), LIMITS, 1)
+    idle, _ = judge(first, Reading(10_100 * MS, 0, 0, 0), LIMITS, 1)
     assert idle.attempts == 0
-    _, (event,) = judge(first, Reading(20_000 * MS, 0, 0, 11_000 * MS, 4), LIMITS, 1)
-    assert isinstance(event, HandlerOver) and (event.attempt, event.process) == (1, "<0.4.0>")
+    _, (event,) = judge(first, Reading(20_000 * MS, 0, 0, 11_000 * MS, "back"), LIMITS, 1)
+    assert isinstance(event, HandlerOver) and (event.attempt, event.process) == (1, "back")

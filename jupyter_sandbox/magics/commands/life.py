@@ -39,6 +39,8 @@ def create(turn: Turn) -> object:
     options = turn.given.options
     limits = _limit_options(turn)
     extra = {name: options[name] for name in ("seed", "clock", "isolation", "profile") if name in options}
+    if allow := {name: options[name] for name in ("net", "subprocess", "read", "write") if name in options}:
+        extra["allow"] = allow
     sandbox = turn.desk.manager.create(turn.given.sandbox, limits=limits or None, **extra)  # type: ignore[arg-type]
     turn.desk.follow(sandbox.name)
     return sandbox

@@ -1,0 +1,136 @@
+"""The two layers that make ``strict`` out of ``basic``: files by Landlock, system calls by a filter. Tried after."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Callable, Sequence
+
+from ..model.boot import Boot
+from ..model.errors import Unsupported
+from ..model.openings import Openings
+from . import landlock, system
+from .paths import rules_for
+from .rules import filter_for
+from .syscalls import NUMBERS
+
+_TIOCSTI = 0x5412
+
+
+class Landlock:
+    """Only named files, no ports, no signals to others."""
+
+    name = "landlock"
+
+    def __init__(self, boot: Boot, sys_path: tuple[str, ...]) -> None:
+        self.boot, self.sys_path = boot, sys_path
+        self.version = landlock.version()
+
+    @property
+    def detail(self) -> str:
+        """Which Landlock it is."""
+        return f"version {self.version}"
+
+    def apply(self) -> None:
+        if not self.version:
+            raise Unsupported("this Linux has no Landlock (it came with 5.13 and can be switched off at boot)")
+        openings = self.boot.openings
+        refused = landlock.handled(self.version, any_port=openings.net and not openings.ports)
+        landlock.restrict(refused, rules_for(self.boot.scratch, self.sys_path, openings), openings.ports)
+
+    def verify(self) -> str:
+        """Its own folder must work, and the one around it, where the other sandboxes live, must not."""
+        inside = os.path.join(self.boot.scratch, ".probe")
+        with open(inside, "w"):
+            os.unlink(inside)
+        around = os.path.dirname(self.boot.scratch)
+        if not _opened(around, self.boot.openings.write) and _works(lambda: _make(f"{around}/.probe-{os.getpid()}")):
+            return "a file of another sandbox could be written"
+        if not _opened("/", (*self.boot.openings.read, *self.boot.openings.write)) and _works(lambda: os.listdir("/")):
+            return "the folder / could be read"
+        return ""
+
+
+def prepare(sys_path: Sequence[str]) -> None:
+    """Work out in the zygote what is the same for all its guests."""
+    version = landlock.version()
+    if version:
+        landlock.handled(version)
+        rules_for("/", tuple(sys_path), Openings())
+    if os.uname().machine in NUMBERS:
+        filter_for(os.uname().machine, pid=1, openings=Openings(), landlock=version)
+
+
+def _opened(folder: str, paths: tuple[str, ...]) -> bool:
+    return any(folder == path or folder.startswith(path.rstrip("/") + "/") for path in map(os.path.realpath, paths))
+
+
+def _make(path: str) -> None:
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT))
+    os.unlink(path)
+
+
+def _works(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except PermissionError:
+        return False
+    return True
+
+
+class Seccomp:
+    """Only the system calls that a program without network, children and tricks needs."""
+
+    name = "seccomp"
+    detail = ""
+
+    def __init__(self, boot: Boot) -> None:
+        self.openings = boot.openings
+
+    def apply(self) -> None:
+        machine = os.uname().machine
+        if not system.LINUX or machine not in NUMBERS or struct.calcsize("P") != 8:
+            raise Unsupported(f"there is no filter for {machine} here; on x86_64 and aarch64 Linux there is one")
+        program = filter_for(machine, pid=os.getpid(), openings=self.openings, landlock=landlock.version())
+        system.install_filter(program)
+
+    def verify(self) -> str:
+        attempts: dict[str, Callable[[], object]] = {
+            "a namespace": system.unshare_nothing,
+            "a socket to other programs": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).close(),
+            "hidden memory": lambda: os.close(os.memfd_create("probe")),
+            "a signal to its parent": _signal_parent,
+            "typing on the terminal": _type,
+        }
+        if not self.openings.subprocess:
+            attempts |= {"a program": lambda: os.execv("/", ["/"]), "a child": _fork}
+        if not self.openings.net:
+            attempts["the network"] = lambda: socket.socket(socket.AF_INET).close()
+        worked = [name for name, attempt in attempts.items() if not _refused(attempt)]
+        return f"not refused: {', '.join(worked)}" if worked else ""
+
+
+def _refused(attempt: Callable[[], object]) -> bool:
+    """EPERM is what the filter says; another error came from behind it."""
+    try:
+        attempt()
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return False
+
+
+def _signal_parent() -> None:
+    os.kill(os.getppid(), 0)
+
+
+def _type() -> None:
+    fcntl.ioctl(0, _TIOCSTI, b" ")
+
+
+def _fork() -> None:
+    if (pid := os.fork()) == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)

@@ -1,0 +1,94 @@
+"""Which files a confined guest may use: what Python needs to run, what the user named, its own folder. Nothing else."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..model.openings import Openings
+from .landlock import READ, RUN, WRITE, Right
+
+_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+_FACTS = (
+    "/usr/share/zoneinfo", "/etc/localtime", "/etc/timezone", "/etc/mime.types", "/etc/os-release",
+    "/etc/ssl/openssl.cnf", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu", "/dev/random", "/dev/urandom",
+    "/dev/zero",
+)  # fmt: skip
+_OF_ITSELF = ("fd", "stat", "statm", "status", "limits")
+"""Parts of /proc/PID; the whole would tell every connection of the machine."""
+_NETWORK = (
+    "/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols",
+    "/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted", "/usr/share/ca-certificates",
+)  # fmt: skip
+_PROGRAMS = ("/bin", "/usr/bin", "/usr/local/bin")
+
+Rule = tuple[str, Right]
+
+
+def rules_for(scratch: str, sys_path: tuple[str, ...], openings: Openings) -> list[Rule]:
+    """Paths with what may be done there. They need not exist."""
+    search, _ = split_search_path(sys_path)
+    readable = [*_LIBRARIES, *_FACTS, *interpreter(), *search, *openings.read]
+    readable += [f"/proc/{os.getpid()}/{part}" for part in _OF_ITSELF]
+    readable += _NETWORK if openings.net else ()
+    rules = [(path, READ) for path in dict.fromkeys(readable)]
+    rules += [("/dev/null", READ | Right.WRITE_FILE), (scratch, WRITE), *((path, WRITE) for path in openings.write)]
+    return rules + (_programs(scratch, openings) if openings.subprocess else [])
+
+
+def _programs(scratch: str, openings: Openings) -> list[Rule]:
+    prefixes = dict.fromkeys((sys.prefix, sys.base_prefix))
+    own = [folder for prefix in prefixes for folder in (f"{prefix}/bin", f"{prefix}/lib", f"{prefix}/lib64")]
+    return [(path, RUN) for path in (*_PROGRAMS, *_LIBRARIES[:5], *own, *openings.read)] + [(scratch, WRITE | RUN)]
+
+
+@functools.cache
+def interpreter() -> tuple[str, ...]:
+    """The standard library, what is installed beside it, and the shared libraries of its own prefix.
+
+    Not the whole prefix: that may be ``/`` or a folder with the user's own files.
+    """
+    prefixes = dict.fromkeys((sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix))
+    found = [f"{prefix}/{part}" for prefix in prefixes for part in ("lib", "lib64", "pyvenv.cfg", "share/zoneinfo")]
+    return (*found, os.path.dirname(os.__file__), sys.executable, os.path.realpath(sys.executable))
+
+
+@functools.cache
+def split_search_path(sys_path: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The search path in folders to open, and folders that hold so much else that they stay closed.
+
+    >>> split_search_path(("/opt/lib", "/"))[1]
+    ('/',)
+    """
+    homes = [Path(home).resolve() for home in dict.fromkeys((_home(), "/")) if home]
+    opened: list[str] = []
+    closed: list[str] = []
+    for entry in sys_path:
+        path = Path(entry).resolve()
+        whole = any(path == home or path in home.parents for home in homes)
+        (closed if whole else opened).append(entry)
+    # This package has to be found even when it lies in such a folder.
+    return (*opened, str(Path(__file__).resolve().parents[1])), tuple(closed)
+
+
+def _home() -> str:
+    """The user's home: from the list of users, because the guest's HOME is its scratch."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except (ImportError, KeyError):
+        return os.path.expanduser("~")
+
+
+def absolute(openings: Openings) -> Openings:
+    """With paths as the kernel's working folder and user's home make them."""
+    return replace(openings, read=_absolute(openings.read), write=_absolute(openings.write))
+
+
+def _absolute(paths: Sequence[str]) -> tuple[str, ...]:
+    return tuple(os.path.abspath(os.path.expanduser(path)) for path in paths)

@@ -1,0 +1,174 @@
+"""What a sandbox may ask of Linux: a decision for every system call. Pure.
+
+Everything that is not named as allowed is refused. A filter sees words, not
+what pointers point to, so whatever is decided by a path is Landlock's; what
+works on open files, or that Landlock does not look at (times, owners, modes,
+attributes, watching, signals by file), is decided here.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import sys
+from typing import Final
+
+from ..model.openings import Openings
+from .bpf import Allow, Decision, Refuse, Test, When, assemble, encode
+from .syscalls import AUDIT, FOREIGN_FROM, NUMBERS
+
+_ALLOWED: Final = """
+    read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek close close_range
+    open creat fstat stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat statfs fstatfs
+    getdents getdents64 getcwd chdir fchdir umask ftruncate fallocate fsync fdatasync sync_file_range fadvise64
+    readahead rename renameat renameat2 mkdir mkdirat rmdir unlink unlinkat link linkat symlink symlinkat mknod mknodat
+    dup dup2 dup3 pipe pipe2 flock sendfile copy_file_range
+    poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2
+    eventfd eventfd2 signalfd signalfd4 timerfd_create timerfd_settime timerfd_gettime
+    mmap mprotect munmap mremap msync madvise brk mlock munlock mlock2 munlockall membarrier
+    pkey_mprotect pkey_alloc pkey_free get_mempolicy
+    futex futex_waitv futex_wake futex_wait futex_requeue set_robust_list set_tid_address rseq restart_syscall
+    rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack pause
+    alarm getitimer setitimer nanosleep clock_nanosleep
+    timer_create timer_settime timer_gettime timer_getoverrun timer_delete
+    time gettimeofday clock_gettime clock_getres times
+    getpid gettid getppid getpgid getpgrp getsid getuid geteuid getgid getegid getresuid getresgid getgroups capget
+    getrlimit getrusage getpriority sysinfo uname getrandom getcpu
+    sched_yield sched_getaffinity sched_getparam sched_getscheduler sched_getattr
+    sched_get_priority_max sched_get_priority_min sched_rr_get_interval
+    wait4 waitid exit exit_group
+    sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg getsockname getpeername getsockopt shutdown
+"""
+_PRETENDED: Final = "chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat"
+"""Answered "done" without doing anything, so that ``shutil.copy`` works: nothing else looks at modes in a scratch."""
+_NO_ATTRIBUTES: Final = """
+    getxattr lgetxattr fgetxattr getxattrat listxattr llistxattr flistxattr listxattrat
+    setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat
+"""
+_UNKNOWN_ON_PURPOSE: Final = "clone3 openat2"
+"""Their flags lie behind a pointer; "no such call" makes the C library fall back to what a filter can read."""
+
+_NEW_NAMESPACES: Final = 0x7E020080
+_THREAD: Final = 0x00010000
+_OTHER_PARENT: Final = 0x00008000
+_PRCTL: Final = (2, 3, 15, 16, 21, 23, 30, 39, 40, 0x53564D41)
+"""Reading one's own settings, and naming threads and memory."""
+_IOCTL: Final = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+"""Is it a terminal, how large is its window, bytes waiting, blocking or not, close on exec."""
+_FCNTL: Final = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034)
+"""Duplicates, flags, locks and questions. Owners, signals, leases, notices and larger pipes reach beyond."""
+_PLACE: Final = 0x7FEDCBA9
+"""Stands for the guest's own number in a template: larger than any, and nothing else in a filter."""
+_PROGRAMS: Final = "fork vfork execve arch_prctl setpgid setsid pidfd_open"
+_SIGNALS: Final = "kill tgkill tkill rt_sigqueueinfo pidfd_send_signal"
+_ACCESS, _TRUNCATE = os.O_ACCMODE, os.O_TRUNC
+_UNIX, _STREAM, _DATAGRAM, _PACKETS, _KIND = 1, 1, 2, 5, 0xF
+_INET: Final = (2, 10)
+_TCP_OR_UDP: Final = (0, 6, 17)
+
+
+def filter_for(machine: str, *, pid: int, openings: Openings, landlock: int) -> bytes:
+    """The filter for one guest, ready to install. Raises KeyError for a machine that we have no numbers for.
+
+    ``landlock`` is the version of Landlock that is in force beside it, 0 for none: what that does not cover is
+    refused here.
+    """
+    own, place = (number.to_bytes(4, sys.byteorder) for number in (pid, _PLACE))
+    return _template(machine, openings, landlock).replace(place, own)
+
+
+@functools.cache
+def _template(machine: str, openings: Openings, landlock: int) -> bytes:
+    """Made once per zygote: it is the same for all its guests but for their own number."""
+    decisions = decide(machine, pid=_PLACE, openings=openings, landlock=landlock)
+    return encode(assemble(decisions, machine=AUDIT[machine], foreign_from=FOREIGN_FROM.get(machine, 0)))
+
+
+def decide(machine: str, *, pid: int, openings: Openings, landlock: int) -> dict[int, Decision]:
+    """A decision for every call that the machine has.
+
+    >>> decide("x86_64", pid=7, openings=Openings(), landlock=7)[NUMBERS["x86_64"]["execve"]]
+    Refuse(errno=1)
+    """
+    named = _named(pid, landlock)
+    if openings.subprocess:
+        named |= _programs(landlock)
+    if openings.net:
+        named |= _network()
+    return {number: named.get(name, Refuse()) for name, number in NUMBERS[machine].items()}
+
+
+def _named(pid: int, landlock: int) -> dict[str, Decision]:
+    named: dict[str, Decision] = dict.fromkeys(_ALLOWED.split(), Allow())
+    named |= dict.fromkeys(_PRETENDED.split(), Refuse(0))
+    named |= dict.fromkeys(_NO_ATTRIBUTES.split(), Refuse(errno.ENOTSUP))
+    named |= dict.fromkeys(_UNKNOWN_ON_PURPOSE.split(), Refuse(errno.ENOSYS))
+    return named | _times() | _to_itself(pid) | _with_arguments() | _files(landlock)
+
+
+def _times() -> dict[str, Decision]:
+    """Setting a given time is pretended. "Now" is refused: ``Path.touch`` then opens the file, which makes it."""
+    now = Test(2, (0,), whole=True)
+    return {
+        "utimensat": When((now,), Refuse(), Refuse(0)),
+        "futimesat": When((now,), Refuse(), Refuse(0)),
+        "utimes": When((Test(1, (0,), whole=True),), Refuse(), Refuse(0)),
+        "utime": When((Test(1, (0,), whole=True),), Refuse(), Refuse(0)),
+    }
+
+
+def _to_itself(pid: int) -> dict[str, Decision]:
+    """Signals and limits of this OS process alone; 0 is itself too where Linux says so."""
+    itself = When((Test(0, (pid,)),))
+    return {
+        "kill": itself,
+        "tgkill": itself,
+        "rt_sigqueueinfo": itself,
+        "rt_tgsigqueueinfo": itself,
+        "prlimit64": When((Test(0, (0, pid)), Test(2, (0,), whole=True))),
+    }
+
+
+def _with_arguments() -> dict[str, Decision]:
+    return {
+        "clone": When((Test(0, (_THREAD,), _THREAD | _NEW_NAMESPACES),)),
+        "prctl": When((Test(0, _PRCTL),)),
+        "ioctl": When((Test(1, _IOCTL),)),
+        "fcntl": When((Test(1, _FCNTL),)),
+        # Pairs that stay connected to each other; a datagram socket could still be aimed at somebody else.
+        "socketpair": When((Test(0, (_UNIX,)), Test(1, (_STREAM, _PACKETS), _KIND))),
+    }
+
+
+def _files(landlock: int) -> dict[str, Decision]:
+    """Landlock before version 3 lets files be emptied that may only be read."""
+    if landlock >= 3 or not landlock:
+        return {"openat": Allow(), "truncate": Allow()}
+    emptied = Refuse(errno.EACCES)
+    return {
+        "open": When((Test(1, (_TRUNCATE,), _TRUNCATE | _ACCESS),), emptied, Allow()),
+        "openat": When((Test(2, (_TRUNCATE,), _TRUNCATE | _ACCESS),), emptied, Allow()),
+    }
+
+
+def _programs(landlock: int) -> dict[str, Decision]:
+    """Starting programs and leading them. Signals to others only where Landlock keeps them among our own."""
+    opened: dict[str, Decision] = {
+        "clone": When((Test(0, (0,), _NEW_NAMESPACES | _OTHER_PARENT),)),
+        "ioctl": When((Test(1, (*_IOCTL, 0x540F, 0x5410)),)),
+    }
+    opened |= dict.fromkeys(_PROGRAMS.split(), Allow())
+    if landlock >= 6:
+        opened |= dict.fromkeys(_SIGNALS.split(), Allow())
+    return opened
+
+
+def _network() -> dict[str, Decision]:
+    """Connections outward over TCP and UDP. No MPTCP: Landlock's list of ports does not see it."""
+    kinds = Test(1, (_STREAM, _DATAGRAM), _KIND)
+    return {
+        "socket": When((Test(0, _INET), kinds, Test(2, _TCP_OR_UDP))),
+        "connect": Allow(),
+        "setsockopt": When((Test(1, (1, 6, 0, 41)),)),
+    }

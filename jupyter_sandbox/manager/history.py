@@ -1,0 +1,71 @@
+"""What earlier guests of a sandbox did: their events and their supervisors' decisions, bounded. Pure.
+
+A restart, a restore and a step back each bring a fresh guest; people go on
+asking about what was before. A guest that lives is asked for all it knows
+before another takes its place; of one that died there is what it had told.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+
+from ..model.views import Event, WhyView
+
+EVENTS_KEPT = 1_000
+DECISIONS_KEPT = 200
+
+
+class History:
+    """Newest first in all answers; the present guest's own part is only given when that guest cannot be asked."""
+
+    def __init__(self) -> None:
+        self._past: deque[Event] = deque(maxlen=EVENTS_KEPT)
+        self._past_decisions: deque[WhyView] = deque(maxlen=DECISIONS_KEPT)
+        self._present: deque[Event] = deque(maxlen=EVENTS_KEPT)
+        self._present_decisions: deque[WhyView] = deque(maxlen=DECISIONS_KEPT)
+
+    def told(self, events: Iterable[Event], decisions: Iterable[WhyView]) -> None:
+        """News of the present guest, oldest first."""
+        self._present.extend(events)
+        self._present_decisions.extend(decisions)
+
+    def all_told(self, events: Sequence[Event], decisions: Sequence[WhyView]) -> None:
+        """Everything the present guest knows, newest first, in place of what it told before."""
+        self._present = deque(reversed(events), EVENTS_KEPT)
+        self._present_decisions = deque(reversed(decisions), DECISIONS_KEPT)
+
+    def next_guest(self, replayed_from: int | None = None) -> None:
+        """The present guest is past. One that replays does everything from that step on again, so that is forgotten."""
+        present: Iterable[Event] = self._present
+        decisions: Iterable[WhyView] = self._present_decisions
+        if replayed_from is not None:
+            present = [event for event in present if event.step < replayed_from]
+            decisions = [entry for entry in decisions if entry.step < replayed_from]
+        self._past.extend(present)
+        self._past_decisions.extend(decisions)
+        self._present.clear()
+        self._present_decisions.clear()
+
+    def events(
+        self, limit: int, kinds: Collection[str] = (), target: str | None = None, *, present: bool = False
+    ) -> list[Event]:  # fmt: skip
+        """The newest events of earlier guests, and with ``present`` what is known of the last one."""
+        names = _names(target)
+        known = [*self._past, *self._present] if present else self._past
+        found = [
+            event for event in reversed(known)
+            if (not kinds or event.kind in kinds) and (not names or {event.pid, event.name} & names)
+        ]  # fmt: skip
+        return found[: max(0, limit)]
+
+    def why(self, target: str, limit: int, *, present: bool = False) -> list[WhyView]:
+        """The newest decisions about a process that earlier guests told."""
+        names = _names(target)
+        known = [*self._past_decisions, *self._present_decisions] if present else self._past_decisions
+        found = [entry for entry in reversed(known) if not names or {entry.key, entry.name} & names]
+        return found[: max(0, limit)]
+
+
+def _names(target: str | None) -> set[str]:
+    return {target, target.rpartition("/")[2]} if target else set()

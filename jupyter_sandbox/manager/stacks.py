@@ -1,0 +1,52 @@
+"""Reads the stacks that a stuck guest wrote to its stderr: where the user's code hangs. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FRAME = re.compile(r'  File "(.{1,500})", line (\d{1,9}) in (.{1,200})')
+_THREAD = re.compile(r"(?:Current thread|Thread) 0x[0-9a-f]+ .*\(most recent call first\):")
+_NOT_THE_USERS = ("/jupyter_sandbox/", "/lib/python", "/site-packages/", "<frozen ")
+_MOST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One line of a stack."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file} line {self.line} in {self.function}"
+
+
+def stack_in(dump: str) -> list[Place]:
+    """The frames of the current thread, innermost first; those of the user where there are any.
+
+    >>> dump = 'Current thread 0x01 (most recent call first):\\n  File "cell", line 2 in spin\\n'
+    >>> [str(place) for place in stack_in(dump)]
+    ['cell line 2 in spin']
+    """
+    lines = dump.splitlines()
+    heads = [index for index, line in enumerate(lines) if _THREAD.match(line)]
+    current = [index for index in heads if lines[index].startswith("Current")] or heads
+    if not current:
+        return []
+    frames: list[Place] = []
+    for line in lines[current[-1] + 1 :]:
+        found = _FRAME.match(line)
+        if found is None:
+            break
+        frames.append(Place(found[1], int(found[2]), found[3]))
+    return [frame for frame in frames if not any(part in frame.file for part in _NOT_THE_USERS)] or frames
+
+
+def as_traceback(frames: list[Place]) -> tuple[str, ...]:
+    """The frames as Python prints them, the innermost last."""
+    if not frames:
+        return ()
+    told = [f'  File "{one.file}", line {one.line}, in {one.function}' for one in reversed(frames[:_MOST])]
+    return ("Traceback (most recent call last):", *told)

@@ -1,0 +1,42 @@
+"""Names that another process keeps: usable wherever a process is meant, to call, cast, send and start. Elixir's ``via``.
+
+A via name is plain data, looked up at every use.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+from ..model.errors import UsageError
+from ..model.ids import Pid
+from ..runtime import Node, delivery, lifecycle
+from ..runtime.exceptions import StartError
+from ..runtime.process import Process
+
+
+@runtime_checkable
+class Name(Protocol):
+    """What a via name can do."""
+
+    def whereis(self, node: Node) -> Pid | None:
+        """The process that has the name now. Raises UsageError when nobody keeps such names."""
+
+    def claim(self, process: Process) -> str | None:
+        """Give the name to a process; why not, if that cannot be."""
+
+
+def check_free(node: Node, name: Any) -> None:
+    """Raise StartError when a process has the name, UsageError when it can be none."""
+    if not isinstance(name, (str, Name)):
+        raise UsageError("name", name, hint="give a text or a via name, such as Registry.via(registry, key)")
+    taken = delivery.lookup(node, name)
+    if taken is not None:
+        raise StartError(("already_started", taken.pid))
+
+
+def claim(name: Any, process: Process) -> str | None:
+    """Give a process a name that was checked; why not, if that cannot be."""
+    if isinstance(name, str):
+        return lifecycle.register(process.node, name, process)
+    found: str | None = name.claim(process)
+    return found
