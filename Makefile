@@ -40,7 +40,7 @@ help:
 setup: $(STAMPS)/labextension $(STAMPS)/installed
 
 lab: setup
-	exec $(BIN)/jupyter lab $(AS_ROOT) $(LAB_FLAGS) $(NOTEBOOK)
+	exec $(BIN)/jupyter lab $(AS_ROOT) --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(LAB_FLAGS)
 
 # What measures time runs alone and first; 5 is pytest's word for nothing to run.
 test: setup lint types contracts

@@ -26,12 +26,12 @@ from ..runtime.signals import INIT
 from .code_server import CodeServer
 
 _FORMAT: Final = 1
-_NOT_SAVED: Final = frozenset({"node", "number", "pid", "context", "coro", "message", "upgrade", "wait"})
+_NOT_SAVED: Final = frozenset({"node", "number", "pid", "context", "coro", "message", "since", "upgrade", "wait"})
 _COUNTERS: Final = frozenset({"messages_sent", "process_spawns", "process_exits", "restarts"})
 """The kernel counts over all guests of a sandbox, and these have been counted."""
 _OF_THE_GUEST: Final = frozenset(
     {
-        "answers", "copy", "current", "drivers", "isolation", "journal", "loader", "max_mailbox", "max_processes", "name",
+        "answers", "asked", "copy", "current", "drivers", "isolation", "journal", "loader", "max_mailbox", "max_processes", "name",
         "outside", "outside_waiting", "policy", "processes", "ready", "sink", "told", "trace",
     }
 )  # fmt: skip

@@ -32,7 +32,7 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Match:
     """Whether the low word of an argument, masked, is one of the values; ``whole``: and the high word is zero."""
 
     argument: int
@@ -45,7 +45,7 @@ class Test:
 class When:
     """``then`` if all tests pass, else ``otherwise``."""
 
-    tests: tuple[Test, ...]
+    tests: tuple[Match, ...]
     then: Allow | Refuse = Allow()
     otherwise: Allow | Refuse = Refuse()
 
@@ -124,7 +124,7 @@ def _decide(decision: Decision) -> Program:
     return (*steps, _answer(decision.then), _answer(decision.otherwise))
 
 
-def _parts(test: Test) -> list[Program]:
+def _parts(test: Match) -> list[Program]:
     low = _ARGUMENTS + 8 * test.argument
     load = (Instruction(_LOAD, low),)
     mask = (Instruction(_AND, test.mask),) if test.mask != ALL_BITS else ()

@@ -15,7 +15,7 @@ import sys
 from typing import Final
 
 from ..model.openings import Openings
-from .bpf import Allow, Decision, Refuse, Test, When, assemble, encode
+from .bpf import Allow, Decision, Match, Refuse, When, assemble, encode
 from .syscalls import AUDIT, FOREIGN_FROM, NUMBERS
 
 _ALLOWED: Final = """
@@ -109,35 +109,35 @@ def _named(pid: int, landlock: int) -> dict[str, Decision]:
 
 def _times() -> dict[str, Decision]:
     """Setting a given time is pretended. "Now" is refused: ``Path.touch`` then opens the file, which makes it."""
-    now = Test(2, (0,), whole=True)
+    now = Match(2, (0,), whole=True)
     return {
         "utimensat": When((now,), Refuse(), Refuse(0)),
         "futimesat": When((now,), Refuse(), Refuse(0)),
-        "utimes": When((Test(1, (0,), whole=True),), Refuse(), Refuse(0)),
-        "utime": When((Test(1, (0,), whole=True),), Refuse(), Refuse(0)),
+        "utimes": When((Match(1, (0,), whole=True),), Refuse(), Refuse(0)),
+        "utime": When((Match(1, (0,), whole=True),), Refuse(), Refuse(0)),
     }
 
 
 def _to_itself(pid: int) -> dict[str, Decision]:
     """Signals and limits of this OS process alone; 0 is itself too where Linux says so."""
-    itself = When((Test(0, (pid,)),))
+    itself = When((Match(0, (pid,)),))
     return {
         "kill": itself,
         "tgkill": itself,
         "rt_sigqueueinfo": itself,
         "rt_tgsigqueueinfo": itself,
-        "prlimit64": When((Test(0, (0, pid)), Test(2, (0,), whole=True))),
+        "prlimit64": When((Match(0, (0, pid)), Match(2, (0,), whole=True))),
     }
 
 
 def _with_arguments() -> dict[str, Decision]:
     return {
-        "clone": When((Test(0, (_THREAD,), _THREAD | _NEW_NAMESPACES),)),
-        "prctl": When((Test(0, _PRCTL),)),
-        "ioctl": When((Test(1, _IOCTL),)),
-        "fcntl": When((Test(1, _FCNTL),)),
+        "clone": When((Match(0, (_THREAD,), _THREAD | _NEW_NAMESPACES),)),
+        "prctl": When((Match(0, _PRCTL),)),
+        "ioctl": When((Match(1, _IOCTL),)),
+        "fcntl": When((Match(1, _FCNTL),)),
         # Pairs that stay connected to each other; a datagram socket could still be aimed at somebody else.
-        "socketpair": When((Test(0, (_UNIX,)), Test(1, (_STREAM, _PACKETS), _KIND))),
+        "socketpair": When((Match(0, (_UNIX,)), Match(1, (_STREAM, _PACKETS), _KIND))),
     }
 
 
@@ -147,16 +147,16 @@ def _files(landlock: int) -> dict[str, Decision]:
         return {"openat": Allow(), "truncate": Allow()}
     emptied = Refuse(errno.EACCES)
     return {
-        "open": When((Test(1, (_TRUNCATE,), _TRUNCATE | _ACCESS),), emptied, Allow()),
-        "openat": When((Test(2, (_TRUNCATE,), _TRUNCATE | _ACCESS),), emptied, Allow()),
+        "open": When((Match(1, (_TRUNCATE,), _TRUNCATE | _ACCESS),), emptied, Allow()),
+        "openat": When((Match(2, (_TRUNCATE,), _TRUNCATE | _ACCESS),), emptied, Allow()),
     }
 
 
 def _programs(landlock: int) -> dict[str, Decision]:
     """Starting programs and leading them. Signals to others only where Landlock keeps them among our own."""
     opened: dict[str, Decision] = {
-        "clone": When((Test(0, (0,), _NEW_NAMESPACES | _OTHER_PARENT),)),
-        "ioctl": When((Test(1, (*_IOCTL, 0x540F, 0x5410)),)),
+        "clone": When((Match(0, (0,), _NEW_NAMESPACES | _OTHER_PARENT),)),
+        "ioctl": When((Match(1, (*_IOCTL, 0x540F, 0x5410)),)),
     }
     opened |= dict.fromkeys(_PROGRAMS.split(), Allow())
     if landlock >= 6:
@@ -166,9 +166,9 @@ def _programs(landlock: int) -> dict[str, Decision]:
 
 def _network() -> dict[str, Decision]:
     """Connections outward over TCP and UDP. No MPTCP: Landlock's list of ports does not see it."""
-    kinds = Test(1, (_STREAM, _DATAGRAM), _KIND)
+    kinds = Match(1, (_STREAM, _DATAGRAM), _KIND)
     return {
-        "socket": When((Test(0, _INET), kinds, Test(2, _TCP_OR_UDP))),
+        "socket": When((Match(0, _INET), kinds, Match(2, _TCP_OR_UDP))),
         "connect": Allow(),
-        "setsockopt": When((Test(1, (1, 6, 0, 41)),)),
+        "setsockopt": When((Match(1, (1, 6, 0, 41)),)),
     }

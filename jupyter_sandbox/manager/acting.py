@@ -123,7 +123,7 @@ class Acting:
         data, most = pack(value, what), self._unit.limits.max_message
         if len(data) > most:
             name = self._unit.name
-            hint = f"it has {len(data)} bytes, max_message is {most}: %sandbox limits {name} --message {len(data)}"
+            hint = f"it has {len(data)} bytes, max_message is {most}: %sandbox limits {name} --max-message {len(data)}"
             raise UsageError(what, hint=hint, kind="message_limit")
         return data
 

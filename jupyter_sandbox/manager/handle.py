@@ -146,7 +146,7 @@ class GuestHandle:
         )
 
     def _whose(self, beat: Beat) -> str:
-        """The process of the running callback; '' when the guest could not say, being stuck in C from the first moment."""
+        """The process of the running callback; '' when it could not say, being stuck in C from the start."""
         return self.process.heartbeat.name() if beat.started_ns and beat.process else ""
 
     def runs_cell(self, request: int) -> bool:

@@ -82,7 +82,7 @@ class CallExit(ProcessError):
 
 
 class StartFailed(ProcessError):
-    """A process, supervisor or application did not start; ``traceback`` holds the user's lines of what its init raised."""
+    """A process, supervisor or application did not start; ``traceback`` holds the lines of what its init raised."""
 
     kind = "start_failed"
 

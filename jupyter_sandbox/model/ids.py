@@ -53,6 +53,10 @@ class Pid(int):
     __str__ = __repr__
 
 
+OUTSIDE = Pid.of(_NUMBER)
+"""Who asks when the question comes from outside the node."""
+
+
 class Ref(int):
     """A reference that is unique within its node: a monitor, a timer, an alias, a call.
 

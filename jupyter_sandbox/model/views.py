@@ -165,6 +165,39 @@ class Inspection:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitView:
+    """A process that waits in the middle of a callback: for what, for whom, since when.
+
+    ``what`` is call, start (of a child), end (of another process), message, sleep
+    or outside. ``target`` is empty for the last three. ``cycle`` names a
+    deadlock's processes, each waiting for the next and the last for the first.
+    """
+
+    pid: str
+    name: str
+    what: str
+    target: str
+    target_pid: str
+    message: str
+    since_ms: int
+    until_ms: int | None = None
+    target_does: str = ""
+    """What the process that is waited for is doing, in words."""
+    cycle: tuple[str, ...] = ()
+
+    def line(self) -> str:
+        """``front waits for a reply from back to 'next' since 20 ms · deadlock: front → back → front``."""
+        whom = {"call": f"a reply from {self.target}", "start": f"the start of {self.target}",
+                "end": f"the end of {self.target}", "message": "a message", "sleep": "its sleep to end",
+                "outside": "work outside"}[self.what]  # fmt: skip
+        text = f"{self.name} waits for {whom}" + (f" to {self.message}" if self.message else "")
+        text += f" since {self.since_ms} ms" + ("" if self.until_ms is None else f", until {self.until_ms} ms")
+        if self.cycle:
+            return f"{text} · deadlock: {' → '.join((*self.cycle, self.cycle[0]))}"
+        return f"{text} · {self.target} {self.target_does}" if self.target_does else text
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleVersion:
     """One loaded version of a module; ``current`` and at most one ``old`` are kept."""
 

@@ -18,7 +18,7 @@ from ..model.text import short_text
 from ..runtime.operations import DONE as CALLBACK_DONE
 from ..runtime.operations import Reply
 from ..runtime.process import Process
-from ..runtime.signals import CONTINUE, INIT, SYSTEM, Caller, Entry
+from ..runtime.signals import CONTINUE, INIT, SYSTEM, TIMEOUT, Caller, Entry
 
 LOG_SIZE: Final = 10
 DONE: Final = "done"
@@ -115,7 +115,7 @@ def switch(process: Process) -> None:
     process.dispatch = process.behaviour.engine.dispatch if process.debug is None else dispatch
 
 
-# --- watching -----------------------------------------------------------------------------------------------------------
+# --- watching ---------------------------------------------------------------------------------------------------------
 
 
 def dispatch(process: Process, entry: Entry) -> Any:
@@ -124,7 +124,9 @@ def dispatch(process: Process, entry: Entry) -> Any:
     handle = process.behaviour.engine.dispatch
     if kind in (SYSTEM, INIT):
         return handle(process, entry)
-    if kind != CONTINUE:
+    if kind == TIMEOUT and payload == process.timer:
+        note(process, In("timeout", None))
+    elif kind not in (CONTINUE, TIMEOUT) and not getattr(type(payload), "of_the_machine", False):
         sender = source.pid if type(source) is Caller else source
         note(process, In(payload, sender if isinstance(sender, Pid) else None))
     with _watching(process):

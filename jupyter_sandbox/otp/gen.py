@@ -93,9 +93,7 @@ def started(
     return ignored if result is IGNORE else result
 
 
-async def _start_watched(
-    process: Process, behaviour: Any, argument: Any, name: Any, timeout_ms: int | None
-) -> Any:
+async def _start_watched(process: Process, behaviour: Any, argument: Any, name: Any, timeout_ms: int | None) -> Any:
     node = process.node
     if name is not None:
         via.check_free(node, name)

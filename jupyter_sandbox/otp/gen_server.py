@@ -79,7 +79,7 @@ class GenServer(OtpProcess):
         return state
 
 
-def dispatch(process: Process, entry: Entry) -> Any:
+def dispatch(process: Process, entry: Entry) -> Any:  # noqa: C901 (the hot path: a table of functions would cost a call)
     """Handle one mailbox entry."""
     kind, payload, source = entry
     if process.timer is not None and kind != SYSTEM:
@@ -115,7 +115,8 @@ def dispatch(process: Process, entry: Entry) -> Any:
             return None
     except BaseException as error:  # a callback may raise anything: the process crashes with it
         return _raised(process, error, source if kind == CALL else None)
-    return _returned(process, result, source if kind == CALL else None)
+    caller = source if kind == CALL else None
+    return drive(process, result, _ended, caller) if type(result) is CoroutineType else _obey(process, result, caller)  # type: ignore[arg-type]
 
 
 def drain(process: Process, box: deque[Entry], trail: list[int], more: int) -> Any:

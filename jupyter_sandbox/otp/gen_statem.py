@@ -19,7 +19,7 @@ from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import Throw
 from ..runtime.process import HIBERNATED, Process, Running
 from ..runtime.signals import CALL, CAST, CONTINUE, EXIT, INIT, SYSTEM, Caller, Entry
-from . import gen
+from . import debug, gen
 from .machine import Armed, Bad, Cancel, Machine, Turn, differs
 from .process import MissingCallback, OtpProcess
 from .returns import Continue, Error, Ignore, Ok, Stop
@@ -34,6 +34,8 @@ _MACHINE: Final = "$statem"
 class _Expired(Struct, frozen=True):
     """The message of a machine's own timer."""
 
+    of_the_machine: ClassVar[bool] = True
+    """For ``debug``: what counts is the event that it becomes."""
     ref: Ref
 
 
@@ -116,10 +118,10 @@ def dispatch(process: Process, entry: Entry) -> Running | None:
     if kind in (INIT, SYSTEM) or (kind == EXIT and source == process.parent):
         return gen.control(process, entry)
     if kind == CONTINUE:
-        return _begin(process, payload) if type(payload) is _Begin else _handle(process, payload)
+        return _begin(process, payload) if type(payload) is _Begin else _handle_own(process, payload)
     if type(payload) is _Expired:
         event = machine_of(process).expired(payload.ref)
-        return None if event is None else _handle(process, event)
+        return None if event is None else _handle_own(process, event)
     return _handle(process, Info(payload))
 
 
@@ -135,7 +137,8 @@ def _begin(process: Process, first: _Begin) -> Running | None:
     mode = process.context.mode
     if mode not in MODES:
         return _failed(process, ("bad_return_from_callback_mode", mode))
-    turn = Turn(Internal("init_state"), *process.state, enter=True)
+    state, data = process.state
+    turn = Turn(Internal("init_state"), state, data, enter=True)
     try:
         turn.act(first.actions)
     except Bad as bad:
@@ -149,6 +152,13 @@ def _begin(process: Process, first: _Begin) -> Running | None:
 
 def _handle(process: Process, event: Any) -> Running | None:
     return _call(process, Turn(event, *process.state), event)
+
+
+def _handle_own(process: Process, event: Any) -> Running | None:
+    """An event of the machine's own making: for ``sys`` it comes in like any other."""
+    if process.debug is not None:
+        debug.note(process, debug.In(event, None))
+    return _handle(process, event)
 
 
 def _call(process: Process, turn: Turn, event: Event) -> Running | None:

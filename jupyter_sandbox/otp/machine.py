@@ -34,7 +34,8 @@ from .statem import (
 STATE: Final = "state_timeout"
 EVENT: Final = "timeout"
 """How ``statem.timer_key`` calls the timers that a machine has one of."""
-_EVENTS: Final = get_args(Event)
+_GIVEN: Final = tuple(kind for kind in get_args(Event) if kind is not Enter)
+"""The events that a machine may give itself."""
 _TIMERS: Final = get_args(Timer)
 
 
@@ -117,7 +118,7 @@ class Turn:
                 raise Bad("bad_state_enter_action_from_state_function", action)
             elif action is POSTPONE:
                 self.postpone = True
-            elif isinstance(action, NextEvent) and isinstance(action.event, _EVENTS) and type(action.event) is not Enter:
+            elif isinstance(action, NextEvent) and isinstance(action.event, _GIVEN):
                 self.events.append(action.event)
             else:
                 raise Bad("bad_action_from_state_function", action)

@@ -54,7 +54,7 @@ class Entries(msgspec.Struct):
 
 
 class Via(msgspec.Struct, frozen=True):
-    """The name of the process under ``key`` in a unique registry; ``value`` is used when it is registered by a start."""
+    """The name of the process under ``key`` in a unique registry; ``value`` is for the entry that a start makes."""
 
     registry: str
     key: Any
@@ -206,7 +206,7 @@ class Registry:
 
     @staticmethod
     def dispatch(ctx: Context, registry: str, key: Any, function: Callable[[list[tuple[Pid, Any]]], Any]) -> None:
-        """``function(entries)`` with all ``(pid, value)`` under a key, unless there are none: to tell them something."""
+        """``function(entries)`` with all ``(pid, value)`` under a key, unless there are none: to tell them things."""
         found = Registry.lookup(ctx, registry, key)
         if found:
             function(found)

@@ -7,7 +7,7 @@ waits for any more is dropped. Only the process that began a task may await it.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from types import CoroutineType
+from inspect import isawaitable
 from typing import Any
 
 import msgspec
@@ -131,7 +131,7 @@ def _callers(ctx: Context) -> tuple[Pid, ...]:
 async def _run(ctx: Context, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
     """The process of a task."""
     value = function(ctx, *args)
-    if type(value) is CoroutineType:
+    if isawaitable(value):
         value = await value
     ref = ctx.dictionary["$reply_to"]
     ctx.send(ref, TaskReply(ref, value))

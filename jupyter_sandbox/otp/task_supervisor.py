@@ -1,9 +1,9 @@
-"""TaskSupervisor: tasks under a supervisor, so that they end with it and may crash alone. Rules: ``Task.Supervisor``."""
+"""TaskSupervisor: tasks under a supervisor end with it and may crash alone. Rules: Elixir's ``Task.Supervisor``."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from types import CoroutineType
+from inspect import isawaitable
 from typing import Any, NamedTuple
 
 from ..model.ids import Pid, Ref
@@ -72,7 +72,7 @@ class TaskSupervisor(DynamicSupervisor):
         max_concurrency: int = 8, ordered: bool = True, timeout_ms: int | None = DEFAULT_TIMEOUT_MS,
         on_timeout: str = "exit",
     ) -> AsyncIterator[Done | Died]:  # fmt: skip
-        """``Task.async_stream`` under this supervisor; with ``linked=False`` a crash is a ``Died(reason)`` in the stream."""
+        """``Task.async_stream`` under this supervisor; with ``linked=False`` a crash is a ``Died(reason)`` in it."""
         from .task_stream import stream
 
         return stream(
@@ -113,6 +113,6 @@ async def _run(ctx: Context, owner: Pid, function: Callable[..., Any], args: tup
     ctx.demonitor(watch, flush=True)
     ctx.dictionary["$callers"] = (owner,)
     value = function(ctx, *args)
-    if type(value) is CoroutineType:
+    if isawaitable(value):
         value = await value
     ctx.send(word.ref, TaskReply(word.ref, value))

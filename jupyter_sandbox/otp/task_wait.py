@@ -39,7 +39,7 @@ class Died(msgspec.Struct, frozen=True):
 
 async def outcome(ctx: Context, ref: Ref, timeout_ms: int | None) -> Done | Died | None:
     """How the task of a reference ended, None when it has not in time."""
-    message = await ctx.receive(lambda message: _is_end(message, ref), timeout_ms=timeout_ms, default=None)
+    message = await ctx.receive(_EndOf(ref), timeout_ms=timeout_ms, default=None)
     if message is None:
         return None
     if type(message) is Down:
@@ -49,8 +49,16 @@ async def outcome(ctx: Context, ref: Ref, timeout_ms: int | None) -> Done | Died
     return Done(message.value)
 
 
-def _is_end(message: Any, ref: Ref) -> bool:
-    return type(message) in (TaskReply, Down) and message.ref == ref
+class _EndOf:
+    """Matches what ends the task of a reference. The reference tells ``waits`` who is waited for."""
+
+    __slots__ = ("ref",)
+
+    def __init__(self, ref: Ref) -> None:
+        self.ref = ref
+
+    def __call__(self, message: Any) -> bool:
+        return type(message) in (TaskReply, Down) and message.ref == self.ref
 
 
 def drop(ctx: Context, ref: Ref) -> None:

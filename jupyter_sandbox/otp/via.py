@@ -1,4 +1,4 @@
-"""Names that another process keeps: usable wherever a process is meant, to call, cast, send and start. Elixir's ``via``.
+"""Names that another process keeps, usable wherever a process is meant: call, cast, send, start. Elixir's ``via``.
 
 A via name is plain data, looked up at every use.
 """

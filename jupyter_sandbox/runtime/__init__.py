@@ -2,16 +2,23 @@
 
 from .context import Context
 from .exceptions import (
-    CallExit, CallTimeout, ForeignAwait, ProcessExit, ReceiveTimeout, StartError, SystemLimit, Throw,
+    CallExit,
+    CallTimeout,
+    ForeignAwait,
+    ProcessExit,
+    ReceiveTimeout,
+    StartError,
+    SystemLimit,
+    Throw,
     WaitInPlainCallback,
 )  # fmt: skip
-from .inputs import Apply, LoadCode, OutsideDone, OutsideWork, Reply, RunResult, Tick
+from .inputs import Apply, Ask, LoadCode, OutsideDone, OutsideWork, Reply, RunResult, Tick
 from .isolate import NotCopyable
 from .node import Node, Policy
 from .signals import Caller, Down, Exit, Notify, Request, Timeout
 
 __all__ = [
-    "Apply", "CallExit", "CallTimeout", "Caller", "Context", "Down", "Exit", "ForeignAwait", "LoadCode", "Node",
+    "Apply", "Ask", "CallExit", "CallTimeout", "Caller", "Context", "Down", "Exit", "ForeignAwait", "LoadCode", "Node",
     "NotCopyable", "Notify", "OutsideDone", "OutsideWork", "Policy", "ProcessExit", "ReceiveTimeout", "Reply",
     "Request", "RunResult", "StartError", "SystemLimit", "Throw", "Tick", "Timeout", "WaitInPlainCallback",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from . import delivery, lifecycle, requests, timers
 from .exceptions import ProcessExit, WaitInPlainCallback
 from .isolate import ATOMIC
 from .operations import OP_OUTSIDE, OP_RECEIVE, OP_SLEEP, OP_START, OP_YIELD, ask, call
-from .process import HIBERNATED, STATUS_NAMES, Process
+from .process import HIBERNATED, IDLE, READY, STATUS_NAMES, Process
 from .signals import CALL, CAST, MISSING, Caller, Timeout
 
 
@@ -96,7 +96,8 @@ class Context(metaclass=_NoAttributes):
 
         Raises NoProcess when a name is not registered (Erlang: badarg).
         """
-        if not delivery.send(self._process.node, self._process, target, message):
+        process = self._process
+        if not delivery.send(process.node, process, target, message):
             raise NoProcess(f"no process is registered as {target!r}")
 
     def cast(self, target: Any, request: Any) -> None:
@@ -110,7 +111,12 @@ class Context(metaclass=_NoAttributes):
         if found is not None:
             if type(request) not in ATOMIC:
                 request = node.copy(request)
-            delivery.deliver(node, found, (CAST, request, process.number))
+            if found.status == IDLE and found.mailbox is not None:  # as deliver would, for the most frequent case
+                found.mailbox.append((CAST, request, process.number))
+                found.status = READY
+                node.ready.append(found)
+            else:
+                delivery.deliver(node, found, (CAST, request, process.number))
 
     def call(self, target: Any, request: Any, timeout_ms: int | None = 5_000) -> Awaitable[Any]:
         """Ask and wait for the answer: ``value = await self.call("front", "next")``.
@@ -150,8 +156,9 @@ class Context(metaclass=_NoAttributes):
         ``match`` is a class, a predicate, or None for any message. After
         ``timeout_ms`` the result is ``default``; without one ReceiveTimeout is raised.
         """
-        self._may_wait("receive")
-        if isinstance(match, type):
+        if self._process.coro is None:
+            raise WaitInPlainCallback("receive")
+        if match is not None and isinstance(match, type):
             kind = match
             return ask((OP_RECEIVE, lambda message: isinstance(message, kind), timeout_ms, default))
         return ask((OP_RECEIVE, match, timeout_ms, default))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..model.exits import KILL, KILLED, NORMAL
 from ..model.ids import Pid, Ref
 from .exceptions import CallExit, CallTimeout, ReceiveTimeout, StartError
+from .inputs import Reply
 from .isolate import ATOMIC
 from .operations import OP_SLEEP, OP_START, Raise, Receive
 from .process import DEAD, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .node import Node
 
 
+_WOKEN_BY_ANY: Final = (IDLE, RECEIVING)
 REPLY_DEMONITOR: Final = "reply_demonitor"
 
 
@@ -52,7 +54,7 @@ def deliver(node: Node, process: Process, entry: Entry) -> None:
     else:
         box.append(entry)
     status = process.status
-    if status == IDLE or status == RECEIVING or (status == SUSPENDED and is_signal(process, entry)):
+    if status in _WOKEN_BY_ANY or (status == SUSPENDED and is_signal(process, entry)):
         process.status = READY
         node.ready.append(process)
     elif box is not None and len(box) > node.max_mailbox:
@@ -72,17 +74,20 @@ def _overflow(node: Node, process: Process) -> None:
 
 def send(node: Node, sender: Process, target: Any, message: Any) -> bool:
     """Send a plain message; to a dead pid it is dropped. False when a name is not registered."""
-    process = lookup(node, target)
+    kind = type(target)
+    process = node.processes.get(target) if kind is Pid else lookup(node, target)
     node.messages_sent += 1
     if node.trace is not None:
         node.trace("message_send", sender, ("send", target, message))
     if process is None:
-        return type(target) is Pid or type(target) is Ref
-    if type(message) is Exit:  # as in Erlang, who sends an exit message is taken at its word
+        return kind is Pid or kind is Ref
+    if type(message) in ATOMIC:
+        deliver(node, process, (INFO, message, sender.number))
+    elif type(message) is Exit:  # as in Erlang, who sends an exit message is taken at its word
         deliver(node, process, (EXIT, node.copy(message), message.process))
     else:
-        deliver(node, process, (INFO, message if type(message) in ATOMIC else node.copy(message), sender.number))
-    if type(target) is Ref:
+        deliver(node, process, (INFO, node.copy(message), sender.number))
+    if kind is Ref:
         _alias_used(node, process, target)
     return True
 
@@ -106,14 +111,18 @@ def reply(node: Node, caller: Caller, value: Any) -> None:
 
 def hand_over(node: Node, caller: Caller, value: Any) -> None:
     """Reply with a value that is the caller's alone already."""
-    current = node.current
-    if current is not None and current.callers:
-        current.callers.pop(caller.tag, None)
-    if node.trace is not None and current is not None:
-        node.trace("reply", current, (caller.pid, value))
+    current, tag = node.current, caller.tag
+    if current is not None:
+        if current.callers:
+            current.callers.pop(tag, None)
+        if node.trace is not None:
+            node.trace("reply", current, (caller.pid, value))
     process = node.processes.get(caller.pid)
-    if process is None or process.token != caller.tag:
-        _respond(node, process, caller.tag, True, value)
+    if process is None or process.token != tag:
+        if process is None and tag in node.asked:
+            node.answers.append(Reply(node.asked.pop(tag), True, value))
+        else:
+            _respond(node, process, tag, True, value)
         return
     process.token = 0
     process.resume = value
@@ -122,6 +131,11 @@ def hand_over(node: Node, caller: Caller, value: Any) -> None:
         node.woken = process
     else:
         node.ready.append(process)
+
+
+def ask_failed(node: Node, tag: int, error: CallExit) -> None:
+    """There is nobody (any more) to answer an Ask."""
+    node.answers.append(Reply(node.asked.pop(tag), False, None, error))
 
 
 def _respond(node: Node, process: Process | None, tag: int, ok: bool, value: Any) -> None:
@@ -178,7 +192,7 @@ def exit_signal(node: Node, sender: Pid, process: Process, reason: Any) -> None:
 
 
 def link_signal(node: Node, sender: Pid, process: Process, reason: Any) -> None:
-    """The exit signal of a link: a message when trapped, ignored when normal, else fatal. ``kill`` is not special here."""
+    """The exit signal of a link: a message when trapped, ignored when normal, else fatal; ``kill`` is as any other."""
     if process.trap_exit:
         deliver(node, process, (EXIT, Exit(sender, node.copy(reason)), sender))
     elif not (type(reason) is str and reason == NORMAL):
@@ -200,5 +214,7 @@ def call_failed(node: Node, caller: Pid, tag: int, reason: Any, target: str) -> 
     process = node.processes.get(caller)
     if process is not None and process.token == tag:
         wake(node, process, Raise(CallExit(reason, target)))
+    elif process is None and tag in node.asked:
+        ask_failed(node, tag, CallExit(reason, target))
     else:
         _respond(node, process, tag, False, reason)

@@ -5,9 +5,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, assert_never
 
+from ..model.exits import NOPROC
+from ..model.ids import OUTSIDE
 from . import delivery, lifecycle, plain, timers
-from .inputs import Apply, Input, LoadCode, OutsideDone, Tick
+from .exceptions import CallExit
+from .inputs import Apply, Ask, Input, LoadCode, OutsideDone, Tick
+from .isolate import ATOMIC
 from .operations import Raise
+from .signals import CALL, Caller
 
 if TYPE_CHECKING:
     from .node import Node
@@ -18,6 +23,15 @@ _LOCAL_REQUEST = -1
 
 def admit(node: Node, what: Input) -> None:
     """Journal an input and let it take effect."""
+    if not isinstance(what, Ask):
+        _admit(node, what)
+        return
+    if node.journal is not None:
+        node.journal.append((node.folded + len(node.trail), what))
+    _ask(node, what)
+
+
+def _admit(node: Node, what: Apply | OutsideDone | Tick | LoadCode) -> None:
     if node.journal is not None:
         _write_down(node, what)
     match what:
@@ -35,6 +49,21 @@ def admit(node: Node, what: Input) -> None:
                 node.loader(what.bundle, what.options)
         case _:
             assert_never(what)
+
+
+def _ask(node: Node, what: Ask) -> None:
+    """Put a call from outside into the mailbox of who is asked; ``delivery`` knows whose answer it is by its tag."""
+    callee = delivery.lookup(node, what.target)
+    node.next_tag = tag = node.next_tag + 1
+    node.asked[tag] = what.id
+    if callee is None:
+        delivery.ask_failed(node, tag, CallExit(NOPROC, str(what.target)))
+        return
+    if callee.callers is None:
+        callee.callers = {}
+    callee.callers[tag] = OUTSIDE
+    request = what.request if type(what.request) in ATOMIC else node.copy(what.request)
+    delivery.deliver(node, callee, (CALL, request, Caller(OUTSIDE, tag)))
 
 
 def _write_down(node: Node, what: Input) -> None:

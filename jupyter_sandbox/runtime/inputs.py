@@ -1,13 +1,16 @@
-"""Everything that can enter a node from outside, as a closed union: what the journal holds."""
+"""Everything that can enter a node from outside, as a closed union: what the journal holds.
+
+None of these can be part of a cycle, so a long journal is no load for the cyclic collector (``gc=False``).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+
+class Apply(msgspec.Struct, frozen=True, gc=False):
     """Run ``async def function(ctx, *args)`` in a hidden client process; its outcome is taken with ``take_replies``.
 
     ``function`` is ``module:qualname``, so that a journal can be written down.
@@ -18,8 +21,18 @@ class Apply:
     args: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OutsideDone:
+class Ask(msgspec.Struct, frozen=True, gc=False):
+    """Call a process from outside without a client process, the quick way; ``take_replies`` has the answer.
+
+    ``target`` is a pid or a registered name. Nobody waits inside, so there is no timeout.
+    """
+
+    id: int
+    target: Any
+    request: Any
+
+
+class OutsideDone(msgspec.Struct, frozen=True, gc=False):
     """The result of work that a process asked for with ``await self.outside(...)``."""
 
     id: int
@@ -27,28 +40,25 @@ class OutsideDone:
     value: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(msgspec.Struct, frozen=True, gc=False):
     """The clock moved on, in milliseconds of the node's own time."""
 
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class LoadCode:
+class LoadCode(msgspec.Struct, frozen=True):
     """Modules changed. The node hands the bundle to its loader, live and in a replay alike."""
 
     bundle: Any
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-Input = Apply | OutsideDone | Tick | LoadCode
+Input = Apply | Ask | OutsideDone | Tick | LoadCode
 JournalEntry = tuple[int, Input]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """How an Apply ended. ``error`` is None when ``ok``."""
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """How an Apply or Ask ended. ``error`` is None when ``ok``."""
 
     id: int
     ok: bool
@@ -56,16 +66,14 @@ class Reply:
     error: BaseException | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OutsideWork:
+class OutsideWork(msgspec.Struct, frozen=True, gc=False):
     """Work to be done off the node: a callable for a thread, or an awaitable for an asyncio loop."""
 
     id: int
     work: Any
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(msgspec.Struct, frozen=True, gc=False):
     """``idle``: nothing can run before ``next_deadline_ms`` (None: before an input)."""
 
     steps: int

@@ -51,8 +51,8 @@ class Node:
     """
 
     __slots__ = (
-        "aliases", "answers", "copy", "current", "dead_names", "digest", "drivers", "folded", "globals", "hops",
-        "isolation", "journal", "loader", "max_mailbox", "max_processes", "messages_sent", "name", "names",
+        "aliases", "answers", "asked", "copy", "current", "dead_names", "digest", "drivers", "folded", "globals",
+        "hops", "isolation", "journal", "loader", "max_mailbox", "max_processes", "messages_sent", "name", "names",
         "next_client", "next_number", "next_tag", "now_ms", "outside", "outside_waiting", "policy", "process_exits",
         "process_spawns", "processes", "ready", "restarts", "seed", "sink", "stale", "tables", "timer_heap", "timers",
         "told", "trace", "trail", "woken", "young",
@@ -106,6 +106,8 @@ class Node:
         self.journal: list[JournalEntry] | None = [] if journal else None
         self.loader: Callable[[Any, dict[str, Any]], None] | None = None
         self.answers: list[Reply] = []
+        self.asked: dict[int, int] = {}
+        """The Asks that are not answered yet: tag to id."""
         self.outside: list[OutsideWork] = []
         self.outside_waiting: dict[int, Process] = {}
         self.trace: Sink | None = None
@@ -139,7 +141,7 @@ class Node:
         entrance.admit(self, what)
 
     def run(self, now_ms: int, max_steps: int = 1_000_000_000) -> RunResult:
-        """Take steps until nothing can run at ``now_ms`` or ``max_steps`` are taken. The cut never changes the order."""
+        """Take steps until nothing can run at ``now_ms`` or ``max_steps`` are taken; a cut never changes the order."""
         if now_ms > self.now_ms:
             entrance.tick(self, now_ms)
         return scheduler.run(self, max_steps)
@@ -165,7 +167,7 @@ class Node:
         return timers.next_deadline(self)
 
     def run_function(self, function: Any, *args: Any, until_ms: int | None = None) -> Any:
-        """Run ``async def function(self, *args)`` to its end in virtual time and return its result: for tests and tools.
+        """Run ``async def function(self, *args)`` to its end in virtual time; its result. For tests and tools.
 
         Raises what the function raised; RuntimeError when it can never end.
         """

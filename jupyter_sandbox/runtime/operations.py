@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from ..model.ids import Ref
+from .isolate import ATOMIC
 
 OP_CALL: Final = 0
 OP_RECEIVE: Final = 1
@@ -51,53 +52,6 @@ def call(target: Any, request: Any, timeout_ms: int | None, kind: int) -> Genera
     return (yield (OP_CALL, target, request, timeout_ms, kind))
 
 
-class Done(msgspec.Struct, frozen=True):
-    """What a driver yields when a callback has ended."""
-
-
-DONE: Final = Done()
-
-
-@coroutine
-def driver() -> Generator[Any, Any, None]:
-    """Runs one ``async def`` callback after another; a job is (process, coroutine, follow, detail).
-
-    Awaiting here is far cheaper than resuming the callback's coroutine from a
-    loop, which would have to catch a StopIteration for every one. ``follow``
-    does what the result or error asks for, and may give one more job.
-    """
-    job = yield
-    while True:
-        process, coro, follow, detail = job
-        try:
-            result = yield from coro
-        except GeneratorExit:
-            raise
-        except BaseException as error:  # whatever the callback raised: it is for ``follow`` to judge
-            job = follow(process, None, error, detail)
-        else:
-            job = follow(process, result, None, detail)
-        if job is None:
-            job = yield DONE
-
-
-def drive(process: Any, coro: Any, follow: Callable[..., Any], detail: Any) -> Any:
-    """Start a callback's coroutine with a driver: what it asks for first, or None when it has ended already."""
-    drivers = process.node.drivers
-    if drivers:
-        found = drivers.pop()
-    else:
-        found = driver()
-        found.send(None)
-    process.coro = found
-    operation = found.send((process, coro, follow, detail))
-    if operation is not DONE:
-        return operation
-    process.coro = None
-    drivers.append(found)
-    return None
-
-
 class Reply(msgspec.Struct, frozen=True, gc=False):
     """``{reply, Value, State}``: answer the caller and go on with the new state.
 
@@ -107,3 +61,60 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     value: Any
     state: Any
     then: Any = None
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What a driver yields when a callback has ended."""
+
+
+DONE: Final = Done()
+
+
+@coroutine
+def driver() -> Generator[Any, Any, None]:
+    """Runs one ``async def`` callback after another; a job is (process, coroutine, follow, caller).
+
+    One driver serves many callbacks, and awaiting here needs no StopIteration
+    for each. ``follow`` does what the result or error asks for, and may give
+    one more job. A plain Reply needs no ``follow``: the scheduler passes it on.
+    """
+    job = yield
+    while True:
+        process, coro, follow, caller = job
+        try:
+            result = yield from coro
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # whatever the callback raised: it is for ``follow`` to judge
+            job = follow(process, None, error, caller)
+        else:
+            if (
+                type(result) is Reply
+                and caller is not None
+                and type(result.value) in ATOMIC
+                and result.then is None
+                and process.upgrade is None
+            ):
+                process.state = result.state
+                job = yield result
+                continue
+            job = follow(process, result, None, caller)
+        if job is None:
+            job = yield DONE
+
+
+def drive(process: Any, coro: Any, follow: Callable[..., Any], caller: Any) -> Any:
+    """Start a callback's coroutine with a driver: what it asks for first, its Reply, or None when it has ended."""
+    drivers = process.node.drivers
+    if drivers:
+        found = drivers.pop()
+    else:
+        found = driver()
+        found.send(None)
+    process.coro = found
+    operation = found.send((process, coro, follow, caller))
+    if operation is not DONE and type(operation) is not Reply:
+        return operation
+    process.coro = None
+    drivers.append(found)
+    return None if operation is DONE else operation

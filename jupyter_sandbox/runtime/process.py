@@ -39,9 +39,12 @@ class Process:
     __slots__ = (
         "aliases", "ancestors", "behaviour", "callers", "context", "coro", "debug", "dictionary", "dispatch", "doom", "group",
         "hidden", "label", "links", "mailbox", "message", "monitored_by", "monitors", "name", "node", "number",
-        "parent", "pid", "resume", "scanned", "starter", "state", "status", "steps", "suspended", "timer",
+        "parent", "pid", "resume", "scanned", "since", "starter", "state", "status", "steps", "suspended", "timer",
         "token", "trap_exit", "upgrade", "wait",
     )  # fmt: skip
+
+    since: int
+    """When the wait in progress began; nothing before the first one."""
 
     def __init__(self, node: Node, number: int, dispatch: Dispatch) -> None:
         self.node = node

@@ -34,12 +34,13 @@ FOLD: Final = 4_096
 
 def run(node: Node, max_steps: int) -> RunResult:
     """Take up to ``max_steps`` steps at the node's present time."""
-    before = node.step_number
+    before = node.folded + len(node.trail)
     try:
         take_steps(node, max_steps)
     finally:
         node.current = None
-    return RunResult(node.step_number - before, timers.next_deadline(node), not node.ready)
+    due = timers.next_deadline(node) if node.timer_heap or node.young else None
+    return RunResult(node.folded + len(node.trail) - before, due, not node.ready)
 
 
 def told_step(node: Node) -> StepView | None:
@@ -79,7 +80,8 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
     only if the answer does not come at once; ``tag`` is the number of that call.
     """
     ready, trail, processes, policy = node.ready, node.trail, node.processes, node.policy
-    hops, drains = node.hops, node.drains if policy is None else {}
+    hops, most, trace = node.hops, MAX_HOPS if policy is None else -1, node.trace
+    drains = node.drains if policy is None and trace is None else {}
     entry: Entry | None = None
     caller: Process | None = None
     tag = 0
@@ -97,6 +99,8 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
                     process = None
                     continue
             else:
+                if not (ready or node.timer_heap or node.young):
+                    break
                 process = _choose(node)
                 if process is None:
                     break
@@ -115,11 +119,11 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
             if entry is None:
                 box = process.mailbox
                 assert box is not None
-                drain = drains.get(process.dispatch) if len(box) > 1 and hops < MAX_HOPS else None
-                if drain is not None and node.trace is None and not process.suspended:
+                drain = drains.get(process.dispatch) if len(box) > 1 and hops < most else None
+                if drain is not None and not process.suspended:
                     # A burst: the behaviour goes on by itself, one counted step per message, as this loop would.
                     taken = len(trail)
-                    operation = drain(process, box, trail, min(left, MAX_HOPS - hops))
+                    operation = drain(process, box, trail, min(left, most - hops))
                     taken = len(trail) - taken
                     hops += taken
                     left -= taken
@@ -140,7 +144,7 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
                     and process.status == READY
                     and process.doom is None
                     and not process.mailbox
-                    and node.trace is None
+                    and trace is None
                 ):
                     process.status = IDLE
                     caller.token = 0
@@ -192,6 +196,11 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
                     process.coro = None
                     node.drivers.append(coro)
                     break
+                if type(operation) is Reply:
+                    process.coro = None
+                    node.drivers.append(coro)
+                    delivery.hand_over(node, process.message[2], operation.value)
+                    break
                 value = Raise(ForeignAwait(operation))
             elif operation[0] == OP_CALL:
                 _, target, request, _, kind = operation
@@ -211,10 +220,10 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
                 process.token = tag
                 process.wait = operation
                 process.status = WAITING
-                if node.trace is not None:
-                    node.trace("message_send", process, ("call", target, request))
+                if trace is not None:
+                    trace("message_send", process, ("call", target, request))
                 entry = (kind, request, Caller(process.pid, tag))
-                if callee.status == IDLE and kind == CALL and node.woken is None and policy is None and hops < MAX_HOPS:
+                if callee.status == IDLE and kind == CALL and node.woken is None and hops < most:
                     hops += 1
                     callee.status = READY
                     caller, following = process, callee
@@ -228,7 +237,7 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
                 value = waiting.start(node, process, operation)
                 if type(value) is Process:
                     entry = (INIT, operation[2], None)
-                    if node.woken is None and policy is None and hops < MAX_HOPS:
+                    if node.woken is None and hops < most:
                         hops += 1
                         following = value
                     else:
@@ -254,7 +263,7 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
                 process.status = SUSPENDED if process.suspended else IDLE
             elif process.suspended and _signal(process) is None:
                 process.status = SUSPENDED
-            elif woken is None and policy is None and hops < MAX_HOPS:
+            elif woken is None and hops < most:
                 hops += 1
                 following = process
             else:
@@ -303,6 +312,7 @@ def _register(node: Node, caller: Process, callee: Process) -> None:
         callee.callers = {caller.token: caller.pid}
     else:
         callee.callers[caller.token] = caller.pid
+    caller.since = node.now_ms
     timeout_ms = caller.wait[3]
     if timeout_ms is not None:
         timers.arm_call(node, caller, timeout_ms, caller.token)

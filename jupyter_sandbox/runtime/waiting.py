@@ -26,10 +26,12 @@ def receive(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
     """Take a message that is there already, or wait for one."""
     _, match, timeout_ms, default = operation
     box = process.mailbox
+    if box and match is None:
+        return _visible(box.popleft())
     wait = Receive(match, default)
     process.scanned = 0
     if box:
-        value = _visible(box.popleft()) if match is None else scan(process, wait)
+        value = scan(process, wait)
         if value is not MISSING:
             return value
     if timeout_ms == 0:
@@ -84,6 +86,7 @@ def _visible(entry: Entry) -> Any:
 def _park(node: Node, process: Process, wait: Any, timeout_ms: int | None) -> None:
     node.next_tag = process.token = node.next_tag + 1
     process.wait = wait
+    process.since = node.now_ms
     process.status = WAITING
     if timeout_ms is not None:
         timers.arm_wait(node, process, timeout_ms)
@@ -108,6 +111,7 @@ def start(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
         lifecycle.join(process, child)
     node.next_tag = process.token = tag = node.next_tag + 1
     process.wait = (OP_START, child.pid)
+    process.since = node.now_ms
     process.status = WAITING
     if timeout_ms is not None:
         timers.arm_wait(node, process, timeout_ms)

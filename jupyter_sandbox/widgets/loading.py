@@ -55,7 +55,8 @@ class Loaded(Result):
     def warnings(self) -> list[str]:
         """``warning: In[2] line 7: time.sleep stops the whole sandbox``, one line each."""
         found = self.report.warnings
-        told = [line(f"{one.severity}: {self.label(one.file)} line {one.line}: {one.text}", 400) for one in found[:_MOST]]
+        places = [(one, f"{self.label(one.file)} line {one.line}") for one in found[:_MOST]]
+        told = [line(f"{one.severity}: {where}: {one.text}", 400) for one, where in places]
         return [*told, f"{len(found) - _MOST} more warnings"] if len(found) > _MOST else told
 
     def text(self) -> str:

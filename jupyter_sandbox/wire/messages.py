@@ -14,7 +14,14 @@ from ..model.errors import Diagnostic
 from ..model.limits import Limits
 from ..model.protection import Protection
 from ..model.views import (
-    Counters, Event, Inspection, ModuleVersion, StepView, TreeDiff, TreeView, WhyView,
+    Counters,
+    Event,
+    Inspection,
+    ModuleVersion,
+    StepView,
+    TreeDiff,
+    TreeView,
+    WhyView,
 )  # fmt: skip
 
 
@@ -257,7 +264,8 @@ class ReplayJournal(Request, frozen=True, kw_only=True):
 
 
 KernelFrame = (
-    Load | Versions | Execute | CallOff | SetLimits | Start | Stop | Shutdown | Call | Cast | Send | Spawn | Kill | Suspend | Unsuspend
+    Load | Versions | Execute | CallOff | SetLimits | Start | Stop | Shutdown
+    | Call | Cast | Send | Spawn | Kill | Suspend | Unsuspend
     | GetState | SetState | ChildAction | Children | Tree | Inspect | Events | Why | Watch | Pause | Resume | Step
     | Until | TakeSnapshot | RestoreSnapshot | TakeJournal | ReplayJournal
 )  # fmt: skip

@@ -61,7 +61,8 @@ def once(command: list[str], workload: str) -> float | None:
 
 def _line(name: str, medians: dict[str, float], commands: Commands) -> str:
     workload = WORKLOADS[name]
-    cells = "".join(f"{_shown(medians[engine], workload.unit) if engine in medians else '-':>12}" for engine in commands)
+    shown = [_shown(medians[engine], workload.unit) if engine in medians else "-" for engine in commands]
+    cells = "".join(f"{text:>12}" for text in shown)
     ours = medians["node"]
     ratios = [
         f"{ours / other if workload.unit == 'rate' else other / ours:.2f} x {engine}"

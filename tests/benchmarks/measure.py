@@ -25,7 +25,7 @@ ENOUGH_S: Final = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """How a workload is sized. ``unit`` is what its figure means; a rate is better when higher, all others when lower."""
+    """How a workload is sized, and what its figure means: a rate is better when higher, all else when lower."""
 
     unit: str
     size: int

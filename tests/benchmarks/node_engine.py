@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from jupyter_sandbox.otp import Child, GenServer, Node, NoReply, Reply, Supervisor
+from jupyter_sandbox.runtime import Ask
 
 from .measure import main, now, resident
 
@@ -69,20 +70,20 @@ def on_node(function: Any, size: int) -> float:
     return spent
 
 
-async def _calls(self: Any, size: int, behaviour: Any) -> float:
-    server = await self.start(behaviour, 0)
+async def call(self: Any, size: int) -> float:
+    server = await self.start(Counter, 0)
     begun = now()
     for index in range(size):
         await self.call(server, index)
     return now() - begun
 
 
-async def call(self: Any, size: int) -> float:
-    return await _calls(self, size, Counter)
-
-
 async def async_call(self: Any, size: int) -> float:
-    return await _calls(self, size, AsyncCounter)
+    server = await self.start(AsyncCounter, 0)
+    begun = now()
+    for index in range(size):
+        await self.call(server, index)
+    return now() - begun
 
 
 async def cast(self: Any, size: int) -> float:
@@ -182,17 +183,11 @@ def outside_call(size: int) -> float:
     return asyncio.run(go())
 
 
-async def ask(node: Any, number: int, server: Any, request: Any) -> Any:
-    """Call a server of the node from asyncio."""
-    from jupyter_sandbox.runtime import Apply
-
-    node.admit(Apply(number, "tests.benchmarks.node_engine:asked", (server, request)))
+async def ask(node: Node, number: int, server: Any, request: Any) -> Any:
+    """Call a server of the node from asyncio; it answers in the steps that are taken here, so nothing is awaited."""
+    node.admit(Ask(number, server, request))
     node.run(node.now_ms)
     return node.take_replies()[0].value
-
-
-async def asked(self: Any, server: Any, request: Any) -> Any:
-    return await self.call(server, request)
 
 
 ENGINE = {

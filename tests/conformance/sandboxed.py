@@ -24,11 +24,11 @@ INSIDE = (
 )  # fmt: skip
 """What runs in the guest; the other modules of this folder stay outside."""
 LIMITS = {
-    "max_processes": 100_000, "max_mailbox": 1_000_000, "max_memory": 1_000_000_000, "max_runtime": 120_000,
-    "handler_budget": 30_000,
+    "max_processes": 100_000, "max_mailbox": 1_000_000, "max_memory": 500_000_000, "max_runtime": 30_000,
+    "handler_budget": 20_000,
 }  # fmt: skip
 """Generous, but a scenario that never comes to rest ends with its sandbox."""
-MOST = 300
+MOST = 100
 """Scenarios per sandbox, so that a slow machine does not use up ``max_runtime``."""
 
 

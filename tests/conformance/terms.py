@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_sandbox.model.exits import CallFailed, Crash
 from jupyter_sandbox.model.ids import Pid, Ref
@@ -39,6 +37,10 @@ from jupyter_sandbox.otp.statem import Special
 
 if TYPE_CHECKING:
     from .world import World
+
+
+_ABSENT: Final = Stop(None).state
+"""What stands in an optional field of a return value that was left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,7 @@ _TUPLES: dict[type, Any] = {
     Continue: lambda value: ("continue", value.argument),
     Stop: lambda value: (
         "stop",
-        *(part for part in (value.reason, value.reply, value.state) if part is not msgspec.UNSET),
+        *(part for part in (value.reason, value.reply, value.state) if part is not _ABSENT),
     ),
     Response: lambda value: (value.ref, value.value),
     Answer: lambda value: ("reply", value.caller, value.value),
@@ -241,7 +243,7 @@ def _time_and_content(timer: SetStateTimeout | SetEventTimeout | SetTimeout) -> 
 
 def _rest(result: NextState | KeepState | RepeatState) -> tuple[Any, ...]:
     """Data and actions of a state machine's result, as far as they are given."""
-    data = () if result.data is msgspec.UNSET else (result.data,)
+    data = () if result.data is _ABSENT else (result.data,)
     return (*data, list(result.actions)) if isinstance(result.actions, list) and result.actions else data
 
 

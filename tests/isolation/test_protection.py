@@ -80,7 +80,7 @@ def test_nothing_of_the_kernels_environment_or_files_is_left(play: Play, monkeyp
     monkeypatch.setenv("API_TOKEN", "secret")
 
     async def story(launcher: Launcher) -> None:
-        told = await launcher.guest()
+        told = await launcher.guest(profile="basic")
         names = await told.ask("import os; answer = sorted(os.environ)")
         assert "API_TOKEN" not in names and "HOME" in names
         raw = await told.ask("answer = 'secret' in open('/proc/self/environ').read()")

@@ -16,6 +16,7 @@ from jupyter_sandbox.manager.control import Control
 from jupyter_sandbox.manager.default import default_manager, use_as_default
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.model.errors import SandboxGone
+from jupyter_sandbox.model.sandbox import Update
 
 from .conftest import COUNTER, Told
 
@@ -285,6 +286,20 @@ def test_error_kinds_are_the_guides_and_nothing_is_left(
 def test_compiler_errors_are_captured_with_file_and_line(control: Control) -> None:
     kind, text = error(control.create_experiment({**CONFIG, "source": {"my_server.py": "x = 1\ndef ("}}))
     assert kind == "compilation_failed" and "my_server.py:2" in text
+
+
+def test_the_cinema_block_captures_messages_and_states(control: Control, told: Told) -> None:
+    block = {"enabled": True, "capture_events": ["process_spawn", "message_send", "state_change"]}
+    number = ok(control.create_experiment({**CONFIG, "cinema_debugger": block}))["sandbox_id"]
+    ok(control.run_experiment_step(number, {"type": "message_send", "target": "MyServer", "message": ("cast", 7)}))
+
+    def captured(_: Update) -> bool:
+        kinds = {one["type"] for one in control.manager.get(number)._unit.analytics.recent()}
+        return {"message_send", "state_change"} <= kinds
+
+    told.wait(captured)
+    kinds = {one["type"] for one in ok(control.get_metrics(number))["recent_events"]}
+    assert kinds <= {"process_spawn", "message_send", "state_change", "experiment_step"}
 
 
 def test_the_cinema_block_really_filters(control: Control, told: Told) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from jupyter_sandbox.manager import output
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
-from jupyter_sandbox.model.errors import SandboxError, SandboxGone
+from jupyter_sandbox.model.errors import SandboxError, SandboxGone, UsageError
 from jupyter_sandbox.model.sandbox import AlertRaised, InfoChanged, OutputArrived, SandboxStatus
 
 from .conftest import COUNTER, Told
@@ -65,6 +66,46 @@ def test_run_time_over_the_limit_stops_the_sandbox(manager: SandboxManager, told
     assert sandbox.exec("1 + 1") == 2
 
 
+def test_changed_limits_act_at_once(manager: SandboxManager, told: Told) -> None:
+    sandbox = manager.create("shop", code={"counter.py": COUNTER}, main="Shop")
+    full = sandbox.info().counters.processes
+    sandbox.limits(max_processes=5, max_mailbox=2, max_output=10, max_message=1_000)
+    with pytest.raises(SandboxError):
+        for _ in range(5 - full + 1):
+            sandbox.spawn("counter.Counter", 0)
+    told.wait(alert("process_limit"))
+    sandbox.pause()
+    for _ in range(4):
+        sandbox.cast("front", 1)
+    sandbox.resume()
+    told.wait(alert("mailbox_limit"))
+    sandbox.limits(max_processes=100)
+    assert sandbox.call(sandbox.spawn("counter.Counter", 7), "next") == 7
+    sandbox.exec("print('x' * 100)")
+    assert "[91 bytes of stdout dropped]" in sandbox.output()
+    with pytest.raises(UsageError, match="max_message is 1000: %sandbox limits shop --max-message"):
+        sandbox.cast("front", "x" * 2_000)
+
+
+def test_a_raised_memory_limit_can_be_used_at_once_or_it_is_said_that_a_restart_is_needed(
+    manager: SandboxManager, told: Told
+) -> None:
+    sandbox = manager.create("shop", limits={"max_memory": 20_000_000})
+    with pytest.raises(SandboxError):
+        sandbox.exec("len(bytearray(60_000_000))")
+    sandbox.limits(max_memory=200_000_000)
+    if any("from the next restart on" in text for text in sandbox.info().alerts):
+        sandbox.restart()
+    assert sandbox.exec("len(bytearray(60_000_000))") == 60_000_000
+
+
+def test_a_lowered_memory_limit_acts_at_once(manager: SandboxManager) -> None:
+    sandbox = manager.create("shop", limits={"max_memory": 200_000_000})
+    sandbox.limits(max_memory=20_000_000)
+    with pytest.raises(SandboxError):
+        sandbox.exec("len(bytearray(60_000_000))")
+
+
 def test_a_stuck_callback_is_interrupted_and_its_supervisor_acts(manager: SandboxManager, told: Told) -> None:
     source = COUNTER.replace(
         'case "next": ', 'case "stick":\n                while True: pass\n            case "next": '
@@ -73,7 +114,8 @@ def test_a_stuck_callback_is_interrupted_and_its_supervisor_acts(manager: Sandbo
     sandbox.call("back", "next")
     with pytest.raises(SandboxError):
         sandbox.call("front", "stick")
-    told.wait(alert("hang"))
+    update = told.wait(alert("hang"))
+    assert isinstance(update, AlertRaised) and "a callback of front <0." in update.message
     assert sandbox.status is SandboxStatus.RUNNING
     assert (sandbox.call("front", "next"), sandbox.call("back", "next")) == (0, 101)
 
@@ -87,7 +129,10 @@ def test_a_callback_that_cannot_be_interrupted_ends_the_sandbox_with_the_place_i
         stuck.exec(source, "<stuck cell>")
     info = stuck.info()
     assert info.status is SandboxStatus.CRASHED
-    assert info.reason.startswith("hang: ") and "<stuck cell>" in info.reason
+    assert info.reason.startswith("hang: a callback of the cell <stuck cell> in sandbox 'stuck' ran longer than 200 ms")
+    assert re.search(r"it hangs at <stuck cell> line [2-5] in (spin|<module>)$", info.reason)
+    (notice,) = [one for one in stuck.log() if one.text == info.reason]
+    assert any('File "<stuck cell>", line' in line for line in notice.traceback)
     assert shop.call("front", "next") == 0
 
 
@@ -157,7 +202,6 @@ def test_a_guest_that_closes_its_channel_is_killed(shop: Sandbox) -> None:
     assert shop.status is SandboxStatus.CRASHED
 
 
-@pytest.mark.serial
 def test_a_gigabyte_printed_is_dropped_and_counted_and_harms_nobody(
     manager: SandboxManager, shop: Sandbox, told: Told
 ) -> None:

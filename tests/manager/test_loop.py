@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-import time
 
 import pytest
 
@@ -67,11 +66,10 @@ def test_an_interrupt_cancels_the_work_and_waits_until_it_has_cleaned_up(loop: M
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    before = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         loop.run(long())
     thread.join()
-    assert cleaned == ["up"] and time.monotonic() - before < 10
+    assert cleaned == ["up"]
 
 
 def test_the_managers_thread_cannot_wait_for_itself(loop: ManagerLoop) -> None:

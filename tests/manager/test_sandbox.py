@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+
 import pytest
 
 from jupyter_sandbox.manager import loading
@@ -16,11 +19,13 @@ from jupyter_sandbox.model.errors import (
     SandboxError,
     SandboxGone,
     SnapshotError,
+    StartFailed,
     UsageError,
 )  # fmt: skip
 from jupyter_sandbox.model.sandbox import (
     InfoChanged,
     NoticeTold,
+    OutputArrived,
     SandboxStatus,
     StepsTold,
     TreePatched,
@@ -60,6 +65,12 @@ def test_code_that_is_refused_leaves_the_old_version_running(shop: Sandbox, sour
     assert kind is None or caught.value.kind == kind
     assert "\n" not in str(caught.value)
     assert (shop.call("front", "next"), shop.status) == (1, SandboxStatus.RUNNING)
+
+
+def test_what_the_compiler_finds_odd_is_told_with_the_load(shop: Sandbox) -> None:
+    report = shop.load(COUNTER.replace("handle_cast(self, message, n)", "handle_cast(self, message)"), "counter")
+    (odd,) = report.warnings
+    assert (odd.severity, odd.line) == ("warning", 11) and "Counter.handle_cast is called with" in odd.text
 
 
 def test_an_endless_import_is_ended_and_leaves_the_old_version(shop: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,8 +139,11 @@ def test_a_second_start_says_what_to_do(shop: Sandbox) -> None:
 def test_a_main_that_fails_to_start_can_be_corrected_and_started(manager: SandboxManager) -> None:
     source = COUNTER.replace("        return start\n", "        raise ValueError('not yet')\n")
     sandbox = manager.create("shop", code={"counter.py": source})
-    with pytest.raises(SandboxError, match="not yet"):
+    with pytest.raises(StartFailed) as caught:
         sandbox.start("counter.Shop")
+    where = "ValueError: not yet (counter.py line 6)"
+    assert str(caught.value) == f"Shop did not start: its child 'front' failed: {where}"
+    assert "    raise ValueError('not yet')" in caught.value.traceback
     assert sandbox.info().main is None and sandbox.status is SandboxStatus.RUNNING
     sandbox.load(COUNTER, "counter")
     sandbox.start("counter.Shop")
@@ -250,6 +264,25 @@ def test_exec_runs_a_cell_and_gives_its_last_value(shop: Sandbox) -> None:
     assert shop.exec("await self.call('front', 'next')") == 0
     with pytest.raises(CodeRaised, match="ZeroDivisionError"):
         shop.exec("1 / 0", "<cell>")
+
+
+@pytest.mark.parametrize(
+    "source", ["print('up', flush=True)\nwhile True: pass", "print('up', flush=True)\nawait self.sleep(100_000)"]
+)
+def test_an_interrupt_ends_the_process_of_the_cell(shop: Sandbox, told: Told, source: str) -> None:
+    before = {view.key for view in shop.tree().processes}
+
+    def interrupted() -> None:
+        told.wait(lambda update: isinstance(update, OutputArrived) and "up" in update.text)
+        signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=interrupted)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        shop.exec(source, "<cell>")
+    thread.join()
+    assert {view.key for view in shop.tree().processes} == before
+    assert shop.call("front", "next") == 0
 
 
 def test_values_that_cannot_travel_say_so(shop: Sandbox) -> None:

@@ -37,6 +37,7 @@ from jupyter_sandbox.manager.life import (
     StopBegan,
     StopEnded,
     StopRefused,
+    Tell,
 )  # fmt: skip
 from jupyter_sandbox.manager.state import MOVES, PERMITTED, apply, refusal
 from jupyter_sandbox.model.errors import InternalError, SandboxBusy, SandboxGone, UsageError
@@ -144,14 +145,21 @@ def test_run_time_over_the_limit_stops_with_an_alert() -> None:
     assert kinds(actions) == [Retire, RaiseAlert, Announce]
 
 
-def test_a_stuck_callback_is_interrupted_first_and_the_sandbox_killed_last_with_the_dump() -> None:
-    first = HandlerOver(1, 1, last=False, process="<0.7.0>", budget_ms=5000)
+def test_a_stuck_callback_is_interrupted_first_and_the_sandbox_killed_last_with_the_place() -> None:
+    first = HandlerOver(1, 1, last=False, process="front <0.7.0>", budget_ms=5000)
     life, actions = apply(RUNNING, first)
     assert life.status is S.RUNNING and kinds(actions) == [Interrupt, RaiseAlert]
     assert kinds(apply(RUNNING, replace(first, attempt=2))[1]) == [Interrupt]
-    killed, actions = apply(RUNNING, replace(first, attempt=3, last=True, dump="File x, line 3"))
-    assert killed.status is S.CRASHED and killed.reason.startswith("hang: ") and "line 3" in killed.reason
-    assert kinds(actions) == [Retire, RaiseAlert, Announce]
+    dump = 'Current thread 0x7f (most recent call first):\n  File "cell", line 3 in spin\n  File "cell", line 9 in go\n'
+    killed, actions = apply(RUNNING, replace(first, attempt=3, last=True, dump=dump))
+    assert killed.status is S.CRASHED and killed.reason == (
+        "hang: a callback of front <0.7.0> in sandbox 'shop' ran longer than 5000 ms and could not be interrupted; "
+        "it hangs at cell line 3 in spin"
+    )
+    assert kinds(actions) == [Tell, Retire, RaiseAlert, Announce]
+    assert isinstance(actions[0], Tell) and actions[0].traceback == (
+        "Traceback (most recent call last):", '  File "cell", line 9, in go', '  File "cell", line 3, in spin',
+    )  # fmt: skip
 
 
 def test_a_broken_protocol_and_a_lost_state_end_the_guest() -> None:

@@ -62,7 +62,7 @@ def test_the_lowest_versions_allowed_do(project: Path, run: Run) -> None:
     lowest = [re.sub(r">=([\d.]+).*", r"==\1", one) for one in wanted]
     tools = ["hypothesis", "nbmake", "playwright", "pytest", "pytest-timeout", "pytest-xdist"]
     run("pip", "install", "--quiet", *lowest, *tools)
-    folders = [project / "tests" / name for name in ("wire", "widgets", "magics", "manager")]
+    folders = [project / "tests" / name for name in ("wire", "widgets", "magics")]
     run(
         "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not serial and not slow", *folders, cwd=project
     )

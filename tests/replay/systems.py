@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyter_sandbox.otp import Child, GenServer, NoReply, Reply, Stop, Supervisor, start_child
-from jupyter_sandbox.otp import After, CallExit
-from jupyter_sandbox.runtime import Apply, Node as RuntimeNode
+from jupyter_sandbox.otp import After, CallExit, Child, GenServer, NoReply, Reply, Stop, Supervisor, start_child
+from jupyter_sandbox.runtime import Apply
+from jupyter_sandbox.runtime import Node as RuntimeNode
 
 NAMES = ("a", "b", "c", "d")
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_sandbox.model.errors import Diagnostic
 from jupyter_sandbox.model.views import Event, Inspection, ModuleVersion, ProcessView, StepView, WhyView
 from jupyter_sandbox.widgets.loading import Loaded
 from jupyter_sandbox.widgets.result import Result
@@ -117,7 +118,9 @@ def test_a_load_tells_what_moved_and_what_changed() -> None:
         versions=(ModuleVersion("counter", 2, "d", True, "f", 0),), moved=3, diff="-a\n+<b>", elapsed_ms=11.6,
         modules=("counter",),
     )  # fmt: skip
-    loaded = Loaded(report, "shop")
+    report.warnings = (Diagnostic("/tmp/1.py", 7, 1, "it <never> ends", "", "warning"),)
+    loaded = Loaded(report, "shop", label=lambda text: text.replace("/tmp/1.py", "In[2]"))
+    assert "warning: In[2] line 7: it <never> ends" in loaded.text() and "it &lt;never&gt; ends" in loaded.html()
     assert (
         loaded.summary()
         == "loaded counter version 2 into shop · 3 processes went on in the new code with their state · 12 ms"

@@ -1,0 +1,215 @@
+"""An arena for attacks: a kernel with real sandboxes, one that attacks and one that must not notice.
+
+Every test that uses ``arena`` is followed by the same questions: did the kernel
+answer within a second all the time, did the bystander tick on, is every OS
+process, open file, thread and folder of the attacker gone?
+"""
+
+from __future__ import annotations
+
+import os
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_sandbox.manager.manager import SandboxManager
+from jupyter_sandbox.manager.sandbox import Sandbox
+from jupyter_sandbox.model.errors import SandboxError, SandboxGone
+
+CAMP = """
+from jupyter_sandbox.otp import Child, GenServer, NoReply, Reply, Supervisor
+
+class Evil(GenServer):
+    def init(self, _):
+        return 0
+    def handle_call(self, source, caller, n):
+        scope = {"__name__": "evil", "self": self}
+        exec(compile(source, "<attack>", "exec"), scope)
+        return Reply(scope.get("answer"), n + 1)
+
+class Ticker(GenServer):
+    def init(self, _):
+        self.send_interval(20, self.pid, "tick")
+        return 0
+    def handle_info(self, message, n):
+        return NoReply(n + 1)
+    def handle_call(self, request, caller, n):
+        return Reply(n, n)
+
+class Camp(Supervisor):
+    max_restarts = 100
+    def init(self, _):
+        return [Child(Evil, 0, name="evil"), Child(Ticker, 0, name="ticker")]
+"""
+TOOLS = """
+import ctypes as _ctypes, errno as _errno, os as _os
+_libc = _ctypes.CDLL(None, use_errno=True)
+def syscall(name, *words):
+    from jupyter_sandbox.isolation.syscalls import NUMBERS
+    words = [_ctypes.c_long(one) if isinstance(one, int) else one for one in words]
+    result = _libc.syscall(NUMBERS[_os.uname().machine][name], *words)
+    if result < 0:
+        raise OSError(_ctypes.get_errno(), name)
+    return result
+"""
+REFUSED = {"EPERM", "EACCES"}
+PATIENCE_S = 1.0
+
+
+@dataclass
+class Outcome:
+    """How an attack ended: with a value, with an error in its process alone, or with the sandbox killed."""
+
+    value: Any = None
+    error: SandboxError | None = None
+    longest_s: float = 0.0
+    """The longest that the bystander had to be waited for meanwhile."""
+
+    @property
+    def killed(self) -> bool:
+        return isinstance(self.error, SandboxGone)
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """What a kernel can leave behind."""
+
+    files: int
+    threads: int
+    processes: int
+    folders: int
+
+    def __le__(self, other: Belongings) -> bool:
+        return (
+            self.files <= other.files and self.threads <= other.threads and self.processes <= other.processes
+            and self.folders <= other.folders
+        )  # fmt: skip
+
+
+@dataclass
+class Arena:
+    """A manager, a bystander, and the attackers made for one test."""
+
+    manager: SandboxManager
+    bystander: Sandbox
+    zygote: int
+    scratch: Path
+    attackers: list[Sandbox] = field(default_factory=list)
+
+    def attacker(self, **options: Any) -> Sandbox:
+        """A sandbox with the process ``evil`` that runs what it is told."""
+        options.setdefault("limits", {"handler_budget": 300})
+        sandbox = self.manager.create(code={"camp.py": CAMP}, main="camp.Camp", **options)
+        self.attackers.append(sandbox)
+        return sandbox
+
+    def attack(self, source: str, sandbox: Sandbox | None = None, *, timeout_ms: int = 20_000) -> Outcome:
+        """Run text in ``evil`` while watching that the kernel and the bystander do not care."""
+        target = sandbox or self.attacker()
+        return self.watch(lambda: target.call("evil", textwrap.dedent(source), timeout_ms=timeout_ms))
+
+    def attempt(self, source: str, sandbox: Sandbox | None = None, **options: Any) -> Any:
+        """Try one thing: the name of the error it met, ``worked``, or the ``answer`` it set."""
+        lines = textwrap.indent(textwrap.dedent(source).strip(), "    ")
+        text = f"{TOOLS}\nanswer = 'worked'\ntry:\n{lines}\n{_TOLD}"
+        return self.attack(text, sandbox or self.attacker(**options)).value
+
+    def watch(self, act: Callable[[], Any]) -> Outcome:
+        """Do something in another thread and ask the bystander on and on until it is done."""
+        outcome = Outcome()
+
+        def run() -> None:
+            try:
+                outcome.value = act()
+            except SandboxError as error:
+                outcome.error = error
+
+        first = self.ticks()
+        thread = threading.Thread(target=run)
+        thread.start()
+        while thread.is_alive():
+            asked = time.monotonic()
+            self.ticks()
+            self.manager.list()
+            outcome.longest_s = max(outcome.longest_s, time.monotonic() - asked)
+            thread.join(0.02)
+        assert outcome.longest_s < PATIENCE_S, f"the kernel was busy for {outcome.longest_s:.2f} s"
+        self.until(lambda: self.ticks() > first, "the bystander stopped ticking")
+        return outcome
+
+    def ticks(self) -> int:
+        """How often the bystander's clock has ticked."""
+        value = self.bystander.call("ticker", "count")
+        assert isinstance(value, int)
+        return value
+
+    def alive(self, sandbox: Sandbox) -> bool:
+        """Whether the attacked process works, anew or still."""
+        return bool(sandbox.call("evil", "answer = 'alive'") == "alive")
+
+    def belongings(self) -> Belongings:
+        """What there is now."""
+        children = Path(f"/proc/{self.zygote}/task/{self.zygote}/children").read_text().split()
+        threads = len(os.listdir("/proc/self/task"))
+        return Belongings(len(os.listdir("/proc/self/fd")), threads, len(children), len(os.listdir(self.scratch)))
+
+    def until(self, true: Callable[[], bool], otherwise: str, within_s: float = 10.0) -> None:
+        """Wait for a fact about the operating system that nobody announces."""
+        deadline = time.monotonic() + within_s
+        while not true():
+            assert time.monotonic() < deadline, otherwise
+            time.sleep(0.01)
+
+
+_TOLD = """
+except OSError as error:
+    answer = _errno.errorcode.get(error.errno, str(error))
+except BaseException as error:
+    answer = type(error).__name__
+"""
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Arena]:
+    """One kernel for all attacks, with a sandbox that ticks all the time."""
+    with SandboxManager(store=":memory:") as manager:
+        bystander = manager.create(
+            "bystander", code={"camp.py": CAMP}, main="camp.Camp", limits={"max_runtime": 3_600_000}
+        )
+        folder = Path(str(bystander.exec("import os; os.getcwd()"))).parent
+        zygote = int(str(bystander.exec("import os; os.getppid()")))
+        yield Arena(manager, bystander, zygote, folder)
+
+
+@pytest.fixture
+def arena(stage: Arena) -> Iterator[Arena]:
+    """The arena, with a look at what an attack left behind."""
+    # The bystander, and the guest that is kept ready for the next trial of code.
+    stage.manager.create("warm", code={"camp.py": CAMP}).destroy()
+    stage.until(lambda: stage.belongings().processes == 2, "the arena is not at rest")
+    before = stage.belongings()
+    yield stage
+    attackers, stage.attackers = stage.attackers, []
+    for sandbox in attackers:
+        sandbox.destroy()
+    stage.until(lambda: stage.belongings() <= before, f"left behind: {before} became {stage.belongings()}")
+
+
+@pytest.fixture
+def strict(arena: Arena) -> Arena:
+    """The arena, on a machine that has every layer."""
+    protection = arena.bystander.info().protection
+    if protection is None or protection.profile != "strict":
+        pytest.skip("this machine has no strict profile")
+    return arena
+
+
+def crash_reason(sandbox: Sandbox) -> str:
+    """Why the sandbox is dead, as the user reads it."""
+    return sandbox.info().reason

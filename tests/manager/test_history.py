@@ -1,0 +1,110 @@
+"""What was before a restart, a restore or a step back can still be asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_sandbox.manager.history import DECISIONS_KEPT, EVENTS_KEPT, History
+from jupyter_sandbox.manager.sandbox import Sandbox
+from jupyter_sandbox.model.errors import CallExit, SandboxError, SandboxGone
+from jupyter_sandbox.model.sandbox import InfoChanged
+from jupyter_sandbox.model.views import Event, WhyView
+
+from .conftest import Told
+
+
+def event(step: int, kind: str = "crash", name: str = "front") -> Event:
+    return Event(step, step, kind, f"<0.{step}.0>", name, "")
+
+
+def decision(step: int, name: str = "front") -> WhyView:
+    return WhyView(f"Shop/{name}", name, step, step, "", "", "", (), "Shop", f"restart at {step}")
+
+
+def test_the_past_is_newest_first_and_filtered_like_the_present() -> None:
+    history = History()
+    history.told([event(1), event(2, "log"), event(3, name="back")], [decision(1), decision(3, "back")])
+    assert history.events(10) == [] and history.why("front", 5) == []
+    history.next_guest()
+    history.told([event(1)], [])
+    assert [one.step for one in history.events(10)] == [3, 2, 1]
+    assert [one.step for one in history.events(10, present=True)] == [1, 3, 2, 1]
+    assert [one.step for one in history.events(1, kinds=["crash"], target="Shop/front")] == [1]
+    assert [one.step for one in history.why("back", 5)] == [3]
+    assert history.events(0) == history.why("back", 0) == []
+
+
+def test_what_a_guest_tells_at_its_end_replaces_what_it_told_before() -> None:
+    history = History()
+    history.told([event(2)], [])
+    history.all_told([event(2), event(1)], [decision(2), decision(1)])
+    history.next_guest()
+    assert [one.step for one in history.events(10)] == [2, 1]
+    assert [one.step for one in history.why("", 10)] == [2, 1]
+
+
+def test_what_a_replay_does_again_is_not_kept_twice() -> None:
+    history = History()
+    history.told([event(step) for step in range(10)], [decision(step) for step in range(10)])
+    history.next_guest(replayed_from=4)
+    assert [one.step for one in history.events(10)] == [3, 2, 1, 0]
+    assert [one.step for one in history.why("", 10)] == [3, 2, 1, 0]
+
+
+def test_the_past_is_bounded() -> None:
+    history = History()
+    for _ in range(3):
+        history.told([event(1)] * EVENTS_KEPT, [decision(1)] * DECISIONS_KEPT)
+        history.next_guest()
+    assert (len(history.events(10**9)), len(history.why("", 10**9))) == (EVENTS_KEPT, DECISIONS_KEPT)
+
+
+def crash(shop: Sandbox) -> None:
+    with pytest.raises(CallExit):
+        shop.call("front", ("add", "x"))
+
+
+def test_events_and_reasons_go_on_over_a_restart(shop: Sandbox) -> None:
+    crash(shop)
+    shop.restart()
+    assert shop.events(kinds=["crash"])[0].name == "front"
+    assert "one_for_one restart 1 of 3" in shop.why("front")[0].line()
+    crash(shop)
+    assert len(shop.events(kinds=["crash"])) == 2 and len(shop.why("front", limit=5)) == 2
+
+
+def test_events_and_reasons_go_on_over_a_restore(shop: Sandbox) -> None:
+    shop.snapshot("before")
+    crash(shop)
+    shop.restore("before")
+    assert [one.name for one in shop.events(kinds=["crash"])] == ["front"]
+    assert "TypeError" in shop.why("front")[0].line()
+
+
+def test_going_back_keeps_what_was_before_and_forgets_what_is_undone(shop: Sandbox) -> None:
+    crash(shop)
+    shop.pause()
+    told = shop.events(kinds=["crash", "supervisor_restart"])
+    shop.cast("back", 1)
+    shop.kill("back")
+    shop.step(5)
+    assert len(shop.events(kinds=["supervisor_restart"])) == 2
+    shop.back(5)
+    assert shop.events(kinds=["crash", "supervisor_restart"]) == told
+    assert len(shop.why("front", limit=5)) == 1 and shop.why("back") == []
+
+
+def test_after_the_os_process_has_died_what_it_told_can_still_be_asked_for(shop: Sandbox, told: Told) -> None:
+    crash(shop)
+    told.wait(lambda update: isinstance(update, InfoChanged) and update.info.counters.supervisor_restarts == 1)
+    with pytest.raises(SandboxGone):
+        shop.exec("import os; os._exit(3)")
+    assert "TypeError" in shop.why("front")[0].line()
+    assert shop.events(kinds=["crash"])[0].name == "front"
+    with pytest.raises(SandboxGone, match="%sandbox restart shop"):
+        shop.why("nobody")
+    shop.restart()
+    assert "TypeError" in shop.why("front")[0].line()
+    shop.destroy()
+    with pytest.raises(SandboxError):
+        shop.events()

@@ -1,0 +1,38 @@
+"""Where a stuck guest hangs, read from the stacks it wrote."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_sandbox.manager.stacks import as_traceback, stack_in
+
+DUMP = """something it printed before
+Thread 0x00007f01 (most recent call first):
+  File "/usr/lib/python3.11/threading.py", line 5 in wait
+
+Current thread 0x00007f02 (most recent call first):
+  File "/usr/lib/python3.11/re.py", line 7 in match
+  File "<cell>", line 2 in spin
+  File "<cell>", line 4 in <module>
+  File "/home/me/jupyter_sandbox/guest/cell.py", line 58 in _evaluate
+"""
+
+
+def test_the_lines_of_the_user_come_first() -> None:
+    assert [str(place) for place in stack_in(DUMP)] == ["<cell> line 2 in spin", "<cell> line 4 in <module>"]
+
+
+def test_without_lines_of_the_user_it_is_the_innermost_line_of_all() -> None:
+    ours = "\n".join(line for line in DUMP.splitlines() if "<cell>" not in line)
+    assert str(stack_in(ours)[0]) == "/usr/lib/python3.11/re.py line 7 in match"
+
+
+def test_a_traceback_has_the_innermost_line_last() -> None:
+    assert as_traceback(stack_in(DUMP))[-1] == '  File "<cell>", line 2, in spin'
+    assert as_traceback([]) == ()
+
+
+@given(st.text())
+def test_whatever_was_written_is_read_without_an_error(text: str) -> None:
+    assert len(as_traceback(stack_in(text))) <= 41
