@@ -31,8 +31,8 @@ _COUNTERS: Final = frozenset({"messages_sent", "process_spawns", "process_exits"
 """The kernel counts over all guests of a sandbox, and these have been counted."""
 _OF_THE_GUEST: Final = frozenset(
     {
-        "answers", "asked", "copy", "current", "drivers", "isolation", "journal", "loader", "max_mailbox", "max_processes", "name",
-        "outside", "outside_waiting", "policy", "processes", "ready", "sink", "told", "trace",
+        "answers", "asked", "copy", "current", "drivers", "isolation", "journal", "loader", "max_mailbox",
+        "max_processes", "name", "outside", "outside_waiting", "policy", "processes", "ready", "sink", "told", "trace",
     }
 )  # fmt: skip
 _OF_NODE: Final = [name for name in Node.__slots__ if name not in _COUNTERS | _OF_THE_GUEST]

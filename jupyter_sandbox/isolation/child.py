@@ -103,6 +103,8 @@ def _settle(boot: Boot, environment: dict[str, str]) -> dict[str, str]:
     sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
     _thread.stack_size(STACK_SIZE)
     gc.enable()
+    # Ten thousand, not seven hundred: starting many processes makes nothing but objects that stay.
+    gc.set_threshold(10_000, 10, 10)
     if system.LINUX:
         system.set_name(f"sbx:{boot.name}")
     return {**environment, "HOME": boot.scratch, "TMPDIR": boot.scratch}

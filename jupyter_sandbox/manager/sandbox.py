@@ -10,6 +10,7 @@ from ..model.views import TreeView
 from ..wire import messages as wire
 from . import changing, loading
 from .acting import Acting
+from .limiting import change_limits
 from .looking import Looking
 from .loop import ManagerLoop, in_thread
 from .pickles import pack
@@ -75,7 +76,7 @@ class Sandbox(Looking, Acting):
 
         async def change() -> Limits:
             if changes:
-                await self._unit.change_limits(merged)
+                await change_limits(self._unit, merged)
             return merged
 
         return self._loop.run(change())

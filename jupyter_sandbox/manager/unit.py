@@ -29,7 +29,7 @@ from ..model.sandbox import (
     TreePatched,
     Update,
 )  # fmt: skip
-from ..wire.messages import Alert, Answer, MainExited, Notice, Request, Sample, SetLimits, TreeChanged
+from ..wire.messages import Alert, Answer, MainExited, Notice, Request, Sample, TreeChanged
 from .analytics import SandboxAnalytics
 from .handle import ASK_S, GuestHandle, Listener
 from .history import History
@@ -215,16 +215,6 @@ class Unit:
             return SandboxBusy(f"sandbox {name!r} is paused, so {why}: %sandbox resume {name}, or %sandbox step {name}")
         return SandboxBusy(f"sandbox {name!r}: {why}. See what it does: %sandbox info {name}")
 
-    async def change_limits(self, limits: Limits) -> None:
-        """From now on these limits count, and what cannot be moved in the running guest is told."""
-        self.limits, guest = limits, self.guest
-        if guest is not None:
-            if not guest.limit(limits):
-                text = f"max_memory of {limits.max_memory / 1e6:g} MB counts in full from the next restart on"
-                self._alert("memory_limit", f"{text}: %sandbox restart {self.name}")
-            guest.tell(lambda number: SetLimits(id=number, limits=limits))
-        self.announce()
-
     def announce(self) -> None:
         """Tell observers facts that are not a matter of status."""
         self.publish(InfoChanged(self.info()))
@@ -247,7 +237,7 @@ class Unit:
                 case Announce():
                     self.publish(InfoChanged(self.info()))
                 case RaiseAlert(limit, message):
-                    self._alert(limit, message)
+                    self.alert(limit, message)
                 case Tell(text, process, lines):
                     self._tell(NoticeTold(self.name, "error", text, process, lines))
                 case Forget():
@@ -265,7 +255,8 @@ class Unit:
         if self.guest is not None:
             self.guest.process.interrupt()
 
-    def _alert(self, limit: str, message: str) -> None:
+    def alert(self, limit: str, message: str) -> None:
+        """Raise an alert that observers are told and ``info`` shows."""
         self._alerts = (*self._alerts, message)[-ALERTS_KEPT:]
         self.publish(AlertRaised(self.name, limit, message, time.time()))
 

@@ -18,8 +18,8 @@ from ..model.errors import LaunchFailed, UsageError
 
 ENTRY = "jupyter_sandbox.guest.main:run"
 FLAVOURS: dict[str, tuple[str, ...]] = {
-    "plain": ("jupyter_sandbox.guest.main",),
-    "sci": ("jupyter_sandbox.guest.main", "numpy", "pandas"),
+    "plain": ("jupyter_sandbox.guest.main", "jupyter_sandbox.guest.warm"),
+    "sci": ("jupyter_sandbox.guest.main", "jupyter_sandbox.guest.warm", "numpy", "pandas"),
 }
 """What each flavour has imported before a guest is forked."""
 

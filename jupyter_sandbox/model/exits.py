@@ -1,4 +1,4 @@
-"""Exit reasons are values. This is the one a Python exception turns into, and the question whether a reason is a crash."""
+"""Exit reasons are values. Here is the one a Python exception turns into, and whether a reason is a crash."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class CallFailed:
 
 
 def is_normal(reason: object) -> bool:
-    """Whether a transient child with this reason is left alone and no crash report is due (``supervisor``, ``proc_lib``).
+    """Whether a transient child with it is left alone and no crash report is due (``supervisor``, ``proc_lib``).
 
     >>> is_normal(("shutdown", "maintenance")), is_normal("boom")
     (True, False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One protection. ``verified`` means that an attempt to get around it failed, or the OS confirms it from outside."""
+    """One protection. ``verified``: an attempt to get around it failed, or the OS confirms it from outside."""
 
     name: str
     requested: bool
@@ -18,7 +18,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """The report of one sandbox: ``profile`` in force (off, basic, standard, strict), its layers, what is not stopped."""
+    """The report of one sandbox: ``profile`` in force (off, basic, standard, strict), layers, what is not stopped."""
 
     profile: str
     layers: tuple[Layer, ...] = ()

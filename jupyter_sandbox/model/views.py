@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 ProcessStatus = str
-"""running · waiting · suspended · restarting · stopped · exiting (a child entry without a process: stopped or restarting)"""
+"""running · waiting · suspended · restarting · stopped · exiting; without a process only stopped or restarting"""
 
 
 @dataclass(frozen=True, slots=True)

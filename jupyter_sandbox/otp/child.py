@@ -34,7 +34,7 @@ class Child(msgspec.Struct, frozen=True):
 
     module: Any = None
     argument: Any = None
-    name: str | None = None
+    name: Any = None
     id: Any = msgspec.UNSET
     restart: Any = msgspec.UNSET
     shutdown_ms: Any = msgspec.UNSET
@@ -55,14 +55,14 @@ class Child(msgspec.Struct, frozen=True):
         if module is None and self.start is None:
             raise SpecError("missing_start", "give the class of the child: Child(Counter, 0)")
         kind = _own(self.type, module, "type", "worker")
-        filled = msgspec.structs.replace(
-            self,
-            id=_identity(self),
-            restart=_own(self.restart, module, "restart", "permanent"),
-            type=kind,
-            shutdown_ms=_own(self.shutdown_ms, module, "shutdown_ms", 5_000 if kind == "worker" else None),
-            modules=[getattr(module, "__name__", None)] if self.modules is msgspec.UNSET else self.modules,
-        )
+        filled = Child(
+            module, self.argument, self.name, _identity(self),
+            _own(self.restart, module, "restart", "permanent"),
+            _own(self.shutdown_ms, module, "shutdown_ms", 5_000 if kind == "worker" else None),
+            kind, self.significant,
+            [getattr(module, "__name__", None)] if self.modules is msgspec.UNSET else self.modules,
+            self.start, self.timeout_ms, self.extra,
+        )  # fmt: skip
         check(filled, auto_shutdown)
         return filled
 
@@ -83,12 +83,13 @@ def check(child: Child, auto_shutdown: Any = None) -> None:
         raise SpecError(("invalid_mfa", child.module), f"{short_text(child.module)} is no behaviour to be started")
     if child.restart not in RESTARTS:
         raise SpecError(("invalid_restart_type", child.restart), f"restart is one of {', '.join(RESTARTS)}")
-    _check_significant(child, auto_shutdown)
+    if child.significant is not False:
+        _check_significant(child, auto_shutdown)
     if child.type not in KINDS:
         raise SpecError(("invalid_child_type", child.type), f"type is one of {', '.join(KINDS)}")
     if not _valid_shutdown(child.shutdown_ms):
         raise SpecError(("invalid_shutdown", child.shutdown_ms), 'shutdown_ms is 0 or more, None or "brutal_kill"')
-    if not (child.modules == "dynamic" or isinstance(child.modules, list)):
+    if not (isinstance(child.modules, list) or child.modules == "dynamic"):
         raise SpecError(("invalid_modules", child.modules), 'modules is a list of names or "dynamic"')
 
 
@@ -106,6 +107,8 @@ def _check_significant(child: Child, auto_shutdown: Any) -> None:
 
 
 def _valid_shutdown(value: Any) -> bool:
+    if type(value) is int:
+        return value >= 0
     if value is None or value == "brutal_kill":
         return True
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0

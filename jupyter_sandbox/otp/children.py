@@ -10,6 +10,7 @@ from ..model.exits import KILL, SHUTDOWN
 from ..model.ids import Pid, Ref
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import ProcessExit, StartError, Throw
+from ..runtime.operations import OP_RECEIVE, ask
 from ..runtime.process import Process
 from ..runtime.signals import Down
 from . import gen, restart
@@ -26,8 +27,8 @@ async def start_child(process: Process, id: Any, child: Child) -> restart.Starte
                 started = await started
         else:
             started = await gen.start(
-                process.context, child.module, combined(child.argument, child.extra), name=child.name,
-                relation="link", timeout_ms=child.timeout_ms,
+                process.context, child.module, combined(child.argument, child.extra) if child.extra else child.argument,
+                name=child.name, relation="link", timeout_ms=child.timeout_ms,
             )  # fmt: skip
     except StartError as error:
         return restart.NotStarted(id, error.reason)
@@ -40,10 +41,10 @@ async def start_child(process: Process, id: Any, child: Child) -> restart.Starte
 
 def _started(id: Any, started: Any) -> restart.Started | restart.NotStarted:
     """What a start function returned: a pid, ``(pid, info)``, None or IGNORE; anything else is a failed start."""
+    if type(started) is Pid:
+        return restart.Started(id, started)
     if started is None or isinstance(started, Ignore):
         return restart.Started(id, None)
-    if isinstance(started, Pid):
-        return restart.Started(id, started)
     if type(started) is tuple and len(started) == 2 and isinstance(started[0], Pid):
         return restart.Started(id, started[0], (started[1],))
     return restart.NotStarted(id, started)
@@ -65,12 +66,11 @@ async def stop_child(process: Process, entry: restart.Entry) -> Any:
     patience = entry.child.shutdown_ms
     if patience != "brutal_kill":
         context.exit_signal(entry.pid, SHUTDOWN)
-        down = await context.receive(lambda m: type(m) is Down and m.ref == ref, timeout_ms=patience, default=None)
+        down = await ask((OP_RECEIVE, ref, patience, None))
         if down is not None:
             return down.reason
     context.exit_signal(entry.pid, KILL)
-    down = await context.receive(lambda m: type(m) is Down and m.ref == ref)
-    return down.reason
+    return (await ask((OP_RECEIVE, ref, None, None))).reason
 
 
 async def stop_all(process: Process, state: restart.State) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from ..model.ids import Pid
 from ..model.text import short_text
+from ..runtime import delivery
 from ..runtime.operations import DONE as CALLBACK_DONE
 from ..runtime.operations import Reply
 from ..runtime.process import Process
@@ -174,8 +175,11 @@ def _watched(process: Process, running: Any, operation: Any) -> Generator[Any, A
         except StopIteration:
             break
         value = error = None
-        if operation is CALLBACK_DONE:
+        if operation is CALLBACK_DONE or type(operation) is Reply:
             process.node.drivers.append(running)
+            if type(operation) is Reply:
+                with _watching(process):
+                    delivery.hand_over(process.node, process.message[2], operation.value)
             break
     _ended(process)
 

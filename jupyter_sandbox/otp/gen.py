@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import CoroutineType, coroutine
 from typing import Any
 
-from ..model.exits import is_normal
+from ..model.exits import NORMAL, is_normal
 from ..runtime import delivery, lifecycle, timers
 from ..runtime.context import Context
 from ..runtime.crashes import exit_reason
@@ -48,7 +48,9 @@ class Starting:
         """Make a new process one that runs the behaviour."""
         behaviour = child.behaviour = self.behaviour
         child.context = behaviour(child)
-        if self.name is not None:
+        if type(self.name) is str:
+            lifecycle.register(child.node, self.name, child)
+        elif self.name is not None:
             via.claim(self.name, child)
 
 
@@ -86,7 +88,7 @@ def started(
 ) -> Generator[Any, Any, Any]:  # fmt: skip
     """Like start; ``ignored`` is the result when init says IGNORE. One generator and no more, for speed."""
     node = process.node
-    if name is not None:
+    if name is not None and (type(name) is not str or name in node.names):
         via.check_free(node, name)
     first = Starting(behaviour, argument if type(argument) in ATOMIC else node.copy(argument), name)
     result = yield (OP_START, behaviour.engine.dispatch, first, relation, timeout_ms, first.prepare)
@@ -126,9 +128,8 @@ def control(process: Process, entry: Entry) -> Running | None:
 
 def begin(process: Process, starting: Any) -> Running | None:
     """Run init and tell the starter."""
-    engine: Engine = process.behaviour.engine
     try:
-        result = engine.init(process, starting.argument)
+        result = process.behaviour.engine.init(process, starting.argument)
     except Throw as thrown:
         _init_thrown(process, thrown.value)
     except BaseException as error:  # a failing init is a failed start, whatever it raised
@@ -244,7 +245,8 @@ async def _stop_async(process: Process, reason: Any, coro: Any, caller: Caller |
 
 
 def _stopped(process: Process, reason: Any, caller: Caller | None, answer: Any) -> None:
-    report(process, reason)
+    if reason != NORMAL or type(reason) is not str:
+        report(process, reason)
     if caller is not None:
         delivery.reply(process.node, caller, answer)
     lifecycle.exit_process(process.node, process, reason)

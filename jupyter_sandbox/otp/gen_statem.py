@@ -6,6 +6,7 @@ event that the machine has for itself stands at the front of its mailbox.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import CoroutineType
 from typing import Any, ClassVar, Final
 
@@ -17,13 +18,15 @@ from ..model.text import short_text
 from ..runtime import delivery, timers
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import Throw
+from ..runtime.isolate import NotCopyable
+from ..runtime.operations import Reply
 from ..runtime.process import HIBERNATED, Process, Running
 from ..runtime.signals import CALL, CAST, CONTINUE, EXIT, INIT, SYSTEM, Caller, Entry
 from . import debug, gen
-from .machine import Armed, Bad, Cancel, Machine, Turn, differs
+from .machine import Armed, Bad, Cancel, Machine, Turn, differs, only_answer
 from .process import MissingCallback, OtpProcess
 from .returns import Continue, Error, Ignore, Ok, Stop
-from .statem import Answer, Call, Cast, Enter, Event, Info, Internal, NextState, StopAndReply
+from .statem import Answer, Call, Cast, Enter, Event, Info, Internal, Keep, NextState, StopAndReply
 from .sys import SysError
 
 MODES: Final = ("state_functions", "handle_event_function")
@@ -107,12 +110,12 @@ class GenStatem(OtpProcess):
         return shown if pair[1] is None else f"{shown}, {short_text(pair[1])}"
 
 
-def dispatch(process: Process, entry: Entry) -> Running | None:
+def dispatch(process: Process, entry: Entry) -> Any:
     """Handle one mailbox entry; a CONTINUE is an event that waited inside the machine."""
     kind, payload, source = entry
     if kind == CALL:
         assert type(source) is Caller
-        return _handle(process, Call(payload, source))
+        return _handle_call(process, Call(payload, source))
     if kind == CAST:
         return _handle(process, Cast(payload))
     if kind in (INIT, SYSTEM) or (kind == EXIT and source == process.parent):
@@ -151,7 +154,29 @@ def _begin(process: Process, first: _Begin) -> Running | None:
 
 
 def _handle(process: Process, event: Any) -> Running | None:
-    return _call(process, Turn(event, *process.state), event)
+    state, data = process.state
+    return _call(process, Turn(event, state, data), event)
+
+
+def _handle_call(process: Process, event: Call) -> Any:
+    """A call that just came in. If it is answered at once, in a machine where nothing waits, it needs no turn."""
+    context, (state, data) = process.context, process.state
+    try:
+        result = _callback(context, event, state, data)
+        if not context.state_enter and machine_of(process).idle:
+            answer = only_answer(result, event.caller)
+            if answer is not None:
+                value = process.node.copy(answer.value)
+                state = result.state if type(result) is NextState else state
+                process.state = state, data if type(result) is Keep or result.data is UNSET else result.data
+                process.timer = None
+                return Reply(value, None)
+    except Throw as thrown:
+        result = thrown.value
+    except BaseException as error:  # a callback may raise anything: the machine crashes with it
+        return gen.stop(process, exit_reason(error))
+    turn = Turn(event, state, data)
+    return _await(process, turn, result) if type(result) is CoroutineType else _obey(process, turn, result)
 
 
 def _handle_own(process: Process, event: Any) -> Running | None:
@@ -211,14 +236,18 @@ def _obey(process: Process, turn: Turn, result: Any) -> Running | None:
         turn.take(result)
     except Bad as bad:
         process.state = turn.state, turn.data
-        _answer(process, turn)
-        return _failed(process, bad.reason)
+        problem = _answer(process, turn.answers)
+        return _failed(process, bad.reason) if problem is None else gen.stop(process, exit_reason(problem))
     return _follow(process, turn)
 
 
 def _follow(process: Process, turn: Turn) -> Running | None:
     """Make the enter call if one is due, else end the turn."""
-    _answer(process, turn)
+    if turn.answers:
+        problem = _answer(process, turn.answers)
+        turn.answers.clear()
+        if problem is not None:
+            return gen.stop(process, exit_reason(problem))
     if turn.enter and process.context.state_enter:
         turn.enter, turn.entering = False, True
         return _call(process, turn, Enter(process.state[0]))
@@ -245,10 +274,14 @@ def _start_timer(process: Process, machine: Machine, key: Any, ms: int, content:
     machine.timers[key] = Armed(ref, content)
 
 
-def _answer(process: Process, turn: Turn) -> None:
-    for answer in turn.answers:
-        delivery.reply(process.node, answer.caller, answer.value)
-    turn.answers.clear()
+def _answer(process: Process, answers: Iterable[Answer]) -> NotCopyable | None:
+    """Send answers, up to one whose value cannot leave this process: that is a crash."""
+    try:
+        for answer in answers:
+            delivery.reply(process.node, answer.caller, answer.value)
+    except NotCopyable as error:
+        return error
+    return None
 
 
 def _stop(process: Process, turn: Turn, result: Stop | StopAndReply) -> Running | None:
@@ -265,7 +298,9 @@ def _stop(process: Process, turn: Turn, result: Stop | StopAndReply) -> Running 
     for reply in replies if isinstance(replies, (list, tuple)) else (replies,):
         if type(reply) is not Answer or type(reply.caller) is not Caller:
             return _failed(process, ("bad_reply_action_from_state_function", reply))
-        delivery.reply(process.node, reply.caller, reply.value)
+        problem = _answer(process, (reply,))
+        if problem is not None:
+            return gen.stop(process, exit_reason(problem))
     return gen.stop(process, result.reason)
 
 

@@ -134,6 +134,16 @@ def differs(state: Any, other: Any) -> bool:
     return type(state) is not type(other) or state != other
 
 
+def only_answer(result: Any, caller: Caller) -> Answer | None:
+    """The answer to this caller if a result has no other action."""
+    if type(result) is not NextState and type(result) is not KeepState and type(result) is not Keep:
+        return None
+    action = result.actions
+    if type(action) is list and len(action) == 1:
+        action = action[0]
+    return action if type(action) is Answer and action.caller is caller else None
+
+
 @dataclass(slots=True)
 class Machine:
     """Events that wait inside the machine, and its timeouts."""
@@ -143,6 +153,11 @@ class Machine:
     timers: dict[Any, Armed] = field(default_factory=dict)
     zero: list[Any] = field(default_factory=list)
     """Timeouts of 0 ms in their order: each is an event once ``queue`` is empty."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and no timeout is set."""
+        return not (self.queue or self.postponed or self.timers)
 
     def settle(self, turn: Turn, changed: bool) -> list[Start | Cancel]:
         """End a turn: requeue, cancel and set timeouts; what is returned is to be done in order."""

@@ -14,6 +14,7 @@ import msgspec
 
 from ..model.errors import UsageError
 from ..model.ids import Pid
+from ..model.text import short_text
 from ..runtime import Node, delivery, lifecycle
 from ..runtime.context import Context
 from ..runtime.process import Process
@@ -62,8 +63,10 @@ class Via(msgspec.Struct, frozen=True):
 
     def whereis(self, node: Node) -> Pid | None:
         """The process, None when there is none."""
-        found = Registry.entries_of(node, self.registry)
-        return next(iter(_living(node, found, self.key)), None)
+        entries = Registry.entries_of(node, self.registry)
+        if not _may_be_key(self.key):
+            raise UsageError("key", self.key, hint="it may change")
+        return next(iter(_living(node, entries, self.key)), None)
 
     def claim(self, process: Process) -> str | None:
         """Register a process that is being started; why not, if it cannot be."""
@@ -220,20 +223,27 @@ def _living(node: Node, entries: Entries, key: Any) -> dict[Pid, list[Any]]:
 def _enter(process: Process, entries: Entries, key: Any, value: Any) -> str | None:
     """Note a registration and link with the registry; why not, if it cannot be."""
     node = process.node
+    if not _may_be_key(key):
+        return f"{short_text(key)} cannot be a key: it may change"
     present = _living(node, entries, key)
     if entries.kind == "unique" and present:
-        return f"{key!r} is registered by {next(iter(present))} already"
+        return f"{short_text(key)} is registered by {next(iter(present))} already"
     key, value = node.copy(key), node.copy(value)
-    try:
-        entries.by_key.setdefault(key, {}).setdefault(process.pid, []).append(value)
-    except TypeError:
-        return f"{key!r} cannot be a key: it may change"
+    entries.by_key.setdefault(key, {}).setdefault(process.pid, []).append(value)
     entries.by_pid.setdefault(process.pid, {})[key] = None
     registry = node.processes[node.names[entries.name]]
     if registry is not process:
         lifecycle.join(process, registry)
     _tell(node, entries, Registered(entries.name, key, process.pid, value))
     return None
+
+
+def _may_be_key(key: Any) -> bool:
+    try:
+        hash(key)
+    except Exception:  # a list says TypeError, a hash function of the user's anything
+        return False
+    return True
 
 
 def _leave(node: Node, entries: Entries, pid: Pid, key: Any) -> None:

@@ -12,6 +12,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
+import msgspec
+
 from ..model.exits import SHUTDOWN, is_normal
 from ..model.ids import Pid
 from .child import Child
@@ -77,21 +79,18 @@ class State:
 # --- events ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(msgspec.Struct, frozen=True):
     """Start all children in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exited:
+class Exited(msgspec.Struct, frozen=True):
     """A process died that may be a child."""
 
     pid: Pid
     reason: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(msgspec.Struct, frozen=True):
     """``pid`` None: the child's init said ignore. ``info``: a one-tuple with what the start function gave besides."""
 
     id: Any
@@ -99,26 +98,22 @@ class Started:
     info: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NotStarted:
+class NotStarted(msgspec.Struct, frozen=True):
     id: Any
     reason: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(msgspec.Struct, frozen=True):
     id: Any
 
 
-@dataclass(frozen=True, slots=True)
-class TryAgain:
+class TryAgain(msgspec.Struct, frozen=True):
     """The retry that an earlier Retry asked for has come round."""
 
     id: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(msgspec.Struct, frozen=True):
     """Stop everything in reverse order and exit."""
 
     reason: Any
@@ -129,34 +124,29 @@ Event = Begin | Exited | Started | NotStarted | Stopped | TryAgain | Close
 # --- actions --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """Start the child, linked, and wait for its acknowledgement."""
 
     id: Any
 
 
-@dataclass(frozen=True, slots=True)
-class StopChild:
+class StopChild(msgspec.Struct, frozen=True):
     """Shut the child down as its specification says, and wait until it is gone."""
 
     id: Any
 
 
-@dataclass(frozen=True, slots=True)
-class StopAll:
+class StopAll(msgspec.Struct, frozen=True):
     """Shut all children down at once, unordered, under one shared time (``simple_one_for_one``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(msgspec.Struct, frozen=True):
     """Send yourself a TryAgain: messages that wait are served before it."""
 
     id: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """Write down what was decided and why: the restart history of this supervisor."""
 
     id: Any
@@ -167,8 +157,7 @@ class Record:
     started: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(msgspec.Struct, frozen=True):
     """Everything is stopped: exit with this reason."""
 
     reason: Any

@@ -29,6 +29,8 @@ def check_free(node: Node, name: Any) -> None:
     """Raise StartError when a process has the name, UsageError when it can be none."""
     if not isinstance(name, (str, Name)):
         raise UsageError("name", name, hint="give a text or a via name, such as Registry.via(registry, key)")
+    if not isinstance(name, str):
+        node.copy(name)  # what cannot be copied is refused here, where there is a caller to be told
     taken = delivery.lookup(node, name)
     if taken is not None:
         raise StartError(("already_started", taken.pid))

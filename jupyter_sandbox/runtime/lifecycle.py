@@ -50,16 +50,18 @@ def create(node: Node, dispatch: Dispatch, *, parent: Process | None, hidden: bo
         node.emit("limit", parent or Process(node, 0, dispatch), ("process_limit", node.max_processes))
         raise SystemLimit(node.max_processes)
     if hidden:
-        number, node.next_client = node.next_client, node.next_client + 1
+        number = node.next_client
+        node.next_client = number + 1
     else:
-        number, node.next_number = node.next_number, node.next_number + 1
+        number = node.next_number
+        node.next_number = number + 1
+        node.process_spawns += 1
     process = Process(node, number, dispatch)
     process.hidden = hidden
     process.status = READY
     if parent is not None:
         process.group = parent.group
     node.processes[process.pid] = process
-    node.process_spawns += not hidden
     return process
 
 
@@ -213,11 +215,13 @@ def link(node: Node, process: Process, target: Pid) -> bool:
 def join(one: Process, other: Process) -> None:
     """Note a link on both sides."""
     if one.links is None:
-        one.links = {}
+        one.links = {other.pid: None}
+    else:
+        one.links[other.pid] = None
     if other.links is None:
-        other.links = {}
-    one.links[other.pid] = None
-    other.links[one.pid] = None
+        other.links = {one.pid: None}
+    else:
+        other.links[one.pid] = None
 
 
 def unlink(node: Node, process: Process, target: Pid) -> None:

@@ -54,8 +54,8 @@ class Node:
         "aliases", "answers", "asked", "copy", "current", "dead_names", "digest", "drivers", "folded", "globals",
         "hops", "isolation", "journal", "loader", "max_mailbox", "max_processes", "messages_sent", "name", "names",
         "next_client", "next_number", "next_tag", "now_ms", "outside", "outside_waiting", "policy", "process_exits",
-        "process_spawns", "processes", "ready", "restarts", "seed", "sink", "stale", "tables", "timer_heap", "timers",
-        "told", "trace", "trail", "woken", "young",
+        "process_spawns", "processes", "ready", "restarts", "seed", "sink", "stale", "tables", "taken", "timer_heap",
+        "timers", "told", "trace", "trail", "woken", "young",
     )  # fmt: skip
 
     context_class: type[Context] = Context
@@ -101,6 +101,8 @@ class Node:
         self.folded = 0
         """How many steps are in ``digest``."""
         self.digest = seed
+        self.taken = (0, 0)
+        """A step, and how many receives in it found their message there already."""
         self.drivers: list[Any] = []
         """Drivers of callbacks that have nothing to do, see ``operations.driver``."""
         self.journal: list[JournalEntry] | None = [] if journal else None

@@ -37,8 +37,8 @@ class Process:
     """One process of a node. Slots that most processes never use stay None until they do."""
 
     __slots__ = (
-        "aliases", "ancestors", "behaviour", "callers", "context", "coro", "debug", "dictionary", "dispatch", "doom", "group",
-        "hidden", "label", "links", "mailbox", "message", "monitored_by", "monitors", "name", "node", "number",
+        "aliases", "ancestors", "behaviour", "callers", "context", "coro", "debug", "dictionary", "dispatch", "doom",
+        "group", "hidden", "label", "links", "mailbox", "message", "monitored_by", "monitors", "name", "node", "number",
         "parent", "pid", "resume", "scanned", "since", "starter", "state", "status", "steps", "suspended", "timer",
         "token", "trap_exit", "upgrade", "wait",
     )  # fmt: skip

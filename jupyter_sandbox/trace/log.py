@@ -91,8 +91,9 @@ class EventLog:
     def _decision(self, process: Any, record: Any) -> None:
         key = _child_key(process, record.id)
         where = WhyView(
-            key=key, name=str(record.id), step=process.node.step_number, now_ms=process.node.now_ms, reason="", cause="",
-            message="", traceback=(), supervisor=process.name or process.behaviour.__name__, decision=record.decision,
+            key=key, name=str(record.id), step=process.node.step_number, now_ms=process.node.now_ms, reason="",
+            cause="", message="", traceback=(), supervisor=process.name or process.behaviour.__name__,
+            decision=record.decision,
             stopped=tuple(str(id) for id in record.stopped), started=tuple(str(id) for id in record.started),
         )  # fmt: skip
         self.history.decided(where, repr(record.pid), record.reason)

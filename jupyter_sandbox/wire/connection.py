@@ -7,6 +7,7 @@ nothing more is read. What is legal when stands in ``wire.legality``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
@@ -24,6 +25,15 @@ _NEXT = {
     for state in ConnectionState
 }
 _REQUESTS = frozenset({Kind.REQUEST, Kind.SHUTDOWN})
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+_KERNEL_FRAME: Any = messages.KernelFrame
+_GUEST_FRAME: Any = messages.GuestFrame
+_DECODE: dict[Role, Callable[[bytes], Any]] = {
+    "kernel": msgspec.msgpack.Decoder(_GUEST_FRAME).decode,
+    "guest": msgspec.msgpack.Decoder(_KERNEL_FRAME).decode,
+}
+"""Made once: a decoder of so many types takes milliseconds to make, and a forked guest finds it made."""
 
 
 class Connection:
@@ -44,9 +54,7 @@ class Connection:
         self.state = ConnectionState.STARTING
         self._max_frame, self._max_transfer = max_frame, max_transfer
         self._deframer = Deframer(max_frame=max_frame, max_transfer=max_transfer)
-        self._encode = msgspec.msgpack.Encoder().encode
-        theirs: Any = messages.GuestFrame if role == "kernel" else messages.KernelFrame
-        self._decode = msgspec.msgpack.Decoder(theirs).decode
+        self._encode, self._decode = _ENCODE, _DECODE[role]
         self._pending: dict[int, tuple[type, ...]] = {}
         self._shutdown_id: int | None = None
 

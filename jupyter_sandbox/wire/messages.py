@@ -50,7 +50,7 @@ class Versions(Request, frozen=True, kw_only=True):
 
 
 class Execute(Request, frozen=True, kw_only=True):
-    """Run a cell in a process of its own. ``code`` has been compiled elsewhere; answer: Value of the last expression."""
+    """Run a cell in a process of its own. Answer: Value of the last expression."""
 
     source: str
     file: str
@@ -218,7 +218,10 @@ class Resume(Request, frozen=True, kw_only=True):
 
 
 class Step(Request, frozen=True, kw_only=True):
-    """Take up to ``count`` steps while paused; time jumps to the next deadline when only timers wait. Answer: Stepped."""
+    """Take up to ``count`` steps while paused; time jumps to the next deadline when only timers wait.
+
+    Answer: Stepped.
+    """
 
     count: int = 1
 

@@ -12,7 +12,7 @@ from .observing import ROOT, Observer
 from .terms import text_of
 from .world import World
 
-MAX_STEPS = 200_000
+MAX_STEPS = 20_000
 """More steps than any scenario takes between two ops: who takes more is caught in a loop."""
 
 _HERE = "tests.conformance.plain"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyter_sandbox.otp import Node
+from jupyter_sandbox.runtime import Node
 from jupyter_sandbox.runtime.process import Process
 
 from .terms import text_of

@@ -1,4 +1,4 @@
-"""Every recorded scenario of Erlang/OTP, run on an in-process node and in a real sandbox: one test per group and arm."""
+"""Every recorded scenario of Erlang/OTP, on an in-process node and in a real sandbox: one test per group and arm."""
 
 from __future__ import annotations
 
@@ -75,10 +75,11 @@ def test_a_scenario_that_is_no_scenario_is_a_failure_and_the_next_one_runs(arm: 
 def test_what_a_scenario_leaves_behind_is_gone_in_the_next(sandboxes: SandboxArm) -> None:
     server = {"kind": "server", "label": "a", "name": "a", "trap_exit": True}
     started = {"ret": {"value": {"tuple": ["ok", {"pid": "a#1"}]}}, "log": [{"p": "a#1", "ev": "init"}]}
+    ticking = {"cmd": "send_interval", "ms": 10, "to": {"name": "a"}, "msg": "tick", "timer": "i"}
     leaving = made(
         ({"cmd": "start", "how": "start", "spec": server}, started),
         ({"cmd": "ets_new", "in": "root", "table": "t", "named": True}, {"ret": {"value": "t"}}),
-        ({"cmd": "send_interval", "ms": 10, "to": {"name": "a"}, "msg": "tick", "timer": "i"}, {"ret": {"value": "ok"}}),
+        (ticking, {"ret": {"value": "ok"}}),
     )
 
     assert not failures(leaving, sandboxes)

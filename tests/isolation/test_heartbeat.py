@@ -32,6 +32,18 @@ def test_enter_and_leave_are_seen_by_the_reader() -> None:
     assert page.read() == Beat(0, 0, 0, 0)
 
 
+def test_the_guest_can_say_whose_callback_runs_in_a_bounded_harmless_text() -> None:
+    page = HeartbeatPage()
+    writer = HeartbeatWriter(page.fd)
+    assert page.name() == ""
+    writer.say("front <0.7.0>", 12)
+    assert (page.name(), page.read().phase) == ("front <0.7.0>", 12)
+    writer.say("a\x1b]0;b\n" + "ü" * 1_000, 0)
+    assert page.name().startswith("a\ufffd]0;b\ufffdü") and len(page.name()) < 200 and page.name().isprintable()
+    page.close()
+    assert page.name() == ""
+
+
 def test_a_hang_inside_c_is_seen_from_outside(play: Play) -> None:
     async def story(launcher: Launcher) -> None:
         told = await launcher.guest()

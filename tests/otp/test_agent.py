@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from jupyter_sandbox.otp import Agent, CallExit, CallTimeout, Node, OtpContext, StartError, Supervisor, which_children
+from jupyter_sandbox.otp import (
+    Agent,
+    CallExit,
+    CallTimeout,
+    Node,
+    OtpContext,
+    StartError,
+    Supervisor,
+    sys,
+    which_children,
+)
 
 
 def run(main: Any) -> Any:
@@ -56,8 +66,6 @@ def test_a_first_value_that_cannot_be_made_is_a_failed_start() -> None:
 def test_calls_take_a_time_limit() -> None:
     async def main(self: OtpContext) -> Any:
         agent = await Agent.start(self, 0)
-        from jupyter_sandbox.otp import sys
-
         await sys.suspend(self, agent)
         with pytest.raises(CallTimeout):
             await Agent.get(self, agent, lambda n: n, timeout_ms=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, ClassVar
 
 import pytest
@@ -15,6 +16,7 @@ from jupyter_sandbox.otp import (
     UPDATE,
     Answer,
     Call,
+    CallExit,
     Cast,
     Down,
     Enter,
@@ -96,7 +98,9 @@ def test_an_event_timeout_is_cancelled_by_any_event_even_an_internal_one() -> No
 
 
 def test_a_generic_timeout_survives_everything_but_its_own_cancelling() -> None:
-    events = told(Keep([SetTimeout("t", 50, 1), SetTimeout("u", 60, 2)]), NextState("b"), "x", Keep(SetTimeout("u", None)))
+    events = told(
+        Keep([SetTimeout("t", 50, 1), SetTimeout("u", 60, 2)]), NextState("b"), "x", Keep(SetTimeout("u", None))
+    )
     assert events == [("b", Cast("x"), 0), ("b", GenericTimeout("t", 1), 50)]
 
 
@@ -189,7 +193,7 @@ class Door(GenStatem):
                 raise error
             case ("return", value):
                 return value
-        return NextState("locked", argument, [NextEvent(Internal("boot"))])
+        return NextState("locked", argument)
 
     def locked(self, event: Any, data: Any) -> Any:
         match event:
@@ -249,6 +253,23 @@ def test_a_state_needs_a_method_that_is_not_one_every_process_has(state: str) ->
     assert told[2] == {"lost": "nowhere"}.get(state, state)
     assert isinstance(reason, Crash)
     assert reason.error == "MissingCallback"
+
+
+@pytest.mark.parametrize("request_", ["lock", "both locks"])
+def test_an_answer_that_cannot_be_copied_crashes_the_machine_alone(request_: str) -> None:
+    class Leaky(Door):
+        def locked(self, event: Any, data: Any) -> Any:
+            answer = Answer(event.caller, threading.Lock())
+            return Keep(answer if event.content == "lock" else [answer, SetStateTimeout(1)])
+
+    async def main(self: OtpContext) -> Any:
+        self.register("main")
+        leaky = await self.start(Leaky)
+        with pytest.raises(CallExit) as failed:
+            await self.call(leaky, request_)
+        return failed.value.exit_reason.error, (await self.receive())[2]  # type: ignore[attr-defined]
+
+    assert Node().run_function(main) == ("NotCopyable", "locked")
 
 
 def test_an_enter_call_that_raises_terminates_in_the_state_before() -> None:

@@ -213,7 +213,7 @@ def test_a_task_among_children_runs_once() -> None:
     assert (first["active"], second["active"], second["specs"]) == (2, 1, 1)
 
 
-# --- streams ------------------------------------------------------------------------------------------------------------
+# --- streams ----------------------------------------------------------------------------------------------------------
 
 
 async def outcomes(self: OtpContext, items: Any, function: Any, **options: Any) -> list[Any]:

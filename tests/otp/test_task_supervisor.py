@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jupyter_sandbox.model.exits import Crash
-from jupyter_sandbox.otp import CallTimeout, Died, Done, Down, Node, OtpContext, Task, TaskSupervisor
+from jupyter_sandbox.otp import CallTimeout, Died, Done, Down, Node, OtpContext, Task, TaskSupervisor, sys
 
 
 async def work(self: OtpContext, ms: int, value: Any = "done") -> Any:
@@ -48,7 +48,7 @@ def test_the_crash_of_a_linked_task_is_its_owners() -> None:
 
     async def main(self: OtpContext) -> Any:
         await started(self)
-        _, ref = self.spawn_monitor(owner)
+        self.spawn_monitor(owner)
         return (await self.receive(Down)).reason, self.is_alive(self.whereis("tasks") or self.pid)
 
     reason, alive = run(main)
@@ -69,25 +69,26 @@ def test_tasks_end_with_their_supervisor() -> None:
 
 
 def test_a_task_whose_owner_is_gone_before_it_begins_does_not_run() -> None:
-    ran = []
+    ran: list[int] = []
 
     async def mark(self: OtpContext) -> None:
         ran.append(1)
 
+    async def owner(self: OtpContext) -> None:
+        await TaskSupervisor.async_nolink(self, "tasks", mark)
+
     async def main(self: OtpContext) -> Any:
         await started(self)
-        async def owner(self: OtpContext) -> None:
-            self.exit_signal(self.pid, "shutdown") if False else None
-            await TaskSupervisor.async_nolink(self, "tasks", mark)
-
+        await sys.suspend(self, "tasks")
         pid = self.spawn(owner)
-        while not await TaskSupervisor.tasks(self, "tasks"):
-            pass
+        await self.sleep(1)
         self.exit_signal(pid, "kill")
-        await self.sleep(10)
+        await sys.resume(self, "tasks")
+        await self.sleep(1)
         return await TaskSupervisor.tasks(self, "tasks")
 
     assert run(main) == []
+    assert ran == []
 
 
 def test_a_started_task_has_a_restart_of_its_own_choice() -> None:

@@ -1,0 +1,18 @@
+"""Changes the limits of a sandbox while it runs: at once, wherever the operating system lets us."""
+
+from __future__ import annotations
+
+from ..model.limits import Limits
+from ..wire.messages import SetLimits
+from .unit import Unit
+
+
+async def change_limits(unit: Unit, limits: Limits) -> None:
+    """From now on these limits count; what cannot be moved in the running guest is told as an alert."""
+    unit.limits, guest = limits, unit.guest
+    if guest is not None:
+        if not guest.limit(limits):
+            text = f"max_memory of {limits.max_memory / 1e6:g} MB counts in full from the next restart on"
+            unit.alert("memory_limit", f"{text}: %sandbox restart {unit.name}")
+        guest.tell(lambda number: SetLimits(id=number, limits=limits))
+    unit.announce()
