@@ -14,6 +14,7 @@ from . import system
 from .exits import ExitStatus
 from .heartbeat import HeartbeatPage
 from .layers import status_of
+from .scratch import folder_use
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -110,6 +111,10 @@ class GuestProcess:
     def growth(self) -> int:
         """Resident bytes above the empty sandbox: what ``max_memory`` limits."""
         return max(0, self.memory() - self.baseline)
+
+    def disk(self, most_files: int) -> tuple[int, int]:
+        """Bytes and files in its folder; stops counting above ``most_files``."""
+        return (0, 0) if self.closed else folder_use(self.scratch, most_files)
 
     def move_memory_limit(self, more: int) -> bool:
         """Raise (or with a negative number lower) the operating system's limits on its memory by so many bytes.

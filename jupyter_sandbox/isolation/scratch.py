@@ -90,6 +90,27 @@ def _remove_if_free(folder: Path, fd: int) -> None:
         os.close(fd)
 
 
+def folder_use(folder: str, most_files: int) -> tuple[int, int]:
+    """Bytes that a folder takes on disk, and how many files and folders it holds; stops above ``most_files``.
+
+    Links are not followed. A guest may rename while we look: what cannot be read counts as one file.
+    """
+    used, files, left = 0, 0, [folder]
+    while left and files <= most_files:
+        try:
+            with os.scandir(left.pop()) as entries:
+                for entry in entries:
+                    files += 1
+                    if files > most_files:
+                        break
+                    if entry.is_dir(follow_symlinks=False):
+                        left.append(entry.path)
+                    used += entry.stat(follow_symlinks=False).st_blocks * 512
+        except OSError:
+            files += 1
+    return used, files
+
+
 def remove_tree(folder: str | Path) -> None:
     """Remove whatever a guest left: odd names, pipes, links (never followed), folders without permissions."""
     shutil.rmtree(folder, onerror=_open_up)

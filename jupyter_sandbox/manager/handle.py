@@ -23,7 +23,7 @@ from ..model.protection import Protection
 from ..wire.messages import Answer, Request
 from .link import GuestLink, Pushed
 from .output import OutputPump
-from .watch import Reading, Watched
+from .watch import DISK_FILES, Reading, Watched
 from .zygotes import Zygotes
 
 A = TypeVar("A", bound=Answer)

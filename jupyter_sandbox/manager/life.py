@@ -130,6 +130,15 @@ class MemoryOver:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskOver:
+    """Its folder holds more bytes or files than it may."""
+
+    generation: int
+    used: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeOver:
     generation: int
     limit_ms: int
@@ -183,7 +192,7 @@ class DestroyAsked:
 
 LifeEvent = (
     GuestTook | BuildFailed | RestartBegan | Paused | Resumed | ReloadBegan | ReloadEnded | MainStarted | MainEnded
-    | StopBegan | StopEnded | StopRefused | GuestExited | MemoryOver | RuntimeOver | HandlerOver | LimitCounted
+    | StopBegan | StopEnded | StopRefused | GuestExited | MemoryOver | DiskOver | RuntimeOver | HandlerOver | LimitCounted
     | ProtocolBroken | GivenUp | DestroyAsked
 )  # fmt: skip
 

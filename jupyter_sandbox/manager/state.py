@@ -20,6 +20,7 @@ from .life import (  # isort: skip  # fmt: skip
     Action,
     Announce,
     BuildFailed,
+    DiskOver,
     DestroyAsked,
     Forget,
     GivenUp,
@@ -71,6 +72,7 @@ MOVES: Mapping[type[LifeEvent], Mapping[S, S]] = {
     GuestExited: {S.STARTING: S.STARTING, S.STOPPING: S.STOPPED, S.STOPPED: S.STOPPED,
                   **dict.fromkeys((*_ALIVE, S.CRASHED), S.CRASHED)},
     MemoryOver: dict.fromkeys(S, S.CRASHED),
+    DiskOver: dict.fromkeys(S, S.CRASHED),
     RuntimeOver: dict.fromkeys(S, S.STOPPED),
     HandlerOver: dict.fromkeys(S, S.CRASHED),
     LimitCounted: {status: status for status in S},
@@ -184,6 +186,9 @@ def _decide(life: Life, event: LifeEvent, target: S) -> _Step:
             return gone, (*_retired(life, "destroyed"), Forget())
         case MainEnded() | StopRefused() | GuestExited() | MemoryOver() | RuntimeOver() | HandlerOver():
             return _ended(life, event, target)
+        case DiskOver(_, used, files):
+            text = f"sandbox {life.name!r} filled its folder with {used / 1e6:.0f} MB in {files} files and was killed"
+            return _killed(life, target, f"disk: {text}", RaiseAlert("disk_limit", text))
         case ProtocolBroken(_, message):
             return _killed(life, target, f"protocol: {message}", None)
         case GivenUp(_, reason):

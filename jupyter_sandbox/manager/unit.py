@@ -313,12 +313,12 @@ class Unit:
 
     # --- the watchdog's share ---------------------------------------------------------------------------------------
 
-    def watch(self, now_ns: int) -> None:
-        """One reading of the guest and its consequences."""
+    def watch(self, now_ns: int, *, disk: bool = False) -> None:
+        """One reading of the guest and its consequences; ``disk``: of its folder too, which costs more."""
         guest = self.guest
         if guest is None:
             return
-        reading = guest.reading(now_ns)
+        reading = guest.reading(now_ns, disk=disk)
         self._memory = reading.memory
         self.analytics.memory(reading.memory)
         timed = self.life.status not in (SandboxStatus.STOPPED, SandboxStatus.CRASHED)

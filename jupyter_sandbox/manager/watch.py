@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..model.limits import Limits
-from .life import HandlerOver, LifeEvent, MemoryOver, RuntimeOver
+from .life import DiskOver, HandlerOver, LifeEvent, MemoryOver, RuntimeOver
 
 MEMORY_SLACK = 10_000_000
 """Bytes above max_memory before the guest is killed: the hard limit inside should raise MemoryError there first."""
+DISK_BYTES, DISK_FILES = 100_000_000, 2_000
+"""What the folder of one sandbox may hold; counting many files costs the kernel time."""
 RETRY_NS = 1_000_000_000
 """Between two attempts to interrupt the same callback; a C call such as a sort lets go after some hundred ms."""
 ATTEMPTS = 2
@@ -54,6 +56,8 @@ def judge(
         return watched, (MemoryOver(generation, reading.memory, limits.max_memory, kill=True),)
     if timed and reading.runtime_ms > limits.max_runtime:
         return watched, (RuntimeOver(generation, limits.max_runtime),)
+    if reading.disk > DISK_BYTES or reading.files > DISK_FILES:
+        return watched, (DiskOver(generation, reading.disk, reading.files),)
     watched, events = _memory(watched, reading, limits, generation)
     watched, more = _callback(watched, reading, limits, generation)
     return watched, (*events, *more)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from .unit import Unit
 
 POLL_S = 0.1
+DISK_EVERY = 3
+"""Readings between two looks into the folders: in that time not much can be written."""
 ANNOUNCE_EVERY = 10
 """Readings between two announcements of memory: one a second, as analytics samples."""
 _LOG = logging.getLogger("jupyter_sandbox")
@@ -49,7 +51,7 @@ class Watchdog:
             self.wake()
 
     def _look(self, unit: Unit, now_ns: int) -> None:
-        unit.watch(now_ns)
+        unit.watch(now_ns, disk=self._count % DISK_EVERY == 0)
         if self._count % ANNOUNCE_EVERY == 0:
             self._announce(unit)
 

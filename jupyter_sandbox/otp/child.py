@@ -9,6 +9,7 @@ import msgspec
 
 from ..model.errors import UsageError
 from ..model.text import short_text
+from . import backoff
 
 RESTARTS: Final = ("permanent", "transient", "temporary")
 KINDS: Final = ("worker", "supervisor")
@@ -45,6 +46,15 @@ class Child(msgspec.Struct, frozen=True):
     timeout_ms: int | None = None
     extra: tuple[Any, ...] = ()
     """What ``start_child`` gave a dynamic child besides ``argument``."""
+    backoff: Any = None
+    """**Not in OTP**: a ``Backoff`` delays the restarts of this child more and more. None: at once, as in OTP."""
+    keep_state: Any = False
+    """**Not in OTP**: after a crash the new process begins with ``init_from(argument, last_state)`` instead of ``init``.
+
+    The last state is what the callback that crashed left of it. It is offered
+    once: if ``init_from`` fails, the next attempt calls ``init``. A class
+    without ``init_from`` begins with ``init``, as in OTP.
+    """
 
     def settled(self, auto_shutdown: Any = None) -> Child:
         """With every field filled in. Raises SpecError with OTP's reason for a bad one.
@@ -61,7 +71,7 @@ class Child(msgspec.Struct, frozen=True):
             _own(self.shutdown_ms, module, "shutdown_ms", 5_000 if kind == "worker" else None),
             kind, self.significant,
             [getattr(module, "__name__", None)] if self.modules is msgspec.UNSET else self.modules,
-            self.start, self.timeout_ms, self.extra,
+            self.start, self.timeout_ms, self.extra, self.backoff, self.keep_state,
         )  # fmt: skip
         check(filled, auto_shutdown)
         return filled
@@ -91,6 +101,10 @@ def check(child: Child, auto_shutdown: Any = None) -> None:
         raise SpecError(("invalid_shutdown", child.shutdown_ms), 'shutdown_ms is 0 or more, None or "brutal_kill"')
     if not (isinstance(child.modules, list) or child.modules == "dynamic"):
         raise SpecError(("invalid_modules", child.modules), 'modules is a list of names or "dynamic"')
+    if not backoff.is_good(child.backoff):
+        raise SpecError(("invalid_backoff", child.backoff), "backoff is None or Backoff(first_ms, factor, max_ms)")
+    if not isinstance(child.keep_state, bool):
+        raise SpecError(("invalid_keep_state", child.keep_state), "keep_state is True or False")
 
 
 def _check_significant(child: Child, auto_shutdown: Any) -> None:

@@ -13,18 +13,22 @@ from ..runtime.exceptions import ProcessExit, StartError, Throw
 from ..runtime.operations import OP_RECEIVE, ask
 from ..runtime.process import Process
 from ..runtime.signals import Down
-from . import gen, restart
+from . import gen, inheritance, restart
 from .child import Child
 from .returns import Ignore
 
 
-async def start_child(process: Process, id: Any, child: Child) -> restart.Started | restart.NotStarted:
-    """Start one child, linked, and wait until its init is done."""
+async def start_child(
+    process: Process, id: Any, child: Child, last: inheritance.Last = ()
+) -> restart.Started | restart.NotStarted:
+    """Start one child, linked, and wait until its init is done. ``last``: the state that its predecessor left."""
     try:
         if child.start is not None:
             started = child.start(process.context, child.argument, *child.extra)
             if type(started) is CoroutineType:
                 started = await started
+        elif child.keep_state and inheritance.wanted(child):
+            started = await inheritance.start(process, child, combined(child.argument, child.extra), last)
         else:
             started = await gen.start(
                 process.context, child.module, combined(child.argument, child.extra) if child.extra else child.argument,

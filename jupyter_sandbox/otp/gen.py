@@ -20,6 +20,8 @@ from . import via
 from .returns import IGNORE, NO_STATE, After, Continue, Hibernate, Ignore, Ok, Stop, Then
 
 Outcome = Coroutine[Any, Any, None] | None
+OFFERED = "$last_state"
+"""In the process dictionary until init: the last state of the process that this one is to replace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,13 @@ async def _begin_async(process: Process, coro: Any) -> None:
         _init_failed(process, exit_reason(error))
         return
     _begun(process, result)
+
+
+def initial(process: Process, argument: Any) -> Any:
+    """Call init, or ``init_from`` where the state of a predecessor is on offer (``Child(..., keep_state=True)``)."""
+    if process.dictionary is None or OFFERED not in process.dictionary:
+        return process.context.init(argument)
+    return process.context.init_from(argument, process.dictionary.pop(OFFERED))
 
 
 def _begun(process: Process, result: Any) -> None:

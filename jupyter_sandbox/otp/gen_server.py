@@ -210,10 +210,6 @@ def _stop(process: Process, stop: Stop, caller: Caller | None) -> Running | None
     return gen.stop(process, stop.reason, caller, process.node.copy(stop.reply))
 
 
-def _init(process: Process, argument: Any) -> Any:
-    return process.context.init(argument)
-
-
 def _terminate(process: Process, reason: Any) -> Any:
     return process.context.terminate(reason, process.state)
 
@@ -222,4 +218,4 @@ def _code_change(process: Process, context: Any, old_version: Any, extra: Any) -
     return context.code_change(old_version, process.state, extra)
 
 
-GenServer.engine = gen.Engine("server", dispatch, _init, _terminate, _code_change)
+GenServer.engine = gen.Engine("server", dispatch, gen.initial, _terminate, _code_change)

@@ -313,7 +313,7 @@ def _failed(process: Process, reason: tuple[str, Any]) -> Running | None:
 
 def _init(process: Process, argument: Any) -> Any:
     try:
-        result = process.context.init(argument)
+        result = gen.initial(process, argument)
     except Throw as thrown:
         result = thrown.value
     return _init_async(process, result) if type(result) is CoroutineType else _first(process, result)

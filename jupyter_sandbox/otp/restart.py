@@ -45,6 +45,14 @@ class Entry:
     restarting: bool = False
     restarts: int = 0
     ignored: bool = False
+    started_s: int = 0
+    """When it was started, as far as a back-off must know it."""
+    attempts: int = 0
+    """Restarts in a row, which its back-off counts."""
+    wait: int = 0
+    """The number of the delay that it waits for, 0 for none."""
+    last: tuple[Any, ...] = ()
+    """A one-tuple with the state of its predecessor that the next start is to offer."""
 
 
 @dataclass(slots=True)
@@ -66,6 +74,8 @@ class State:
     template: Child | None = None
     """The only specification of a ``simple_one_for_one``; its children are numbered by ``serial``."""
     serial: int = 0
+    waits: int = 0
+    """How many delays there have been."""
 
     argument: Any = None
     """What init was given: a code change runs the new init with it."""
@@ -88,6 +98,8 @@ class Exited(msgspec.Struct, frozen=True):
 
     pid: Pid
     reason: Any
+    last: tuple[Any, ...] = ()
+    """A one-tuple with the state that it left, if it is to be kept."""
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -113,13 +125,20 @@ class TryAgain(msgspec.Struct, frozen=True):
     id: Any
 
 
+class WaitOver(msgspec.Struct, frozen=True):
+    """The time that an earlier Wait asked for is over."""
+
+    id: Any
+    number: int
+
+
 class Close(msgspec.Struct, frozen=True):
     """Stop everything in reverse order and exit."""
 
     reason: Any
 
 
-Event = Begin | Exited | Started | NotStarted | Stopped | TryAgain | Close
+Event = Begin | Exited | Started | NotStarted | Stopped | TryAgain | WaitOver | Close
 
 # --- actions --------------------------------------------------------------------------------------------------------
 
@@ -146,6 +165,14 @@ class Retry(msgspec.Struct, frozen=True):
     id: Any
 
 
+class Wait(msgspec.Struct, frozen=True):
+    """Send yourself a WaitOver in ``ms`` milliseconds (the back-off of a child; never without one)."""
+
+    id: Any
+    ms: int
+    number: int
+
+
 class Record(msgspec.Struct, frozen=True):
     """Write down what was decided and why: the restart history of this supervisor."""
 
@@ -163,7 +190,7 @@ class GiveUp(msgspec.Struct, frozen=True):
     reason: Any
 
 
-Action = Start | StopChild | StopAll | Retry | Record | GiveUp
+Action = Start | StopChild | StopAll | Retry | Wait | Record | GiveUp
 
 
 def decide(state: State, event: Event, now_s: int) -> Action | None:
@@ -172,7 +199,7 @@ def decide(state: State, event: Event, now_s: int) -> Action | None:
         case Begin():
             state.plan.extend(Start(id) for id in state.entries)
         case Started():
-            _started(state, event)
+            _started(state, event, now_s)
         case NotStarted():
             _not_started(state, event, now_s)
         case Stopped():
@@ -181,6 +208,8 @@ def decide(state: State, event: Event, now_s: int) -> Action | None:
             _exited(state, event, now_s)
         case TryAgain():
             _try_again(state, event.id, now_s)
+        case WaitOver():
+            _wait_over(state, event)
         case Close():
             _close(state, event.reason)
         case _:
@@ -212,8 +241,9 @@ def window_left(state: State, now_s: int) -> int:
 # --- how each event changes the state ---------------------------------------------------------------------------------
 
 
-def _started(state: State, event: Started) -> None:
+def _started(state: State, event: Started, now_s: int) -> None:
     entry = state.entries[event.id]
+    entry.started_s = now_s
     entry.restarting = False
     entry.ignored = event.pid is None
     entry.restarts += event.id in state.group
@@ -226,7 +256,7 @@ def _started(state: State, event: Started) -> None:
 def _point(state: State, entry: Entry, id: Any, pid: Pid | None) -> None:
     if entry.pid is not None:
         state.by_pid.pop(entry.pid, None)
-    entry.pid = pid
+    entry.pid, entry.wait = pid, 0
     if pid is not None:
         state.by_pid[pid] = id
 
@@ -254,6 +284,7 @@ def _exited(state: State, event: Exited, now_s: int) -> None:
     entry = state.entries[id]
     restart = entry.child.restart
     if restart == "permanent" or (restart == "transient" and not is_normal(event.reason)):
+        _note_end(entry, event, now_s)
         _restart(state, entry, event.pid, event.reason, now_s)
         return
     _point(state, entry, id, None)
@@ -288,7 +319,39 @@ def _restart(state: State, entry: Entry, pid: Pid | None, reason: Any, now_s: in
     used = len(state.window)
     flags = state.flags
     decision = f"{flags.strategy} restart {used} of {flags.intensity} in {flags.period_s} s"
+    delay_ms = 0 if entry.child.backoff is None else _delay(entry)
+    if delay_ms:
+        decision += f", after {delay_ms} ms"
     state.plan.append(Record(id, pid, reason, decision, tuple(stop), tuple(start)))
+    state.plan.extend(StopChild(other) for other in stop)
+    if delay_ms:
+        state.waits = entry.wait = state.waits + 1
+        entry.restarting = True
+        state.plan.append(Wait(id, delay_ms, entry.wait))
+        return
+    state.plan.extend(Start(other) for other in start)
+    state.group = dict.fromkeys(start)
+
+
+def _note_end(entry: Entry, event: Exited, now_s: int) -> None:
+    """What counts beyond OTP: the state of a crashed child is kept, one that ran for long has no attempts behind it."""
+    entry.last = () if is_normal(event.reason) else event.last
+    if entry.child.backoff is not None and (now_s - entry.started_s) * 1_000 > entry.child.backoff.max_ms:
+        entry.attempts = 0
+
+
+def _delay(entry: Entry) -> int:
+    entry.attempts += 1
+    return int(entry.child.backoff.delay_ms(entry.attempts))
+
+
+def _wait_over(state: State, event: WaitOver) -> None:
+    """Restart now, unless the child was stopped or restarted otherwise meanwhile. It has been counted already."""
+    entry = state.entries.get(event.id)
+    if entry is None or entry.wait != event.number or not entry.restarting:
+        return
+    state.failed = event.id
+    stop, start = _reach(state, event.id)
     state.plan.extend(StopChild(other) for other in stop)
     state.plan.extend(Start(other) for other in start)
     state.group = dict.fromkeys(start)

@@ -17,12 +17,13 @@ from ..runtime import delivery, lifecycle
 from ..runtime.process import Process, Running
 from ..runtime.signals import CALL, EXIT, INFO, INIT, SYSTEM, Caller, Entry
 from ..runtime.storytelling import state_text
-from . import children, commands, gen, restart
+from . import children, commands, gen, inheritance, restart
 from .child import SpecError, as_child
 from .process import OtpProcess
 from .returns import IGNORE, Ignore, Ok, Stop
 
 _RETRY = "$supervisor_retry"
+_WAIT_OVER = "$supervisor_wait_over"
 
 
 class Spec(msgspec.Struct, frozen=True):
@@ -86,14 +87,17 @@ def dispatch(process: Process, entry: Entry) -> Running | None:
         return gen.control(process, entry)
     if kind == EXIT:
         assert isinstance(source, Pid)
+        last = () if process.dictionary is None else inheritance.left(process, source)
         if source not in process.state.by_pid:
             return None
-        return _follow(process, restart.Exited(source, payload.reason))  # type: ignore[attr-defined]
+        return _follow(process, restart.Exited(source, payload.reason, last))  # type: ignore[attr-defined]
     if kind == CALL:
         assert type(source) is Caller
         return commands.serve(process, payload, source)
     if kind == INFO and type(payload) is tuple and len(payload) == 2 and payload[0] == _RETRY:
         return _follow(process, restart.TryAgain(payload[1]))
+    if kind == INFO and type(payload) is tuple and len(payload) == 3 and payload[0] == _WAIT_OVER:
+        return _follow(process, restart.WaitOver(payload[1], payload[2]))
     process.node.emit("log", process, ("error", f"supervisor got an unexpected message: {short_text(payload)}"))
     return None
 
@@ -117,7 +121,9 @@ async def pursue(process: Process, event: restart.Event) -> tuple[Any] | None:
         outcome: restart.Event | None = None
         match action:
             case restart.Start():
-                outcome = await children.start_child(process, action.id, state.entries[action.id].child)
+                entry = state.entries[action.id]
+                last, entry.last = entry.last, ()
+                outcome = await children.start_child(process, action.id, entry.child, last)
             case restart.StopChild():
                 entry = state.entries[action.id]
                 await children.stop_child(process, entry)
@@ -126,6 +132,8 @@ async def pursue(process: Process, event: restart.Event) -> tuple[Any] | None:
                 await children.stop_all(process, state)
             case restart.Retry():
                 delivery.deliver(process.node, process, (INFO, (_RETRY, action.id), process.pid))
+            case restart.Wait():
+                process.context.send_after(action.ms, process.pid, (_WAIT_OVER, action.id, action.number))
             case restart.Record():
                 record = action
                 _record(process, action)
@@ -138,7 +146,9 @@ async def pursue(process: Process, event: restart.Event) -> tuple[Any] | None:
         else:
             action = restart.decide(state, outcome, process.node.now_ms // 1000)
     if record is not None and record.started:
-        _record_result(process, state, record)
+        _record_result(process, state, record.id)
+    elif type(event) is restart.WaitOver:
+        _record_result(process, state, event.id)
     return None
 
 
@@ -148,11 +158,11 @@ def _record(process: Process, record: restart.Record) -> None:
     process.node.emit("supervisor_gave_up" if gave_up else "supervisor_restart", process, record)
 
 
-def _record_result(process: Process, state: restart.State, record: restart.Record) -> None:
+def _record_result(process: Process, state: restart.State, id: Any) -> None:
     """What the restarted child came back with, for the restart history."""
-    entry = state.entries.get(record.id)
+    entry = state.entries.get(id)
     child = process.node.processes.get(entry.pid) if entry is not None and entry.pid is not None else None
-    process.node.emit("restart_done", process, (record, "" if child is None else state_text(child)))
+    process.node.emit("restart_done", process, (id, "" if child is None else state_text(child)))
 
 
 # --- starting ---------------------------------------------------------------------------------------------------------
@@ -242,11 +252,13 @@ def _code_change(process: Process, context: Any, old_version: Any, extra: Any) -
     fresh = read_spec(context, context.init(old.argument))
     for id, entry in fresh.entries.items():
         if id in old.entries:
-            entry.pid, entry.restarts = old.entries[id].pid, old.entries[id].restarts
+            before = old.entries[id]
+            entry.pid, entry.restarts, entry.restarting = before.pid, before.restarts, before.restarting
+            entry.wait, entry.attempts, entry.last = before.wait, before.attempts, before.last
     for id, entry in old.entries.items():
         fresh.entries.setdefault(id, entry)
     fresh.by_pid, fresh.window, fresh.serial = dict(old.by_pid), old.window.copy(), old.serial
-    fresh.argument = old.argument
+    fresh.argument, fresh.waits = old.argument, old.waits
     return fresh
 
 

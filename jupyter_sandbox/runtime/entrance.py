@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, assert_never
 
 from ..model.exits import NOPROC
-from ..model.ids import OUTSIDE
+from ..model.ids import OUTSIDE, Pid
 from . import delivery, lifecycle, plain, timers
 from .exceptions import CallExit
 from .inputs import Apply, Ask, Input, LoadCode, OutsideDone, Tick
@@ -53,15 +53,17 @@ def _admit(node: Node, what: Apply | OutsideDone | Tick | LoadCode) -> None:
 
 def _ask(node: Node, what: Ask) -> None:
     """Put a call from outside into the mailbox of who is asked; ``delivery`` knows whose answer it is by its tag."""
-    callee = delivery.lookup(node, what.target)
+    target = what.target
+    callee = node.processes.get(target) if type(target) is Pid else delivery.lookup(node, target)
     node.next_tag = tag = node.next_tag + 1
     node.asked[tag] = what.id
     if callee is None:
-        delivery.ask_failed(node, tag, CallExit(NOPROC, str(what.target)))
+        delivery.ask_failed(node, tag, CallExit(NOPROC, str(target)))
         return
     if callee.callers is None:
-        callee.callers = {}
-    callee.callers[tag] = OUTSIDE
+        callee.callers = {tag: OUTSIDE}
+    else:
+        callee.callers[tag] = OUTSIDE
     request = what.request if type(what.request) in ATOMIC else node.copy(what.request)
     delivery.deliver(node, callee, (CALL, request, Caller(OUTSIDE, tag)))
 

@@ -66,9 +66,9 @@ def _copy(value: Any, depth: int) -> Any:
     if kind is tuple:
         return _copy_tuple(value, depth + 1)
     if kind is dict:
-        return {_copy(key, depth + 1): _copy(item, depth + 1) for key, item in value.items()}
+        return _copy_dict(value, depth + 1)
     if kind is list:
-        return [_copy(item, depth + 1) for item in value]
+        return _copy_list(value, depth + 1)
     return _copy_other(value, kind, depth + 1)
 
 
@@ -78,6 +78,25 @@ def _copy_tuple(value: tuple[Any, ...], depth: int) -> tuple[Any, ...]:
         if type(item) not in atomic:
             return tuple([_copy(item, depth) for item in value])
     return value
+
+
+def _copy_dict(value: dict[Any, Any], depth: int) -> dict[Any, Any]:
+    """Copy as a whole, then replace the few items that can change: most are plain data."""
+    atomic, fresh = ATOMIC, value.copy()
+    for key, item in value.items():
+        if type(key) not in atomic:
+            return {_copy(one, depth): _copy(other, depth) for one, other in value.items()}
+        if type(item) not in atomic:
+            fresh[key] = _copy(item, depth)
+    return fresh
+
+
+def _copy_list(value: list[Any], depth: int) -> list[Any]:
+    atomic, fresh = ATOMIC, value.copy()
+    for index, item in enumerate(value):
+        if type(item) not in atomic:
+            fresh[index] = _copy(item, depth)
+    return fresh
 
 
 def _copy_other(value: Any, kind: type, depth: int) -> Any:

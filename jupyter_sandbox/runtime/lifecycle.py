@@ -23,6 +23,10 @@ _NO_ENTRY = object()
 KEPT = "explicit_unalias"
 ALIAS_ENDS = (KEPT, "demonitor", delivery.REPLY_DEMONITOR)
 _REMEMBERED = 256
+KEEPS_STATE = "$keeps_state"
+"""In its process dictionary: the last state of this process is left to its supervisor, should it die by itself."""
+LAST_STATES = "$last_states"
+"""In a supervisor's process dictionary: what such children have left, by pid."""
 _new_tuple: Any = tuple.__new__
 
 
@@ -85,6 +89,8 @@ def exit_process(node: Node, process: Process, reason: Any) -> None:
             node.aliases.pop(ref, None)
     if node.tables.owned:
         node.tables.owner_died(node, process)
+    if process.dictionary is not None and KEEPS_STATE in process.dictionary:
+        _leave_state(node, process)
     if process.coro is not None:
         _close_callback(node, process)
     if not process.hidden:
@@ -95,6 +101,17 @@ def exit_process(node: Node, process: Process, reason: Any) -> None:
         node.trace("exit", process, reason)
     _tell(node, process, reason)
     process.mailbox = None
+
+
+def _leave_state(node: Node, process: Process) -> None:
+    """To the supervisor, unless it has cut the link: then it stops the process itself and wants nothing of it."""
+    assert process.parent is not None
+    supervisor = node.processes.get(process.parent)
+    if supervisor is None or supervisor.links is None or process.pid not in supervisor.links:
+        return
+    if supervisor.dictionary is None:
+        supervisor.dictionary = {}
+    supervisor.dictionary.setdefault(LAST_STATES, {})[process.pid] = process.state
 
 
 def _remember(node: Node, process: Process) -> None:

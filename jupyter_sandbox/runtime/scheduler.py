@@ -141,7 +141,6 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
                     and caller.token == tag
                     and caller.doom is None
                     and node.woken is None
-                    and process.status == READY
                     and process.doom is None
                     and not process.mailbox
                     and trace is None

@@ -54,7 +54,7 @@ def send_after(node: Node, timeout_ms: int, target: Any, message: Any, ref: Ref)
 
 
 def send_interval(node: Node, period_ms: int, target: Any, message: Any, ref: Ref) -> None:
-    """Send ``message`` again and again; ends when cancelled or when the target pid is dead (``timer:send_interval``)."""
+    """Send ``message`` over and over, until cancelled or the target pid is dead (``timer:send_interval``)."""
     node.timers[ref] = _push(node, period_ms, INTERVAL, ref, (period_ms, target, message))
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from ..model.ids import FIRST_CLIENT, Pid
 from ..model.text import short_text
 from ..model.views import Event, WhyView
 from .history import History
 
-_Raw = tuple[int, int, str, str, str, Any]
+_Raw = tuple[int, int, str, Pid | str, str, Any]
+_EXPLAINED: Final = frozenset({"crash", "supervisor_restart", "supervisor_gave_up", "restart_done"})
+"""The kinds that the restart history is told, too."""
 
 
 class EventLog:
@@ -37,18 +39,19 @@ class EventLog:
     def __call__(self, kind: str, process: Any, data: Any) -> None:
         """Note an event; ``process`` is the runtime's record."""
         node = process.node
-        name = process.name or ("outside" if process.pid.number >= FIRST_CLIENT else "")
-        pid = "" if process.hidden else repr(process.pid)
-        if kind == "crash":
-            self._crash(pid, data)
-            data = f"{short_text(data[1], 300)}"
-        elif kind in ("supervisor_restart", "supervisor_gave_up"):
-            self._decision(process, data)
-        elif kind == "restart_done":
-            record, state = data
-            self.history.settled(_child_key(process, record.id), state)
-            return
-        self._keep((node.step_number, node.now_ms, kind, pid, name, data))
+        name = process.name or ("outside" if process.number >= FIRST_CLIENT else "")
+        if kind in _EXPLAINED:
+            if kind == "restart_done":
+                id, state = data
+                self.history.settled(_child_key(process, id), state)
+                return
+            if kind == "crash":
+                self._crash("" if process.hidden else repr(process.pid), data)
+                data = f"{short_text(data[1], 300)}"
+            else:
+                self._decision(process, data)
+        pid = "" if process.hidden else process.pid
+        self._keep((node.folded + len(node.trail), node.now_ms, kind, pid, name, data))
 
     def note(self, kind: str, step: int, now_ms: int, who: tuple[str, str], text: str) -> None:
         """An event that is in words already; ``who`` is pid and name."""
@@ -68,7 +71,7 @@ class EventLog:
         wanted = frozenset(kinds)
         found: list[Event] = []
         for raw in reversed(self._ring):
-            if (wanted and raw[2] not in wanted) or (names and raw[3] not in names and raw[4] not in names):
+            if (wanted and raw[2] not in wanted) or (names and raw[4] not in names and str(raw[3]) not in names):
                 continue
             found.append(_event(raw))
             if len(found) == limit:
@@ -105,7 +108,7 @@ def _child_key(process: Any, id: Any) -> str:
 
 def _event(raw: _Raw) -> Event:
     step, now_ms, kind, pid, name, data = raw
-    return Event(step, now_ms, kind, pid, name, _text(kind, data), {})
+    return Event(step, now_ms, kind, str(pid), name, _text(kind, data), {})
 
 
 def _text(kind: str, data: Any) -> str:

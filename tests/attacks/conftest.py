@@ -159,6 +159,11 @@ class Arena:
         threads = len(os.listdir("/proc/self/task"))
         return Belongings(len(os.listdir("/proc/self/fd")), threads, len(children), len(os.listdir(self.scratch)))
 
+    def rests(self) -> bool:
+        """The bystander and the guest that is kept ready for the next trial of code are there, and nobody else."""
+        spares = self.manager._spares
+        return spares is not None and spares._ready is not None and self.belongings().processes == 2
+
     def until(self, true: Callable[[], bool], otherwise: str, within_s: float = 10.0) -> None:
         """Wait for a fact about the operating system that nobody announces."""
         deadline = time.monotonic() + within_s
@@ -190,9 +195,7 @@ def stage() -> Iterator[Arena]:
 @pytest.fixture
 def arena(stage: Arena) -> Iterator[Arena]:
     """The arena, with a look at what an attack left behind."""
-    # The bystander, and the guest that is kept ready for the next trial of code.
-    stage.manager.create("warm", code={"camp.py": CAMP}).destroy()
-    stage.until(lambda: stage.belongings().processes == 2, "the arena is not at rest")
+    stage.until(stage.rests, "the arena is not at rest")
     before = stage.belongings()
     yield stage
     attackers, stage.attackers = stage.attackers, []

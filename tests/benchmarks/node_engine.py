@@ -73,25 +73,25 @@ def on_node(function: Any, size: int) -> float:
 async def call(self: Any, size: int) -> float:
     server = await self.start(Counter, 0)
     begun = now()
-    for index in range(size):
-        await self.call(server, index)
+    for _ in range(size):
+        await self.call(server, "next")
     return now() - begun
 
 
 async def async_call(self: Any, size: int) -> float:
     server = await self.start(AsyncCounter, 0)
     begun = now()
-    for index in range(size):
-        await self.call(server, index)
+    for _ in range(size):
+        await self.call(server, "next")
     return now() - begun
 
 
 async def cast(self: Any, size: int) -> float:
     server = await self.start(Counter, 0)
     begun = now()
-    for index in range(size):
-        self.cast(server, index)
-    await self.call(server, 0)
+    for _ in range(size):
+        self.cast(server, "next")
+    await self.call(server, "next")
     return now() - begun
 
 
@@ -177,7 +177,7 @@ def outside_call(size: int) -> float:
     async def go() -> float:
         begun = now()
         for index in range(size):
-            await ask(node, index, server, index)
+            await ask(node, index, server, "next")
         return now() - begun
 
     return asyncio.run(go())

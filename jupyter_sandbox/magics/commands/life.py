@@ -38,7 +38,9 @@ def create(turn: Turn) -> object:
     """The new sandbox itself: the same object that the Python API gives."""
     options = turn.given.options
     limits = _limit_options(turn)
-    extra = {name: options[name] for name in ("seed", "clock", "isolation", "profile") if name in options}
+    extra: dict[str, object] = {
+        name: options[name] for name in ("seed", "clock", "isolation", "profile") if name in options
+    }
     if allow := {name: options[name] for name in ("net", "subprocess", "read", "write") if name in options}:
         extra["allow"] = allow
     sandbox = turn.desk.manager.create(turn.given.sandbox, limits=limits or None, **extra)  # type: ignore[arg-type]

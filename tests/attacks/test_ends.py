@@ -1,0 +1,96 @@
+"""Attacks by dying: whatever ends the OS process of a sandbox, the reason is told and a restart brings it back."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_sandbox.model.sandbox import SandboxStatus
+
+from .conftest import Arena, crash_reason
+
+DEADLY = {
+    "an exit": ("import os; os._exit(3)", "exit 3"),
+    "an exit that looks fine": ("import os; os._exit(0)", "exit 0"),
+    "a null pointer": ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
+    "an abort": ("import os; os.abort()", "SIGABRT"),
+    "a kill of itself": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
+    "a deadly signal with the default action": (
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_DFL); signal.raise_signal(signal.SIGTERM)",
+        "SIGTERM",
+    ),
+    "a broken interpreter": ("import ctypes; ctypes.memset(id(None), 255, 4096)", "signal"),
+    "a fatal error of the interpreter": ("import _testcapi; _testcapi.fatal_error(b'x')", "SIGABRT"),
+    "all files closed": ("import os; os.closerange(0, 200)\nwhile True: pass", ""),
+    "the channel replaced by nothing": (
+        "import os\nnothing = os.open('/dev/null', os.O_RDWR)\nfor fd in range(3, 40):\n"
+        "    try: os.fstat(fd); os.dup2(nothing, fd)\n    except OSError: pass\nwhile True: pass",
+        "",
+    ),
+    "the channel shut": (
+        "import socket\ns = socket.socket(fileno=3); s.shutdown(socket.SHUT_RDWR); s.detach()\n"
+        "import time; time.sleep(5)",
+        "",
+    ),
+    "the loop's own waiting taken away": ("import select\nselect.epoll.poll = None\nimport os; os.close(5)", None),
+}  # fmt: skip
+HARMLESS = {
+    "SystemExit": "import sys; sys.exit(5)",
+    "SystemExit in an except": "try: 1 / 0\nfinally: raise SystemExit",
+    "KeyboardInterrupt": "raise KeyboardInterrupt",
+    "GeneratorExit": "raise GeneratorExit",
+    "an exception of nobody": "class Odd(BaseException): pass\nraise Odd",
+    "CancelledError": "import asyncio; raise asyncio.CancelledError",
+    "an exception that cannot be shown": (
+        "class Odd(Exception):\n    def __str__(self): raise ValueError\n    def __repr__(self): raise Odd\nraise Odd"
+    ),
+    "an exception whose text hangs": (
+        "class Odd(Exception):\n    def __str__(self):\n        while True: pass\n    __repr__ = __str__\nraise Odd"
+    ),
+    "a chain of exceptions without end": (
+        "def f(n):\n    try: raise ValueError(n)\n    except ValueError:\n        if n: f(n - 1)\n        raise KeyError(n)\nf(300)"
+    ),
+    "an exception that is its own cause": "e = ValueError(); e.__cause__ = e; e.__context__ = e; raise e",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DEADLY)
+def test_the_end_of_the_os_process_is_told_with_its_reason(arena: Arena, name: str) -> None:
+    source, reason = DEADLY[name]
+    if "_testcapi" in source:
+        pytest.importorskip("_testcapi")
+    sandbox = arena.attacker()
+    outcome = arena.attack(source, sandbox)
+    if reason is None and not outcome.killed:
+        assert arena.alive(sandbox)
+        return
+    assert outcome.killed
+    assert sandbox.status is SandboxStatus.CRASHED and (reason or "") in crash_reason(sandbox) != ""
+    sandbox.restart()
+    assert arena.alive(sandbox)
+
+
+def test_a_crash_leaves_no_core_file(arena: Arena) -> None:
+    sandbox = arena.attacker()
+    assert arena.attempt("import resource; answer = resource.getrlimit(resource.RLIMIT_CORE)", sandbox) == (0, 0)
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_an_exception_of_any_kind_ends_its_process_alone(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker()
+    outcome = arena.attack(HARMLESS[name], sandbox)
+    assert outcome.error is not None and not outcome.killed
+    assert len(str(outcome.error)) < 10_000
+    assert arena.alive(sandbox)
+
+
+@pytest.mark.parametrize("how", ["stop", "close"])
+def test_the_loop_of_outside_work_can_be_ended_without_harm(arena: Arena, how: str) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 2_000})
+    sandbox.exec(
+        f"import asyncio\nasync def end():\n    asyncio.get_running_loop().{how}()\n"
+        "try: await self.outside(end())\nexcept BaseException: pass",
+        timeout_ms=500,
+    ) if how == "close" else None
+    if sandbox.status is not SandboxStatus.RUNNING:
+        sandbox.restart()
+    assert arena.alive(sandbox)

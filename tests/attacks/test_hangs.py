@@ -1,0 +1,125 @@
+"""Attacks on time: callbacks that do not end. The callback alone is broken, or the sandbox ends and says where it hung."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from jupyter_sandbox.model.errors import SandboxError
+from jupyter_sandbox.model.sandbox import SandboxStatus
+
+from .conftest import CAMP, Arena, crash_reason
+
+BREAKABLE = {
+    "an endless loop": "while True: pass",
+    "an endless comprehension": "[None for _ in iter(int, 1)]",
+    "a sleep": "import time; time.sleep(1e6)",
+    "a lock": "import threading; threading.Lock().acquire(); lock = threading.Lock(); lock.acquire(); lock.acquire()",
+    "a regular expression": "import re; re.match('(a+)+$', 'a' * 40 + 'b')",
+    "a power": "10 ** 10 ** 8",
+    "an exception that is not the last": "try:\n    while True: pass\nexcept Exception: pass",
+    "a wait for a child that is none": "import select; select.select([], [], [])",
+    "a read that never comes": "import os; os.read(os.pipe()[0], 1)",
+    "a pause": "import signal; signal.pause()",
+}
+UNBREAKABLE = {
+    "a sum in C": "sum(range(10**15))",
+    "an exhausted iterator in C": "import collections, itertools; collections.deque(itertools.repeat(1), maxlen=0)",
+    "a loop that catches everything": "def spin():\n    while True: pass\nwhile True:\n    try: spin()\n    except BaseException: pass",
+    "a signal that is ignored": "import signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN)\nwhile True: pass",
+    "all signals that are blocked": (
+        "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: pass"
+    ),
+    "no more alarms": (
+        "import signal; signal.setitimer(signal.ITIMER_REAL, 0); signal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
+        "signal.signal(signal.SIGUSR1, signal.SIG_IGN)\nwhile True: pass"
+    ),
+    "a stop of itself": "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
+    "finally without end": "try: while_ = 1\nfinally:\n    while True:\n        try:\n            while True: pass\n"
+    "        except BaseException: continue",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BREAKABLE)
+def test_a_callback_that_hangs_crashes_alone_and_is_restarted(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker()
+    started = time.monotonic()
+    outcome = arena.attack(BREAKABLE[name], sandbox)
+    assert outcome.error is not None and not outcome.killed
+    assert time.monotonic() - started < 3.0
+    assert arena.alive(sandbox)
+    assert any("longer than 300 ms" in text for text in sandbox.info().alerts)
+
+
+@pytest.mark.parametrize("name", UNBREAKABLE)
+def test_a_callback_that_cannot_be_broken_ends_the_sandbox_with_the_place_in_the_reason(
+    arena: Arena, name: str
+) -> None:
+    sandbox = arena.attacker()
+    outcome = arena.attack(UNBREAKABLE[name], sandbox)
+    assert outcome.killed
+    assert crash_reason(sandbox).startswith("hang: ")
+    sandbox.restart()
+    assert arena.alive(sandbox)
+
+
+def test_a_loop_in_a_destructor_ends_in_an_error_or_the_end_of_the_sandbox(arena: Arena) -> None:
+    source = "class Sticky:\n    def __del__(self):\n        while True: pass\nsticky = Sticky(); del sticky"
+    sandbox = arena.attacker()
+    arena.attack(source, sandbox)
+    if sandbox.status is SandboxStatus.RUNNING:
+        assert arena.alive(sandbox)
+
+
+@pytest.mark.parametrize("place", ["the top of a module", "init"])
+def test_code_that_hangs_while_it_is_loaded_or_started_is_given_up(arena: Arena, place: str) -> None:
+    sandbox = arena.attacker()
+    source = "while True: pass" if place != "init" else (
+        "from jupyter_sandbox.otp import GenServer\nclass Slow(GenServer):\n    def init(self, _):\n        while True: pass"
+    )  # fmt: skip
+
+    def act() -> None:
+        sandbox.load(source, "slow")
+        sandbox.start("slow.Slow")
+
+    outcome = arena.watch(act)
+    assert outcome.error is not None
+    sandbox.restart()
+    assert arena.alive(sandbox)
+
+
+def test_code_that_hangs_when_it_is_shut_down_does_not_hold_up_the_end(arena: Arena) -> None:
+    code = CAMP.replace(
+        "class Ticker", "class Sticky(GenServer):\n    def terminate(self, reason, state):\n        while True: pass\n\n"
+        "class Ticker"
+    ).replace('[Child(Evil, 0, name="evil")', '[Child(Sticky, 0), Child(Evil, 0, name="evil")')  # fmt: skip
+    sandbox = arena.manager.create(code={"camp.py": code}, main="camp.Camp", limits={"handler_budget": 300})
+    arena.attackers.append(sandbox)
+    assert arena.alive(sandbox)
+    sandbox.exec("import atexit\natexit.register(lambda: [None for _ in iter(int, 1)])")
+    started = time.monotonic()
+    arena.watch(sandbox.destroy)
+    assert time.monotonic() - started < 4.0
+
+
+def test_threads_that_spin_do_not_keep_the_sandbox_alive(arena: Arena) -> None:
+    sandbox = arena.attacker()
+    source = """
+    import threading
+    def spin():
+        while True: pass
+    for _ in range(4): threading.Thread(target=spin).start()
+    """
+    assert arena.attack(source, sandbox).error is None
+    started = time.monotonic()
+    arena.watch(sandbox.destroy)
+    assert time.monotonic() - started < 4.0
+
+
+def test_run_time_ends_a_sandbox_that_does_nothing_wrong_but_stay(arena: Arena) -> None:
+    sandbox = arena.attacker(limits={"max_runtime": 500})
+    arena.until(lambda: sandbox.status is SandboxStatus.STOPPED, "it runs on")
+    assert crash_reason(sandbox) == "runtime_limit"
+    with pytest.raises(SandboxError):
+        sandbox.call("evil", "")

@@ -1,0 +1,81 @@
+"""Attacks on memory: an error inside, or the end of the sandbox with the reason; the kernel stays as large as it was."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+from .conftest import Arena, crash_reason
+
+MEGABYTE = 1_000_000
+GREED = {
+    "one large block": "bytearray(10**9)",
+    "a list without end": "answer = []\nwhile True: answer.append('x' * 100_000)",
+    "objects without end": "answer = {}\nwhile True: answer[len(answer)] = [len(answer)]",
+    "a repeated string": "'x' * 10**10",
+    "memory of C": "import ctypes; m = ctypes.CDLL(None).malloc; m.restype = ctypes.c_void_p\n"
+    "while True:\n    got = m(10**6)\n    if not got: raise MemoryError\n    ctypes.memset(got, 1, 10**6)",
+    "private maps": "import mmap\nkeep = []\nwhile True:\n    keep.append(mmap.mmap(-1, 1 << 20, mmap.MAP_PRIVATE | "
+    "mmap.MAP_ANONYMOUS)); keep[-1].write(b'x' * (1 << 20))",
+    "shared maps": "import mmap\nkeep = []\nwhile True:\n    keep.append(mmap.mmap(-1, 1 << 20)); "
+    "keep[-1].write(b'x' * (1 << 20))",
+    "one large shared map": "import mmap\nm = mmap.mmap(-1, 500 << 20)\nwhile True: m.write(b'x' * (1 << 20))",
+    "stacks of threads": "import threading\nlock = threading.Lock(); lock.acquire()\n"
+    "for _ in range(1000): threading.Thread(target=lock.acquire, daemon=True).start()",
+    "deep recursion": "import sys; sys.setrecursionlimit(10**9)\ndef f(): return f()\nf()",
+    "deep recursion in C": "import sys; sys.setrecursionlimit(10**9)\nx = ()\nfor _ in range(10**6): x = (x,)\nrepr(x)",
+    "full pipes": "import os, fcntl\nfor _ in range(60):\n    r, w = os.pipe(); os.set_blocking(w, False)\n"
+    "    try:\n        while True: os.write(w, b'x' * 65536)\n    except BlockingIOError: pass\nraise MemoryError",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GREED)
+def test_taking_memory_without_end_is_an_error_or_the_end_of_the_sandbox(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker(limits={"max_memory": 30 * MEGABYTE, "handler_budget": 8_000})
+    before = resident()
+    outcome = arena.attack(GREED[name], sandbox)
+    assert outcome.error is not None
+    if outcome.killed:
+        assert crash_reason(sandbox).startswith(("memory: ", "signal 11", "signal 6", "hang: "))
+        sandbox.restart()
+    assert arena.alive(sandbox)
+    assert sandbox.info().memory_peak < 120 * MEGABYTE
+    assert resident() - before < 20 * MEGABYTE
+
+
+def test_more_processes_than_allowed_are_refused(arena: Arena) -> None:
+    sandbox = arena.attacker(limits={"max_processes": 20})
+    source = """
+    async def idle(self): await self.receive()
+    answer = 0
+    try:
+        for _ in range(100_000):
+            self.spawn(idle); answer += 1
+    except Exception as error: answer = (answer, type(error).__name__)
+    """
+    outcome = arena.attack(source, sandbox)
+    assert outcome.error is None and isinstance(outcome.value, tuple) and outcome.value[0] < 20
+    assert any("processes" in text for text in sandbox.info().alerts)
+
+
+def test_a_mailbox_that_is_flooded_is_bounded(arena: Arena) -> None:
+    sandbox = arena.attacker(limits={"max_mailbox": 100, "handler_budget": 3_000})
+    outcome = arena.attack("for _ in range(200_000): self.send('ticker', 'x')", sandbox)
+    arena.until(lambda: any("mailbox" in text for text in sandbox.info().alerts), "nobody was told")
+    assert not outcome.killed and arena.alive(sandbox)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("numpy") is None, reason="numpy is not installed")
+def test_numpy_imported_late_under_a_small_limit_is_a_clear_error_and_no_interrupt_of_the_kernel(arena: Arena) -> None:
+    sandbox = arena.attacker(limits={"max_memory": 20 * MEGABYTE, "handler_budget": 20_000})
+    outcome = arena.attack("import numpy", sandbox)
+    assert outcome.error is not None
+    assert "memory" in f"{outcome.error} {crash_reason(sandbox)}".lower()
+
+
+def resident() -> int:
+    """Bytes of this kernel's memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
