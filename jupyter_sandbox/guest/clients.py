@@ -23,16 +23,6 @@ async def call(ctx: OtpContext, target: str, data: bytes, timeout_ms: int | None
     return await client.call(ctx, target, opened(data), timeout_ms)
 
 
-async def cast(ctx: OtpContext, target: str, data: bytes) -> Any:
-    """GenServer cast."""
-    return await client.cast(ctx, target, opened(data))
-
-
-async def send(ctx: OtpContext, target: str, data: bytes) -> Any:
-    """Plain message."""
-    return await client.send(ctx, target, opened(data))
-
-
 async def spawn(ctx: OtpContext, function: str, data: bytes, name: str | None) -> Any:
     """Spawn ``module.function`` or start ``module.Class``."""
     return await client.spawn(ctx, named(function), arguments(data), name)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..otp import inspect
+from ..runtime import Tell
 from ..runtime.exceptions import StartError
 from ..wire import messages as m
 from ..wire.values import encode_value
@@ -25,19 +26,19 @@ def call(guest: Guest, request: m.Call) -> None:
 
 def cast(guest: Guest, request: m.Cast) -> None:
     """Answered at once: a cast waits for nothing, also while the node is paused."""
-    _post(guest, request, "cast", lambda pid: m.Done(id=request.id))
+    _post(guest, request, lambda pid: m.Done(id=request.id))
 
 
 def send(guest: Guest, request: m.Send) -> None:
     """Answered at once with the pid it went to."""
-    _post(guest, request, "send", lambda pid: m.Sent(id=request.id, pid=pid))
+    _post(guest, request, lambda pid: m.Sent(id=request.id, pid=pid))
 
 
-def _post(guest: Guest, request: m.Cast | m.Send, how: str, make: Callable[[str], m.Answer]) -> None:
-    pid = pid_text(inspect.find(guest.node, request.target).pid)
+def _post(guest: Guest, request: m.Cast | m.Send, make: Callable[[str], m.Answer]) -> None:
+    pid = inspect.find(guest.node, request.target).pid
     clients.opened(request.args)
-    guest.tell(f"{CLIENTS}{how}", (pid, request.args))
-    guest.emit(make(pid))
+    guest.node.admit(Tell(pid, request.args, isinstance(request, m.Cast), f"{CLIENTS}opened"))
+    guest.emit(make(pid_text(pid)))
 
 
 def spawn(guest: Guest, request: m.Spawn) -> None:

@@ -24,6 +24,7 @@ from .help import overview
 from .hub import Hub, status_line
 from .lab_bridge import ACTIONS, LabBridge, Wiring
 from .lanes import Lanes
+from .midcell import show_unless_last
 from .mirror import Mirror
 from .parse import parse
 from .pictures import Hands, Pictures
@@ -95,7 +96,10 @@ class Extension:
 
     def _magic(self) -> Callable[..., object]:
         def sandbox(line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> object:
-            return self.run(line, cell, local_ns)
+            value = self.run(line, cell, local_ns)
+            if cell is None:
+                show_unless_last(self.shell, value)
+            return value
 
         sandbox.__doc__ = overview()
         return needs_local_scope(no_var_expand(sandbox))

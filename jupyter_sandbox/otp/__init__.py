@@ -6,6 +6,7 @@ from ..runtime.signals import Response
 from ..runtime.table import END
 from ..runtime.tables import TableId, Transfer
 from .agent import Agent
+from .backoff import Backoff
 from .child import Child
 from .commands import (
     ChildError,
@@ -56,14 +57,14 @@ from .task_supervisor import TaskSupervisor
 from .task_wait import Died, Done, TaskReply
 
 __all__ = [
-    "ANY", "After", "Agent", "Answer", "Call", "CallExit", "CallTimeout", "Caller", "Cast", "Child", "ChildError",
-    "Continue", "Died", "Done", "Down", "DynamicSupervisor", "END", "Enter", "Error", "EventTimeout", "Exit",
-    "GenServer", "GenStatem", "GenericTimeout", "HIBERNATE", "Hibernate", "IGNORE", "Ignore", "Info", "Internal",
-    "KEEP", "Keep", "KeepState", "NextEvent", "NextState", "NoReply", "Node", "Ok", "OtpContext", "POSTPONE",
-    "Partition", "PartitionSupervisor", "Partitions", "Pid", "ProcessExit", "ReceiveTimeout", "Ref", "Registered",
-    "Registry", "RepeatState", "Reply", "Response", "SetEventTimeout", "SetStateTimeout", "SetTimeout", "Spec",
-    "StartError", "StateTimeout", "Stop", "StopAndReply", "Supervisor", "TIMEOUT", "TableId", "Task", "TaskReply",
-    "TaskSupervisor", "Throw", "Timeout", "Transfer", "UPDATE", "Unregistered", "Var", "Via", "check_childspecs",
-    "count_children", "delete_child", "get_childspec", "restart_child", "start_child", "terminate_child",
-    "which_children",
+    "ANY", "After", "Agent", "Answer", "Backoff", "Call", "CallExit", "CallTimeout", "Caller", "Cast", "Child",
+    "ChildError", "Continue", "Died", "Done", "Down", "DynamicSupervisor", "END", "Enter", "Error", "EventTimeout",
+    "Exit", "GenServer", "GenStatem", "GenericTimeout", "HIBERNATE", "Hibernate", "IGNORE", "Ignore", "Info",
+    "Internal", "KEEP", "Keep", "KeepState", "NextEvent", "NextState", "NoReply", "Node", "Ok", "OtpContext",
+    "POSTPONE", "Partition", "PartitionSupervisor", "Partitions", "Pid", "ProcessExit", "ReceiveTimeout", "Ref",
+    "Registered", "Registry", "RepeatState", "Reply", "Response", "SetEventTimeout", "SetStateTimeout", "SetTimeout",
+    "Spec", "StartError", "StateTimeout", "Stop", "StopAndReply", "Supervisor", "TIMEOUT", "TableId", "Task",
+    "TaskReply", "TaskSupervisor", "Throw", "Timeout", "Transfer", "UPDATE", "Unregistered", "Var", "Via",
+    "check_childspecs", "count_children", "delete_child", "get_childspec", "restart_child", "start_child",
+    "terminate_child", "which_children",
 ]  # fmt: skip

@@ -49,7 +49,7 @@ class Child(msgspec.Struct, frozen=True):
     backoff: Any = None
     """**Not in OTP**: a ``Backoff`` delays the restarts of this child more and more. None: at once, as in OTP."""
     keep_state: Any = False
-    """**Not in OTP**: after a crash the new process begins with ``init_from(argument, last_state)`` instead of ``init``.
+    """**Not in OTP**: after a crash the new process begins with ``init_from(argument, last_state)``, not ``init``.
 
     The last state is what the callback that crashed left of it. It is offered
     once: if ``init_from`` fails, the next attempt calls ``init``. A class

@@ -9,10 +9,11 @@ from ..model.exits import NOPROC
 from ..model.ids import OUTSIDE, Pid
 from . import delivery, lifecycle, plain, timers
 from .exceptions import CallExit
-from .inputs import Apply, Ask, Input, LoadCode, OutsideDone, Tick
+from .inputs import Apply, Ask, Input, LoadCode, OutsideDone, Tell, Tick
 from .isolate import ATOMIC
 from .operations import Raise
-from .signals import CALL, Caller
+from .process import Process
+from .signals import CALL, CAST, INFO, Caller
 
 if TYPE_CHECKING:
     from .node import Node
@@ -31,12 +32,14 @@ def admit(node: Node, what: Input) -> None:
     _ask(node, what)
 
 
-def _admit(node: Node, what: Apply | OutsideDone | Tick | LoadCode) -> None:
+def _admit(node: Node, what: Apply | Tell | OutsideDone | Tick | LoadCode) -> None:
     if node.journal is not None:
         _write_down(node, what)
     match what:
         case Apply():
             _start_client(node, what.id, resolve(what.function), what.args)
+        case Tell():
+            _tell(node, what)
         case OutsideDone():
             process = node.outside_waiting.pop(what.id, None)
             if process is not None and process.token == what.id:
@@ -66,6 +69,17 @@ def _ask(node: Node, what: Ask) -> None:
         callee.callers[tag] = OUTSIDE
     request = what.request if type(what.request) in ATOMIC else node.copy(what.request)
     delivery.deliver(node, callee, (CALL, request, Caller(OUTSIDE, tag)))
+
+
+def _tell(node: Node, what: Tell) -> None:
+    process = node.processes.get(what.target)
+    message = resolve(what.opener)(what.message) if what.opener else node.copy(what.message)
+    node.messages_sent += 1
+    if node.trace is not None:
+        stranger = Process(node, OUTSIDE.number, plain.run_client)
+        node.trace("message_send", stranger, ("cast" if what.cast else "send", what.target, message))
+    if process is not None:
+        delivery.deliver(node, process, (CAST if what.cast else INFO, message, OUTSIDE))
 
 
 def _write_down(node: Node, what: Input) -> None:

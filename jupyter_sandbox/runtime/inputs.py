@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from ..model.ids import Pid
+
 
 class Apply(msgspec.Struct, frozen=True, gc=False):
     """Run ``async def function(ctx, *args)`` in a hidden client process; its outcome is taken with ``take_replies``.
@@ -32,6 +34,19 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     request: Any
 
 
+class Tell(msgspec.Struct, frozen=True, gc=False):
+    """Put a message or a cast from outside into a mailbox at once; nobody waits for anything.
+
+    ``opener``, when given, is the ``module:qualname`` of a function that makes
+    the message from ``message``, so that a journal can hold it closed.
+    """
+
+    target: Pid
+    message: Any
+    cast: bool = False
+    opener: str = ""
+
+
 class OutsideDone(msgspec.Struct, frozen=True, gc=False):
     """The result of work that a process asked for with ``await self.outside(...)``."""
 
@@ -53,7 +68,7 @@ class LoadCode(msgspec.Struct, frozen=True):
     options: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-Input = Apply | Ask | OutsideDone | Tick | LoadCode
+Input = Apply | Ask | Tell | OutsideDone | Tick | LoadCode
 JournalEntry = tuple[int, Input]
 
 
