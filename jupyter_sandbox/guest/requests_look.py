@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..otp import inspect
+from ..otp import inspect, waits
 from ..wire import messages as m
 
 if TYPE_CHECKING:
@@ -39,4 +39,11 @@ def why(guest: Guest, request: m.Why) -> None:
     guest.emit(m.WhyList(id=request.id, entries=guest.reporter.why(request.target, request.limit)))
 
 
-HANDLERS: Handlers = {m.Tree: tree, m.Watch: watch, m.Inspect: look, m.Events: events, m.Why: why}
+def who_waits(guest: Guest, request: m.Waits) -> None:
+    """Who waits for whom, deadlocks named."""
+    guest.emit(m.WaitList(id=request.id, entries=list(waits.waits(guest.node))))
+
+
+HANDLERS: Handlers = {
+    m.Tree: tree, m.Watch: watch, m.Inspect: look, m.Events: events, m.Why: why, m.Waits: who_waits,
+}  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ..model.errors import NoProcess, UsageError
 from ..model.sandbox import NoticeTold, SandboxInfo, SandboxStatus, TreeReplaced
-from ..model.views import EVENT_KINDS, Event, Inspection, ModuleVersion, TreeView, WhyView
+from ..model.views import EVENT_KINDS, Event, Inspection, ModuleVersion, TreeView, WaitView, WhyView
 from ..wire import messages as wire
 from .loading import raise_refusal
 from .loop import ManagerLoop
@@ -62,6 +62,10 @@ class Looking:
     def why(self, target: object, limit: int = 1) -> list[WhyView]:
         """Why a process was restarted or exited, newest first, also before a restart of the sandbox."""
         return self._loop.run(_why(self._unit, str(target), limit))
+
+    def waits(self) -> list[WaitView]:
+        """Who waits for whom in the middle of a callback, and since when; a deadlock's processes are named."""
+        return self._look(lambda number: wire.Waits(id=number), wire.WaitList).entries
 
     def versions(self) -> list[ModuleVersion]:
         """Current and old version of every module."""

@@ -75,6 +75,7 @@ ANSWERS: dict[type[m.Request], tuple[type[m.Answer], ...]] = {
     m.Inspect: (m.InspectReply,),
     m.Events: (m.EventList,),
     m.Why: (m.WhyList,),
+    m.Waits: (m.WaitList,),
     m.Watch: (m.TreeReply,),
     m.Pause: (m.PausedAt,),
     m.Resume: (m.Done,),

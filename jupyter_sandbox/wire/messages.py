@@ -21,6 +21,7 @@ from ..model.views import (
     StepView,
     TreeDiff,
     TreeView,
+    WaitView,
     WhyView,
 )  # fmt: skip
 
@@ -200,6 +201,10 @@ class Why(Request, frozen=True, kw_only=True):
     limit: int = 1
 
 
+class Waits(Request, frozen=True, kw_only=True):
+    """Who waits for whom in the middle of a callback. Answer: WaitList."""
+
+
 class Watch(Request, frozen=True, kw_only=True):
     """Push TreeDiff frames at most every ``interval_ms`` while something changes; 0 stops. Answer: TreeReply."""
 
@@ -269,7 +274,7 @@ class ReplayJournal(Request, frozen=True, kw_only=True):
 KernelFrame = (
     Load | Versions | Execute | CallOff | SetLimits | Start | Stop | Shutdown
     | Call | Cast | Send | Spawn | Kill | Suspend | Unsuspend
-    | GetState | SetState | ChildAction | Children | Tree | Inspect | Events | Why | Watch | Pause | Resume | Step
+    | GetState | SetState | ChildAction | Children | Tree | Inspect | Events | Why | Waits | Watch | Pause | Resume | Step
     | Until | TakeSnapshot | RestoreSnapshot | TakeJournal | ReplayJournal
 )  # fmt: skip
 
@@ -345,6 +350,10 @@ class WhyList(Answer, frozen=True, kw_only=True):
     entries: list[WhyView]
 
 
+class WaitList(Answer, frozen=True, kw_only=True):
+    entries: list[WaitView]
+
+
 class PausedAt(Answer, frozen=True, kw_only=True):
     step: int
 
@@ -414,7 +423,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 GuestFrame = (
     Ready | Done | Value | Sent | Failed | Loaded | Tried | VersionList | TreeReply | InspectReply | EventList
-    | WhyList | PausedAt | Stepped | SnapshotBlob | TreeChanged | Sample | Alert | MainExited | Notice
+    | WhyList | WaitList | PausedAt | Stepped | SnapshotBlob | TreeChanged | Sample | Alert | MainExited | Notice
 )  # fmt: skip
 
 PROTOCOL = 1

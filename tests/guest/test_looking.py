@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 from hypothesis import given
@@ -155,3 +156,23 @@ def test_an_ordered_stop_is_no_such_news(shop: Any) -> None:
     assert isinstance(shop.ask(m.Stop, app="sandbox_1"), m.Done)
     assert shop.of(m.MainExited) == [] and shop.shown() == []
     assert isinstance(shop.start("tshop.Shop"), m.Done), "and it can be started again"
+
+
+DEADLOCK = """
+from jupyter_sandbox.otp import GenServer, Reply
+
+class Shy(GenServer):
+    async def handle_call(self, request, caller, friend):
+        return Reply(await self.call(friend, "you first", None), friend)
+"""
+
+
+def test_a_deadlock_is_named_with_its_processes(bench: Any) -> None:
+    bench.load(DEADLOCK, "tshy")
+    for name, friend in (("ann", "bob"), ("bob", "ann")):
+        bench.ask(m.Spawn, function="tshy.Shy", args=pickle.dumps((friend,)), name=name)
+    bench.guest.handle(m.Call(id=999, target="ann", args=pickle.dumps("hello"), timeout_ms=None))
+    bench.run(10)
+    entries = {entry.name: entry for entry in bench.ask(m.Waits).entries}
+    assert set(entries["ann"].cycle) == {"ann", "bob"}
+    assert "deadlock: " in entries["bob"].line()

@@ -38,6 +38,7 @@ HANDLERS: dict[str, Handler] = {
     "ps": looking.ps,
     "events": looking.events,
     "why": looking.why,
+    "waits": looking.waits,
     "metrics": looking.metrics,
     "log": looking.log,
     "pause": stepping.pause,

@@ -81,6 +81,12 @@ def _labelled(turn: Turn, entry: WhyView) -> WhyView:
     )
 
 
+def waits(turn: Turn) -> Lines:
+    """One line per process that waits in the middle of a callback."""
+    entries = turn.sandbox.waits()
+    return Lines([entry.line() for entry in entries] or [f"nobody in {turn.name} waits for anybody"])
+
+
 def metrics(turn: Turn) -> Card:
     """The guide's counters; ``metrics.subject`` is the mapping itself."""
     found = turn.sandbox.metrics()
