@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..model.exits import Crash
+from ..model.reasons import words
 from ..model.text import short_text
 from .tracebacks import hint
 
@@ -63,7 +64,7 @@ def _last(reason: Any) -> str:
         case "ignore":
             return "its init said ignore"
         case _:
-            return short_text(reason, 400)
+            return words(reason, lambda value: short_text(value, 400))
 
 
 def short_error(crash: Crash) -> str:

@@ -28,6 +28,7 @@ STACK_SIZE = 512 * 1024
 FAILED_BEFORE_ENTRY = 70
 CRASHED = 71
 _CONTROL, _HEARTBEAT = 3, 4
+_NO_MEMORY = b"Traceback (most recent call last):\nMemoryError: no memory was left, not even to tell where\n"
 
 
 def run_child(boot: Boot, fds: Sequence[int], *, parent: int, entry: str, environment: dict[str, str]) -> NoReturn:
@@ -48,10 +49,15 @@ def run_child(boot: Boot, fds: Sequence[int], *, parent: int, entry: str, enviro
         code = int(run(boot, control, heartbeat, protection) or 0)
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except MemoryError:
+        os.write(2, _NO_MEMORY)
     except BaseException:
         traceback.print_exc()
     finally:
-        _leave(code)
+        try:
+            _flush()
+        finally:
+            os._exit(code & 0xFF)  # needs no memory: a guest without any must not return either
 
 
 def load_entry(entry: str) -> Any:
@@ -60,14 +66,13 @@ def load_entry(entry: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def _leave(code: int) -> NoReturn:
-    """No atexit handler and no destructor runs: they belong to the zygote or may hang."""
+def _flush() -> None:
+    """All that is done at the end: atexit handlers and destructors belong to the zygote or may hang."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except Exception:
             continue
-    os._exit(code & 0xFF)
 
 
 def _arrange_files(fds: Sequence[int]) -> None:

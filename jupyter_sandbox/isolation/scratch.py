@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 if sys.platform != "win32":
     import fcntl
 
 _PREFIX = "jupyter_sandbox-"
 _JOIN_S = 5.0
+_DEEPEST = 1_000
+"""Characters of a path inside a guest's folder: finding what lies deeper costs more and more, and in the end fails."""
 
 
 class ScratchRoot:
@@ -93,9 +93,11 @@ def _remove_if_free(folder: Path, fd: int) -> None:
 def folder_use(folder: str, most_files: int) -> tuple[int, int]:
     """Bytes that a folder takes on disk, and how many files and folders it holds; stops above ``most_files``.
 
-    Links are not followed. A guest may rename while we look: what cannot be read counts as one file.
+    Links are not followed. A guest may rename while we look: what cannot be read counts as one file, and what lies
+    too deep to be looked at as too many.
     """
     used, files, left = 0, 0, [folder]
+    longest = len(folder) + _DEEPEST
     while left and files <= most_files:
         try:
             with os.scandir(left.pop()) as entries:
@@ -104,6 +106,8 @@ def folder_use(folder: str, most_files: int) -> tuple[int, int]:
                     if files > most_files:
                         break
                     if entry.is_dir(follow_symlinks=False):
+                        if len(entry.path) > longest:
+                            return used, most_files + 1
                         left.append(entry.path)
                     used += entry.stat(follow_symlinks=False).st_blocks * 512
         except OSError:
@@ -112,22 +116,63 @@ def folder_use(folder: str, most_files: int) -> tuple[int, int]:
 
 
 def remove_tree(folder: str | Path) -> None:
-    """Remove whatever a guest left: odd names, pipes, links (never followed), folders without permissions."""
-    shutil.rmtree(folder, onerror=_open_up)
-
-
-def _open_up(function: Callable[..., Any], path: str, _error: object) -> None:
-    """A folder that may not be read or changed is ours all the same."""
-    for one in (os.path.dirname(path), path):
-        try:
-            if stat.S_ISDIR(os.lstat(one).st_mode):
-                os.chmod(one, 0o700)
-        except OSError:
-            continue
+    """Remove whatever a guest left: odd names, pipes, links (never followed), folders without permissions or without
+    end. What cannot be removed stays; nothing is raised."""
     try:
-        if function is os.rmdir or stat.S_ISDIR(os.lstat(path).st_mode):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            os.unlink(path)
+        top = _open_folder(str(folder))
     except OSError:
         return
+    try:
+        while _clear_once(top):
+            pass
+    except OSError:
+        return
+    finally:
+        os.close(top)
+        with suppress(OSError):
+            os.rmdir(folder)
+
+
+def _clear_once(top: int) -> bool:
+    """Remove the files of a folder and empty its folders; whether there may be more to do.
+
+    What lies deeper is moved up to the top, so that depth costs neither recursion nor paths that are too long.
+    """
+    moved = False
+    for name in _remove_files(top):
+        with suppress(OSError):
+            inner = _open_folder(name, top)
+            try:
+                for deeper in _remove_files(inner):
+                    _open_up(deeper, inner)
+                    os.rename(deeper, os.urandom(8).hex(), src_dir_fd=inner, dst_dir_fd=top)
+                    moved = True
+            finally:
+                os.close(inner)
+            os.rmdir(name, dir_fd=top)
+    return moved
+
+
+def _remove_files(folder: int) -> list[str]:
+    """The folders that are left when everything else has been removed."""
+    folders = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            else:
+                with suppress(OSError):
+                    os.unlink(entry.name, dir_fd=folder)
+    return folders
+
+
+def _open_folder(name: str, parent: int | None = None) -> int:
+    _open_up(name, parent)
+    return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+
+
+def _open_up(name: str, parent: int | None) -> None:
+    """A folder that may not be read or changed is ours all the same. Its guest has ended: nobody swaps it meanwhile."""
+    found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    if stat.S_ISDIR(found.st_mode) and found.st_mode & 0o700 != 0o700:
+        os.chmod(name, 0o700, dir_fd=parent)

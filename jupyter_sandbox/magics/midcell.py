@@ -21,7 +21,7 @@ def show_unless_last(shell: Any, value: object) -> None:
         return
     frame = _cell_frame(shell)
     if frame is not None and frame.f_lineno in _passed_over(_source(shell)):
-        display(value)
+        display(value)  # type: ignore[no-untyped-call]
 
 
 def _cell_frame(shell: Any) -> FrameType | None:

@@ -138,12 +138,14 @@ class GuestHandle:
 
     # --- watching ---------------------------------------------------------------------------------------------------
 
-    def reading(self, now_ns: int) -> Reading:
-        """What the watchdog judges."""
+    def reading(self, now_ns: int, *, disk: bool = False) -> Reading:
+        """What the watchdog judges; with ``disk`` its folder too."""
         beat = self.process.heartbeat.read()
+        used, files = self.process.disk(DISK_FILES) if disk else (0, 0)
         return Reading(
-            now_ns, (now_ns - self.ready_ns) // 1_000_000, self.process.growth(), beat.started_ns, self._whose(beat)
-        )
+            now_ns, (now_ns - self.ready_ns) // 1_000_000, self.process.growth(), beat.started_ns, self._whose(beat),
+            used, files,
+        )  # fmt: skip
 
     def _whose(self, beat: Beat) -> str:
         """The process of the running callback; '' when it could not say, being stuck in C from the start."""

@@ -192,8 +192,8 @@ class DestroyAsked:
 
 LifeEvent = (
     GuestTook | BuildFailed | RestartBegan | Paused | Resumed | ReloadBegan | ReloadEnded | MainStarted | MainEnded
-    | StopBegan | StopEnded | StopRefused | GuestExited | MemoryOver | DiskOver | RuntimeOver | HandlerOver | LimitCounted
-    | ProtocolBroken | GivenUp | DestroyAsked
+    | StopBegan | StopEnded | StopRefused | GuestExited | MemoryOver | DiskOver | RuntimeOver | HandlerOver
+    | LimitCounted | ProtocolBroken | GivenUp | DestroyAsked
 )  # fmt: skip
 
 

@@ -184,11 +184,8 @@ def _decide(life: Life, event: LifeEvent, target: S) -> _Step:
         case DestroyAsked():
             gone = replace(life, status=target, reason="destroyed", present=False, destroyed=True)
             return gone, (*_retired(life, "destroyed"), Forget())
-        case MainEnded() | StopRefused() | GuestExited() | MemoryOver() | RuntimeOver() | HandlerOver():
+        case MainEnded() | StopRefused() | GuestExited() | MemoryOver() | DiskOver() | RuntimeOver() | HandlerOver():
             return _ended(life, event, target)
-        case DiskOver(_, used, files):
-            text = f"sandbox {life.name!r} filled its folder with {used / 1e6:.0f} MB in {files} files and was killed"
-            return _killed(life, target, f"disk: {text}", RaiseAlert("disk_limit", text))
         case ProtocolBroken(_, message):
             return _killed(life, target, f"protocol: {message}", None)
         case GivenUp(_, reason):
@@ -198,7 +195,9 @@ def _decide(life: Life, event: LifeEvent, target: S) -> _Step:
 
 
 def _ended(
-    life: Life, event: MainEnded | StopRefused | GuestExited | MemoryOver | RuntimeOver | HandlerOver, target: S
+    life: Life,
+    event: MainEnded | StopRefused | GuestExited | MemoryOver | DiskOver | RuntimeOver | HandlerOver,
+    target: S,
 ) -> _Step:
     match event:
         case MainEnded(_, reason, normal):
@@ -211,6 +210,9 @@ def _ended(
         case MemoryOver(_, used, limit, kill):
             alert = RaiseAlert("memory_limit", _memory_text(life, used, limit))
             return _killed(life, target, f"memory: {alert.message}", alert) if kill else (life, (alert, Announce()))
+        case DiskOver(_, used, files):
+            text = f"sandbox {life.name!r} filled its folder with {used / 1e6:.0f} MB in {files} files and was killed"
+            return _killed(life, target, f"disk: {text}", RaiseAlert("disk_limit", text))
         case RuntimeOver(_, limit_ms):
             text = f"sandbox {life.name!r} ran longer than max_runtime ({limit_ms / 1000:g} s) and was stopped"
             return _killed(life, target, "runtime_limit", RaiseAlert("runtime_limit", text))

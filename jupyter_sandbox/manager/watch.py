@@ -31,6 +31,8 @@ class Reading:
     memory: int
     callback_ns: int = 0
     process: str = ""
+    disk: int = 0
+    files: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,46 +64,55 @@ class Child(msgspec.Struct, frozen=True):
         module = self.module
         if module is None and self.start is None:
             raise SpecError("missing_start", "give the class of the child: Child(Counter, 0)")
-        kind = _own(self.type, module, "type", "worker")
+        unset = msgspec.UNSET
+        kind, restart, shutdown_ms, id, modules = self.type, self.restart, self.shutdown_ms, self.id, self.modules
+        if kind is unset:
+            kind = getattr(module, "type", "worker")
+        if restart is unset:
+            restart = getattr(module, "restart", "permanent")
+        if shutdown_ms is unset:
+            shutdown_ms = getattr(module, "shutdown_ms", 5_000 if kind == "worker" else None)
+        if id is unset:
+            id = self.name if self.name is not None else _class_name(module)
+        if modules is unset:
+            modules = [getattr(module, "__name__", None)]
         filled = Child(
-            module, self.argument, self.name, _identity(self),
-            _own(self.restart, module, "restart", "permanent"),
-            _own(self.shutdown_ms, module, "shutdown_ms", 5_000 if kind == "worker" else None),
-            kind, self.significant,
-            [getattr(module, "__name__", None)] if self.modules is msgspec.UNSET else self.modules,
+            module, self.argument, self.name, id, restart, shutdown_ms, kind, self.significant, modules,
             self.start, self.timeout_ms, self.extra, self.backoff, self.keep_state,
         )  # fmt: skip
         check(filled, auto_shutdown)
         return filled
 
 
-def _identity(child: Child) -> Any:
-    if child.id is not msgspec.UNSET:
-        return child.id
-    return child.name if child.name is not None else getattr(child.module, "__name__", repr(child.module))
-
-
-def _own(value: Any, module: Any, field: str, default: Any) -> Any:
-    return getattr(module, field, default) if value is msgspec.UNSET else value
+def _class_name(module: Any) -> Any:
+    return getattr(module, "__name__", None) or repr(module)
 
 
 def check(child: Child, auto_shutdown: Any = None) -> None:
     """Raise SpecError when a field of a settled child is none of OTP's values; the order of the checks is OTP's."""
-    if child.start is None and not hasattr(child.module, "engine"):
-        raise SpecError(("invalid_mfa", child.module), f"{short_text(child.module)} is no behaviour to be started")
+    if not (hasattr(child.module, "engine") if child.start is None else callable(child.start)):
+        what = child.module if child.start is None else child.start
+        raise SpecError(("invalid_mfa", what), f"{short_text(what)} is no behaviour to be started")
     if child.restart not in RESTARTS:
         raise SpecError(("invalid_restart_type", child.restart), f"restart is one of {', '.join(RESTARTS)}")
     if child.significant is not False:
         _check_significant(child, auto_shutdown)
     if child.type not in KINDS:
         raise SpecError(("invalid_child_type", child.type), f"type is one of {', '.join(KINDS)}")
-    if not _valid_shutdown(child.shutdown_ms):
+    shutdown_ms = child.shutdown_ms
+    if not (type(shutdown_ms) is int and shutdown_ms >= 0) and not _valid_shutdown(shutdown_ms):
         raise SpecError(("invalid_shutdown", child.shutdown_ms), 'shutdown_ms is 0 or more, None or "brutal_kill"')
-    if not (isinstance(child.modules, list) or child.modules == "dynamic"):
+    if type(child.modules) is not list and not (isinstance(child.modules, list) or child.modules == "dynamic"):
         raise SpecError(("invalid_modules", child.modules), 'modules is a list of names or "dynamic"')
-    if not backoff.is_good(child.backoff):
+    try:
+        hash(child.id)
+    except TypeError:
+        raise SpecError(("invalid_child_id", child.id), "an id is a text, or anything a dictionary takes") from None
+    if child.timeout_ms is not None and (type(child.timeout_ms) is not int or child.timeout_ms < 0):
+        raise SpecError(("invalid_timeout", child.timeout_ms), "timeout_ms is None or milliseconds, 0 or more")
+    if child.backoff is not None and not backoff.is_good(child.backoff):
         raise SpecError(("invalid_backoff", child.backoff), "backoff is None or Backoff(first_ms, factor, max_ms)")
-    if not isinstance(child.keep_state, bool):
+    if child.keep_state is not False and not isinstance(child.keep_state, bool):
         raise SpecError(("invalid_keep_state", child.keep_state), "keep_state is True or False")
 
 

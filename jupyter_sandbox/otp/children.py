@@ -30,17 +30,24 @@ async def start_child(
         elif child.keep_state and inheritance.wanted(child):
             started = await inheritance.start(process, child, combined(child.argument, child.extra), last)
         else:
-            started = await gen.start(
-                process.context, child.module, combined(child.argument, child.extra) if child.extra else child.argument,
-                name=child.name, relation="link", timeout_ms=child.timeout_ms,
+            started = await gen.started(
+                process, child.module, combined(child.argument, child.extra) if child.extra else child.argument,
+                child.name, "link", child.timeout_ms,
             )  # fmt: skip
-    except StartError as error:
-        return restart.NotStarted(id, error.reason)
-    except Throw as thrown:  # Erlang's supervisor starts children under `catch`
-        started = thrown.value
-    except (Exception, ProcessExit) as error:  # a start function of the user's may raise anything: a failed start
-        return restart.NotStarted(id, ("EXIT", exit_reason(error)))
+    except BaseException as error:  # a start function of the user's may raise anything
+        return failed(id, error)
     return _started(id, started)
+
+
+def failed(id: Any, error: BaseException) -> restart.Started | restart.NotStarted:
+    """What a start that raised comes to; what is no failure of the child, such as GeneratorExit, is raised again."""
+    if isinstance(error, StartError):
+        return restart.NotStarted(id, error.reason)
+    if isinstance(error, Throw):  # Erlang's supervisor starts children under `catch`
+        return _started(id, error.value)
+    if isinstance(error, (Exception, ProcessExit)):
+        return restart.NotStarted(id, ("EXIT", exit_reason(error)))
+    raise error
 
 
 def _started(id: Any, started: Any) -> restart.Started | restart.NotStarted:

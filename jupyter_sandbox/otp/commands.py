@@ -118,8 +118,19 @@ def serve(process: Process, request: Any, caller: Caller) -> Running | None:
 
 
 async def _serve_async(process: Process, command: str, argument: Any, caller: Caller) -> None:
+    if command != "start_child" and not _is_key(argument):  # nobody's mistake may end a supervisor
+        delivery.reply(process.node, caller, (False, "not_found"))
+        return
     answer = await _COMMANDS[command](process, process.state, argument)
     delivery.reply(process.node, caller, answer)
+
+
+def _is_key(id: Any) -> bool:
+    try:
+        hash(id)
+    except TypeError:
+        return False
+    return True
 
 
 def _which(state: restart.State) -> list[tuple[Any, Any, str, Any]]:

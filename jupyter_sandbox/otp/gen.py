@@ -18,8 +18,11 @@ from ..runtime.process import HIBERNATED, Process, Running
 from ..runtime.signals import CONTINUE, EXIT, INIT, SYSTEM, TIMEOUT, Caller, Entry
 from . import via
 from .returns import IGNORE, NO_STATE, After, Continue, Hibernate, Ignore, Ok, Stop, Then
+from .status import state_to_report
 
 Outcome = Coroutine[Any, Any, None] | None
+_MEANINGFUL = frozenset({Ok, Ignore, Stop, *NO_STATE})
+"""What init may return, or must not, besides a bare state."""
 OFFERED = "$last_state"
 """In the process dictionary until init: the last state of the process that this one is to replace."""
 
@@ -50,10 +53,13 @@ class Starting:
         """Make a new process one that runs the behaviour."""
         behaviour = child.behaviour = self.behaviour
         child.context = behaviour(child)
-        if type(self.name) is str:
-            lifecycle.register(child.node, self.name, child)
-        elif self.name is not None:
-            via.claim(self.name, child)
+        name = self.name
+        if name is None:
+            return
+        if type(name) is str:
+            lifecycle.register(child.node, name, child)
+        else:
+            via.claim(name, child)
 
 
 class _Watched(Starting):
@@ -137,9 +143,17 @@ def begin(process: Process, starting: Any) -> Running | None:
     except BaseException as error:  # a failing init is a failed start, whatever it raised
         _init_failed(process, exit_reason(error))
     else:
-        if type(result) is CoroutineType:
+        kind = type(result)
+        if kind is CoroutineType:
             return _begin_async(process, result)
-        _begun(process, result)
+        if kind in _MEANINGFUL:
+            _begun(process, result)
+        else:  # as _begun would: most inits return a bare state
+            process.state = result
+            process.message = None  # what there is per idle process, the cyclic collector visits
+            if not process.mailbox:
+                process.mailbox = None
+            lifecycle.acknowledge(process.node, process, process.pid)
     return None
 
 
@@ -174,6 +188,9 @@ def _begun(process: Process, result: Any) -> None:
         lifecycle.decline(node, process, IGNORE)
         return
     if kind is Ok:
+        if not is_then(result.then):
+            _init_failed(process, ("bad_return_value", result))
+            return
         process.state = result.state
     elif kind in NO_STATE:
         _init_failed(process, ("bad_return_value", result))
@@ -198,6 +215,13 @@ def _init_thrown(process: Process, value: Any) -> None:
 def _init_failed(process: Process, reason: Any) -> None:
     report(process, reason)
     lifecycle.exit_process(process.node, process, reason)
+
+
+def is_then(what: Any) -> bool:
+    """Whether a return value may have this as its ``then``."""
+    if type(what) is After:
+        return type(what.ms) is int and what.ms >= 0
+    return what is None or type(what) is Continue or type(what) is Hibernate
 
 
 def then(process: Process, what: Then) -> None:
@@ -237,7 +261,10 @@ def stop(process: Process, reason: Any, caller: Caller | None = None, answer: An
         reason, result = exit_reason(error), None
     if type(result) is CoroutineType:
         return _stop_async(process, reason, result, caller, answer)
-    _stopped(process, reason, caller, answer)
+    if caller is None and type(reason) is str and reason == NORMAL:  # as _stopped would, for most stops
+        lifecycle.exit_process(process.node, process, NORMAL)
+    else:
+        _stopped(process, reason, caller, answer)
     return None
 
 
@@ -264,4 +291,4 @@ def _stopped(process: Process, reason: Any, caller: Caller | None, answer: Any) 
 def report(process: Process, reason: Any) -> None:
     """A crash report, unless the exit is a normal one (``normal``, ``shutdown``, ``{shutdown, _}``)."""
     if not is_normal(reason):
-        process.node.emit("crash", process, (process.message, reason, process.state))
+        process.node.emit("crash", process, (process.message, reason, state_to_report(process)))

@@ -185,6 +185,8 @@ def _stopped(process: Process, result: Any, error: BaseException | None, detail:
 def _obey(process: Process, result: Any, caller: Caller | None) -> Running | None:
     """Do what a callback's return value says."""
     kind = type(result)
+    if (kind is Reply or kind is NoReply) and not gen.is_then(result.then):
+        return gen.stop(process, ("bad_return_value", result))
     if kind is Reply and caller is not None:
         process.state = result.state
         try:
@@ -207,7 +209,11 @@ def _stop(process: Process, stop: Stop, caller: Caller | None) -> Running | None
         process.state = stop.state
     if caller is None or stop.reply is UNSET:
         return gen.stop(process, stop.reason)
-    return gen.stop(process, stop.reason, caller, process.node.copy(stop.reply))
+    try:
+        answer = process.node.copy(stop.reply)
+    except NotCopyable as error:
+        return gen.stop(process, exit_reason(error))
+    return gen.stop(process, stop.reason, caller, answer)
 
 
 def _terminate(process: Process, reason: Any) -> Any:

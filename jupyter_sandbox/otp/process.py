@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from ..model.errors import ProcessError, UsageError
 from ..model.ids import Pid, Ref
@@ -12,6 +12,8 @@ from ..runtime import context as runtime_context
 from . import gen, sys
 from .returns import Ignore
 from .tables import Ets
+
+LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 
 
 class OtpContext(runtime_context.Context):
@@ -24,20 +26,21 @@ class OtpContext(runtime_context.Context):
 
         Raises StartError with the reason why it did not start.
         """
-        self._may_wait("start")
+        self._may_wait("start", timeout_ms)
         return gen.started(self._process, checked(behaviour), argument, name, "none", timeout_ms)
 
     def start_link(
         self, behaviour: Any, argument: Any = None, *, name: Any = None, timeout_ms: int | None = None
     ) -> Awaitable[Pid | None]:
         """Start a behaviour linked to this process (``gen_server:start_link``)."""
-        self._may_wait("start_link")
+        self._may_wait("start_link", timeout_ms)
         return gen.started(self._process, checked(behaviour), argument, name, "link", timeout_ms)
 
     async def start_monitor(
         self, behaviour: Any, argument: Any = None, *, name: Any = None, timeout_ms: int | None = None
     ) -> tuple[Pid, Ref] | None:
         """Start a behaviour with a monitor on it; returns its pid and the monitor (``gen_server:start_monitor``)."""
+        self._may_wait("start_monitor", timeout_ms)
         found = await gen.start(
             self, checked(behaviour), argument, name=name, relation="monitor", timeout_ms=timeout_ms
         )
@@ -53,11 +56,13 @@ class OtpContext(runtime_context.Context):
 
         Raises CallExit when it is not there or exits with another reason.
         """
-        self._may_wait("stop")
+        self._may_wait("stop", timeout_ms)
         return sys.terminate(self, target, reason, timeout_ms)
 
     def log(self, level: str, text: str) -> None:
-        """A logger event: debug, info, notice, warning, error, critical."""
+        """A logger event; ``level`` is one of Erlang's, from debug to emergency."""
+        if level not in LEVELS:
+            raise UsageError("level", level, allowed=LEVELS)
         process = self._process
         process.node.emit("log", process, (level, text))
 

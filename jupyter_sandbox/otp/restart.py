@@ -41,7 +41,7 @@ from .restart_terms import (
 __all__ = [
     "Action", "AUTO_SHUTDOWN", "Begin", "Close", "Entry", "Event", "Exited", "Flags", "GiveUp", "NotStarted",
     "Record", "Retry", "STRATEGIES", "Start", "Started", "State", "StopAll", "StopChild", "Stopped", "TryAgain",
-    "Wait", "WaitOver", "add", "decide", "next_action", "window_left",
+    "Wait", "WaitOver", "add", "decide", "next_action", "note_started", "window_left",
 ]  # fmt: skip
 
 
@@ -83,6 +83,12 @@ def add(state: State, child: Child, pid: Pid | None) -> Entry:
     if pid is not None:
         state.by_pid[pid] = child.id
     return entry
+
+
+def note_started(state: State, entry: Entry, pid: Pid, now_s: int) -> None:
+    """What Started changes when it is the first start of a child."""
+    entry.pid, entry.started_s = pid, now_s
+    state.by_pid[pid] = entry.child.id
 
 
 def window_left(state: State, now_s: int) -> int:

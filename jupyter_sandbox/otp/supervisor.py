@@ -186,8 +186,31 @@ async def _boot(process: Process, argument: Any) -> Any:
     process.state.argument = argument
     reason = None
     if not process.state.dynamic:
-        reason = await pursue(process, restart.Begin())
+        reason = await _begin(process, process.state)
     return Ok(process.state) if reason is None else Stop(reason[0])
+
+
+async def _begin(process: Process, state: restart.State) -> tuple[Any] | None:
+    """What ``pursue`` does for Begin, for as long as all goes well without a decision; then ``pursue`` goes on."""
+    ids = list(state.entries)
+    for index, id in enumerate(ids):
+        entry = state.entries[id]
+        child = entry.child
+        if child.start is not None or child.keep_state or child.extra:
+            outcome: restart.Event = await children.start_child(process, id, child)
+        else:
+            try:
+                pid = await gen.started(process, child.module, child.argument, child.name, "link", child.timeout_ms)
+            except BaseException as error:  # whatever was raised is judged there
+                outcome = children.failed(id, error)
+            else:
+                if pid is not None:
+                    restart.note_started(state, entry, pid, process.node.now_ms // 1000)
+                    continue
+                outcome = restart.Started(id, None)
+        state.plan.extend([restart.Start(other) for other in ids[index + 1 :]])
+        return await pursue(process, outcome)
+    return None
 
 
 def read_spec(context: Supervisor, spec: Any) -> restart.State:
@@ -198,6 +221,8 @@ def read_spec(context: Supervisor, spec: Any) -> restart.State:
         spec = Spec(spec, context.strategy, context.intensity, context.period_s, context.auto_shutdown)
     flags = read_flags(spec, dynamic=context.dynamic)
     state = restart.State(flags)
+    if isinstance(spec.children, str) or not isinstance(spec.children, Iterable):
+        raise SpecError(("bad_start_spec", spec.children), "the children are a list")
     forms = list(spec.children)
     if flags.strategy == "simple_one_for_one" and len(forms) != 1:
         raise SpecError(("bad_start_spec", forms), "simple_one_for_one takes exactly one child")

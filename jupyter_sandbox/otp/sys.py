@@ -11,7 +11,7 @@ from typing import Any
 from ..model.errors import ProcessError, UsageError
 from ..model.text import short_text
 from ..runtime import delivery, lifecycle
-from ..runtime.context import Context
+from ..runtime.context import Context, check_duration
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import CallExit, CallTimeout, ProcessExit, Throw, WaitInPlainCallback
 from ..runtime.operations import OP_RECEIVE, call
@@ -19,6 +19,7 @@ from ..runtime.process import Process, Running
 from ..runtime.signals import SYSTEM, Caller
 from . import debug, gen
 from .returns import Error, Ok
+from .status import status_of
 
 DEFAULT_TIMEOUT_MS = 5_000
 DONE = debug.DONE
@@ -130,7 +131,8 @@ def terminate(
     process = delivery.lookup(node, target)
     if process is None:
         raise CallExit("noproc", str(target), "stop")
-    ref = lifecycle.monitor(node, me, target)
+    ref = node.new_ref()
+    lifecycle.watch(me, process, ref, target)
     delivery.deliver(node, process, (SYSTEM, ("terminate", reason), Caller(me.pid, -1)))
     down = yield (OP_RECEIVE, ref, timeout_ms, None)
     if down is None:
@@ -143,6 +145,8 @@ def terminate(
 def _ask(ctx: Context, target: Any, request: tuple[str, Any], timeout_ms: int | None) -> Awaitable[Any]:
     if ctx._process.coro is None:
         raise WaitInPlainCallback(request[0])
+    if timeout_ms is not None:
+        check_duration(timeout_ms)
     return _answered(call(target, request, timeout_ms, SYSTEM), request[0])
 
 
@@ -196,12 +200,7 @@ def _resume(process: Process, _: Any) -> None:
 
 
 def _get_status(process: Process, _: Any) -> dict[str, Any]:
-    return {
-        "status": "suspended" if process.suspended else "running",
-        "parent": process.parent,
-        "module": process.behaviour.__name__,
-        "state": process.state,
-    }
+    return status_of(process)
 
 
 def _change_code(process: Process, argument: Any) -> None:

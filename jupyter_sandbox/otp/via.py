@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from ..model.errors import UsageError
 from ..model.ids import Pid
+from ..model.text import short_text
 from ..runtime import Node, delivery, lifecycle
 from ..runtime.exceptions import StartError
 from ..runtime.process import Process
@@ -33,7 +34,7 @@ def check_free(node: Node, name: Any) -> None:
         node.copy(name)  # what cannot be copied is refused here, where there is a caller to be told
     taken = delivery.lookup(node, name)
     if taken is not None:
-        raise StartError(("already_started", taken.pid))
+        raise StartError(("already_started", taken.pid), name if isinstance(name, str) else short_text(name, 80))
 
 
 def claim(name: Any, process: Process) -> str | None:

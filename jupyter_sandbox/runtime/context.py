@@ -127,6 +127,8 @@ class Context(metaclass=_NoAttributes):
         """
         if self._process.coro is None:
             raise WaitInPlainCallback("call")
+        if timeout_ms is not None and (type(timeout_ms) is not int or timeout_ms < 0):
+            check_duration(timeout_ms)
         return call(target, request, timeout_ms, CALL)
 
     def send_request(self, target: Any, request: Any) -> Ref:
@@ -139,7 +141,7 @@ class Context(metaclass=_NoAttributes):
         Raises CallExit when the other process exits first or is not there, and
         CallTimeout after ``timeout_ms``: the request is abandoned then, a late answer dropped.
         """
-        self._may_wait("receive_response")
+        self._may_wait("receive_response", timeout_ms)
         return requests.take(self._process, request, timeout_ms)
 
     def reply(self, caller: Caller, value: Any) -> None:
@@ -158,6 +160,8 @@ class Context(metaclass=_NoAttributes):
         """
         if self._process.coro is None:
             raise WaitInPlainCallback("receive")
+        if timeout_ms is not None:
+            check_duration(timeout_ms)
         if match is not None and isinstance(match, type):
             kind = match
             return ask((OP_RECEIVE, lambda message: isinstance(message, kind), timeout_ms, default))
@@ -166,7 +170,7 @@ class Context(metaclass=_NoAttributes):
     def sleep(self, ms: int) -> Awaitable[None]:
         """Wait; messages stay in the mailbox meanwhile."""
         self._may_wait("sleep")
-        return ask((OP_SLEEP, _duration(ms)))
+        return ask((OP_SLEEP, check_duration(ms)))
 
     def yield_(self) -> Awaitable[None]:
         """Let the others go first (``erlang:yield``)."""
@@ -183,9 +187,11 @@ class Context(metaclass=_NoAttributes):
         self._may_wait("outside")
         return ask((OP_OUTSIDE, work))
 
-    def _may_wait(self, what: str) -> None:
+    def _may_wait(self, what: str, timeout_ms: int | None = None) -> None:
         if self._process.coro is None:
             raise WaitInPlainCallback(what)
+        if timeout_ms is not None:
+            check_duration(timeout_ms)
 
     # --- processes ---------------------------------------------------------------------------------------------------
 
@@ -229,7 +235,7 @@ class Context(metaclass=_NoAttributes):
         """
         from . import plain
 
-        self._may_wait("start_plain")
+        self._may_wait("start_plain", timeout_ms)
         first = (function, self._process.node.copy(args))
         return ask((OP_START, plain.run_plain, first, relation, timeout_ms, lambda p: plain.prepare(p, function)))
 
@@ -295,6 +301,8 @@ class Context(metaclass=_NoAttributes):
     def register(self, name: str, target: Pid | None = None) -> None:
         """Register this process, or another one, under a name. Raises UsageError when that cannot be."""
         node = self._process.node
+        if not isinstance(name, str):
+            raise UsageError("name", name, hint="a name is a text", kind="badarg")
         process = self._process if target is None else node.processes.get(target)
         problem = "it is not alive" if process is None else lifecycle.register(node, name, process)
         if problem is not None:
@@ -323,19 +331,19 @@ class Context(metaclass=_NoAttributes):
         """Send a message in ``ms`` milliseconds; returns the timer."""
         node = self._process.node
         ref = node.new_ref()
-        timers.send_after(node, _duration(ms), target, node.copy(message), ref)
+        timers.send_after(node, check_duration(ms), target, node.copy(message), ref)
         return ref
 
     def start_timer(self, ms: int, target: Any, message: Any) -> Ref:
         """Like send_after, but the message is ``Timeout(ref, message)``."""
         node = self._process.node
         ref = node.new_ref()
-        timers.send_after(node, _duration(ms), target, Timeout(ref, node.copy(message)), ref)
+        timers.send_after(node, check_duration(ms), target, Timeout(ref, node.copy(message)), ref)
         return ref
 
     def send_interval(self, ms: int, target: Any, message: Any) -> Ref:
         """Send a message every ``ms`` milliseconds until cancelled, or until the target pid is dead."""
-        if _duration(ms) == 0:
+        if check_duration(ms) == 0:
             raise UsageError("milliseconds", ms, hint="an interval is 1 or more")
         node = self._process.node
         ref = node.new_ref()
@@ -397,7 +405,8 @@ def _claim(parent: Process, name: str, child: Process) -> None:
         raise UsageError("name", name, hint=problem)
 
 
-def _duration(ms: int) -> int:
+def check_duration(ms: int) -> int:
+    """The milliseconds, if they are some. Raises UsageError (Erlang: badarg)."""
     if isinstance(ms, bool) or not isinstance(ms, int) or ms < 0:
         raise UsageError("milliseconds", ms, hint="give a whole number, 0 or more")
     return ms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..model import errors
+from ..model.reasons import words
 
 
 class ProcessExit(BaseException):
@@ -25,7 +26,7 @@ class CallExit(errors.CallExit):
     """A call failed because the process called exited, or was not there; ``reason`` is the exit reason, a value."""
 
     def __init__(self, reason: object, target: str, function: str = "call") -> None:
-        super().__init__(f"{function} to {target} failed: {reason!r}")
+        super().__init__(f"{function} to {target} failed: {words(reason)}")
         self.exit_reason, self.target, self.function = reason, target, function
 
 
@@ -36,13 +37,13 @@ class CallTimeout(CallExit):
 
 
 class StartError(errors.ProcessError):
-    """A process could not be started; ``reason`` is why, as a value."""
+    """A process could not be started; ``reason`` is why, as a value, ``who`` the class or the name of it."""
 
     kind = "start_failed"
 
-    def __init__(self, reason: object) -> None:
-        super().__init__(f"start failed: {reason!r}")
-        self.reason = reason
+    def __init__(self, reason: object, who: str = "") -> None:
+        super().__init__(f"{who} did not start: {words(reason)}" if who else f"start failed: {words(reason)}")
+        self.reason, self.who = reason, who
 
 
 class ReceiveTimeout(errors.ProcessError):

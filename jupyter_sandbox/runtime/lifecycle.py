@@ -61,9 +61,10 @@ def create(node: Node, dispatch: Dispatch, *, parent: Process | None, hidden: bo
         node.next_number = number + 1
         node.process_spawns += 1
     process = Process(node, number, dispatch)
-    process.hidden = hidden
     process.status = READY
-    if parent is not None:
+    if hidden:
+        process.hidden = True
+    if parent is not None and parent.group is not None:
         process.group = parent.group
     node.processes[process.pid] = process
     return process
@@ -170,7 +171,12 @@ def _nack(node: Node, process: Process, starter: tuple[Pid, int], reason: Any) -
         waiting.links.pop(process.pid, None)
         process.links.pop(waiting.pid, None)
     if waiting.token == starter[1]:
-        delivery.wake(node, waiting, Raise(StartError(reason)))
+        delivery.wake(node, waiting, Raise(StartError(reason, _called(process))))
+
+
+def _called(process: Process) -> str:
+    """A process that has not come up, in the words of its author."""
+    return process.name or str(getattr(process.behaviour, "__name__", process.pid))
 
 
 def _down(node: Node, ref: Ref, watcher: Pid, watched: object, reason: Any) -> None:
@@ -259,19 +265,29 @@ def monitor(node: Node, process: Process, target: Any, *, alias: str | None = No
     other = delivery.lookup(node, target)
     if alias is not None:
         make_alias(node, process, ref, alias)
-    if other is process:  # nobody hears of their own death
+    watched = target if tag is _NO_ENTRY else Tagged(tag, target)
+    if other is not None:
+        watch(process, other, ref, watched)
         return ref
     if process.monitors is None:
         process.monitors = {}
-    process.monitors[ref] = target if other is None else other.pid
-    watched = target if tag is _NO_ENTRY else Tagged(tag, target)
-    if other is None:
-        _down(node, ref, process.pid, watched, NOPROC)
-        return ref
-    if other.monitored_by is None:
-        other.monitored_by = {}
-    other.monitored_by[ref] = (process.pid, watched)
+    process.monitors[ref] = target
+    _down(node, ref, process.pid, watched, NOPROC)
     return ref
+
+
+def watch(process: Process, other: Process, ref: Ref, watched: Any) -> None:
+    """Note a monitor on both sides; nobody hears of their own death."""
+    if other is process:
+        return
+    if process.monitors is None:
+        process.monitors = {ref: other.pid}
+    else:
+        process.monitors[ref] = other.pid
+    if other.monitored_by is None:
+        other.monitored_by = {ref: (process.pid, watched)}
+    else:
+        other.monitored_by[ref] = (process.pid, watched)
 
 
 def demonitor(node: Node, process: Process, ref: Ref, *, flush: bool = False) -> bool:

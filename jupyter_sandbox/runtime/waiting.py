@@ -41,8 +41,12 @@ def receive(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
         value = delivery.timed_out(process)
         process.wait = None
         return _without_waiting(node, process, value)
-    _park(node, process, wait, timeout_ms)
+    node.next_tag = process.token = node.next_tag + 1  # as _park would, for the most frequent wait but the call
+    process.wait = wait
+    process.since = node.now_ms
     process.status = RECEIVING
+    if timeout_ms is not None:
+        timers.arm_wait(node, process, timeout_ms)
     return PARKED
 
 
@@ -68,12 +72,15 @@ def scan(process: Process, wait: Receive) -> Any:
     match = wait.match
     if isinstance(match, Ref):
         return _scan_down(process, box, match)
-    for index in range(process.scanned, len(box)):
-        message = _visible(box[index])
-        if match is None or match(message):
-            del box[index]
-            process.scanned = 0
-            return message
+    try:
+        for index in range(process.scanned, len(box)):
+            message = _visible(box[index])
+            if match is None or match(message):
+                del box[index]
+                process.scanned = 0
+                return message
+    except BaseException as error:  # a predicate of the user's raised: that is for its callback
+        return Raise(error)
     process.scanned = len(box)
     return MISSING
 
@@ -120,7 +127,16 @@ def start(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
         child = lifecycle.create(node, dispatch, parent=process)
     except SystemLimit as error:
         return Raise(StartError(exit_reason(error)))
-    prepare(child)
+    try:
+        prepare(child)
+    except Exception as error:  # the constructor of a user's class may raise anything: a failed start
+        reason = exit_reason(error)
+        lifecycle.exit_process(node, child, reason)
+        return Raise(
+            error
+            if isinstance(error, StartError)
+            else StartError(reason, str(getattr(child.behaviour, "__name__", child.behaviour)))
+        )
     child.ancestors = (process.name or process.pid, *process.ancestors)
     if relation == "link":
         child.parent = process.pid

@@ -205,12 +205,22 @@ def arena(stage: Arena) -> Iterator[Arena]:
 
 
 @pytest.fixture
-def strict(arena: Arena) -> Arena:
-    """The arena, on a machine that has every layer."""
-    protection = arena.bystander.info().protection
+def strict_machine(stage: Arena) -> None:
+    """Skips where there is no strict profile."""
+    protection = stage.bystander.info().protection
     if protection is None or protection.profile != "strict":
         pytest.skip("this machine has no strict profile")
+
+
+@pytest.fixture
+def strict(strict_machine: None, arena: Arena) -> Arena:
+    """The arena, on a machine that has every layer."""
     return arena
+
+
+def resident() -> int:
+    """Bytes of this kernel's memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def crash_reason(sandbox: Sandbox) -> str:

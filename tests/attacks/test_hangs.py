@@ -1,4 +1,4 @@
-"""Attacks on time: callbacks that do not end. The callback alone is broken, or the sandbox ends and says where it hung."""
+"""Attacks on time: callbacks that do not end are broken alone, or the sandbox ends and says where it hung."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .conftest import CAMP, Arena, crash_reason
 
 BREAKABLE = {
     "an endless loop": "while True: pass",
-    "an endless comprehension": "[None for _ in iter(int, 1)]",
+    "an endless comprehension": "any(x for x in iter(int, 1))",
     "a sleep": "import time; time.sleep(1e6)",
     "a lock": "import threading; threading.Lock().acquire(); lock = threading.Lock(); lock.acquire(); lock.acquire()",
     "a regular expression": "import re; re.match('(a+)+$', 'a' * 40 + 'b')",
@@ -21,12 +21,13 @@ BREAKABLE = {
     "an exception that is not the last": "try:\n    while True: pass\nexcept Exception: pass",
     "a wait for a child that is none": "import select; select.select([], [], [])",
     "a read that never comes": "import os; os.read(os.pipe()[0], 1)",
-    "a pause": "import signal; signal.pause()",
 }
 UNBREAKABLE = {
     "a sum in C": "sum(range(10**15))",
     "an exhausted iterator in C": "import collections, itertools; collections.deque(itertools.repeat(1), maxlen=0)",
-    "a loop that catches everything": "def spin():\n    while True: pass\nwhile True:\n    try: spin()\n    except BaseException: pass",
+    "a loop that catches everything": (
+        "def spin():\n    while True: pass\nwhile True:\n    try: spin()\n    except BaseException: pass"
+    ),
     "a signal that is ignored": "import signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN)\nwhile True: pass",
     "all signals that are blocked": (
         "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: pass"
@@ -36,8 +37,6 @@ UNBREAKABLE = {
         "signal.signal(signal.SIGUSR1, signal.SIG_IGN)\nwhile True: pass"
     ),
     "a stop of itself": "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
-    "finally without end": "try: while_ = 1\nfinally:\n    while True:\n        try:\n            while True: pass\n"
-    "        except BaseException: continue",
 }  # fmt: skip
 
 
@@ -75,9 +74,8 @@ def test_a_loop_in_a_destructor_ends_in_an_error_or_the_end_of_the_sandbox(arena
 @pytest.mark.parametrize("place", ["the top of a module", "init"])
 def test_code_that_hangs_while_it_is_loaded_or_started_is_given_up(arena: Arena, place: str) -> None:
     sandbox = arena.attacker()
-    source = "while True: pass" if place != "init" else (
-        "from jupyter_sandbox.otp import GenServer\nclass Slow(GenServer):\n    def init(self, _):\n        while True: pass"
-    )  # fmt: skip
+    server = "from jupyter_sandbox.otp import GenServer\nclass Slow(GenServer):\n"
+    source = f"{server}    def init(self, _):\n        while True: pass" if place == "init" else "while True: pass"
 
     def act() -> None:
         sandbox.load(source, "slow")
@@ -90,10 +88,8 @@ def test_code_that_hangs_while_it_is_loaded_or_started_is_given_up(arena: Arena,
 
 
 def test_code_that_hangs_when_it_is_shut_down_does_not_hold_up_the_end(arena: Arena) -> None:
-    code = CAMP.replace(
-        "class Ticker", "class Sticky(GenServer):\n    def terminate(self, reason, state):\n        while True: pass\n\n"
-        "class Ticker"
-    ).replace('[Child(Evil, 0, name="evil")', '[Child(Sticky, 0), Child(Evil, 0, name="evil")')  # fmt: skip
+    sticky = "class Sticky(GenServer):\n    def terminate(self, reason, state):\n        while True: pass\n\n"
+    code = CAMP.replace("class Ticker", sticky + "class Ticker").replace("[Child(Evil", "[Child(Sticky, 0), Child(Evil")
     sandbox = arena.manager.create(code={"camp.py": code}, main="camp.Camp", limits={"handler_budget": 300})
     arena.attackers.append(sandbox)
     assert arena.alive(sandbox)

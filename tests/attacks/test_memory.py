@@ -1,14 +1,13 @@
-"""Attacks on memory: an error inside, or the end of the sandbox with the reason; the kernel stays as large as it was."""
+"""Attacks on memory: an error inside, or the end of the sandbox with the reason; the kernel does not grow."""
 
 from __future__ import annotations
 
 import importlib.util
-import os
-from pathlib import Path
+import re
 
 import pytest
 
-from .conftest import Arena, crash_reason
+from .conftest import Arena, crash_reason, resident
 
 MEGABYTE = 1_000_000
 GREED = {
@@ -39,10 +38,10 @@ def test_taking_memory_without_end_is_an_error_or_the_end_of_the_sandbox(arena: 
     outcome = arena.attack(GREED[name], sandbox)
     assert outcome.error is not None
     if outcome.killed:
-        assert crash_reason(sandbox).startswith(("memory: ", "signal 11", "signal 6", "hang: "))
+        assert crash_reason(sandbox).startswith("memory: ") or re.search("MemoryError|SIGSEGV", crash_reason(sandbox))
         sandbox.restart()
     assert arena.alive(sandbox)
-    assert sandbox.info().memory_peak < 120 * MEGABYTE
+    assert sandbox.info().memory_peak < (30 + 256 + 10) * MEGABYTE, "the slack is for shared maps alone"
     assert resident() - before < 20 * MEGABYTE
 
 
@@ -64,7 +63,7 @@ def test_more_processes_than_allowed_are_refused(arena: Arena) -> None:
 def test_a_mailbox_that_is_flooded_is_bounded(arena: Arena) -> None:
     sandbox = arena.attacker(limits={"max_mailbox": 100, "handler_budget": 3_000})
     outcome = arena.attack("for _ in range(200_000): self.send('ticker', 'x')", sandbox)
-    arena.until(lambda: any("mailbox" in text for text in sandbox.info().alerts), "nobody was told")
+    arena.until(lambda: any("messages waited" in text for text in sandbox.info().alerts), "nobody was told")
     assert not outcome.killed and arena.alive(sandbox)
 
 
@@ -74,8 +73,3 @@ def test_numpy_imported_late_under_a_small_limit_is_a_clear_error_and_no_interru
     outcome = arena.attack("import numpy", sandbox)
     assert outcome.error is not None
     assert "memory" in f"{outcome.error} {crash_reason(sandbox)}".lower()
-
-
-def resident() -> int:
-    """Bytes of this kernel's memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -159,6 +159,7 @@ def test_nothing_of_a_process_is_left_after_it(seed: int, steps: list[int], reas
 
     async def main(self: OtpContext) -> tuple[Pid, list[Pid]]:
         other = self.spawn(survivor)
+        await self.sleep(1)  # it traps exits before anybody links with it
         owners = [self.spawn(owner, other, steps[number::2]) for number in range(2)]
         await self.sleep(1)
         for pid in owners:

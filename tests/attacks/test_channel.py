@@ -1,0 +1,171 @@
+"""Attacks on the channel: whatever a sandbox writes on it, the kernel loses nothing but that sandbox."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jupyter_sandbox.model.sandbox import SandboxStatus
+
+from .conftest import Arena, crash_reason, resident
+
+CONTROL = "import os, socket, struct, time\nchannel = socket.socket(fileno=os.dup(3)); channel.setblocking(True)\n"
+PACKED = (
+    "import msgspec; pack = msgspec.msgpack.encode\n"
+    "def say(body): channel.sendall(struct.pack('>I', len(body)) + body)\n"
+)
+VIOLATIONS = {
+    "a length of all ones": "channel.sendall(b'\\xff' * 4)",
+    "a length that is too large": "channel.sendall(struct.pack('>I', (1 << 20) + 1))",
+    "empty frames": "channel.sendall(bytes(4) * 100_000)",
+    "random bytes": "channel.sendall(os.urandom(100_000))",
+    "no msgpack": "say(b'\\xc1' * 10)",
+    "nothing but nil": "say(b'\\xc0')",
+    "a map that says nothing": "say(pack({}))",
+    "an unknown kind": "say(pack({'type': 'Takeover', 'id': 1}))",
+    "nested arrays": "say(b'\\x91' * 1_000_000 + b'\\xc0')",
+    "empty arrays": "say(b'\\xdd' + struct.pack('>I', 1_000_000) + b'\\x90' * 1_000_000)",
+    "an array that claims to be huge": "say(b'\\xdd\\xff\\xff\\xff\\xff')",
+    "a text that claims to be huge": "say(b'\\xdb\\xff\\xff\\xff\\xff')",
+    "pieces without end": (
+        "piece = struct.pack('>I', 1 << 31 | 1 << 20) + bytes(1 << 20)\nfor _ in range(200): channel.sendall(piece)"
+    ),
+    "pieces that are not full": "channel.sendall(struct.pack('>I', 1 << 31 | 5) + b'hello')",
+    "requests, which only the kernel makes": "from jupyter_sandbox.wire import messages as m\nsay(pack(m.Tree(id=1)))",
+    "a second Ready": (
+        "from jupyter_sandbox.wire import messages as m\nfrom jupyter_sandbox.model.protection import Protection\n"
+        "say(pack(m.Ready(protocol=m.PROTOCOL, pid=1, protection=Protection('strict'))))"
+    ),
+    "answers that nobody asked for": (
+        "from jupyter_sandbox.wire import messages as m\nfor n in range(10_000, 10_100): say(pack(m.Done(id=n)))"
+    ),
+    "an answer of the wrong kind": (
+        "from jupyter_sandbox.wire import messages as m\nfor n in range(1, 100): say(pack(m.Done(id=n)))"
+    ),
+    "a value that is pickled": (
+        "import pickle\nfrom jupyter_sandbox.wire import messages as m\n"
+        "class Evil:\n    def __reduce__(self): return (open, ('/tmp/jupyter_sandbox_was_here', 'w'))\n"
+        "for n in range(1, 100): say(pack(m.Value(id=n, data=pickle.dumps(Evil()))))"
+    ),
+    "garbage in a view": (
+        "from jupyter_sandbox.wire import messages as m\nsay(pack({'type': 'TreeChanged', 'diff': {'added': 5}}))"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_breaking_the_protocol_ends_the_sandbox_with_the_reason(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 5_000})
+    before = resident()
+    outcome = arena.attack(f"{CONTROL}{PACKED}{VIOLATIONS[name]}\ntime.sleep(20)", sandbox)
+    assert outcome.error is not None
+    assert sandbox.status is SandboxStatus.CRASHED and crash_reason(sandbox).startswith("protocol: ")
+    assert resident() - before < 100_000_000
+    assert not Path("/tmp/jupyter_sandbox_was_here").exists()
+    sandbox.restart()
+    assert arena.alive(sandbox)
+
+
+def test_a_frame_that_never_ends_keeps_nobody_waiting_but_its_own_sandbox(arena: Arena) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 500})
+    source = CONTROL + "channel.sendall(struct.pack('>I', 1000) + b'half')\ntime.sleep(20)"
+    assert arena.attack(source, sandbox, timeout_ms=2_000).error is not None
+    arena.watch(sandbox.destroy)
+
+
+def test_files_that_are_sent_along_are_not_taken(arena: Arena) -> None:
+    sandbox = arena.attacker()
+    before = len(os.listdir("/proc/self/fd"))
+    source = CONTROL + (
+        "import array\nfor _ in range(100):\n    fds = array.array('i', [os.open('/dev/null', 0) for _ in range(8)])\n"
+        "    channel.sendmsg([b''], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])\n"
+        "    channel.sendmsg([struct.pack('>I', 1)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])\n"
+        "    channel.sendall(b'\\xc1')\n    [os.close(fd) for fd in fds]"
+    )
+    arena.attack(source, sandbox)
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
+FLOODS = {
+    "events": "for _ in range(300_000): self.log('info', 'x' * 50)",
+    "notices": "for _ in range(100_000): self.log('error', 'x' * 500)",
+    "processes": "async def f(self): pass\nfor _ in range(50_000):\n    try: self.spawn(f)\n    except Exception: pass",
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_flood_of_news_does_not_reach_the_kernel_whole(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 10_000})
+    sandbox.watch(50)
+    before = resident()
+    arena.attack(FLOODS[name], sandbox)
+    assert resident() - before < 30_000_000
+
+
+def test_an_answer_that_is_too_large_is_cut_or_an_error(arena: Arena) -> None:
+    sandbox = arena.attacker(limits={"max_memory": 900_000_000, "handler_budget": 10_000})
+    before = resident()
+    arena.attack("answer = b'x' * 200_000_000", sandbox)
+    arena.attack("answer = list(range(3_000_000))", sandbox)
+    arena.attack("answer = {i: 'x' * 1000 for i in range(100_000)}", sandbox)
+    assert resident() - before < 30_000_000
+    assert arena.alive(sandbox)
+
+
+HEARTBEATS = {
+    "shrinking it": (
+        "import os\nfor fd in range(3, 64):\n    try: os.ftruncate(fd, 0)\n    except OSError: pass\nanswer = 'tried'"
+    ),
+    "garbage in it": (
+        "import gc\nfrom jupyter_sandbox.isolation.heartbeat import HeartbeatWriter\nimport os\n"
+        "for one in gc.get_objects():\n    if type(one) is HeartbeatWriter:\n"
+        "        cells = one._cells\n        for n in range(len(cells)): cells[n] = 2**64 - 1\nanswer = 'tried'"
+    ),
+    "a start far in the past": (
+        "import gc\nfrom jupyter_sandbox.isolation.heartbeat import HeartbeatWriter\n"
+        "for one in gc.get_objects():\n    if type(one) is HeartbeatWriter:\n"
+        "        one._cells[2] = 10**18; one._cells[1] = 1\nimport time; time.sleep(0.5); answer = 'tried'"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HEARTBEATS)
+def test_lies_on_the_heartbeat_page_hurt_their_own_sandbox_at_most(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker()
+    arena.attack(HEARTBEATS[name], sandbox)
+    arena.until(lambda: sandbox.info() is not None, "")
+    if sandbox.status is not SandboxStatus.RUNNING:
+        sandbox.restart()
+    assert arena.alive(sandbox)
+
+
+TAMPERING = {
+    "msgspec": "import msgspec; msgspec.msgpack.encode = msgspec.msgpack.Encoder = None",
+    "builtins": "import builtins; builtins.len = builtins.isinstance = builtins.print = None",
+    "all modules": "import sys; sys.modules.clear()",
+    "our own modules": (
+        "import sys\nfor name, module in list(sys.modules.items()):\n"
+        "    if name.startswith('jupyter_sandbox'): vars(module).clear()"
+    ),
+    "the import system": "import sys; sys.meta_path.clear(); sys.path.clear(); sys.path_hooks.clear()",
+    "the streams": "import sys; sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = None",
+    "the exceptions": "import builtins; builtins.Exception = builtins.BaseException = int",
+    "time": "import time; time.monotonic = time.time = time.monotonic_ns = lambda: -(10**30)",
+    "the collector": "import gc; gc.disable(); gc.set_threshold(1); gc.callbacks.append(lambda *_: 1 / 0)",
+    "tracing": "import sys; sys.settrace(lambda *a: 1 / 0); sys.setprofile(lambda *a: 1 / 0)",
+    "recursion": "import sys; sys.setrecursionlimit(60)",
+    "the integers": "import ctypes; ctypes.c_int.from_address(id(3) + 24).value = 4",
+}
+
+
+@pytest.mark.parametrize("name", TAMPERING)
+def test_tampering_with_the_interpreter_breaks_its_own_sandbox_at_most(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker()
+    arena.attack(TAMPERING[name], sandbox, timeout_ms=2_000)
+    arena.watch(lambda: sandbox.call("evil", "answer = 1", timeout_ms=1_000))
+    if sandbox.status is SandboxStatus.CRASHED:
+        assert crash_reason(sandbox)
+    arena.watch(sandbox.restart)
+    assert arena.alive(sandbox)

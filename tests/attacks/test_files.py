@@ -1,0 +1,183 @@
+"""Attacks on files: what is not the sandbox's own cannot be read or changed, and its own share is bounded."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from .conftest import REFUSED, Arena, crash_reason
+
+READS = {
+    "directly": "answer = open({secret!r}).read()",
+    "through a link of its own": "_os.symlink({secret!r}, 'link'); answer = open('link').read()",
+    "through a hard link of its own": "_os.link({secret!r}, 'hard'); answer = open('hard').read()",
+    "through dots": "answer = open('../../../../../../..' + {secret!r}).read()",
+    "through the root of itself": "answer = open('/proc/self/root' + {secret!r}).read()",
+    "through the folder of itself": "answer = open('/proc/self/cwd/../../../..' + {secret!r}).read()",
+    "through the root of a thread": "answer = open('/proc/thread-self/root' + {secret!r}).read()",
+    "through the root of the kernel": "answer = open('/proc/{kernel}/root' + {secret!r}).read()",
+    "through a file of the kernel": "answer = _os.listdir('/proc/{kernel}/cwd')",
+    "by copying it in C": (
+        "a = _os.open({secret!r}, _os.O_RDONLY); b = _os.open('copy', _os.O_CREAT | _os.O_WRONLY)\n"
+        "_os.copy_file_range(a, b, 100)"
+    ),
+    "by taking it in": "_os.rename({secret!r}, 'mine'); answer = open('mine').read()",
+    "by moving in": "_os.chdir({folder!r}); answer = open('secret').read()",
+    "by a path and no more": ("f = _os.open({secret!r}, _os.O_PATH); answer = open(f'/proc/self/fd/{{f}}').read()"),
+    "by mapping it": "import mmap; answer = mmap.mmap(_os.open({secret!r}, _os.O_RDONLY), 0, prot=1)[:]",
+    "by listing the folder": "answer = _os.listdir({folder!r})",
+    "by an import": "import sys; sys.path.insert(0, {folder!r}); import secret_module; answer = secret_module.x",
+    "by loading it as a library": "_ctypes.CDLL({secret!r})",
+    "with the new open": "syscall('openat2', -100, {secret!r}.encode(), _ctypes.create_string_buffer(24), 24)",
+    "by a database": (
+        "import sqlite3; c = sqlite3.connect(':memory:'); c.execute('attach ? as x', ({secret!r},))\n"
+        "answer = c.execute('select * from x.sqlite_master').fetchall()"
+    ),
+    "another sandbox's folder": "answer = _os.listdir({other!r})",
+    "the folder of all sandboxes": "answer = _os.listdir(_os.path.dirname({other!r}))",
+    "the extended attributes": "answer = _os.listxattr({secret!r})",
+    "the log of the machine": "answer = _os.listdir('/var/log')",
+    "the passwords": "answer = open('/etc/shadow').read()",
+    "the users": "answer = open('/etc/passwd').read()",
+    "the devices": "answer = _os.listdir('/dev')",
+    "the home": "answer = _os.listdir({home!r})",
+}
+WRITES = {
+    "by writing": "open({secret!r}, 'a').write('x')",
+    "by emptying": "_os.truncate({secret!r}, 0)",
+    "by emptying on opening": "_os.open({secret!r}, _os.O_RDONLY | _os.O_TRUNC)",
+    "by removing": "_os.unlink({secret!r})",
+    "by renaming": "_os.rename({secret!r}, {secret!r} + '2')",
+    "by putting another in its place": "open('x', 'w').close(); _os.rename('x', {secret!r})",
+    "by exchanging": "open('x', 'w').close(); syscall('renameat2', -100, b'x', -100, {secret!r}.encode(), 2)",
+    "by making one beside it": "open({folder!r} + '/new', 'w')",
+    "by making a folder": "_os.mkdir({folder!r} + '/new')",
+    "by making a link": "_os.symlink('/', {folder!r} + '/new')",
+    "by making a pipe": "_os.mkfifo({folder!r} + '/new')",
+    "by an attribute": "_os.setxattr({secret!r}, 'user.x', b'y')",
+    "by allocating": "_os.posix_fallocate(_os.open({secret!r}, _os.O_RDWR), 0, 100)",
+    "a package that everybody imports": "open({package!r} + '/evil.pth', 'w')",
+    "a compiled module": "open({library!r} + '/__pycache__/evil.pyc', 'w')",
+    "through a folder opened for reading": (
+        "d = _os.open({library!r}, _os.O_RDONLY); _os.open('evil.py', _os.O_CREAT | _os.O_WRONLY, dir_fd=d)"
+    ),
+    "through its own file descriptor": (
+        "f = _os.open({library!r} + '/os.py', _os.O_RDONLY); _os.open(f'/proc/self/fd/{{f}}', _os.O_RDWR)"
+    ),
+    "a device": "_os.mknod('disk', 0o60600, _os.makedev(8, 0)); open('disk')",
+}
+PRETENDED = {
+    "its mode": "_os.chmod({secret!r}, 0o777)",
+    "its mode by file": "f = _os.open({library!r} + '/os.py', 0); _os.fchmod(f, 0o777)",
+    "its owner": "_os.chown({secret!r}, 12345, 12345)",
+    "its times": "_os.utime({secret!r}, (1, 1))",
+}
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> dict[str, object]:
+    """Files of the user, and what names them."""
+    folder = tmp_path / "private"
+    folder.mkdir()
+    (folder / "secret").write_text("treasure")
+    (folder / "secret_module.py").write_text("x = 'treasure'")
+    library = os.path.dirname(os.__file__)
+    package = os.path.dirname(os.path.dirname(pytest.__file__))
+    return {
+        "secret": str(folder / "secret"), "folder": str(folder), "kernel": os.getpid(), "library": library,
+        "package": package, "home": os.path.expanduser("~"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READS)
+def test_reading_what_is_not_its_own_fails(strict: Arena, name: str, outside: dict[str, object]) -> None:
+    other = strict.bystander.exec("import os; os.getcwd()")
+    answer = strict.attempt(READS[name].format(**outside, other=other))
+    assert "treasure" not in str(answer)
+    refused = REFUSED | {"EXDEV", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "OperationalError", "ModuleNotFoundError"}
+    assert answer in refused or "Permission denied" in str(answer) or "cannot open" in str(answer)
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_changing_what_is_not_its_own_fails(strict: Arena, name: str, outside: dict[str, object]) -> None:
+    before = picture(Path(str(outside["folder"])))
+    assert strict.attempt(WRITES[name].format(**outside)) in REFUSED | {"EXDEV", "ENOTSUP"}
+    assert picture(Path(str(outside["folder"]))) == before
+    assert not list(Path(str(outside["package"])).glob("evil*")) + list(Path(str(outside["library"])).rglob("evil*"))
+
+
+@pytest.mark.parametrize("name", PRETENDED)
+def test_changing_what_describes_a_file_has_no_effect(strict: Arena, name: str, outside: dict[str, object]) -> None:
+    before = picture(Path(str(outside["folder"])))
+    mode = os.stat(f"{outside['library']}/os.py").st_mode
+    strict.attempt(PRETENDED[name].format(**outside))
+    assert picture(Path(str(outside["folder"]))) == before
+    assert os.stat(f"{outside['library']}/os.py").st_mode == mode
+
+
+def picture(folder: Path) -> dict[str, object]:
+    """Everything of a folder that could be changed."""
+    found = {path.name: path.lstat() for path in (folder, *folder.iterdir())}
+    return {name: (one.st_mode, one.st_uid, one.st_mtime_ns, one.st_size) for name, one in found.items()}
+
+
+def test_more_open_files_than_allowed_are_an_error_and_the_channel_works_on(arena: Arena) -> None:
+    sandbox = arena.attacker()
+    assert arena.attempt("keep = [open('/dev/null') for _ in range(5000)]", sandbox) == "EMFILE"
+    assert arena.attempt("keep = [__import__('socket').socketpair() for _ in range(5000)]", sandbox) == "EMFILE"
+    assert arena.alive(sandbox)
+
+
+def test_one_huge_file_is_an_error(arena: Arena) -> None:
+    sandbox = arena.attacker()
+    assert arena.attempt("_os.truncate(_os.open('x', _os.O_CREAT | _os.O_RDWR), 10**9)", sandbox) == "EFBIG"
+    assert arena.attempt("f = open('big', 'wb')\nfor _ in range(1000): f.write(bytes(10**6))", sandbox) == "EFBIG"
+    assert arena.alive(sandbox)
+
+
+DISK = {
+    "many files": "n = 0\nwhile True: n += 1; open(f'f{n}', 'w').close()",
+    "many folders": "import os\nn = 0\nwhile True: n += 1; os.mkdir(f'd{n}')",
+    "folders in folders": "import os\nwhile True: os.mkdir('d'); os.chdir('d')",
+    "long folders in folders": "import os\nwhile True: os.mkdir('d' * 250); os.chdir('d' * 250)",
+    "files far below": (
+        "import os\nfor _ in range(20): os.mkdir('d' * 250); os.chdir('d' * 250)\nimport time\ntime.sleep(20)"
+    ),
+    "many links": "import os\nn = 0\nwhile True: n += 1; os.symlink('/', f'l{n}')",
+    "many large files": "n = 0\nwhile True:\n    n += 1\n    open(f'f{n}', 'wb').write(bytes(10**7))",
+}
+
+
+@pytest.mark.parametrize("name", DISK)
+def test_filling_the_disk_ends_the_sandbox(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 10_000})
+    folder = Path(str(sandbox.exec("import os; os.getcwd()")))
+    outcome = arena.attack(DISK[name], sandbox)
+    assert outcome.killed
+    assert crash_reason(sandbox).startswith("disk: ")
+    assert any("filled its folder" in text for text in sandbox.info().alerts)
+    sandbox.destroy()
+    arena.until(lambda: not folder.exists(), "the folder is still there")
+
+
+def test_whatever_is_in_its_folder_goes_with_it_and_nothing_else(arena: Arena, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("kept")
+    sandbox = arena.attacker()
+    folder = Path(str(sandbox.exec("import os; os.getcwd()")))
+    arena.attack(
+        f"""
+        import os
+        os.mkdir('locked'); open('locked/f', 'w').close(); os.chmod('locked', 0)
+        os.mkfifo('pipe'); os.symlink('/', 'root'); os.symlink({str(tmp_path)!r}, 'there'); os.symlink('me', 'me')
+        for name in (b'\\xff\\n', b' ', b'-rf', b'$(reboot)', b'..a', b'x' * 255): open(name, 'w').close()
+        deep = os.getcwd()
+        for _ in range(1200): os.mkdir('d' * 2); os.chdir('d' * 2)
+        """,
+        sandbox,
+    )
+    sandbox.destroy()
+    arena.until(lambda: not folder.exists(), "the folder is still there")
+    assert (tmp_path / "kept").read_text() == "kept" and stat.S_ISDIR(os.stat("/").st_mode)

@@ -1,0 +1,183 @@
+"""Levels: what is named is open and nothing more, and a layer that is missing is missed in the report."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_sandbox.isolation.layers import SWITCH
+from jupyter_sandbox.manager.manager import SandboxManager
+from jupyter_sandbox.model.errors import SandboxError, Unsupported, UsageError
+from jupyter_sandbox.model.protection import Protection
+
+from .conftest import CAMP, REFUSED, TOOLS, Arena
+
+RUN = "import subprocess; answer = subprocess.run({command!r}, shell=True, capture_output=True).returncode"
+
+
+def test_the_default_is_the_best_there_is_and_says_what_it_does_not_stop(strict: Arena) -> None:
+    protection = strict.attacker().info().protection
+    assert protection is not None and protection.profile == "strict"
+    assert all(layer.active and layer.verified for layer in protection.layers)
+    assert "landlock ✓ · seccomp ✓" in protection.line()
+    assert not any("your files" in text or "network" in text for text in protection.not_stopped)
+
+
+def test_the_network_opened_by_name_is_open_and_programs_are_not(strict: Arena) -> None:
+    sandbox = strict.attacker(allow={"net": True})
+    protection = sandbox.info().protection
+    assert protection is not None and protection.profile == "standard"
+    assert any("connect to the network" in text for text in protection.not_stopped)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        source = f"import socket; socket.create_connection(('127.0.0.1', {port}), 2).send(b'x'); answer = 'sent'"
+        assert strict.attempt(source, sandbox) == "sent"
+    for closed in (
+        "socket.socket(socket.AF_UNIX)",
+        "socket.create_server(('', 0))",
+        "_os.fork()",
+        "open('/etc/passwd')",
+    ):
+        assert strict.attempt("import socket\n" + closed, sandbox) in REFUSED
+
+
+def test_named_ports_are_the_only_ones(strict: Arena) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as named, socket.create_server(("127.0.0.1", 0)) as other:
+        sandbox = strict.attacker(allow={"ports": [named.getsockname()[1]]})
+        connect = "import socket; socket.create_connection(('127.0.0.1', {}), 2)"
+        assert strict.attempt(connect.format(named.getsockname()[1]), sandbox) == "worked"
+        assert strict.attempt(connect.format(other.getsockname()[1]), sandbox) in REFUSED
+
+
+def test_paths_opened_by_name_are_open_and_their_neighbours_are_not(strict: Arena, tmp_path: Path) -> None:
+    for name in ("shown", "given", "hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    sandbox = strict.attacker(allow={"read": [tmp_path / "shown"], "write": str(tmp_path / "given")})
+    assert strict.attempt(f"answer = open('{tmp_path}/shown/file').read()", sandbox) == "shown"
+    assert strict.attempt(f"open('{tmp_path}/given/new', 'w').write('x')", sandbox) == "worked"
+    assert strict.attempt(f"open('{tmp_path}/shown/file', 'w')", sandbox) in REFUSED
+    assert strict.attempt(f"open('{tmp_path}/hidden/file')", sandbox) in REFUSED
+    assert strict.attempt(f"open('{tmp_path}/given/../hidden/file')", sandbox) in REFUSED
+
+
+def test_programs_opened_by_name_run_as_confined_as_the_sandbox(strict: Arena) -> None:
+    sandbox = strict.attacker(allow={"subprocess": True}, limits={"handler_budget": 10_000})
+    assert strict.attempt(RUN.format(command="exit 7"), sandbox) == 7
+    assert strict.attempt(RUN.format(command="cat /etc/passwd"), sandbox) != 0
+    assert strict.attempt(RUN.format(command=f"kill -9 {os.getpid()}"), sandbox) != 0
+    assert strict.attempt(RUN.format(command="unshare -U true"), sandbox) != 0
+    assert strict.attempt(RUN.format(command="mount -t tmpfs x /tmp"), sandbox) != 0
+    assert strict.attempt("import socket; socket.socket()", sandbox) in REFUSED
+    assert (
+        strict.attempt("import subprocess as s; p = s.Popen(['sleep', '99']); p.kill(); answer = p.wait()", sandbox)
+        == -9
+    )
+
+
+def test_programs_that_hide_from_the_sandbox_end_with_it(strict: Arena) -> None:
+    sandbox = strict.attacker(allow={"subprocess": True}, limits={"handler_budget": 5_000})
+    source = """
+    import os, subprocess
+    answer = [subprocess.Popen(['sleep', '1000'], start_new_session=True).pid for _ in range(3)]
+    r, w = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.write(w, str(os.getpid()).encode())
+            os.execv('/bin/sleep', ['sleep', '1000'])
+        os._exit(0)
+    os.wait()
+    answer.append(int(os.read(r, 20)))
+    for _ in range(20):
+        if os.fork() == 0: os._exit(0)
+    """
+    pids = strict.attempt(source, sandbox)
+    assert len(pids) == 4 and all(Path(f"/proc/{pid}").exists() for pid in pids)
+    sandbox.destroy()
+    strict.until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "programs are left behind")
+
+
+@pytest.mark.parametrize("profile", ["strict", "basic", "off"])
+def test_nothing_can_be_opened_in_a_profile_that_opens_nothing(arena: Arena, profile: str) -> None:
+    with pytest.raises(UsageError, match="use profile='standard'"):
+        arena.manager.create(profile=profile, allow={"net": True})
+    with pytest.raises(UsageError, match="'nett' is not known"):
+        arena.manager.create(allow={"nett": True})
+
+
+def test_code_is_tried_out_under_the_same_protection(strict: Arena) -> None:
+    sandbox = strict.attacker()
+    with pytest.raises(SandboxError, match="Permission denied"):
+        sandbox.load("open('/etc/passwd')", "spy")
+    with pytest.raises(SandboxError, match="not permitted"):
+        sandbox.load("import os\nos.fork()", "spy")
+
+
+@pytest.fixture
+def lesser(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[SandboxManager]:
+    """A manager on a machine without some layers."""
+    monkeypatch.setenv(SWITCH, request.param)
+    with SandboxManager(store=":memory:") as manager:
+        yield manager
+
+
+REALITY = {
+    "landlock": ("basic+seccomp", {"a file": True, "the network": False, "a child": False, "limits up": False}),
+    "seccomp": ("basic", {"a file": False, "the network": True, "a child": True, "limits up": False}),
+    "landlock,seccomp": ("basic", {"a file": True, "the network": True, "a child": True, "limits up": False}),
+    "rlimits": ("basic", {"a file": False, "the network": False, "a child": False}),
+    "no_new_privs": ("basic", {}),
+    "capabilities": ("basic", {"the network": False}),
+    "session": ("strict", {"a file": False, "the network": False, "a child": False}),
+    "parent_death": ("strict", {"a file": False, "the network": False, "a child": False}),
+}
+ATTEMPTS = {
+    "a file": "open('/etc/passwd')",
+    "the network": "import socket; socket.socket()",
+    "a child": "if (pid := _os.fork()) == 0: _os._exit(0)\n_os.waitpid(pid, 0)",
+    "limits up": "import resource; resource.setrlimit(7, (4096, 4096))",
+}
+WORDS = {"a file": "your files", "the network": "use the network", "a child": "start other programs"}
+
+
+@pytest.mark.parametrize(("lesser", "missing"), [(name, name) for name in REALITY], indirect=["lesser"])
+def test_a_layer_that_is_forced_off_is_missed_in_the_report_and_in_reality(
+    lesser: SandboxManager, missing: str, strict_machine: None
+) -> None:
+    if missing == "capabilities" and os.geteuid() != 0:
+        pytest.skip("an ordinary user has none")
+    sandbox = lesser.create(code={"camp.py": CAMP}, main="camp.Camp")
+    protection = sandbox.info().protection
+    assert protection is not None
+    level, reality = REALITY[missing]
+    assert protection.profile == level
+    off = {layer.name for layer in protection.layers if not (layer.active and layer.verified)}
+    assert set(missing.split(",")) <= off
+    for name, works in reality.items():
+        source = f"{TOOLS}\nanswer = True\ntry:\n    " + ATTEMPTS[name].replace("\n", "\n    ")
+        assert sandbox.call("evil", source + "\nexcept (OSError, ValueError): answer = False") is works
+        if name in WORDS:
+            assert any(WORDS[name] in text for text in protection.not_stopped) is works
+
+
+@pytest.mark.parametrize("lesser", ["landlock", "seccomp", "rlimits"], indirect=True)
+@pytest.mark.parametrize("profile", ["strict", "standard"])
+def test_a_profile_asked_for_by_name_is_had_or_nothing_starts(lesser: SandboxManager, profile: str) -> None:
+    with pytest.raises(Unsupported, match=rf"profile '{profile}' cannot be had .* switched off .* doctor"):
+        lesser.create(profile=profile)
+    assert lesser.list() == []
+    assert lesser.create(profile="basic").exec("1 + 1") == 2
+
+
+def test_basic_and_off_are_what_they_say(arena: Arena) -> None:
+    for profile in ("basic", "off"):
+        sandbox = arena.attacker(profile=profile)
+        protection = sandbox.info().protection
+        assert isinstance(protection, Protection) and protection.profile == profile
+        assert any("your files" in text for text in protection.not_stopped)
+        assert arena.attempt("open('/etc/passwd')", sandbox) == "worked"
