@@ -60,7 +60,7 @@ def _call_exit(request: int, error: CallExit, target: str) -> Failed:
 
 
 def _late(target: str) -> str:
-    return f"{target} did not answer in time; `%sandbox inspect` shows what it is doing"
+    return f"{target} did not answer in time; `%sandbox ps` shows what it is doing"
 
 
 def reason_text(reason: object) -> str:

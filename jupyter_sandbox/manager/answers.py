@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
+import msgspec
+
 from ..model.errors import (
     KINDS,
     CallExit,
@@ -15,6 +20,8 @@ from ..model.errors import (
 )  # fmt: skip
 from ..wire.messages import Failed
 
+# All but line ends and tabs; the last ones reorder what the reader sees.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 COMPILE_KINDS = frozenset(
     {
         "compilation_failed", "compilation_error", "load_error", "git_clone_failed", "repo_error",
@@ -29,6 +36,7 @@ def error_of(failed: Failed) -> SandboxError:
     >>> error_of(Failed(id=1, kind="noproc", message="no process 'x'. Known: front"))
     NoProcess("no process 'x'. Known: front")
     """
+    failed = _harmless(failed)
     kind, traceback = failed.kind, tuple(failed.traceback)
     if kind in COMPILE_KINDS:
         return CompileError(kind, failed.message, tuple(failed.diagnostics), traceback)
@@ -47,6 +55,22 @@ def error_of(failed: Failed) -> SandboxError:
             return _other(kind, failed.message)
         case cls:
             return cls(failed.message)
+
+
+def _harmless(failed: Failed) -> Failed:
+    """Exceptions are shown as they are, also by a terminal: no control character of a sandbox gets there."""
+    shown = tuple(
+        replace(one, file=_visible(one.file), text=_visible(one.text), source_line=_visible(one.source_line))
+        for one in failed.diagnostics
+    )
+    return msgspec.structs.replace(
+        failed, message=_visible(failed.message), traceback=[_visible(line) for line in failed.traceback],
+        diagnostics=list(shown),
+    )  # fmt: skip
+
+
+def _visible(text: str) -> str:
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def _other(kind: str, message: str) -> SandboxError:

@@ -64,7 +64,7 @@ class OtpContext(runtime_context.Context):
         if level not in LEVELS:
             raise UsageError("level", level, allowed=LEVELS)
         process = self._process
-        process.node.emit("log", process, (level, text))
+        process.node.emit("log", process, (level, text if type(text) is str else short_text(text, 2_000)))
 
 
 class MissingCallback(ProcessError):

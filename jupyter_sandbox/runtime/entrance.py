@@ -24,12 +24,10 @@ _LOCAL_REQUEST = -1
 
 def admit(node: Node, what: Input) -> None:
     """Journal an input and let it take effect."""
-    if not isinstance(what, Ask):
-        _admit(node, what)
-        return
-    if node.journal is not None:
-        node.journal.append((node.folded + len(node.trail), what))
-    _ask(node, what)
+    if type(what) is Ask:
+        ask(node, what)
+    else:
+        _admit(node, what)  # type: ignore[arg-type]
 
 
 def _admit(node: Node, what: Apply | Tell | OutsideDone | Tick | LoadCode) -> None:
@@ -54,8 +52,10 @@ def _admit(node: Node, what: Apply | Tell | OutsideDone | Tick | LoadCode) -> No
             assert_never(what)
 
 
-def _ask(node: Node, what: Ask) -> None:
+def ask(node: Node, what: Ask) -> None:
     """Put a call from outside into the mailbox of who is asked; ``delivery`` knows whose answer it is by its tag."""
+    if node.journal is not None:
+        node.journal.append((node.folded + len(node.trail), what))
     target = what.target
     callee = node.processes.get(target) if type(target) is Pid else delivery.lookup(node, target)
     node.next_tag = tag = node.next_tag + 1
@@ -67,7 +67,9 @@ def _ask(node: Node, what: Ask) -> None:
         callee.callers = {tag: OUTSIDE}
     else:
         callee.callers[tag] = OUTSIDE
-    request = what.request if type(what.request) in ATOMIC else node.copy(what.request)
+    request = what.request
+    if type(request) not in ATOMIC:
+        request = node.copy(request)
     delivery.deliver(node, callee, (CALL, request, Caller(OUTSIDE, tag)))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from ..model.ids import FIRST_CLIENT, REF_TAG, Pid, Ref
 from . import delivery, entrance, lifecycle, scheduler, timers
 from .context import Context
-from .inputs import Input, JournalEntry, OutsideWork, Reply, RunResult
+from .inputs import Ask, Input, JournalEntry, OutsideWork, Reply, RunResult
 from .isolate import isolate
 from .process import Process
 from .tables import Tables
@@ -140,7 +140,10 @@ class Node:
 
     def admit(self, what: Input) -> None:
         """Let an input in, before the next step; it is journalled with that step's number."""
-        entrance.admit(self, what)
+        if type(what) is Ask:
+            entrance.ask(self, what)
+        else:
+            entrance.admit(self, what)
 
     def run(self, now_ms: int, max_steps: int = 1_000_000_000) -> RunResult:
         """Take steps until nothing can run at ``now_ms`` or ``max_steps`` are taken; a cut never changes the order."""

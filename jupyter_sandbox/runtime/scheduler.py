@@ -34,13 +34,14 @@ FOLD: Final = 4_096
 
 def run(node: Node, max_steps: int) -> RunResult:
     """Take up to ``max_steps`` steps at the node's present time."""
-    before = node.folded + len(node.trail)
+    trail = node.trail
+    before = node.folded + len(trail)
     try:
         take_steps(node, max_steps)
     finally:
         node.current = None
     due = timers.next_deadline(node) if node.timer_heap or node.young else None
-    return RunResult(node.folded + len(node.trail) - before, due, not node.ready)
+    return RunResult(node.folded + len(trail) - before, due, not node.ready)
 
 
 def told_step(node: Node) -> StepView | None:
@@ -143,8 +144,9 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
                     and node.woken is None
                     and process.doom is None
                     and not process.mailbox
-                    and trace is None
                 ):
+                    if trace is not None:
+                        trace("reply", process, (caller.pid, operation.value))
                     process.status = IDLE
                     caller.token = 0
                     caller.status = READY

@@ -28,7 +28,8 @@ class EventLog:
         self._unread: deque[_Raw] = deque(maxlen=1_000)
         self._wanted = wanted
         self.total = 0
-        self.unread_dropped = 0
+        self._since_read = 0
+        """How many events take_unread would have handed on, had it room for all."""
         self.history = History()
 
     @property
@@ -50,8 +51,14 @@ class EventLog:
                 data = f"{short_text(data[1], 300)}"
             else:
                 self._decision(process, data)
-        pid = "" if process.hidden else process.pid
-        self._keep((node.folded + len(node.trail), node.now_ms, kind, pid, name, data))
+        raw = (
+            node.folded + len(node.trail), node.now_ms, kind, "" if process.hidden else process.pid, name, data
+        )  # fmt: skip
+        self.total += 1  # as _keep does; every message of a traced node comes by here
+        self._ring.append(raw)
+        if self._wanted is None or kind in self._wanted:
+            self._since_read += 1
+            self._unread.append(raw)
 
     def note(self, kind: str, step: int, now_ms: int, who: tuple[str, str], text: str) -> None:
         """An event that is in words already; ``who`` is pid and name."""
@@ -60,11 +67,9 @@ class EventLog:
     def _keep(self, raw: _Raw) -> None:
         self.total += 1
         self._ring.append(raw)
-        if self._wanted is not None and raw[2] not in self._wanted:
-            return
-        if len(self._unread) == self._unread.maxlen:
-            self.unread_dropped += 1
-        self._unread.append(raw)
+        if self._wanted is None or raw[2] in self._wanted:
+            self._since_read += 1
+            self._unread.append(raw)
 
     def newest(self, limit: int, kinds: Iterable[str] = (), names: tuple[str, ...] = ()) -> list[Event]:
         """Up to ``limit`` events, newest first, of these kinds and about these processes (all when empty)."""
@@ -80,9 +85,10 @@ class EventLog:
 
     def take_unread(self) -> tuple[list[Event], int]:
         """The events since last asked, oldest first, and how many more there were."""
-        events, dropped = [_event(raw) for raw in self._unread], self.unread_dropped
+        events = [_event(raw) for raw in self._unread]
+        dropped = self._since_read - len(events)
         self._unread.clear()
-        self.unread_dropped = 0
+        self._since_read = 0
         return events, dropped
 
     def _crash(self, pid: str, data: Any) -> None:

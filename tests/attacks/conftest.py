@@ -29,9 +29,9 @@ class Evil(GenServer):
     def init(self, _):
         return 0
     def handle_call(self, source, caller, n):
-        scope = {"__name__": "evil", "self": self}
+        scope = {"__name__": "evil", "self": self, "state": n}
         exec(compile(source, "<attack>", "exec"), scope)
-        return Reply(scope.get("answer"), n + 1)
+        return Reply(scope.get("answer"), scope["state"])
 
 class Ticker(GenServer):
     def init(self, _):

@@ -74,7 +74,7 @@ def test_an_object_that_lies_about_itself_is_shown_bounded_and_escaped(arena: Ar
     sandbox = arena.attacker()
     send = {
         "answer": "answer = evil",
-        "state": "self.evil = evil",
+        "state": "state = evil",
         "message": "self.send('ticker', evil)",
         "exception": "raise ValueError(evil)",
         "event": "self.log('info', evil)",

@@ -1,0 +1,169 @@
+"""Attacks by code that is loaded and by what is saved: the old version runs on, and nothing runs outside a sandbox."""
+
+from __future__ import annotations
+
+import marshal
+import pickle
+import zipfile
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path
+
+import pytest
+
+from jupyter_sandbox.model.errors import SandboxError
+from jupyter_sandbox.model.sandbox import SandboxStatus
+
+from .conftest import CAMP, Arena
+
+RELOADS = {
+    "a syntax error": "class Evil(:\n",
+    "a crash at import": "1 / 0",
+    "an exit at import": "import os; os._exit(1)",
+    "a segmentation fault at import": "import ctypes; ctypes.string_at(0)",
+    "all memory at import": "x = bytearray(10**9)",
+    "a class that is gone": "y = 1",
+    "a kill of the zygote at import": "import os; os.kill(os.getppid(), 9)",
+    "nesting without end": "x = " + "(" * 5_000 + ")" * 5_000,
+    "an expression without end": "x = " + "-" * 100_000 + "1",
+    "a constant without end": "x = 9 ** 9 ** 9",
+    "null bytes": "x = 1\0",
+    "a coding of its own": "# -*- coding: rot13 -*-\nx = 1",
+    "a name that is taken": "import sys; sys.modules['jupyter_sandbox'] = None; raise ImportError",
+    "import of everything": "import antigravity, this; raise ImportError",
+}
+
+
+@pytest.mark.parametrize("name", RELOADS)
+def test_bad_code_is_refused_and_the_old_version_runs_on(strict: Arena, name: str) -> None:
+    sandbox = strict.attacker()
+    sandbox.call("evil", "state = 'kept'")
+    outcome = strict.watch(lambda: sandbox.load({"camp.py": RELOADS[name]}))
+    if outcome.error is None:
+        assert name in ("a class that is gone", "a coding of its own", "an expression without end")
+        return
+    assert sandbox.status is SandboxStatus.RUNNING and strict.alive(sandbox)
+    assert sandbox.call("evil", "answer = state") == "kept"
+
+
+def test_a_changed_layout_that_cannot_take_the_old_state_is_taken_back(strict: Arena) -> None:
+    sandbox = strict.attacker()
+    sandbox.call("evil", "")
+    worse = CAMP.replace("class Ticker", "    def code_change(self, old, state, extra): raise KeyError\n\nclass Ticker")
+    assert strict.watch(lambda: sandbox.load({"camp.py": worse})).error is not None
+    assert strict.alive(sandbox)
+
+
+STATES = {
+    "a lock": "import threading; state = threading.Lock()",
+    "a file": "state = open('x', 'w')",
+    "a generator": "state = (n for n in [1])",
+    "a pickle that acts": (
+        "class Evil:\n    def __reduce__(self): return (__import__('os')._exit, (1,))\nstate = Evil()"
+    ),
+    "a pickle that hangs": "class Evil:\n    def __reduce__(self):\n        while True: pass\nstate = Evil()",
+    "a state that holds itself": "state = []; state.append(state)",
+    "a very deep state": "x = ()\nfor _ in range(100_000): x = (x,)\nstate = x",
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_snapshot_of_an_evil_state_is_an_error_or_harmless(strict: Arena, name: str) -> None:
+    sandbox = strict.attacker()
+    strict.attack(STATES[name], sandbox)
+    taken = strict.watch(lambda: sandbox.snapshot("evil"))
+    if taken.error is None:
+        strict.watch(lambda: sandbox.restore("evil"))
+    if sandbox.status is not SandboxStatus.RUNNING:
+        strict.watch(sandbox.restart)
+    assert strict.alive(sandbox)
+
+
+def test_a_forged_snapshot_is_opened_inside_a_sandbox_only(strict: Arena, tmp_path: Path) -> None:
+    sandbox = strict.attacker()
+    sandbox.snapshot("forged")
+    trap = tmp_path / "sprung"
+
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str, str]]:
+            return (open, (str(trap), "w"))
+
+    with strict.manager.store._open() as database:
+        database.execute("update snapshots set blob = ?", (pickle.dumps(Trap()),))
+    strict.watch(lambda: sandbox.restore("forged"))
+    assert not trap.exists()
+    if sandbox.status is not SandboxStatus.RUNNING:
+        sandbox.restart()
+    assert strict.alive(sandbox)
+
+
+def archive(path: Path, names: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in names.items():
+            made.writestr(name, data)
+    return path
+
+
+def linked(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as made:
+        entry = zipfile.ZipInfo("evil.py")
+        entry.external_attr = 0o120777 << 16
+        made.writestr(entry, "/etc/passwd")
+    return path
+
+
+ARCHIVES = {
+    "names that lead out": lambda folder: archive(folder / "a.zip", {"../../evil.py": b"x = 1"}),
+    "names from the root": lambda folder: archive(folder / "a.zip", {"/tmp/evil.py": b"x = 1"}),
+    "links": lambda folder: linked(folder / "a.zip"),
+    "a bomb": lambda folder: archive(folder / "a.zip", {"evil.py": b"#" * 300_000_000}),
+    "many small bombs": lambda folder: archive(folder / "a.zip", {f"m{n}.py": b"#" * 1_000_000 for n in range(200)}),
+    "no archive at all": lambda folder: Path(
+        str((folder / "a.whl").write_bytes(b"PK\x03\x04" * 9) and folder / "a.whl")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_a_hostile_archive_is_refused(strict: Arena, name: str, tmp_path: Path) -> None:
+    sandbox = strict.attacker()
+    path = ARCHIVES[name](tmp_path)
+    assert strict.watch(lambda: sandbox.load(path)).error is not None
+    assert not (tmp_path.parent / "evil.py").exists() and not Path("/tmp/evil.py").exists()
+    assert strict.alive(sandbox)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "foreign", "evil"])
+def test_a_damaged_compiled_module_hurts_a_trial_at_most(strict: Arena, damage: str, tmp_path: Path) -> None:
+    code = bytearray(marshal.dumps(compile("import os\nx = [n for n in range(9)]\ndef f(): return x", "m", "exec")))
+    if damage == "evil":
+        code = bytearray(marshal.dumps(compile("import os; os.kill(os.getppid(), 9)", "m", "exec")))
+    elif damage == "truncated":
+        del code[len(code) // 2 :]
+    elif damage == "flipped":
+        for place in range(30, len(code), 7):
+            code[place] ^= 0x55
+    header = (b"\0" * 4 if damage == "foreign" else MAGIC_NUMBER) + bytes(12)
+    (tmp_path / "odd.pyc").write_bytes(header + bytes(code))
+    sandbox = strict.attacker()
+    assert strict.watch(lambda: sandbox.load(tmp_path / "odd.pyc")).error is not None
+    assert strict.alive(sandbox)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "--upload-pack=touch /tmp/jupyter_sandbox_owned", "-oProxyCommand=x", "ext::sh -c touch% /tmp/owned",
+        "ssh://-oProxyCommand=x/y", "fd::3", "file:///etc", "https://user:pw@host/x", "https://host/x\n--evil",
+        "https://127.0.0.1/x", "https://[::1]/x", "git://host/x",
+    ],
+)  # fmt: skip
+def test_an_address_of_a_repository_that_is_an_injection_is_refused(strict: Arena, url: str) -> None:
+    from jupyter_sandbox.code.sources import GitSource
+
+    sandbox = strict.attacker()
+
+    def load() -> None:
+        sandbox.load(GitSource(url, "a" * 40))
+
+    assert isinstance(strict.watch(load).error, SandboxError)
+    assert not Path("/tmp/jupyter_sandbox_owned").exists()

@@ -1,0 +1,170 @@
+"""Attacks on beginnings and ends: killed kernels and zygotes, ends that come twice, a hundred sandboxes at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_sandbox.manager.manager import SandboxManager
+from jupyter_sandbox.model.errors import SandboxError, SandboxGone
+from jupyter_sandbox.model.sandbox import SandboxStatus
+
+from .conftest import CAMP, Arena, crash_reason
+
+KERNEL = f"""
+import json, sys, threading, time
+from jupyter_sandbox.manager.manager import SandboxManager
+manager = SandboxManager(store=":memory:")
+made = [manager.create(code={{"camp.py": {CAMP!r}}}, main="camp.Camp") for _ in range(4)]
+for sandbox, how in zip(made, ("while True: pass", "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
+                               "sum(range(10**15))", "")):
+    threading.Thread(target=sandbox.call, args=("evil", how), daemon=True).start()
+time.sleep(0.5)
+zygote = manager._zygotes._zygote
+print(json.dumps([zygote.pid, *(sandbox.info().os_pid for sandbox in made)]), flush=True)
+try:
+    while True: time.sleep(60)
+except KeyboardInterrupt:
+    print(json.dumps([sandbox.call("ticker", "count") > -1 for sandbox in made[3:]]), flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A kernel with four sandboxes, three of them stuck, in an OS process of its own."""
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": root, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", KERNEL], stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    ) as process:
+        yield process
+        process.kill()
+
+
+def until(true: Callable[[], bool], within_s: float) -> None:
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_a_killed_kernel_takes_every_sandbox_along_within_two_seconds(kernel: subprocess.Popen[str]) -> None:
+    assert kernel.stdout is not None
+    pids = json.loads(kernel.stdout.readline())
+    assert all(map(runs, pids))
+    kernel.kill()
+    until(lambda: not any(map(runs, pids)), 2.0)
+
+
+def test_an_interrupt_of_the_kernel_does_not_reach_its_sandboxes(kernel: subprocess.Popen[str]) -> None:
+    assert kernel.stdout is not None
+    pids = json.loads(kernel.stdout.readline())
+    os.killpg(kernel.pid, signal.SIGINT)
+    assert json.loads(kernel.stdout.readline()) == [True]
+    assert runs(pids[0]) and runs(pids[-1])
+
+
+def test_a_killed_zygote_is_replaced_and_its_sandboxes_are_told_to_be_dead(tmp_path: Path) -> None:
+    with SandboxManager(store=":memory:") as manager:
+        sandboxes = [manager.create(code={"camp.py": CAMP}, main="camp.Camp") for _ in range(3)]
+        zygote = int(str(sandboxes[0].exec("import os; os.getppid()")))
+        os.kill(zygote, signal.SIGKILL)
+        until(lambda: all(one.status is SandboxStatus.CRASHED for one in sandboxes), 2.0)
+        assert all("SIGKILL" in crash_reason(one) for one in sandboxes)
+        assert manager.create().exec("1 + 1") == 2
+        sandboxes[0].restart()
+        assert sandboxes[0].call("evil", "answer = 'back'") == "back"
+
+
+def test_a_stopped_zygote_does_not_stop_the_kernel_nor_the_sandboxes() -> None:
+    with SandboxManager(store=":memory:") as manager:
+        sandbox = manager.create(code={"camp.py": CAMP}, main="camp.Camp")
+        zygote = int(str(sandbox.exec("import os; os.getppid()")))
+        os.kill(zygote, signal.SIGSTOP)
+        assert sandbox.call("evil", "answer = 5") == 5
+        os.kill(zygote, signal.SIGCONT)
+        assert manager.create().exec("1 + 1") == 2
+
+
+def test_ending_twice_at_once_and_while_it_is_made_is_one_end(arena: Arena) -> None:
+    for delay in (0.0, 0.002, 0.01, 0.03):
+        errors: list[BaseException] = []
+        name = f"made{int(delay * 1000)}"
+
+        def make(name: str = name, errors: list[BaseException] = errors) -> None:
+            try:
+                arena.manager.create(name, code={"camp.py": CAMP}, main="camp.Camp")
+            except SandboxError as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=make)]
+        threads += [threading.Thread(target=arena.manager.destroy, args=(name,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+            time.sleep(delay)
+        for thread in threads:
+            thread.join(20)
+        arena.manager.destroy(name)
+        assert not any(info.name == name for info in arena.manager.list())
+
+
+def test_a_kill_during_a_transfer_is_an_error_and_no_more(arena: Arena) -> None:
+    sandbox = arena.attacker(limits={"max_message": 1 << 20, "max_memory": 200_000_000})
+    pid = sandbox.info().os_pid
+    assert pid is not None
+    threading.Timer(0.01, os.kill, (pid, signal.SIGKILL)).start()
+    outcome = arena.watch(lambda: [sandbox.call("evil", "answer = b'x' * 200_000") for _ in range(2_000)])
+    assert outcome.killed and "SIGKILL" in crash_reason(sandbox)
+
+
+def test_a_number_that_went_to_another_program_is_not_killed(arena: Arena) -> None:
+    sandbox = arena.attacker()
+    process = sandbox._unit.guest.process  # type: ignore[union-attr]
+    pid = process.pid
+    assert arena.attack("import os; os._exit(0)", sandbox).killed
+    arena.until(lambda: not Path(f"/proc/{pid}").exists(), "it lives on")
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        process.pid = stranger.pid
+        process.kill()
+        sandbox.destroy()
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+@pytest.mark.slow
+def test_a_hundred_sandboxes_made_and_killed_at_once_leave_nothing(arena: Arena) -> None:
+    arena.manager.create("warm", code={"camp.py": CAMP}).destroy()
+    made: list[object] = []
+
+    def make() -> None:
+        for _ in range(10):
+            sandbox = arena.manager.create(code={"camp.py": CAMP}, main="camp.Camp")
+            made.append(sandbox)
+            pid = sandbox.info().os_pid
+            try:
+                os.kill(pid or 0, signal.SIGKILL)
+                sandbox.call("evil", "")
+            except (SandboxGone, ProcessLookupError):
+                pass
+            sandbox.destroy()
+
+    threads = [threading.Thread(target=make) for _ in range(10)]
+    outcome = arena.watch(lambda: [thread.start() for thread in threads] and [thread.join() for thread in threads])
+    assert len(made) == 100 and outcome.error is None
