@@ -48,14 +48,14 @@ def root_key(process: Process) -> str:
 
 
 def _is_supervisor(process: Process) -> bool:
-    return isinstance(process.state, restart.State)
+    return type(process.state) is restart.State  # isinstance would ask a user's object what it is
 
 
 _NOTHING = restart.State(restart.Flags())
 
 
 def _supervision(process: Process) -> restart.State:
-    return process.state if isinstance(process.state, restart.State) else _NOTHING
+    return process.state if type(process.state) is restart.State else _NOTHING
 
 
 def _branch(

@@ -101,6 +101,8 @@ class Arena:
     zygote: int
     scratch: Path
     attackers: list[Sandbox] = field(default_factory=list)
+    before: Belongings = Belongings(0, 0, 0, 0)
+    """What there is at rest: the bystander, and the guest that is kept ready for the next trial of code."""
 
     def attacker(self, **options: Any) -> Sandbox:
         """A sandbox with the process ``evil`` that runs what it is told."""
@@ -189,19 +191,20 @@ def stage() -> Iterator[Arena]:
         )
         folder = Path(str(bystander.exec("import os; os.getcwd()"))).parent
         zygote = int(str(bystander.exec("import os; os.getppid()")))
-        yield Arena(manager, bystander, zygote, folder)
+        arena = Arena(manager, bystander, zygote, folder)
+        arena.until(arena.rests, "the arena is not at rest")
+        arena.before = arena.belongings()
+        yield arena
 
 
 @pytest.fixture
 def arena(stage: Arena) -> Iterator[Arena]:
     """The arena, with a look at what an attack left behind."""
-    stage.until(stage.rests, "the arena is not at rest")
-    before = stage.belongings()
     yield stage
     attackers, stage.attackers = stage.attackers, []
     for sandbox in attackers:
         sandbox.destroy()
-    stage.until(lambda: stage.belongings() <= before, f"left behind: {before} became {stage.belongings()}")
+    stage.until(lambda: stage.belongings() <= stage.before, f"left behind: {stage.before} and {stage.belongings()}")
 
 
 @pytest.fixture

@@ -33,7 +33,9 @@ RELOADS = {
 }
 
 
-@pytest.mark.parametrize("name", RELOADS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if "constant" in name else ()) for name in RELOADS]
+)
 def test_bad_code_is_refused_and_the_old_version_runs_on(strict: Arena, name: str) -> None:
     sandbox = strict.attacker()
     sandbox.call("evil", "state = 'kept'")

@@ -51,7 +51,15 @@ def test_a_callback_that_hangs_crashes_alone_and_is_restarted(arena: Arena, name
     assert any("longer than 300 ms" in text for text in sandbox.info().alerts)
 
 
-@pytest.mark.parametrize("name", UNBREAKABLE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=() if name in ("a loop that catches everything", "a stop of itself") else pytest.mark.slow
+        )
+        for name in UNBREAKABLE
+    ],
+)
 def test_a_callback_that_cannot_be_broken_ends_the_sandbox_with_the_place_in_the_reason(
     arena: Arena, name: str
 ) -> None:
@@ -71,7 +79,7 @@ def test_a_loop_in_a_destructor_ends_in_an_error_or_the_end_of_the_sandbox(arena
         assert arena.alive(sandbox)
 
 
-@pytest.mark.parametrize("place", ["the top of a module", "init"])
+@pytest.mark.parametrize("place", [pytest.param("the top of a module", marks=pytest.mark.slow), "init"])
 def test_code_that_hangs_while_it_is_loaded_or_started_is_given_up(arena: Arena, place: str) -> None:
     sandbox = arena.attacker()
     server = "from jupyter_sandbox.otp import GenServer\nclass Slow(GenServer):\n"

@@ -202,9 +202,10 @@ def test_an_error_in_an_exec_cell_points_at_its_line(shop: Notebook) -> None:
 def test_steps_are_told_one_line_each(shop: Notebook) -> None:
     shop.run("%sandbox pause shop")
     shop.run('%sandbox send shop front "hello"')
+    shop.run('%sandbox send shop back "you too"')
     lines = shop.text("%sandbox step shop 2").split("\n")
     assert len(lines) == 2
-    assert re.match(r"#\d+ front handled info 'hello' from .+ · state 0", lines[1])
+    assert re.match(r"#\d+ front handled info 'hello' from outside · state 0", lines[0])
 
 
 def test_the_panel_is_answered_while_a_cell_is_running(shop: Notebook) -> None:
