@@ -13,8 +13,11 @@ from .starting import start_text
 from .tracebacks import error_lines, frame_lines, hint, one_line
 
 
-def failed(request: int, error: BaseException, about: str = "") -> Failed:
-    """The answer to a request that failed with ``error``; ``about`` is the target as the user named it."""
+def failed(request: int, error: BaseException, about: str = "", sandbox: str = "") -> Failed:
+    """The answer to a request that failed with ``error``; ``about`` is the target as the user named it.
+
+    ``sandbox`` stands in the commands that it tells the user to type.
+    """
     match error:
         case CompileError():
             return Failed(
@@ -22,9 +25,9 @@ def failed(request: int, error: BaseException, about: str = "") -> Failed:
                 diagnostics=list(error.diagnostics),
             )  # fmt: skip
         case CallTimeout():
-            return Failed(id=request, kind="timeout", message=_late(about or error.target), reason="timeout")
+            return Failed(id=request, kind="timeout", message=_late(sandbox, about or error.target), reason="timeout")
         case CallExit():
-            return _call_exit(request, error, about or error.target)
+            return _call_exit(request, error, about or error.target, sandbox)
         case StartError():
             return _not_started(request, error, about)
         case ApplicationError() if about:
@@ -48,19 +51,25 @@ def _not_started(request: int, error: StartError | ApplicationError, who: str) -
     )  # fmt: skip
 
 
-def _call_exit(request: int, error: CallExit, target: str) -> Failed:
+def _call_exit(request: int, error: CallExit, target: str, sandbox: str) -> Failed:
     reason = error.exit_reason
     if reason == "noproc":
-        text = f"no process answers to {target}; `%sandbox tree` shows who is there"
+        text = f"no process answers to {target}; `{_command('tree', sandbox)}` shows who is there"
         return Failed(id=request, kind="noproc", message=text, reason="noproc")
     if reason == "calling_self":
         return Failed(id=request, kind="exit", message=f"{target} cannot call itself", reason="calling_self")
-    text = f"{target} exited before it answered: {reason_text(reason)}; `%sandbox why` tells what happened then"
+    todo = _command("why", sandbox, target)
+    text = f"{target} exited before it answered: {reason_text(reason)}; `{todo}` tells what happened then"
     return Failed(id=request, kind="exit", message=text, traceback=reason_lines(reason), reason=reason_text(reason))
 
 
-def _late(target: str) -> str:
-    return f"{target} did not answer in time; `%sandbox ps` shows what it is doing"
+def _late(sandbox: str, target: str) -> str:
+    look, waits = _command("ps", sandbox, target), _command("waits", sandbox)
+    return f"{target} did not answer in time; `{look}` shows what it is doing, `{waits}` for whom it waits"
+
+
+def _command(*words: str) -> str:
+    return " ".join(("%sandbox", *(word for word in words if word)))
 
 
 def reason_text(reason: object) -> str:

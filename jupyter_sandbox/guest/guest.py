@@ -90,7 +90,7 @@ class Guest:
         try:
             dispatch(self, request)
         except Exception as error:  # whatever went wrong, the request is answered
-            self.emit(failed(request.id, error))
+            self.emit(failed(request.id, error, sandbox=self.node.name))
 
     def apply(self, request: m.Request, function: str, args: tuple[Any, ...], make: Make) -> None:
         """Run a client function inside the node; ``make`` turns its value into the answer."""
@@ -112,7 +112,7 @@ class Guest:
             try:
                 return ready()
             except Exception as error:
-                self.emit(failed(request, error))
+                self.emit(failed(request, error, sandbox=self.node.name))
                 return True
 
         if not attempt():
@@ -222,12 +222,12 @@ class Guest:
             return
         request, make = waiting
         if reply.error is not None:
-            self.emit(failed(request.id, reply.error, _about(request)))
+            self.emit(failed(request.id, reply.error, _about(request), self.node.name))
             return
         try:
             self.emit(make(reply.value))
         except Exception as error:
-            self.emit(failed(request.id, error))
+            self.emit(failed(request.id, error, sandbox=self.node.name))
 
     def _told_nobody(self, reply: Reply) -> None:
         """A cast or kill that nobody waits for failed after it had been taken in: that must not be lost silently."""

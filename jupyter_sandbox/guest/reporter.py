@@ -122,7 +122,10 @@ class Reporter:
             return
         self._alerts.add(limit)
         if limit == "process_limit":
-            text = f"the sandbox has all of its {allowed} processes: stop some, or `%sandbox limits max_processes=...`"
+            text = (
+                f"the sandbox has all of its {allowed} processes: stop some, or "
+                f"`%sandbox limits {process.node.name} --max-processes {2 * allowed}`"
+            )
         else:
             text = f"{_name(process)} was stopped: over {allowed} messages waited for it; see `%sandbox events`"
         self._push(m.Alert(limit=limit, message=text))

@@ -7,6 +7,7 @@ import fcntl
 import os
 import socket
 import struct
+import sys
 from collections.abc import Callable, Sequence
 
 from ..model.boot import Boot
@@ -35,6 +36,8 @@ class Landlock:
         return f"version {self.version}"
 
     def apply(self) -> None:
+        if not system.LINUX:
+            raise Unsupported(f"it needs Linux, not {sys.platform}")
         if not self.version:
             raise Unsupported("this Linux has no Landlock (it came with 5.13 and can be switched off at boot)")
         openings = self.boot.openings
@@ -91,8 +94,10 @@ class Seccomp:
         self.openings = boot.openings
 
     def apply(self) -> None:
+        if not system.LINUX:
+            raise Unsupported(f"it needs Linux, not {sys.platform}")
         machine = os.uname().machine
-        if not system.LINUX or machine not in NUMBERS or struct.calcsize("P") != 8:
+        if machine not in NUMBERS or struct.calcsize("P") != 8:
             raise Unsupported(f"there is no filter for {machine} here; on x86_64 and aarch64 Linux there is one")
         program = filter_for(machine, pid=os.getpid(), openings=self.openings, landlock=landlock.version())
         system.install_filter(program)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from ..model.errors import UsageError
+from ..model.limits import MOST
 from .grammar import RAW, Argument, Invocation, Kind, Naming, Option, Verb
 from .verbs import VERBS
 from .words import Word, complaint, split, without_comment
@@ -104,11 +105,15 @@ def _take_option(verb: Verb, words: list[Word], index: int, given: dict[str, lis
 def _known_option(verb: Verb, name: str) -> Option:
     option = verb.option(name)
     if option is None:
-        allowed = [f"--{known.name}" for known in verb.options]
-        if not allowed:
-            raise UsageError(f"{verb.name} has no option --{name}", hint=f"type %sandbox {verb.name} --help")
-        raise UsageError("option", f"--{name}", allowed=allowed, hint=f"Type %sandbox {verb.name} --help")
+        raise _no_option(verb, name)
     return option
+
+
+def _no_option(verb: Verb, name: str) -> UsageError:
+    allowed = [f"--{known.name}" for known in verb.options]
+    if not allowed:
+        return UsageError(f"{verb.name} has no option --{name}", hint=f"type %sandbox {verb.name} --help")
+    return UsageError("option", f"--{name}", allowed=allowed, hint=f"Type %sandbox {verb.name} --help")
 
 
 # --- arguments --------------------------------------------------------------------------------------------------------
@@ -199,12 +204,17 @@ def _refuse_surplus(verb: Verb, words: list[Word]) -> None:
 
 
 def _raw(verb: Verb, argument: Argument, source: str, options: dict[str, list[str]]) -> str:
-    """The expression, without options that stand after it; those are only looked for when it is none with them."""
+    """The expression, without options that stand after it. ``"x" --timeout -5`` is one option, though Python could
+    subtract it."""
     many = argument.kind is Kind.EXPRESSIONS
     wrong = complaint(f"({source},)" if many else source)
-    while wrong is not None:
+    while True:
         found = _TRAILING.search(source)
         option = verb.option(found.group(1)) if found else None
+        if wrong is None and option is None:
+            return source.strip()
+        if found is not None and option is None and _is_good(source[: found.start()], many):
+            raise _no_option(verb, found.group(1))
         if found is None or option is None:
             raise UsageError(
                 f"{argument.name} {source!r} is no Python expression ({wrong})",
@@ -213,7 +223,10 @@ def _raw(verb: Verb, argument: Argument, source: str, options: dict[str, list[st
         options.setdefault(option.name, []).append(Word(found.group(2) or "yes", 0).plain)
         source = source[: found.start()].rstrip()
         wrong = complaint(f"({source},)" if many else source)
-    return source.strip()
+
+
+def _is_good(source: str, many: bool) -> bool:
+    return complaint(f"({source},)" if many else source) is None
 
 
 # --- values -----------------------------------------------------------------------------------------------------------
@@ -240,6 +253,8 @@ def _value(name: str, kind: Kind, text: str) -> str | int:
         digits = text.replace("_", "")
         if not digits.isdecimal():
             raise UsageError(name, text, hint="give a whole number")
+        if len(digits) > 16 or int(digits) > MOST:
+            raise UsageError(name, text, hint=f"give a whole number of at most {MOST}")
         return int(digits)
     if kind is Kind.SIZE:
         found = _SIZE.fullmatch(text)

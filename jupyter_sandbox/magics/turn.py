@@ -75,6 +75,9 @@ class Turn:
         try:
             return eval(compile(source, f"<{argument}>", "eval"), dict(self.desk.namespace), self.local)
         except NameError as error:
+            if f" --{error.name}" in source:
+                verb = self.given.verb.name
+                raise UsageError(f"{verb} has no option --{error.name}", hint=f"type %sandbox {verb} --help") from None
             hint = f"define it in the notebook first, or put quotes around it if it is text: {source!r}"
             raise UsageError(f"{argument} {source}: {error}", hint=hint) from None
         except Exception as error:

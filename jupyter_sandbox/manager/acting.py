@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ..model.errors import UsageError
+from ..model.limits import MOST
 from ..model.sandbox import SandboxStatus
 from ..wire import messages as wire
 from ..wire.values import decode_value
@@ -37,6 +38,8 @@ class Acting:
 
         Raises CallTimeout, NoProcess, CallExit when the process dies instead of answering.
         """
+        if timeout_ms is not None and not 0 <= timeout_ms <= MOST:
+            raise UsageError("timeout", timeout_ms, hint=f"give milliseconds, at most {MOST}")
         name, args = str(target), self._packed(request, "the request")
         wait_s = None if timeout_ms is None else timeout_ms / 1000 + GRACE_S
         return self._value(

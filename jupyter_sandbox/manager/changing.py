@@ -228,8 +228,10 @@ async def restore(unit: Unit, store: SnapshotStore, name: str) -> TreeView:
         stored = await in_thread(lambda: store.load(unit.name, name))
         if stored is None:
             known = [info.name for info in await in_thread(lambda: store.list(unit.name))]
-            hint = f"Take one: %sandbox snapshot {unit.name} {name}"
-            raise UsageError("snapshot", name, allowed=known or ["none yet"], hint=hint)
+            hint = f"%sandbox snapshot {unit.name} {quoted(name)}"
+            if not known:
+                raise UsageError(f"there is no snapshot of {unit.name} yet", hint=f"take one with {hint}")
+            raise UsageError("snapshot", name, allowed=known, hint=f"Take one: {hint}")
         meta = _read_meta(stored.meta, name)
         paused = unit.life.status is SandboxStatus.PAUSED
         main = Main(meta.main, meta.args) if meta.main else None
@@ -244,6 +246,11 @@ async def restore(unit: Unit, store: SnapshotStore, name: str) -> TreeView:
         unit.modules = modules_of(meta.modules)
         await rewatch(unit)
         return await tree(unit)
+
+
+def quoted(name: str) -> str:
+    """A snapshot's name as a line of ``%sandbox`` has it."""
+    return f'"{name}"' if any(char.isspace() for char in name) else name
 
 
 def _read_meta(data: bytes, name: str) -> SnapshotMeta:

@@ -86,12 +86,12 @@ def read_config(config: object) -> Experiment:
     Raises CompileError (invalid_code_type) and UsageError that names the key, the value and what is allowed.
     """
     given = _mapping("config", config, CONFIG_KEYS)
-    cinema = _mapping("cinema_debugger", given.get("cinema_debugger") or {}, CINEMA_KEYS)
+    cinema = _mapping("cinema_debugger", _or_empty(given, "cinema_debugger"), CINEMA_KEYS)
     return Experiment(
         source=_source(given),
         main=_text_or_none(given, "main_module"),
         args=tuple(_sequence(given, "args")),
-        limits=Limits.merged(_mapping("resource_limits", given.get("resource_limits") or {})),
+        limits=Limits.merged(_mapping("resource_limits", _or_empty(given, "resource_limits"))),
         env=_mapping("env", _pairs(given.get("env"))),
         dependencies=tuple(str(one) for one in _sequence(given, "dependencies")),
         capture=_capture(cinema),
@@ -212,6 +212,11 @@ def _mapping(name: str, value: object, known: Sequence[str] = ()) -> Mapping[str
         if known and key not in known:
             raise UsageError(name, key, allowed=known)
     return value
+
+
+def _or_empty(given: Mapping[str, object], key: str) -> object:
+    value = given.get(key)
+    return {} if value is None else value
 
 
 def _pairs(env: object) -> object:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from ..model.errors import NoProcess, UsageError
+from ..model.limits import whole
 from ..model.sandbox import NoticeTold, SandboxInfo, SandboxStatus, TreeReplaced
 from ..model.views import EVENT_KINDS, Event, Inspection, ModuleVersion, TreeView, WaitView, WhyView
 from ..wire import messages as wire
@@ -57,11 +58,11 @@ class Looking:
         for kind in wanted:
             if kind not in EVENT_KINDS:
                 raise UsageError("kind", kind, allowed=EVENT_KINDS)
-        return self._loop.run(_events(self._unit, limit, wanted, name))
+        return self._loop.run(_events(self._unit, whole("limit", limit), wanted, name))
 
     def why(self, target: object, limit: int = 1) -> list[WhyView]:
         """Why a process was restarted or exited, newest first, also before a restart of the sandbox."""
-        return self._loop.run(_why(self._unit, str(target), limit))
+        return self._loop.run(_why(self._unit, str(target), whole("limit", limit)))
 
     def waits(self) -> list[WaitView]:
         """Who waits for whom in the middle of a callback, and since when; a deadlock's processes are named."""
@@ -93,9 +94,10 @@ class Looking:
 
     def log(self, limit: int = 50) -> list[NoticeTold]:
         """Crash reports and logger lines, oldest first; they survive the guest."""
+        most = whole("limit", limit)
 
         async def read() -> list[NoticeTold]:
-            return list(self._unit.notices)[-limit:]
+            return list(self._unit.notices)[-most:]
 
         return self._loop.run(read())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 
 from ..model.errors import UsageError
-from ..model.limits import Limits
+from ..model.limits import Limits, whole
 from ..model.views import TreeView
 from ..wire import messages as wire
 from . import changing, loading
@@ -21,6 +21,8 @@ from .unit import Unit
 Destroy = Callable[[Unit], Coroutine[None, None, None]]
 STEP_S = 60.0
 """A step runs one callback, which has its own budget; many steps together may take long."""
+MOST_STEPS = 1_000_000
+"""Steps of one request; who wants more asks again."""
 
 
 class Sandbox(Looking, Acting):
@@ -93,8 +95,7 @@ class Sandbox(Looking, Acting):
 
     def step(self, count: int = 1) -> Stepped:
         """Take up to ``count`` steps while paused; each is told."""
-        if count < 1:
-            raise UsageError("count", count, hint="give a whole number above 0")
+        whole("count", count, MOST_STEPS)
         return self._loop.run(
             changing.step(self._unit, lambda number: wire.Step(id=number, count=count), STEP_S)
         )  # fmt: skip
@@ -106,6 +107,9 @@ class Sandbox(Looking, Acting):
         """Step until a step matches every given condition; pauses first when it runs."""
         if process is None and kind is None and contains is None and step is None:
             raise UsageError("until", hint="give a condition: process=, kind=, contains= or step=")
+        whole("max_steps", max_steps, MOST_STEPS)
+        if step is not None:
+            whole("step", step)
 
         def make(number: int) -> wire.Request:
             return wire.Until(
@@ -116,13 +120,13 @@ class Sandbox(Looking, Acting):
 
     def back(self, count: int = 1) -> Stepped:
         """Go ``count`` steps back, while paused: the journal is replayed in a fresh OS process up to there."""
-        return self._loop.run(changing.back(self._unit, count))
+        return self._loop.run(changing.back(self._unit, whole("count", count)))
 
     # --- state ------------------------------------------------------------------------------------------------------
 
     def snapshot(self, name: str) -> SnapshotInfo:
         """Save the state under a name; it survives the kernel. Raises SnapshotError naming what cannot be saved."""
-        if not name or len(name) > 200:
+        if not isinstance(name, str) or not 1 <= len(name) <= 200:
             raise UsageError("snapshot", name, hint="give a name of 1 to 200 characters")
         return self._loop.run(changing.snapshot(self._unit, self._store, name))
 

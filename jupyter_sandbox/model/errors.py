@@ -49,7 +49,7 @@ class UsageError(SandboxError):
 def _closest(word: str, known: tuple[str, ...]) -> str | None:
     from difflib import get_close_matches  # only on the way to an error
 
-    found = get_close_matches(word, known, n=1, cutoff=0.5)
+    found = get_close_matches(word, known, n=1, cutoff=0.65)
     return found[0] if found else None
 
 

@@ -7,6 +7,20 @@ from dataclasses import dataclass, fields, replace
 
 from .errors import UsageError
 
+MOST = 1 << 53
+"""No limit and no count is above this: every part of the way, JavaScript included, holds it exactly."""
+
+
+def whole(field: str, value: object, most: int = MOST) -> int:
+    """A count from 1 to ``most``. Raises UsageError that names the field.
+
+    >>> whole("count", 3)
+    3
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise UsageError(field, value, hint=f"give a whole number from 1 to {most}")
+    return value
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -43,5 +57,7 @@ class Limits:
                 raise UsageError("resource_limits", name, allowed=names)
             if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
                 raise UsageError(name, value, hint="give a whole number above 0")
+            if value > MOST:
+                raise UsageError(name, value, hint=f"give a whole number of at most {MOST}")
             changes[name] = value
         return replace(base or cls(), **changes)

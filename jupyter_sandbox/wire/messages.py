@@ -274,7 +274,8 @@ class ReplayJournal(Request, frozen=True, kw_only=True):
 KernelFrame = (
     Load | Versions | Execute | CallOff | SetLimits | Start | Stop | Shutdown
     | Call | Cast | Send | Spawn | Kill | Suspend | Unsuspend
-    | GetState | SetState | ChildAction | Children | Tree | Inspect | Events | Why | Waits | Watch | Pause | Resume | Step
+    | GetState | SetState | ChildAction | Children | Tree | Inspect | Events | Why | Waits | Watch | Pause | Resume
+    | Step
     | Until | TakeSnapshot | RestoreSnapshot | TakeJournal | ReplayJournal
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import count
 
+from ...manager.changing import quoted
 from ...manager.store import SnapshotInfo
 from ...widgets.picture import TreePicture
 from ...widgets.story import Lines
@@ -26,7 +27,7 @@ def snapshot(turn: Turn) -> Lines:
     name = str(given) if given is not None else next(f"snapshot-{n}" for n in count(1) if f"snapshot-{n}" not in taken)
     turn.sandbox.snapshot(name)
     _saved(turn)
-    return Lines([f"saved {name}; go back to it with %sandbox restore {turn.name} {name}"])
+    return Lines([f"saved {name}; go back to it with %sandbox restore {turn.name} {quoted(name)}"])
 
 
 def snapshots(turn: Turn) -> Table[SnapshotInfo]:
