@@ -70,6 +70,9 @@ def arguments(data: bytes) -> tuple[Any, ...]:
 def named(name: str) -> Any:
     """What ``module.name`` means in the code of this moment. Raises UsageError with what there is."""
     module_name, _, path = name.rpartition(".")
+    if not module_name:
+        module(name)
+        raise UsageError("function", name, hint=f"it is a module; give {name}.function or {name}.Class")
     found: Any = module(module_name)
     if not hasattr(found, path):
         allowed = [key for key, value in vars(found).items() if callable(value) and not key.startswith("_")]

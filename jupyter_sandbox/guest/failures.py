@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..model.errors import CallExit as ModelCallExit
 from ..model.errors import CodeRaised, CompileError, SandboxError
 from ..model.exits import CallFailed, Crash
-from ..model.text import short_text
+from ..model.reasons import said
 from ..otp.app_record import ApplicationError
 from ..runtime.exceptions import CallExit, CallTimeout, StartError
 from ..wire.messages import Failed
@@ -80,7 +80,7 @@ def reason_text(reason: object) -> str:
 
 
 def _plain(reason: object) -> str:
-    return reason if isinstance(reason, str) else short_text(reason, 400)
+    return reason if isinstance(reason, str) else said(reason, 400)
 
 
 def reason_lines(reason: object) -> list[str]:

@@ -272,13 +272,20 @@ class Guest:
     def begin_from(self, blob: bytes) -> None:
         """Fill this fresh guest from a snapshot. Its journal begins here."""
         saved = snapshot.opened(blob)
+        self.code.on_load = lambda text: None  # it belongs to the step of the snapshot, not to step 0
         self.node.admit(LoadCode(saved.bundle, {}))
+        self.code.on_load = self.reporter.code_loaded
         snapshot.restore(self.node, self.code, saved)
         self.start, self.since = blob, self.node.step_number
         if self.node.journal is not None:
             self.node.journal.clear()
         self.reporter.app = saved.app
         self.clock.jump(self.node.now_ms, self.read_ns())
+
+    def tell_loaded(self) -> None:
+        """The modules of a snapshot were loaded just now."""
+        for name in self.code.last.modules:
+            self.reporter.code_loaded(f"{name} version {self.code.table.number(name)}")
 
     def number_from(self, last_apply: int) -> None:
         """Go on counting after the Applies of a journal, so that a late reply of its time answers nobody."""

@@ -7,6 +7,8 @@ may need classes that an earlier entry loads.
 from __future__ import annotations
 
 import pickle
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,12 +31,15 @@ class Written(msgspec.Struct, frozen=True):
     step: int
     hash: int
     start: bytes = b""
+    since: int = 0
+    """The step that the recording guest's own log begins with."""
 
 
-def take(node: Node, app: str | None, start: bytes = b"") -> bytes:
+def take(node: Node, app: str | None, start: bytes = b"", since: int = 0) -> bytes:
     """The journal so far. Raises SnapshotError that names an input which cannot be written down."""
     entries = [(step, _written(what)) for step, what in node.journal or ()]
-    return msgspec.msgpack.encode(Written(node.seed, app, entries, node.step_number, _unsigned(node.hash), start))
+    hashed = _unsigned(node.hash)
+    return msgspec.msgpack.encode(Written(node.seed, app, entries, node.step_number, hashed, start, since))
 
 
 def replay(guest: Guest, blob: bytes, until_step: int) -> StepView | None:
@@ -48,6 +53,8 @@ def replay(guest: Guest, blob: bytes, until_step: int) -> StepView | None:
     node.seed = node.hash = written.seed
     if written.start:
         guest.begin_from(written.start)
+        if written.since == node.step_number:
+            guest.tell_loaded()
     if until_step < node.step_number:
         hint = f"the recording goes back to step {node.step_number}; what was before has been forgotten"
         raise UsageError("step", until_step, hint=hint)
@@ -64,6 +71,9 @@ def replay(guest: Guest, blob: bytes, until_step: int) -> StepView | None:
         told = _run_to(guest, end, pending) or told
     finally:
         guest.reporter.silent = False
+        for stream in (sys.stdout, sys.stderr):  # so that what was printed arrives before the answer
+            with suppress(Exception):  # user code may have replaced or closed it
+                stream.flush()
         guest.reporter.forget_unread()  # the kernel had these events from the recording
     if end == written.step and _unsigned(node.hash) != written.hash:
         raise ReplayDivergence(end, written.hash, _unsigned(node.hash))

@@ -50,7 +50,7 @@ class Reporter:
             case "limit":
                 self._alert(process, data)
             case "supervisor_gave_up":
-                self._tell("error", f"supervisor {_name(process)} gave up: {data.decision}", _name(process))
+                self._tell("error", f"supervisor {_name(process)} {data.decision}", _name(process))
             case "application_stop":
                 name, reason, normal = data
                 if name == self.app:

@@ -44,6 +44,12 @@ def who_waits(guest: Guest, request: m.Waits) -> None:
     guest.emit(m.WaitList(id=request.id, entries=list(waits.waits(guest.node))))
 
 
+def flush(guest: Guest, request: m.Flush) -> None:
+    """The counters and events until now, for somebody who looks at them."""
+    guest.watching.flush()
+    guest.emit(m.Done(id=request.id))
+
+
 HANDLERS: Handlers = {
-    m.Tree: tree, m.Watch: watch, m.Inspect: look, m.Events: events, m.Why: why, m.Waits: who_waits,
+    m.Tree: tree, m.Watch: watch, m.Inspect: look, m.Events: events, m.Why: why, m.Waits: who_waits, m.Flush: flush,
 }  # fmt: skip

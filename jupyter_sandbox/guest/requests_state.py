@@ -38,13 +38,14 @@ def restore_snapshot(guest: Guest, request: m.RestoreSnapshot) -> None:
     """Fill this guest; it stays paused until it is told to go on."""
     guest.pause()
     guest.begin_from(request.blob)
+    guest.tell_loaded()
     guest.emit(m.Done(id=request.id))
 
 
 def take_journal(guest: Guest, request: m.TakeJournal) -> None:
     """Everything that entered this node, for a replay."""
     guest.watching.flush()
-    blob = history.take(guest.node, guest.reporter.app, guest.start)
+    blob = history.take(guest.node, guest.reporter.app, guest.start, guest.since)
     shown = sum(not process.hidden for process in guest.node.processes.values())
     guest.emit(m.SnapshotBlob(id=request.id, blob=blob, step=guest.node.step_number, processes=shown))
 

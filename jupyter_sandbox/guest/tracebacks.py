@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import linecache
 from collections.abc import Iterable
 from types import TracebackType
@@ -9,7 +10,8 @@ from types import TracebackType
 from ..model.errors import Diagnostic
 from ..model.exits import Frame
 
-_OURS = __file__.rpartition("guest")[0]
+_HIDDEN = (__file__.rpartition("guest")[0], "<frozen importlib", str(importlib.__file__).rpartition("__init__")[0])
+"""Ours, and Python's import machinery."""
 _MAX_FRAMES = 50
 _MAX_TEXT = 2_000
 
@@ -19,7 +21,7 @@ def user_frames(traceback: TracebackType | None) -> list[Frame]:
     frames: list[Frame] = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if not code.co_filename.startswith((_OURS, "<frozen importlib")):
+        if not code.co_filename.startswith(_HIDDEN):
             frames.append(Frame(code.co_filename, traceback.tb_lineno, code.co_name))
         traceback = traceback.tb_next
     return frames[-_MAX_FRAMES:]
@@ -73,6 +75,8 @@ def hint(text: str) -> str:
     """What to do about a message of Python's that would leave people puzzled in a sandbox."""
     if text == "no running event loop":
         return "; other people's coroutines go through the door: `await self.outside(...)`"
+    if text == "attempted relative import with no known parent package":
+        return "; its folder is the top here: import without the dot, or load the folder above it"
     return ""
 
 

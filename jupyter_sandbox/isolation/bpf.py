@@ -71,7 +71,7 @@ def assemble(decisions: Mapping[int, Decision], *, machine: int, foreign_from: i
     """The filter for one machine. Calls of any number without a decision, and of ``foreign_from`` on, do not exist.
 
     >>> len(assemble({0: Allow()}, machine=0xC000003E))
-    10
+    8
     """
     head = (
         Instruction(_LOAD, _MACHINE),

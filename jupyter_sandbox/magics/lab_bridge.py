@@ -8,6 +8,7 @@ ever polled.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, assert_never
@@ -72,7 +73,7 @@ class LabBridge:
     def hello(self) -> None:
         """Everything there is, as the panel needs it to begin."""
         mirror = self._wiring.mirror
-        infos = [info_data(info) for info in mirror.infos.values()]
+        infos = [info_data(info) | {"runtime_s": _runtime_s(info)} for info in mirror.infos.values()]
         trees = {name: asdict(tree) for name, tree in mirror.trees.items() if name in mirror.infos}
         self._send("hello", version=self._wiring.version, sandboxes=infos, trees=trees)
 
@@ -149,6 +150,13 @@ class LabBridge:
 def info_data(info: SandboxInfo) -> dict[str, Any]:
     """The facts of a sandbox as plain data."""
     return asdict(info) | {"protection_line": info.protection.line() if info.protection else ""}
+
+
+def _runtime_s(info: SandboxInfo) -> int:
+    """The run time of now: the mirror's is of when something changed last, which may be long ago."""
+    if info.status not in ("running", "paused"):
+        return info.runtime_s
+    return max(info.runtime_s, int(time.time() - info.created_at))
 
 
 def step_data(step: StepView) -> dict[str, Any]:

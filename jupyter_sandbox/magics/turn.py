@@ -56,9 +56,9 @@ class Turn:
         """The sandbox. Raises UsageError when there is none of that name."""
         return self.desk.manager.get(self.name)
 
-    def picture(self, view: TreeView, *, live: bool = True) -> TreePicture:
-        """The tree as the result of a command."""
-        return TreePicture(view, self.desk.open_live if live else None)
+    def picture(self, view: TreeView, *, live: bool = True, note: str = "") -> TreePicture:
+        """The tree as the result of a command; ``note`` is a line below it."""
+        return TreePicture(view, self.desk.open_live if live else None, note)
 
     def value(self, argument: str) -> Any:
         """The value of an expression, in the notebook's namespace. Raises UsageError in one line."""

@@ -131,7 +131,7 @@ SNAPSHOTS = (
     Verb("snapshot", "snapshots", "save the state of all processes", "snapshot shop before", (
         Argument("SNAPSHOT", Kind.WORD, "its name (default: snapshot-1, snapshot-2, …)", False),
     )),
-    Verb("snapshots", "snapshots", "the saved snapshots", "snapshots shop"),
+    Verb("snapshots", "snapshots", "the saved snapshots", "snapshots shop", naming=Naming.EITHER),
     Verb("restore", "snapshots", "go back to a snapshot", "restore shop before", (
         Argument("SNAPSHOT", Kind.SNAPSHOT, "the name it was saved under"),
     )),

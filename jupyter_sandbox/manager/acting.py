@@ -106,11 +106,14 @@ class Acting:
         return self._child("delete_child", supervisor, child)
 
     def restart_under(self, supervisor: object, child: object) -> object:
-        """Kill a child of this supervisor and let the supervisor act."""
+        """Stop a child of this supervisor and start it again; its restarts are not used up."""
         return self._child("restart", supervisor, child)
 
     def restart_process(self, target: object) -> object:
-        """Kill a process and let its supervisor act. Raises UsageError for a process that no supervisor watches."""
+        """Have its supervisor stop a process and start it again, which uses up none of the restarts.
+
+        Raises UsageError for a process that no supervisor watches.
+        """
         return self._loop.run(_restart(self._unit, str(target)))
 
     def exec(self, source: str, file: str = "<exec>", timeout_ms: int | None = None) -> object:

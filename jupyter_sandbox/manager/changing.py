@@ -230,7 +230,7 @@ async def restore(unit: Unit, store: SnapshotStore, name: str) -> TreeView:
             known = [info.name for info in await in_thread(lambda: store.list(unit.name))]
             hint = f"%sandbox snapshot {unit.name} {quoted(name)}"
             if not known:
-                raise UsageError(f"there is no snapshot of {unit.name} yet", hint=f"take one with {hint}")
+                raise UsageError(f"sandbox {unit.name!r} has no snapshot {name!r} and no other. Take one: {hint}")
             raise UsageError("snapshot", name, allowed=known, hint=f"Take one: {hint}")
         meta = _read_meta(stored.meta, name)
         paused = unit.life.status is SandboxStatus.PAUSED
@@ -279,12 +279,15 @@ async def back(unit: Unit, count: int) -> Stepped:
             raise UsageError("count", count, hint=f"give a number from 1 to {journal.step}, the steps taken so far")
         until = journal.step - count
         async with fresh(unit) as guest:
+            guest.stdout.mute = guest.stderr.mute = True
             told = await unit.ask(
                 lambda number: wire.ReplayJournal(id=number, blob=journal.blob, until_step=until),
                 wire.Stepped,
                 STATE_S,
                 guest=guest,
             )
+            guest.stdout.restart()
+            guest.stderr.restart()
             log = await unit.ask(lambda number: wire.Events(id=number, limit=1), wire.EventList, guest=guest)
             await remember_history(unit)
             unit.adopt(guest, paused=True, main=unit.main, replayed_from=log.since)

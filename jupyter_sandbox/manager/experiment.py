@@ -62,7 +62,7 @@ class ProcessSpawn:
 
 @dataclass(frozen=True, slots=True)
 class SupervisorRestart:
-    """Restart a child of a supervisor; without ``supervisor`` the process itself is killed and its supervisor acts."""
+    """Stop a child and start it again, as OTP does by hand: it does not count; without ``supervisor`` its own acts."""
 
     child: str
     supervisor: str | None = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from ..model.errors import NoProcess, UsageError
+from ..model.errors import NoProcess, SandboxBusy, SandboxGone, UsageError
 from ..model.limits import whole
 from ..model.sandbox import NoticeTold, SandboxInfo, SandboxStatus, TreeReplaced
 from ..model.views import EVENT_KINDS, Event, Inspection, ModuleVersion, TreeView, WaitView, WhyView
@@ -17,6 +18,8 @@ from .state import refusal
 from .unit import Unit
 
 A = TypeVar("A", bound=wire.Answer)
+SAMPLE_S = 0.1
+"""Whoever asks for facts waits this long for fresh ones."""
 
 
 class Looking:
@@ -40,7 +43,9 @@ class Looking:
         return self._unit.life.status
 
     def info(self) -> SandboxInfo:
-        """All facts as of now; never waits, also works when it crashed."""
+        """All facts as of now, of a busy guest as of its last sample; also works when it crashed."""
+        if not self._loop.is_current:  # an observer on the manager's thread cannot wait
+            self._loop.run(_sampled(self._unit))
         return self._unit.info()
 
     def tree(self) -> TreeView:
@@ -80,6 +85,7 @@ class Looking:
         """The guide's analytics: runtime_seconds, event_count, metrics, recent_events (newest 10, newest first)."""
 
         async def read() -> dict[str, object]:
+            await _sampled(self._unit)
             return self._unit.analytics.metrics(self._unit.ended_at or time.time())
 
         return self._loop.run(read())
@@ -115,6 +121,17 @@ class Looking:
         return self._loop.run(look(self._unit, make, answer))
 
 
+async def _sampled(unit: Unit) -> None:
+    """Have the counters be those of now, if the guest says so quickly."""
+    guest = unit.guest
+    if guest is None:
+        return
+    try:
+        await guest.ask(lambda number: wire.Flush(id=number), wire.Done, SAMPLE_S)
+    except (SandboxBusy, SandboxGone):
+        pass  # what it told last has to do
+
+
 async def look(unit: Unit, make: Callable[[int], wire.Request], answer: type[A]) -> A:
     """Ask the guest something that changes nothing."""
     raise_refusal(unit, "look")
@@ -147,11 +164,39 @@ async def _why(unit: Unit, target: str, limit: int) -> list[WhyView]:
     try:
         own = (await unit.ask(lambda number: wire.Why(id=number, target=target, limit=limit), wire.WhyList)).entries
     except NoProcess:
-        found = unit.history.why(target, limit)
+        found = [*await _ended(unit, target), *unit.history.why(target, limit)]
         if not found:
             raise
-        return found
+        return found[:limit]
     return [*own, *unit.history.why(target, limit - len(own))]
+
+
+async def _ended(unit: Unit, target: str) -> list[WhyView]:
+    """How a process ended about which nobody decided: it was the main supervisor, or no supervisor watched it."""
+    name = target.rpartition("/")[2]
+    told = (await unit.ask(lambda number: wire.Why(id=number, target="", limit=50), wire.WhyList)).entries
+    gave_up = [one for one in told if one.supervisor == name and one.decision.startswith("gave up")]
+    if gave_up:
+        return gave_up[:1]
+    # A main supervisor is often registered under no name: it goes by that of its class.
+    is_main = (unit.life.main or "").rpartition(".")[2] == name
+    exits = await _last(unit, "process_exit", target) or (
+        await _last(unit, "application_stop", None) if is_main else []
+    )
+    why_not = unit.life.reason or "no supervisor watched it"
+    return [
+        WhyView(
+            key=target, name=name, step=event.step, now_ms=event.now_ms, cause="", message="", traceback=(),
+            reason=event.text.removeprefix("exited: ") if event.kind == "process_exit" else why_not,
+            supervisor="", decision=why_not,
+        )
+        for event in exits
+    ]  # fmt: skip
+
+
+async def _last(unit: Unit, kind: str, target: str | None) -> list[Event]:
+    make = functools.partial(wire.Events, limit=1, kinds=[kind], target=target)
+    return (await unit.ask(lambda number: make(id=number), wire.EventList)).events
 
 
 async def _watch(unit: Unit, interval_ms: int) -> TreeView:

@@ -25,7 +25,7 @@ from .loop import ManagerLoop, in_thread
 from .pickles import pack
 from .sandbox import Sandbox
 from .spares import Spares
-from .store import SnapshotStore
+from .store import SnapshotInfo, SnapshotStore
 from .unit import Main, Spec, Unit
 from .watchdog import Watchdog
 from .zygotes import Zygotes, flavour_modules
@@ -51,7 +51,7 @@ class SandboxManager:
 
     def __init__(self, store: str | Path | None = None, flavour: str = "plain") -> None:
         flavour_modules(flavour)
-        self.store = SnapshotStore(store)
+        self.store = SnapshotStore(store, _folder())
         self._flavour = flavour
         self._loop = ManagerLoop()
         self._units: dict[int, Unit] = {}
@@ -121,6 +121,10 @@ class SandboxManager:
             return False
         self._loop.run(self._destroy(found))
         return True
+
+    def stored(self, name: str) -> Iterable[SnapshotInfo]:
+        """The snapshots of a sandbox of this name, also when there is none now."""
+        return self.store.list(name)
 
     def was_destroyed(self, name_or_id: str | int) -> bool:
         """Whether there was such a sandbox once."""
@@ -270,6 +274,14 @@ class SandboxManager:
             if unit.life.id == name_or_id or unit.name == name_or_id or str(unit.life.id) == name_or_id:
                 return unit
         return None
+
+
+def _folder() -> str:
+    """Where this kernel works; '' when the folder is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:

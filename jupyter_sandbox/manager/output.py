@@ -83,6 +83,8 @@ class OutputPump:
 
     def __init__(self, fd: int, budget: int, on_text: Callable[[str, int], None]) -> None:
         self.tail = OutputTail(budget)
+        self.mute = False
+        """While a guest replays, what it prints has been shown before."""
         self._fd, self._on_text = fd, on_text
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -110,7 +112,7 @@ class OutputPump:
             self._timer.cancel()
             self._timer = None
         text, dropped = self.tail.take()
-        if text or dropped:
+        if (text or dropped) and not self.mute:
             self._on_text(text, dropped)
 
     def drain(self) -> None:
@@ -120,6 +122,12 @@ class OutputPump:
                 break
             self._readable()
         self.flush()
+
+    def restart(self) -> None:
+        """What was printed up to now is nobody's news, and counts for no cell's share."""
+        self.drain()
+        self.tail.renew()
+        self.mute = False
 
     def close(self) -> None:
         """Stop reading; the pipe itself belongs to the guest's process object. Idempotent."""

@@ -50,6 +50,8 @@ class StoredSnapshot:
 class SnapshotStore:
     """Opened at the first use, so that a kernel which never takes a snapshot never writes a file.
 
+    ``scope`` keeps sandboxes of the same name apart: the folder that a kernel works in.
+
     >>> store = SnapshotStore(":memory:")
     >>> store.save("shop", SnapshotInfo("before", 0.0, 12, 3, 2), b"", b"xy")
     >>> [info.name for info in store.list("shop")]
@@ -57,7 +59,8 @@ class SnapshotStore:
     >>> store.close()
     """
 
-    def __init__(self, path: str | Path | None = None) -> None:
+    def __init__(self, path: str | Path | None = None, scope: str = "") -> None:
+        self._scope = f"{scope}\0" if scope else ""
         self.path = str(path) if path is not None else str(default_path())
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
@@ -67,7 +70,7 @@ class SnapshotStore:
         with self._open() as database:
             database.execute(
                 "insert or replace into snapshots values (?, ?, ?, ?, ?, ?, ?)",
-                (sandbox, info.name, info.created_at, info.step, info.processes, meta, blob),
+                (self._scope + sandbox, info.name, info.created_at, info.step, info.processes, meta, blob),
             )
 
     def load(self, sandbox: str, name: str) -> StoredSnapshot | None:
@@ -76,7 +79,7 @@ class SnapshotStore:
             row = database.execute(
                 "select name, created_at, step, processes, length(blob), meta, blob from snapshots"
                 " where sandbox = ? and name = ?",
-                (sandbox, name),
+                (self._scope + sandbox, name),
             ).fetchone()
         return StoredSnapshot(SnapshotInfo(*row[:5]), row[5], row[6]) if row else None
 
@@ -86,7 +89,7 @@ class SnapshotStore:
             rows = database.execute(
                 "select name, created_at, step, processes, length(blob) from snapshots"
                 " where sandbox = ? order by created_at, name",
-                (sandbox,),
+                (self._scope + sandbox,),
             ).fetchall()
         return [SnapshotInfo(*row) for row in rows]
 
@@ -95,7 +98,7 @@ class SnapshotStore:
         if self._connection is None and self.path != ":memory:" and not Path(self.path).exists():
             return 0
         with self._open() as database:
-            return database.execute("delete from snapshots where sandbox = ?", (sandbox,)).rowcount
+            return database.execute("delete from snapshots where sandbox = ?", (self._scope + sandbox,)).rowcount
 
     def close(self) -> None:
         """Close the file; idempotent, and a later use opens it again."""

@@ -35,6 +35,7 @@ from .handle import ASK_S, GuestHandle, Listener
 from .history import History
 from .life import (
     Announce,
+    DiskOver,
     Forget,
     GivenUp,
     GuestExited,
@@ -45,6 +46,7 @@ from .life import (
     LifeEvent,
     LimitCounted,
     MainEnded,
+    MemoryOver,
     ProtocolBroken,
     RaiseAlert,
     Retire,
@@ -143,7 +145,7 @@ class Unit:
     async def launch_trial(self) -> GuestHandle:
         """A guest to try code in, to be ended with ``discard``."""
         guest = await self.spares.take(self.limits, self.spec.profile, self.spec.openings)
-        self.building.add(guest)
+        self._build(guest)
         return guest
 
     async def launch(self) -> GuestHandle:
@@ -159,8 +161,12 @@ class Unit:
         if self.life.destroyed:
             guest.retire("destroyed")
             raise self._gone("it was destroyed")
-        self.building.add(guest)
+        self._build(guest)
         return guest
+
+    def _build(self, guest: GuestHandle) -> None:
+        self.building.add(guest)
+        self.on_guest()
 
     def adopt(
         self, guest: GuestHandle, *, paused: bool, main: Main | None, replayed_from: int | None = None
@@ -315,6 +321,8 @@ class Unit:
 
     def watch(self, now_ns: int, *, disk: bool = False) -> None:
         """One reading of the guest and its consequences; ``disk``: of its folder too, which costs more."""
+        for one in list(self.building):
+            self._watch_building(one, now_ns, disk)
         guest = self.guest
         if guest is None:
             return
@@ -325,6 +333,15 @@ class Unit:
         guest.watched, events = judge(guest.watched, reading, self.limits, guest.generation, timed=timed)
         for event in events:
             self.dispatch(self._with_dump(guest, event))
+
+    def _watch_building(self, guest: GuestHandle, now_ns: int, disk: bool) -> None:
+        """A guest that tries or starts code has a deadline of whoever waits for it; what it takes is limited here."""
+        _, events = judge(guest.watched, guest.reading(now_ns, disk=disk), self.limits, guest.generation, timed=False)
+        for event in events:
+            if isinstance(event, DiskOver):
+                self.discard(guest, f"it filled its folder with {event.used / 1e6:.0f} MB in {event.files} files")
+            elif isinstance(event, MemoryOver) and event.kill:
+                self.discard(guest, f"it used {event.used / 1e6:.0f} MB; max_memory is {event.limit / 1e6:.0f} MB")
 
     def _with_dump(self, guest: GuestHandle, event: LifeEvent) -> LifeEvent:
         """Asks for a dump when the first interrupt did not help, so that it is there when the guest is killed."""

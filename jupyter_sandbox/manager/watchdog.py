@@ -41,7 +41,7 @@ class Watchdog:
         self._timer = None
         self._count += 1
         now_ns = time.monotonic_ns()
-        watched = [unit for unit in self._units() if unit.guest is not None]
+        watched = [unit for unit in self._units() if unit.guest is not None or unit.building]
         for unit in watched:
             try:
                 self._look(unit, now_ns)

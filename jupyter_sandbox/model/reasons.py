@@ -64,9 +64,29 @@ def words(reason: object, show: Callable[[object], str] = lambda value: short_te
             case ("bad_return", (module, str() as callback, value)):
                 parts.append(f"{callback} of {getattr(module, '__name__', show(module))} returned {show(value)}")
                 return ": ".join(parts)
+            case ("bad_return", ((module, str() as callback, _), value)):
+                parts.append(f"{callback} of {getattr(module, '__name__', show(module))} returned {show(value)}")
+                return ": ".join(parts)
+            case ("callback_failed", (_, str()), (_, inner)):
+                reason = inner
             case (str() as name, value) if name in _FIELDS:
                 return ": ".join([*parts, _FIELDS[name].replace("{}", show(value))])
             case _:
                 break
     known = _ALONE.get(reason) if isinstance(reason, str) else None
     return ": ".join([*parts, show(reason) if known is None else known])
+
+
+def said(reason: object, room: int) -> str:
+    """A bad return value or a refused state in words, any other reason as the value it is.
+
+    >>> said(("bad_return_value", 42), 300), said(("shutdown", "maintenance"), 300)
+    ('a callback returned 42, which means nothing there', "('shutdown', 'maintenance')")
+    """
+    match reason:
+        case ("bad_return" | "bad_return_value" | "bad_return_from_init" | "bad_return_from_state_function", _):
+            return words(reason, lambda value: short_text(value, room))
+        case ("callback_failed", _, _):
+            return words(reason, lambda value: short_text(value, room))
+        case _:
+            return short_text(reason, room)

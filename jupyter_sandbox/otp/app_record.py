@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..model.errors import ProcessError
 from ..model.ids import Pid, Ref
-from ..model.text import short_text
+from ..model.reasons import said
 from ..runtime import Node
 
 BASE: Final = ("kernel", "stdlib")
@@ -20,7 +20,7 @@ class ApplicationError(ProcessError):
     kind = "application_error"
 
     def __init__(self, what: str, reason: Any) -> None:
-        super().__init__(f"{what} failed: {short_text(reason, 400)}")
+        super().__init__(f"{what} failed: {said(reason, 400)}")
         self.reason = reason
 
 

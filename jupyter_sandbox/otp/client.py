@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..model.errors import UsageError
 from ..model.ids import Pid
-from . import application, commands, inspect, sys
+from ..runtime.process import Process
+from ..runtime.storytelling import state_text
+from . import application, commands, inspect, restart, sys
 from .gen import Engine
 from .process import OtpContext
 from .supervisor import Supervisor
@@ -16,6 +19,14 @@ from .supervisor import Supervisor
 
 def _find(ctx: OtpContext, target: str) -> Pid:
     return inspect.find(ctx._process.node, target).pid
+
+
+def _find_supervisor(ctx: OtpContext, target: str) -> Pid:
+    """Raises UsageError when the process is another behaviour: it would take a supervisor's request for its own."""
+    process = inspect.find(ctx._process.node, target)
+    if not (isinstance(process.behaviour, type) and issubclass(process.behaviour, Supervisor)):
+        raise UsageError(f"{target} is not a supervisor; `%sandbox tree` shows which processes are")
+    return process.pid
 
 
 async def call(ctx: OtpContext, target: str, request: Any, timeout_ms: int | None = 5_000) -> Any:
@@ -71,8 +82,8 @@ async def set_state(ctx: OtpContext, target: str, state: Any) -> Any:
 
 
 async def child_action(ctx: OtpContext, action: str, supervisor: str, child: Any) -> Any:
-    """A supervisor function on a child; ``restart`` kills it and lets its supervisor act."""
-    pid = _find(ctx, supervisor)
+    """A supervisor function on a child; ``restart`` stops it and starts it again, which does not count."""
+    pid = _find_supervisor(ctx, supervisor)
     if action == "restart":
         return await _restart(ctx, pid, child)
     function = {
@@ -86,11 +97,47 @@ async def child_action(ctx: OtpContext, action: str, supervisor: str, child: Any
 async def _restart(ctx: OtpContext, supervisor: Pid, child: Any) -> Any:
     for id, pid, _, _ in await commands.which_children(ctx, supervisor):
         if child in (id, str(id), repr(pid)):
-            if isinstance(pid, Pid):
-                ctx.exit_signal(pid, "kill")
-                return None
-            return await commands.restart_child(ctx, supervisor, id)
+            return await _again(ctx, supervisor, id, pid)
     raise commands.ChildError("restart", "not_found")
+
+
+async def _again(ctx: OtpContext, supervisor: Pid, id: Any, pid: Any) -> Any:
+    """OTP's way to restart by hand: ``terminate_child``, ``restart_child``. It uses up none of the restarts."""
+    process = ctx._process.node.processes[supervisor]
+    state = process.state
+    if pid == "restarting":
+        raise commands.ChildError("restart", "restarting")
+    key = state.by_pid.get(pid) if state.dynamic else id
+    entry = state.entries.get(key)
+    if entry is None:
+        raise commands.ChildError("restart", "not_found")
+    if state.flags.extra_arguments and isinstance(pid, Pid):  # how its child was asked for is not known any more
+        ctx.exit_signal(pid, "kill")
+        return None
+    if isinstance(pid, Pid):
+        await commands.terminate_child(ctx, supervisor, pid if state.dynamic else id)
+    if state.template is not None:
+        new = await commands.start_child(ctx, supervisor, *entry.child.extra)
+    elif state.dynamic or key not in state.entries:  # temporary: its specification went with it
+        new = await commands.start_child(ctx, supervisor, entry.child)
+    else:
+        new = await commands.restart_child(ctx, supervisor, id)
+    if isinstance(pid, Pid):
+        _by_hand(process, new[0] if isinstance(new, tuple) else new, id, pid)
+    return new
+
+
+def _by_hand(supervisor: Process, new: Any, id: Any, old: Pid) -> None:
+    """For the counters and the restart history; the window of restarts that count stays as it is."""
+    key = supervisor.state.by_pid.get(new, id)
+    entry = supervisor.state.entries.get(key)
+    if entry is not None:
+        entry.restarts += 1
+    supervisor.node.restarts += 1
+    record = restart.Record(key, old, "shutdown", "restarted by hand, which does not count", (), (key,))
+    supervisor.node.emit("supervisor_restart", supervisor, record)
+    child = supervisor.node.processes.get(new)
+    supervisor.node.emit("restart_done", supervisor, (key, "" if child is None else state_text(child)))
 
 
 def _child_id(ctx: OtpContext, supervisor: Pid, child: Any) -> Any:
@@ -106,7 +153,7 @@ def _child_id(ctx: OtpContext, supervisor: Pid, child: Any) -> Any:
 
 async def children(ctx: OtpContext, target: str) -> Any:
     """which_children."""
-    return await commands.which_children(ctx, _find(ctx, target))
+    return await commands.which_children(ctx, _find_supervisor(ctx, target))
 
 
 async def start(ctx: OtpContext, main: Any, spec: application.Spec) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from ..model.errors import ProcessError
 from ..model.ids import Pid
+from ..model.reasons import said
 from ..model.text import short_text
 from ..runtime import Node, delivery
 from ..runtime.context import Context
@@ -23,7 +24,7 @@ class ChildError(ProcessError):
     kind = "child_error"
 
     def __init__(self, what: str, reason: Any) -> None:
-        super().__init__(f"{what} was refused: {short_text(reason, 300)}")
+        super().__init__(f"{what} was refused: {said(reason, 300)}")
         self.reason = reason
 
 

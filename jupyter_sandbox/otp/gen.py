@@ -39,6 +39,8 @@ class Engine:
     terminate: Callable[[Process, Any], Any]
     code_change: Callable[[Process, Any, Any, Any], Any]
     """(process, context of the new code, old version, extra) -> the new state; raises to refuse."""
+    state_type: type = object
+    """What a state that replaces the present one has to be."""
 
 
 class Starting:

@@ -36,8 +36,12 @@ def _walk(node: Node) -> Iterator[ProcessView]:
 
 
 def _booting(node: Node, process: Process) -> bool:
-    """A child whose start is not acknowledged yet shows under nobody."""
-    return process.starter is not None and process.parent in node.processes and not process.hidden
+    """A child whose start is not acknowledged yet, or whose supervisor has not heard of it, shows under nobody."""
+    parent = node.processes.get(process.parent) if process.parent is not None else None
+    if parent is None:
+        return False
+    # What a start function starts beside its child is nobody's child for good: it shows once the supervisor is done.
+    return process.starter is not None or (_is_supervisor(parent) and parent.coro is not None)
 
 
 def root_key(process: Process) -> str:

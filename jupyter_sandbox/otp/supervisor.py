@@ -287,4 +287,4 @@ def _code_change(process: Process, context: Any, old_version: Any, extra: Any) -
     return fresh
 
 
-Supervisor.engine = gen.Engine("supervisor", dispatch, _init, _terminate, _code_change)
+Supervisor.engine = gen.Engine("supervisor", dispatch, _init, _terminate, _code_change, restart.State)

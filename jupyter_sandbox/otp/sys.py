@@ -9,6 +9,7 @@ from types import coroutine
 from typing import Any
 
 from ..model.errors import ProcessError, UsageError
+from ..model.reasons import said
 from ..model.text import short_text
 from ..runtime import delivery, lifecycle
 from ..runtime.context import Context, check_duration
@@ -31,7 +32,7 @@ class SysError(ProcessError):
     kind = "sys_error"
 
     def __init__(self, what: str, reason: Any) -> None:
-        super().__init__(f"{what} failed: {short_text(reason, 400)}")
+        super().__init__(f"{what} failed: {said(reason, 400)}")
         self.reason = reason
 
 
@@ -182,11 +183,15 @@ def _get_state(process: Process, _: Any) -> Any:
 
 
 def _replace_state(process: Process, function: Callable[[Any], Any]) -> Any:
+    engine: gen.Engine = process.behaviour.engine
     try:
-        process.state = function(process.state)
+        state = function(process.state)
+        if engine.state_type is not object and type(state) is not engine.state_type:
+            raise TypeError(f"{short_text(state, 80)} is no state of a {engine.kind}")
+        process.state = state
     except (Exception, ProcessExit, Throw) as error:  # whatever the function raised: the state stays as it was
         failed = (_CLASSES.get(type(error), "error"), error.value if isinstance(error, Throw) else exit_reason(error))
-        where = (f"gen_{process.behaviour.engine.kind}", "system_replace_state")
+        where = (f"gen_{engine.kind}", "system_replace_state")
         raise SysError("replace_state", ("callback_failed", where, failed)) from None
     return process.state
 

@@ -10,7 +10,8 @@ from ..model.text import short_text
 from .exceptions import CallExit, ProcessExit, Throw
 from .isolate import ATOMIC, NotCopyable, isolate
 
-_OURS: Final = __file__.rsplit("runtime", 1)[0]
+_HIDDEN: Final = (__file__.rsplit("runtime", 1)[0], "<frozen importlib")
+"""Ours, and Python's import machinery."""
 _MAX_FRAMES: Final = 50
 
 
@@ -33,11 +34,11 @@ def exit_reason(error: BaseException) -> object:
 
 
 def user_frames(traceback: TracebackType | None) -> tuple[Frame, ...]:
-    """The frames of a traceback that are not ours, oldest first, at most the newest 50."""
+    """The frames of a traceback of the user's code, oldest first, at most the newest 50."""
     frames: list[Frame] = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if not code.co_filename.startswith(_OURS):
+        if not code.co_filename.startswith(_HIDDEN):
             frames.append(Frame(code.co_filename, traceback.tb_lineno, code.co_name))
         traceback = traceback.tb_next
     return tuple(frames[-_MAX_FRAMES:])

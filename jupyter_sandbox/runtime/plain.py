@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import isawaitable
 from types import CoroutineType
 from typing import Any
 
@@ -22,7 +23,7 @@ def run_plain(process: Process, entry: Entry) -> Running | None:
 async def _main(process: Process, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
     try:
         result = function(process.context, *args)
-        if type(result) is CoroutineType:
+        if type(result) is CoroutineType or isawaitable(result):
             await result
     except GeneratorExit:
         raise

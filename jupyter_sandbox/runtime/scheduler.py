@@ -36,8 +36,16 @@ def run(node: Node, max_steps: int) -> RunResult:
     """Take up to ``max_steps`` steps at the node's present time."""
     trail = node.trail
     before = node.folded + len(trail)
+    left = max_steps
     try:
-        take_steps(node, max_steps)
+        while left > 0:
+            try:
+                take_steps(node, left)
+            except Exception as error:  # of a behaviour itself, not of a callback: one process ends, not the node
+                _contain(node, error)
+                left = max_steps - (node.folded + len(trail) - before)
+            else:
+                break
     finally:
         node.current = None
     due = timers.next_deadline(node) if node.timer_heap or node.young else None
@@ -67,8 +75,37 @@ def _choose(node: Node) -> Process | None:
 def _take_one(node: Node, process: Process) -> None:
     try:
         take_steps(node, 1, process)
+    except Exception as error:
+        _contain(node, error)
     finally:
         node.current = None
+
+
+def _contain(node: Node, error: Exception) -> None:
+    """The process at work ends with what escaped from it; everybody else goes on as after any exit.
+
+    What the loop knew is lost, so who was handed over to it is found again. The
+    same at every slicing: hand-overs are counted anew. Raises what no process did.
+    """
+    process = node.current
+    if process is None or process.status == DEAD:
+        raise error
+    node.hops = 0
+    for caller in node.processes.values():
+        waits = caller.status == WAITING and type(caller.wait) is tuple and caller.wait[0] == OP_CALL
+        if waits and caller.token and _callee(node, caller) is process and caller.token not in (process.callers or ()):
+            _register(node, caller, process)
+    reason = exit_reason(error)
+    node.emit("crash", process, ("main", reason))
+    lifecycle.exit_process(node, process, reason)
+    woken, node.woken = node.woken, None
+    if woken is not None:
+        node.ready.appendleft(woken)
+
+
+def _callee(node: Node, caller: Process) -> Process | None:
+    target = caller.wait[1]
+    return node.processes.get(target) if type(target) is Pid else delivery.lookup(node, target)
 
 
 def take_steps(node: Node, left: int, process: Process | None = None) -> None:  # noqa: C901

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..model.exits import CallFailed, Crash, Frame
+from ..model.reasons import said
 from ..model.text import short_text
 from ..model.views import WhyView
 
@@ -53,7 +54,7 @@ class History:
         self._entries.append(
             replace(
                 where,
-                reason=short_text(reason, 300),
+                reason=said(reason, 300),
                 cause=_cause(reason, crash),
                 message=crash.message if crash is not None else "",
                 traceback=traceback_lines(reason),
@@ -84,7 +85,7 @@ def _cause(reason: Any, crash: _Crash | None) -> str:
     if isinstance(reason, CallFailed):
         return f"uncaught {short_text(reason, 200)}"
     if not isinstance(reason, Crash):
-        return f"exit {short_text(reason, 200)}"
+        return f"exit {said(reason, 200)}"
     where = f" in {crash.callback}" if crash is not None else ""
     frame = reason.frames[-1] if reason.frames else None
     at = f" at {frame.file} line {frame.line}" if frame is not None else ""

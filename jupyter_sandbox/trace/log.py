@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ..model.ids import FIRST_CLIENT, Pid
+from ..model.reasons import said
 from ..model.text import short_text
 from ..model.views import Event, WhyView
 from .history import History
@@ -48,7 +49,7 @@ class EventLog:
                 return
             if kind == "crash":
                 self._crash("" if process.hidden else repr(process.pid), data)
-                data = f"{short_text(data[1], 300)}"
+                data = said(data[1], 300)
             else:
                 self._decision(process, data)
         raw = (

@@ -11,7 +11,7 @@ from ..model.views import TreeView
 from .figure import figure_of
 from .graph import graph_of
 from .result import Result
-from .safe import escape
+from .safe import escape, line
 from .svg import svg_tree
 from .text import text_tree
 
@@ -38,13 +38,13 @@ class TreePicture(Result):
     the last value of a cell it is live as long as the sandbox is.
     """
 
-    __slots__ = ("_open", "view")
+    __slots__ = ("_open", "note", "view")
 
-    def __init__(self, view: TreeView, open_live: Open | None = None) -> None:
-        self.view, self._open = view, open_live
+    def __init__(self, view: TreeView, open_live: Open | None = None, note: str = "") -> None:
+        self.view, self._open, self.note = view, open_live, note
 
     def text(self) -> str:
-        return text_tree(self.view)
+        return "\n".join(part for part in (text_tree(self.view), line(self.note, 600)) if part)
 
     def svg(self, *, standalone: bool = False) -> str:
         """An ``<svg>`` element for a page, or with ``standalone`` the text of an ``.svg`` file."""
@@ -73,7 +73,8 @@ class TreePicture(Result):
         return (
             f'<div class="jupyter-sandbox-tree"{place}>{_STYLE}'
             f'<div class="jsb-inline" style="display:none">{self.svg()}</div>'
-            f'<img class="jsb-image" alt="{escape(self.text(), 4000)}" src="data:image/svg+xml;base64,{image}"></div>'
+            f'<img class="jsb-image" alt="{escape(self.text(), 4000)}" src="data:image/svg+xml;base64,{image}">'
+            + (f"<p>{escape(self.note, 600)}</p></div>" if self.note else "</div>")
         )
 
     def _repr_mimebundle_(

@@ -67,6 +67,7 @@ ANSWERS: dict[type[m.Request], tuple[type[m.Answer], ...]] = {
     m.Kill: (m.Done,),
     m.Suspend: (m.Done,),
     m.Unsuspend: (m.Done,),
+    m.Flush: (m.Done,),
     m.GetState: (m.Value,),
     m.SetState: (m.Value,),
     m.ChildAction: (m.Value,),

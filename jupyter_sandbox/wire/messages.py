@@ -162,7 +162,7 @@ class ChildAction(Request, frozen=True, kw_only=True):
     """A supervisor function on a child id. Answer: Value of the OTP result."""
 
     action: str
-    """restart_child · terminate_child · delete_child · restart (kill it and let its supervisor act)"""
+    """restart_child · terminate_child · delete_child · restart (the first two together: it does not count)"""
     supervisor: str
     child: str
 
@@ -203,6 +203,10 @@ class Why(Request, frozen=True, kw_only=True):
 
 class Waits(Request, frozen=True, kw_only=True):
     """Who waits for whom in the middle of a callback. Answer: WaitList."""
+
+
+class Flush(Request, frozen=True, kw_only=True):
+    """Push the sample that is due next now. Answer: Done, after it."""
 
 
 class Watch(Request, frozen=True, kw_only=True):
@@ -274,8 +278,8 @@ class ReplayJournal(Request, frozen=True, kw_only=True):
 KernelFrame = (
     Load | Versions | Execute | CallOff | SetLimits | Start | Stop | Shutdown
     | Call | Cast | Send | Spawn | Kill | Suspend | Unsuspend
-    | GetState | SetState | ChildAction | Children | Tree | Inspect | Events | Why | Waits | Watch | Pause | Resume
-    | Step
+    | GetState | SetState | ChildAction | Children | Tree | Inspect | Events | Why | Waits | Flush | Watch
+    | Pause | Resume | Step
     | Until | TakeSnapshot | RestoreSnapshot | TakeJournal | ReplayJournal
 )  # fmt: skip
 

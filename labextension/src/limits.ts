@@ -3,6 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { h, say, set, show } from './dom';
 import type { Info } from './protocol';
+import { type Sandbox, ages, runtime } from './store';
 import { duration, megabytes } from './words';
 
 interface Use {
@@ -18,18 +19,20 @@ export class Limits {
     this.runtime = new Meter(trans.__('Run time'));
     this.queue = new Meter(trans.__('Longest queue'));
     this.reason = h('p', { class: 'jp-Sandbox-reason' });
+    this.profile = h('summary');
     this.protection = h('p', { class: 'jp-Sandbox-protection' });
     this.gaps = h('p', { class: 'jp-Sandbox-gaps' });
     const meters = h('div', { class: 'jp-Sandbox-meters' });
     meters.append(...[this.memory, this.processes, this.runtime, this.queue].map(meter => meter.node));
-    const isolation = h('div', { class: 'jp-Sandbox-isolation' }, this.protection, this.gaps);
+    const isolation = h('details', { class: 'jp-Sandbox-isolation' }, this.profile, this.protection, this.gaps);
     this.isolation = isolation;
     this.node = h('div', { class: 'jp-Sandbox-limits' }, this.reason, meters, isolation);
   }
 
-  update(info: Info, isolation: boolean): void {
+  update(sandbox: Sandbox, isolation: boolean): void {
+    const { info } = this.sandbox = sandbox;
     const { limits, counters } = info;
-    const of = (used: string, limit: string): string => this.trans.__('%1 of %2', used, limit);
+    const of = (used: string, limit: string): string => this.of(used, limit);
     const count = (used: number, limit: number): Use => ({
       used, limit, text: of(used.toLocaleString(), limit.toLocaleString())
     });
@@ -37,31 +40,57 @@ export class Limits {
       used: info.memory, limit: limits.max_memory, text: of(megabytes(info.memory), megabytes(limits.max_memory))
     });
     this.processes.update(count(counters.processes, limits.max_processes));
-    const seconds = limits.max_runtime / 1000;
-    this.runtime.update({ used: info.runtime_s, limit: seconds, text: of(duration(info.runtime_s), duration(seconds)) });
+    this.tick();
     this.queue.update(count(counters.longest_queue, limits.max_mailbox));
     show(this.reason, info.reason !== '');
     say(this.reason, info.reason);
     this.protect(info, isolation);
   }
 
+  /** Let the run time go on every second while somebody looks: the kernel tells it only when something changes. */
+  beat(visible: boolean): void {
+    const wanted = visible && this.sandbox !== null && ages(this.sandbox.info);
+    if (wanted && !this.timer) {
+      this.tick();
+      this.timer = window.setInterval(() => this.tick(), 1000);
+    } else if (!wanted && this.timer) {
+      window.clearInterval(this.timer);
+      this.timer = 0;
+    }
+  }
+
+  private tick(): void {
+    if (this.sandbox) {
+      const limit = this.sandbox.info.limits.max_runtime / 1000;
+      const used = runtime(this.sandbox, performance.now());
+      this.runtime.update({ used, limit, text: this.of(duration(used), duration(limit)) });
+    }
+  }
+
+  private of(used: string, limit: string): string {
+    return this.trans.__('%1 of %2', used, limit);
+  }
+
   private protect(info: Info, visible: boolean): void {
     const line = info.protection_line ?? info.protection?.profile ?? '';
     const gaps = info.protection?.not_stopped ?? [];
     show(this.isolation, visible && line !== '');
-    say(this.protection, this.trans.__('Isolation: %1', line));
+    say(this.profile, this.trans.__('Isolation: %1', info.protection?.profile ?? line));
+    say(this.protection, line);
     show(this.gaps, gaps.length > 0);
     say(this.gaps, this.trans.__('Not stopped: %1', gaps.join('; ')));
-    set(this.gaps, { title: gaps.join('\n') });
   }
 
   readonly node: HTMLElement;
+  private sandbox: Sandbox | null = null;
+  private timer = 0;
   private readonly memory: Meter;
   private readonly processes: Meter;
   private readonly runtime: Meter;
   private readonly queue: Meter;
   private readonly reason: HTMLElement;
   private readonly isolation: HTMLElement;
+  private readonly profile: HTMLElement;
   private readonly protection: HTMLElement;
   private readonly gaps: HTMLElement;
 }

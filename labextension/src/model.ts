@@ -23,6 +23,13 @@ const LEGAL: Partial<Record<Verb, readonly SandboxStatus[]>> = {
   inspect: ['running', 'paused']
 };
 
+/** The answer to `step`. */
+interface Stepped {
+  readonly steps?: readonly unknown[];
+  readonly step?: number;
+  readonly waiting?: string;
+}
+
 export class Model {
   constructor(
     readonly follower: Follower,
@@ -108,10 +115,12 @@ export class Model {
 
   /** Take steps; when there is nothing to do, say so instead of showing nothing. */
   async step(count: number): Promise<void> {
-    const told = (await this.ask('step', { count })) as { steps?: readonly unknown[]; waiting?: string } | undefined;
-    if (told?.steps && told.steps.length < count) {
+    const sandbox = this.state.selected;
+    const told = (await this.ask('step', { count })) as Stepped | undefined;
+    if (sandbox !== null && told?.steps && told.steps.length < count) {
       const text = told.waiting === 'limit' ? this.words.limit : this.words.idle;
-      this.follower.session?.change(state => remark(state, { tone: 'calm', text }));
+      const at = { sandbox, step: told.step ?? 0 };
+      this.follower.session?.change(state => remark(state, { tone: 'calm', text, at }));
     }
   }
 

@@ -71,9 +71,24 @@ export class SandboxPanel extends Widget {
     this.tree.schedule();
   }
 
+  override dispose(): void {
+    this.limits.beat(false);
+    super.dispose();
+  }
+
   protected override onAfterShow(message: Message): void {
     super.onAfterShow(message);
     this.render();
+  }
+
+  protected override onBeforeHide(message: Message): void {
+    this.limits.beat(false);
+    super.onBeforeHide(message);
+  }
+
+  protected override onBeforeDetach(message: Message): void {
+    this.limits.beat(false);
+    super.onBeforeDetach(message);
   }
 
   /** Many changes, one redraw: at once when nothing was drawn lately, else when the time between two has passed. */
@@ -102,6 +117,7 @@ export class SandboxPanel extends Widget {
     if (sandbox) {
       this.renderDetail();
     }
+    this.limits.beat(sandbox !== null && this.isVisible);
   }
 
   private renderDetail(): void {
@@ -109,7 +125,7 @@ export class SandboxPanel extends Widget {
     if (!sandbox) {
       return;
     }
-    const { info, tree, steps, notices } = sandbox;
+    const { tree, steps, notices } = sandbox;
     const visible: Record<SectionName, boolean> = {
       limits: true,
       processes: (tree?.processes.length ?? 0) > 0,
@@ -122,7 +138,7 @@ export class SandboxPanel extends Widget {
     }
     this.sections.processes.tell(this.trans.__('step %1', (tree?.step ?? 0).toLocaleString()));
     this.sections.alerts.tell(String(notices.length));
-    this.limits.update(info, settings.isolation);
+    this.limits.update(sandbox, settings.isolation);
     this.tree.update(tree, process?.key ?? null);
     this.inspector.update(this.model);
     this.steps.update(steps);

@@ -55,7 +55,7 @@ export class SandboxSession implements IDisposable {
 
   private onTold(_: KernelLink, event: SandboxEvent): void {
     const before = this._state;
-    this.change(state => reduce(state, event));
+    this.change(state => reduce(state, event, performance.now()));
     if (this._state.stale && !before.stale) {
       this.link.hello();
     }

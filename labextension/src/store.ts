@@ -13,6 +13,8 @@ export interface Notice {
 
 export interface Sandbox {
   readonly info: Info;
+  /** When the info was heard, in milliseconds of this page's clock. */
+  readonly heardAt: number;
   readonly tree: Tree | null;
   readonly steps: readonly Step[];
   readonly notices: readonly Notice[];
@@ -21,6 +23,8 @@ export interface Sandbox {
 export interface Remark {
   readonly tone: 'bad' | 'calm';
   readonly text: string;
+  /** True of this sandbox as long as it stands, paused, at this step. */
+  readonly at?: { readonly sandbox: string; readonly step: number };
 }
 
 export interface State {
@@ -53,19 +57,52 @@ export const EMPTY: State = {
 export const MOST_STEPS = 200;
 export const MOST_NOTICES = 50;
 
-export function reduce(state: State, event: SandboxEvent): State {
+/** The state after an event that was heard at this time, in milliseconds. */
+export function reduce(state: State, event: SandboxEvent, now = 0): State {
   if (event.type === 'hello') {
-    return welcome(state, event);
+    return welcome(state, event, now);
   }
   const missed = event.seq !== state.seq + 1;
-  const next = { ...apply(state, event), seq: event.seq };
+  const outdated = state.remark?.at !== undefined && moves(state, event, state.remark.at);
+  const before = outdated ? remark(state, null) : state;
+  const next = { ...apply(before, event, now), seq: event.seq };
   return (missed || !state.connected) && event.type !== 'bye' ? { ...next, stale: true } : next;
 }
 
-function apply(state: State, event: Exclude<SandboxEvent, { type: 'hello' }>): State {
+type Change = Exclude<SandboxEvent, { type: 'hello' }>;
+
+/** Whether a sandbox that stood at a step goes on: a change told late, of that step itself, is no news. */
+function moves(state: State, event: Change, at: NonNullable<Remark['at']>): boolean {
+  if (event.type === 'sandbox') {
+    return event.info.name === at.sandbox && event.info.status !== 'paused';
+  }
+  if (!('name' in event) || event.name !== at.sandbox) {
+    return false;
+  }
+  switch (event.type) {
+    case 'removed':
+      return true;
+    case 'steps':
+      return event.step > at.step;
+    case 'tree':
+      return event.tree.step > at.step || grows(state, at.sandbox, event.tree.processes);
+    case 'diff':
+      return event.diff.step > at.step || grows(state, at.sandbox, event.diff.changed);
+    default:
+      return false;
+  }
+}
+
+/** Whether somebody has got a message: what comes from outside takes no step of its own. */
+function grows(state: State, name: string, processes: readonly Process[]): boolean {
+  const before = new Map(state.sandboxes.get(name)?.tree?.processes.map(process => [process.key, process.queue]));
+  return processes.some(process => process.queue > (before.get(process.key) ?? 0));
+}
+
+function apply(state: State, event: Change, now: number): State {
   switch (event.type) {
     case 'sandbox':
-      return keepInfo(state, event.info);
+      return keepInfo(state, event.info, now);
     case 'removed':
       return remove(state, event.name);
     case 'tree':
@@ -98,25 +135,26 @@ function never(event: never): never {
 }
 
 /** The kernel told everything: steps and notices seen before stay. */
-function welcome(state: State, event: Extract<SandboxEvent, { type: 'hello' }>): State {
+function welcome(state: State, event: Extract<SandboxEvent, { type: 'hello' }>, now: number): State {
   const sandboxes = new Map<string, Sandbox>();
   for (const info of event.sandboxes) {
     const before = state.sandboxes.get(info.name);
     const same = before?.info.id === info.id ? before : undefined;
     sandboxes.set(info.name, {
       info,
+      heardAt: now,
       tree: event.trees[info.name] ?? null,
       steps: same?.steps ?? [],
       notices: same?.notices ?? []
     });
   }
   const next = { ...state, connected: true, version: event.version, seq: event.seq, stale: false, wanted: [] };
-  return reselect({ ...next, sandboxes });
+  return reselect({ ...withoutCalm(next), sandboxes });
 }
 
-function keepInfo(state: State, info: Info): State {
+function keepInfo(state: State, info: Info, heardAt: number): State {
   const before = state.sandboxes.get(info.name);
-  const sandbox = before ? { ...before, info } : { info, tree: null, steps: [], notices: [] };
+  const sandbox = before ? { ...before, info, heardAt } : { info, heardAt, tree: null, steps: [], notices: [] };
   const sandboxes = new Map(state.sandboxes).set(info.name, sandbox);
   return reselect({ ...state, sandboxes });
 }
@@ -184,7 +222,7 @@ function unwanted(state: State, name: string): State {
 
 /** What the user does to the picture itself. */
 export function select(state: State, name: string): State {
-  return state.sandboxes.has(name) ? { ...state, selected: name } : state;
+  return state.sandboxes.has(name) ? { ...withoutCalm(state), selected: name } : state;
 }
 
 export function clearNotices(state: State, name: string): State {
@@ -193,4 +231,19 @@ export function clearNotices(state: State, name: string): State {
 
 export function remark(state: State, said: Remark | null): State {
   return state.remark === said ? state : { ...state, remark: said };
+}
+
+/** Without what was true of how the sandboxes stood; a failure stays until the next request. */
+function withoutCalm(state: State): State {
+  return state.remark?.tone === 'calm' ? remark(state, null) : state;
+}
+
+/** Seconds that a sandbox has run at this time: what was told, and while it runs the seconds since. */
+export function runtime({ info, heardAt }: Pick<Sandbox, 'info' | 'heardAt'>, now: number): number {
+  return info.runtime_s + (ages(info) ? Math.floor(Math.max(0, now - heardAt) / 1000) : 0);
+}
+
+/** Whether its run time passes: a pause does not stop it. */
+export function ages(info: Info): boolean {
+  return info.status === 'running' || info.status === 'paused';
 }

@@ -41,6 +41,7 @@ export class TreeView {
       this.restarts.clear();
       this.active = null;
       this.node.scrollTo(0, 0);
+      this.home = 0;
     }
     this.selected = selected;
     if (tree !== this.tree) {
@@ -63,6 +64,7 @@ export class TreeView {
   }
 
   private shape(): void {
+    const atHome = Math.abs(this.node.scrollTop - this.home) <= 1;
     const colours = palette(this.node);
     const context = this.canvas.getContext('2d');
     const width = (font: string, text: string): number => {
@@ -82,6 +84,19 @@ export class TreeView {
     this.node.style.setProperty('--jp-sandbox-tree-height', `${this.drawn.height + 8}px`);
     if (this.active !== null && !this.drawn.index.has(this.active)) {
       this.active = null;
+    }
+    if (atHome) {
+      this.goHome();
+    }
+  }
+
+  /** Until the user scrolls, the first root stays in sight: a tidy tree has it halfway down its children. */
+  private goHome(): void {
+    const { clientHeight } = this.node;
+    const [root] = this.drawn.spots;
+    if (root && clientHeight) {
+      this.node.scrollTop = Math.max(0, root.y - clientHeight / 2);
+      this.home = this.node.scrollTop;
     }
   }
 
@@ -247,6 +262,8 @@ export class TreeView {
   private hover: string | null = null;
   private frame = 0;
   private laidOut = 0;
+  /** Where the scroll bar was put; elsewhere, the user has moved it. */
+  private home = 0;
   private readonly collapsed = new Set<string>();
   private readonly restarts = new Map<string, number>();
   private readonly flashes = new Map<string, number>();

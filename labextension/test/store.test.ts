@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { Info, Process, SandboxEvent, Tree } from '../src/protocol';
-import { EMPTY, type State, clearNotices, patch, reduce, select } from '../src/store';
+import { EMPTY, type State, clearNotices, patch, reduce, remark, runtime, select } from '../src/store';
 
 function info(name: string, id = 1): Info {
   return { id, name, status: 'running', memory: 0, runtime_s: 0 } as unknown as Info;
 }
 
-function process(key: string, parent: string | null = null, state = ''): Process {
-  return { key, name: key, parent, state } as unknown as Process;
+function process(key: string, parent: string | null = null, state = '', queue = 0): Process {
+  return { key, name: key, parent, state, queue } as unknown as Process;
 }
 
 function tree(...processes: Process[]): Tree {
@@ -17,7 +17,7 @@ function tree(...processes: Process[]): Tree {
 }
 
 function told(state: State, ...events: SandboxEvent[]): State {
-  return events.reduce(reduce, state);
+  return events.reduce((before, event) => reduce(before, event), state);
 }
 
 const HELLO: SandboxEvent = {
@@ -100,4 +100,56 @@ test('the answer to a request, perhaps that of another page, changes nothing but
 
 test('bye forgets everything', () => {
   assert.deepEqual(told(EMPTY, HELLO, { seq: 2, type: 'bye' }), { ...EMPTY, seq: 2 });
+});
+
+const IDLE = { tone: 'calm', text: 'Nothing more to do.', at: { sandbox: 'shop', step: 7 } } as const;
+const STANDING: SandboxEvent[] = [HELLO, { seq: 2, type: 'sandbox', info: { ...info('shop'), status: 'paused' } }];
+
+function diff(step: number, ...changed: Process[]): SandboxEvent {
+  return {
+    seq: 3, type: 'diff', name: 'shop', diff: { sandbox: 'shop', step, now_ms: 0, changed, removed: [], order: null }
+  };
+}
+
+test('that there is nothing to do stands as long as the sandbox stands at its step', () => {
+  const state = remark(told(EMPTY, ...STANDING), IDLE);
+  const late = diff(7, process('shop/front', 'shop', '1'));
+  const memory: SandboxEvent = { seq: 3, type: 'sandbox', info: { ...info('shop'), status: 'paused', memory: 9 } };
+  const other: SandboxEvent = { seq: 3, type: 'sandbox', info: info('mill', 2) };
+  for (const event of [late, memory, other]) {
+    assert.equal(told(state, event).remark, IDLE);
+  }
+});
+
+test('a message, further steps, a resume, a hello and another selection end that there is nothing to do', () => {
+  const state = remark(told(EMPTY, ...STANDING), IDLE);
+  const news: SandboxEvent[] = [
+    diff(7, process('shop/front', 'shop', '0', 1)),
+    diff(8, process('shop/front', 'shop', '1')),
+    { seq: 3, type: 'tree', name: 'shop', tree: { ...tree(process('shop')), step: 9 } },
+    { seq: 3, type: 'steps', name: 'shop', steps: [], step: 8 },
+    { seq: 3, type: 'sandbox', info: info('shop') },
+    { seq: 3, type: 'removed', name: 'shop', id: 1 },
+    HELLO
+  ];
+  for (const event of news) {
+    assert.equal(told(state, event).remark, null, event.type);
+  }
+  assert.equal(select(state, 'shop').remark, null);
+});
+
+test('what went wrong stays until the next request', () => {
+  const wrong = { tone: 'bad', text: 'step: no' } as const;
+  const state = remark(told(EMPTY, ...STANDING), wrong);
+  assert.equal(told(state, diff(8, process('shop/front', 'shop', '1')), HELLO).remark, wrong);
+});
+
+test('the run time goes on from when it was heard, in a pause too, and stands when the sandbox has ended', () => {
+  const heard = reduce(told(EMPTY, HELLO), { seq: 2, type: 'sandbox', info: { ...info('shop'), runtime_s: 60 } }, 5000);
+  const shop = heard.sandboxes.get('shop');
+  assert.ok(shop);
+  assert.equal(runtime(shop, 5999), 60);
+  assert.equal(runtime(shop, 8000), 63);
+  assert.equal(runtime({ ...shop, info: { ...shop.info, status: 'paused' } }, 8000), 63);
+  assert.equal(runtime({ ...shop, info: { ...shop.info, status: 'stopped' } }, 8000), 60);
 });

@@ -160,7 +160,14 @@ def test_filling_the_disk_ends_the_sandbox(arena: Arena, name: str) -> None:
     assert crash_reason(sandbox).startswith("disk: ")
     assert any("filled its folder" in text for text in sandbox.info().alerts)
     sandbox.destroy()
-    arena.until(lambda: not folder.exists(), "the folder is still there")
+    arena.until(lambda: not folder.exists(), "the folder is still there", within_s=40)
+
+
+def test_filling_the_disk_while_code_is_tried_out_ends_the_trial(arena: Arena) -> None:
+    sandbox = arena.attacker()
+    outcome = arena.watch(lambda: sandbox.load(DISK["many large files"], "greedy"))
+    assert outcome.error is not None and "filled its folder" in str(outcome.error)
+    assert arena.alive(sandbox)
 
 
 def test_whatever_is_in_its_folder_goes_with_it_and_nothing_else(arena: Arena, tmp_path: Path) -> None:
@@ -179,5 +186,5 @@ def test_whatever_is_in_its_folder_goes_with_it_and_nothing_else(arena: Arena, t
         sandbox,
     )
     sandbox.destroy()
-    arena.until(lambda: not folder.exists(), "the folder is still there")
+    arena.until(lambda: not folder.exists(), "the folder is still there", within_s=40)
     assert (tmp_path / "kept").read_text() == "kept" and stat.S_ISDIR(os.stat("/").st_mode)

@@ -37,7 +37,7 @@ def python() -> Iterator[tuple[str, str]]:
         for name in ("jupyter_sandbox", "msgspec", "cloudpickle"):
             source = Path(importlib.import_module(name).__file__ or "").parent
             shutil.copytree(source, f"{folder}/{name}", ignore=shutil.ignore_patterns("labextension", "__pycache__"))
-        shutil.copy(HERE / "ordinary.py", folder)
+        shutil.copy(HERE / "elsewhere.py", folder)
         subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
         os.mkdir(f"{folder}/scratch")
         os.chown(f"{folder}/scratch", NOBODY, NOBODY)
@@ -62,7 +62,7 @@ def as_nobody(command: list[str], path: str) -> subprocess.CompletedProcess[str]
 
 def run(python: tuple[str, str], profile: str, attempts: dict[str, str]) -> Any:
     command, path = python
-    done = as_nobody([command, f"{path}/ordinary.py", profile, json.dumps(attempts)], path)
+    done = as_nobody([command, f"{path}/elsewhere.py", profile, json.dumps(attempts)], path)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
 

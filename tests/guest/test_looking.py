@@ -47,6 +47,18 @@ def test_the_tree_shows_supervisors_with_their_children(shop: Any) -> None:
     assert tree.processes[2].state == "100" and tree.sandbox == "shop"
 
 
+def test_a_child_that_is_started_again_is_at_no_step_a_root_beside_its_place(shop: Any) -> None:
+    shop.ask(m.Pause)
+    shop.cast("front", "no number")
+    pids = set()
+    for _ in range(12):
+        shop.ask(m.Step, count=1)
+        tree = shop.ask(m.Tree).tree
+        assert [view.key for view in tree.processes] == ["Shop", "Shop/front", "Shop/back"]
+        pids.add(tree.processes[1].pid)
+    assert None in pids and len(pids) == 2, "none between, and then another"
+
+
 def test_changes_are_pushed_while_somebody_watches_and_not_otherwise(shop: Any) -> None:
     shop.call("front", "next")
     assert shop.of(m.TreeChanged) == []

@@ -175,6 +175,12 @@ class FakeKernel:
         }
         self.tell("tree", name="shop", tree=self.tree("shop"))
 
+    def fan(self, size: int) -> None:
+        """Show a supervisor with many children."""
+        self.trees["shop"] = {"root": process("root", None, kind="supervisor", strategy="one_for_one")}
+        self.trees["shop"] |= {f"root/c{index}": process(f"c{index}", "root") for index in range(size)}
+        self.tell("tree", name="shop", tree=self.tree("shop"))
+
     def churn(self, seconds: float) -> None:
         """Ten diffs a second."""
         end = time.monotonic() + seconds

@@ -131,8 +131,51 @@ def test_missed_events_are_asked_for_again_once(notebook: Open) -> None:
     lab.row("shop").wait_for()
     lab.run_cell()
     expect(lab.row("shop")).to_contain_text("paused")
+    # Cells take another channel than requests do: when a later request has come, so has every earlier one.
+    lab.press("Resume")
+    expect(lab.row("shop")).to_contain_text("running")
     lab.run_cell()
-    expect(lab.page.locator(".jp-OutputArea-output", has_text="asked ['hello']")).to_be_visible()
+    expect(lab.page.locator(".jp-OutputArea-output", has_text="asked ['hello', 'resume']")).to_be_visible()
+
+
+def test_the_run_time_goes_on_while_nothing_changes_and_nobody_asks(notebook: Open) -> None:
+    lab = notebook(LOAD, "print('asked', fake.requests)", "fake.set_status('shop', 'stopped')")
+    lab.run_cell()
+    meter = lab.panel.get_by_role("meter", name="Run time")
+    expect(meter).to_have_attribute("aria-valuetext", "4:14 of 5:00")
+    expect(meter).to_have_attribute("aria-valuetext", "4:15 of 5:00")
+    lab.run_cell()
+    expect(lab.page.locator(".jp-OutputArea-output", has_text="asked []")).to_be_visible()
+    lab.run_cell()
+    expect(meter).to_have_attribute("aria-valuetext", "4:12 of 5:00")
+
+
+def test_the_isolation_is_told_in_short_and_unfolds_to_the_whole(notebook: Open) -> None:
+    lab = notebook(LOAD)
+    lab.run_cell()
+    isolation = lab.panel.locator(".jp-Sandbox-isolation")
+    whole = isolation.get_by_text("Not stopped: reading files; the network")
+    expect(whole).to_be_hidden()
+    isolation.get_by_text("Isolation: basic", exact=True).click()
+    expect(whole).to_be_visible()
+    expect(isolation.get_by_text("no_new_privs ✓")).to_be_visible()
+
+
+def test_a_root_with_a_thousand_children_is_in_sight_until_the_user_scrolls(notebook: Open) -> None:
+    lab = notebook(LOAD, "fake.fan(1000)", "fake.fan(1100)")
+    lab.run_cell()
+    tree = lab.panel.locator(".jp-Sandbox-tree")
+    lab.widen(640)
+    expect(tree).to_have_attribute("data-shape", "tidy")
+    from_middle = """node => node.scrollTop + node.clientHeight / 2
+                             - node.querySelector('.jp-Sandbox-treeSpace').offsetHeight / 2"""
+    lab.run_cell()
+    expect(lab.item("c1")).to_be_attached()
+    assert abs(tree.evaluate(from_middle)) < 40
+    tree.evaluate("node => node.scrollTo(0, 500)")
+    lab.run_cell()
+    expect(lab.item("c1")).to_have_attribute("aria-setsize", "1100")
+    assert tree.evaluate("node => node.scrollTop") == 500
 
 
 def test_unloading_the_extension_empties_the_panel(notebook: Open) -> None:

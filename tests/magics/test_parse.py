@@ -159,3 +159,17 @@ def test_any_words_after_a_verb_are_understood_or_refused_in_words(verb: str, wo
         parse(" ".join([verb, *words]), ["shop"], cell=VERBS[verb].cell)
     except UsageError as error:
         assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('call shop front "x" --timeout -5', "--timeout"),
+        ('call shop front "x" --tmeout 5', "'--timeout'"),
+        ('cast shop front "x" --later 5', "no option --later"),
+        ("step shop 99999999999999999999", "COUNT"),
+    ],
+)
+def test_a_wrong_option_or_count_is_named(line: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        parse(line, ["shop"])

@@ -319,3 +319,28 @@ def test_the_cinema_block_really_filters(control: Control, told: Told) -> None:
 def no_manager_of_the_kernel() -> Iterator[None]:
     yield
     use_as_default(None)
+
+
+def test_a_restart_by_hand_uses_up_no_restart(control: Control, experiment: dict[str, Any]) -> None:
+    number = experiment["sandbox_id"]
+    for _ in range(6):
+        ok(control.run_experiment_step(number, {"type": "supervisor_restart", "target": "MyServer"}))
+    tree = control.manager.get(number).tree()
+    assert all(view.budget_left == view.budget for view in tree.processes if view.budget is not None)
+    assert control.manager.get(number).why("MyServer")[0].decision.startswith("restarted by hand")
+
+
+def test_counters_are_those_of_now(control: Control, experiment: dict[str, Any]) -> None:
+    number = experiment["sandbox_id"]
+    ok(control.run_experiment_step(number, {"type": "supervisor_restart", "target": "MyServer"}))
+    assert ok(control.get_metrics(number))["metrics"]["supervisor_restarts"] == 1
+    assert control.manager.get(number).info().counters.supervisor_restarts == 1
+
+
+def test_what_is_no_map_and_no_name_is_refused(control: Control, experiment: dict[str, Any]) -> None:
+    number = experiment["sandbox_id"]
+    assert error(control.create_experiment({**CONFIG, "resource_limits": []}))[0] == "usage_error"
+    assert error(control.snapshot_experiment(number, 5))[0] == "usage_error"  # type: ignore[arg-type]
+    step = {"type": "process_spawn", "module": "nowhere.Server"}
+    assert "nowhere" in error(control.run_experiment_step(number, step))[1]
+    assert "nowhere" in error(control.run_experiment_step(number, {**step, "module": "nowhere"}))[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 
 import pytest
 
@@ -400,7 +401,7 @@ def test_a_restored_paused_sandbox_stays_paused(shop: Sandbox) -> None:
 
 
 def test_an_unknown_snapshot_is_named_with_the_known_ones(shop: Sandbox) -> None:
-    with pytest.raises(UsageError, match="Known: none yet"):
+    with pytest.raises(UsageError, match=r"and no other\. Take one: %sandbox snapshot shop five"):
         shop.restore("five")
     shop.snapshot("four")
     with pytest.raises(UsageError, match="Known: four"):
@@ -431,3 +432,30 @@ def test_a_restore_that_fails_leaves_the_running_system(shop: Sandbox, manager: 
     with pytest.raises(SandboxError):
         shop.restore("bad")
     assert (shop.status, shop.call("front", "next")) == (SandboxStatus.RUNNING, 1)
+
+
+def test_counts_are_bounded(shop: Sandbox) -> None:
+    huge = 99_999_999_999_999_999_999
+    shop.pause()
+    for act in (
+        lambda: shop.step(huge), lambda: shop.back(huge), lambda: shop.until(kind="call", max_steps=huge),
+        lambda: shop.events(limit=huge), lambda: shop.why("front", huge), lambda: shop.log(huge),
+        lambda: shop.call("front", "next", timeout_ms=huge), lambda: shop.limits(max_processes=huge),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=r"whole number|milliseconds"):
+            act()
+
+
+def test_why_of_the_main_supervisor_that_was_killed(shop: Sandbox) -> None:
+    shop.kill("Shop")
+    while shop.status == "running":
+        time.sleep(0.01)
+    (entry,) = shop.why("Shop")
+    assert "kill" in entry.reason and "main application ended" in entry.decision
+
+
+def test_why_of_the_main_supervisor_that_gave_up(shop: Sandbox) -> None:
+    for _ in range(4):
+        shop.kill("front")
+        shop.events(limit=1)
+    assert shop.why("Shop")[0].decision.startswith("gave up")

@@ -13,6 +13,7 @@ from jupyter_sandbox.manager.life import (
     Announce,
     BuildFailed,
     DestroyAsked,
+    DiskOver,
     Forget,
     GivenUp,
     GuestExited,
@@ -234,6 +235,7 @@ EVENTS = st.one_of(
     *(st.builds(cls, st.integers(1, 4), st.just("x")) for cls in (GuestExited, StopRefused, ProtocolBroken, GivenUp)),
     st.builds(RuntimeOver, st.integers(1, 4), st.just(5)),
     st.builds(MemoryOver, st.integers(1, 4), st.just(9), st.just(5), st.booleans()),
+    st.builds(DiskOver, st.integers(1, 4), st.just(9), st.just(5)),
 )  # fmt: skip
 
 

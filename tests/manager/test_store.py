@@ -102,3 +102,14 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 def test_the_default_place_is_the_users_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", os.fspath(tmp_path))
     assert default_path() == tmp_path / "jupyter_sandbox" / "snapshots.db"
+
+
+def test_the_same_name_in_two_folders_is_two_sandboxes(tmp_path: Path) -> None:
+    here, there = (SnapshotStore(tmp_path / "s.db", scope) for scope in ("/a", "/b"))
+    here.save("shop", SnapshotInfo("one", 0.0, 1, 1, 1), b"", b"x")
+    assert there.list("shop") == [] and there.load("shop", "one") is None and there.forget("shop") == 0
+    here.close()
+    again = SnapshotStore(tmp_path / "s.db", "/a")
+    assert [info.name for info in again.list("shop")] == ["one"]
+    again.close()
+    there.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...model.errors import UsageError
-from ...model.sandbox import NoticeTold
+from ...model.sandbox import NoticeTold, SandboxStatus
 from ...model.views import EVENT_KINDS, Event, ProcessView, WhyView
 from ...widgets.picture import TreePicture
 from ...widgets.status import look, short_behaviour
@@ -38,7 +38,12 @@ EVENTS: tuple[Column[Event], ...] = (
 
 
 def tree(turn: Turn) -> TreePicture:
-    return turn.picture(turn.sandbox.tree(), live="static" not in turn.given.options)
+    view, info = turn.sandbox.tree(), turn.sandbox.info()
+    note = ""
+    if info.status in (SandboxStatus.CRASHED, SandboxStatus.STOPPED) and info.reason:
+        todo = f"%sandbox events {turn.name}, then %sandbox restart {turn.name}"
+        note = f"{turn.name} {info.status}: {info.reason}; next: {todo}"
+    return turn.picture(view, live="static" not in turn.given.options, note=note)
 
 
 def ps(turn: Turn) -> Table[ProcessView] | Portrait:

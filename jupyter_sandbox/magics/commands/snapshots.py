@@ -31,8 +31,20 @@ def snapshot(turn: Turn) -> Lines:
 
 
 def snapshots(turn: Turn) -> Table[SnapshotInfo]:
+    if all(info.name != turn.name for info in turn.desk.manager.list()):
+        return _without_sandbox(turn)
     empty = f"no snapshot of {turn.name} yet: %sandbox snapshot {turn.name}"
     return Table(_saved(turn), SNAPSHOTS, empty=empty)
+
+
+def _without_sandbox(turn: Turn) -> Table[SnapshotInfo]:
+    """They outlive the kernel: after a restart of it there are snapshots of a sandbox that is not there."""
+    found = list(turn.desk.manager.stored(turn.name))
+    if not found:
+        turn.desk.manager.get(turn.name)  # raises what to type instead
+    last = quoted(found[-1].name) if found else "NAME"
+    todo = f"%sandbox create {turn.name}, then %sandbox restore {turn.name} {last}"
+    return Table(found, SNAPSHOTS, empty="", caption=f"there is no sandbox {turn.name} now; to go back to one: {todo}")
 
 
 def restore(turn: Turn) -> TreePicture:

@@ -1,0 +1,22 @@
+"""Every test that the promises about security name exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SECURITY = (ROOT / "docs" / "security.md").read_text()
+
+
+@pytest.mark.parametrize("reference", sorted(set(re.findall(r"`(test_\w+\.py::test_\w+)`", SECURITY))))
+def test_every_test_that_a_promise_names_exists(reference: str) -> None:
+    file, name = reference.split("::")
+    assert [path for path in (ROOT / "tests").rglob(file) if f"def {name}(" in path.read_text()], reference
+
+
+def test_every_promise_names_its_test() -> None:
+    promises = SECURITY[SECURITY.index("## Promises") : SECURITY.index("## Not promised")]
+    assert [line for line in promises.splitlines() if line.startswith("- ") and ".py" not in line] == []

@@ -1,0 +1,100 @@
+"""What people did wrong is refused and told in words, and the sandbox lives on."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_sandbox.model.exits import Crash
+from jupyter_sandbox.wire import messages as m
+
+from .test_state import replayed, restored, snapshot
+
+
+def test_a_supervisor_takes_no_state_that_is_none(shop: Any) -> None:
+    refused = shop.ask(m.SetState, target="Shop", args=pickle.dumps(5))
+    assert isinstance(refused, m.Failed) and "5 is no state of a supervisor" in refused.message
+    assert "(" not in refused.message
+    shop.ask(m.Kill, target="front")
+    shop.run(3)
+    assert shop.call("front", "next") == 0
+
+
+@pytest.mark.parametrize("action", ["terminate_child", "restart_child", "delete_child", "restart"])
+def test_who_is_not_a_supervisor_is_told_so(shop: Any, action: str) -> None:
+    refused = shop.ask(m.ChildAction, action=action, supervisor="front", child="x")
+    assert refused.kind == "usage_error" and refused.message.startswith("front is not a supervisor")
+    assert shop.ask(m.Children, target="front").message == refused.message
+    assert shop.call("front", "next") == 0
+
+
+def test_an_import_that_fails_points_at_the_users_lines_alone(bench: Any, tmp_path: Path) -> None:
+    (tmp_path / "ta.py").write_text("import os\nfrom .tb import n\n")
+    (tmp_path / "tb.py").write_text("n = 1\n")
+    refused = bench.load(tmp_path)
+    file = str(tmp_path / "ta.py")
+    assert [line for line in refused.traceback if line.startswith("  File")] == [
+        f'  File "{file}", line 2, in <module>'
+    ]
+    assert (refused.diagnostics[0].file, refused.diagnostics[0].line) == (file, 2)
+    assert "import without the dot" in refused.message
+
+
+def test_an_import_in_a_callback_points_at_the_users_lines_alone(bench: Any) -> None:
+    bench.load(
+        "from jupyter_sandbox.otp import GenServer\n"
+        "class Late(GenServer):\n"
+        "    def handle_call(self, request, caller, state):\n"
+        "        import nowhere_at_all\n",
+        "tlate",
+    )
+    bench.start("tlate.Late")
+    refused = bench.call("Late", 1)
+    assert [line for line in refused.traceback if "line" in line] == ['  File "tlate.py", line 4, in handle_call'] or (
+        len([line for line in refused.traceback if line.startswith("  File")]) == 1
+    )
+
+
+def test_a_bad_return_is_told_in_words(bench: Any) -> None:
+    bench.load(
+        "from jupyter_sandbox.otp import GenServer\n"
+        "class Wrong(GenServer):\n"
+        "    def handle_call(self, request, caller, state):\n"
+        "        return 42\n",
+        "twrong",
+    )
+    bench.start("twrong.Wrong")
+    refused = bench.call("Wrong", 1)
+    assert "a callback returned 42, which means nothing there" in refused.message
+    shown = [notice.text for notice in bench.of(m.Notice)] + [refused.message]
+    assert not [text for text in shown if "('bad_return" in text]
+
+
+def test_giving_up_is_said_once(shop: Any) -> None:
+    for _ in range(5):
+        shop.ask(m.Kill, target="front")
+        shop.run(3)
+    [text] = [notice.text for notice in shop.of(m.Notice) if "gave up" in notice.text]
+    assert text.count("gave up") == 1 and "restarts in" in text
+
+
+def test_modules_of_a_snapshot_were_loaded_at_its_step_and_so_in_a_replay(shop: Any, make_bench: Any) -> None:
+    saved = snapshot(shop)
+    fresh = restored(make_bench, saved.blob)
+    fresh.call("front", "next")
+    loads = [(event.step, event.text) for event in fresh.guest.reporter.events(50, ("code_load",), None)]
+    assert loads == [(saved.step, "tshop version 1")]
+    back, _ = replayed(make_bench, fresh, saved.step + 1)
+    assert [(event.step, event.text) for event in back.guest.reporter.events(50, ("code_load",), None)] == loads
+
+
+def test_a_crash_has_no_lines_of_pythons_import_machinery(bench: Any) -> None:
+    bench.load("async def late(self):\n    import nowhere_at_all\n", "tlater")
+    bench.ask(m.Spawn, function="tlater.late", args=pickle.dumps(()))
+    bench.run(3)
+    [notice] = [notice for notice in bench.of(m.Notice) if "nowhere_at_all" in notice.text]
+    assert "importlib" not in "".join(notice.traceback)
+    assert repr(Crash("E", "t")) == "E: t"
