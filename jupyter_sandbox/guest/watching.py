@@ -27,7 +27,7 @@ class Watching:
         self._guest = guest
         self._interval_ns = 0
         self._last: TreeView | None = None
-        self._seen_step = -1
+        self._seen = (-1, -1)
         self._next_diff_ns = 0
         self._next_sample_ns = 0
         self._sampled = (0, 0)
@@ -40,7 +40,7 @@ class Watching:
         """Push changes at most every ``interval_ms`` from now on; 0 stops. Returns the tree they refer to."""
         self._interval_ns = max(0, interval_ms) * 1_000_000
         self._last = self.tree()
-        self._seen_step = self._guest.node.step_number
+        self._seen = self._moment()
         return self._last
 
     def push_due(self) -> None:
@@ -66,16 +66,20 @@ class Watching:
         return min(due) if due else None
 
     def _diff_wanted(self) -> bool:
-        return self._interval_ns > 0 and self._guest.node.step_number != self._seen_step
+        return self._interval_ns > 0 and self._moment() != self._seen
+
+    def _moment(self) -> tuple[int, int]:
+        """What a change of the tree comes with: a step, or a message that arrives while no step is taken."""
+        return self._guest.node.step_number, self._guest.node.messages_sent
 
     def _push_diff(self, now_ns: int) -> None:
         assert self._last is not None
-        tree = self.tree()
+        moment, tree = self._moment(), self.tree()
         diff = tree_diff(self._last, tree)
         cost_ns = self._guest.read_ns() - now_ns
         self._next_diff_ns = now_ns + max(self._interval_ns, _SHARE * cost_ns)
         if diff is None or self._guest.push(m.TreeChanged(diff=diff)):
-            self._last, self._seen_step = tree, tree.step
+            self._last, self._seen = tree, moment
 
     def _sample_wanted(self) -> bool:
         return self._sampled != self._mark()

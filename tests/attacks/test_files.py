@@ -151,7 +151,9 @@ DISK = {
 }
 
 
-@pytest.mark.parametrize("name", DISK)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "many folders" else ()) for name in DISK]
+)
 def test_filling_the_disk_ends_the_sandbox(arena: Arena, name: str) -> None:
     sandbox = arena.attacker(limits={"handler_budget": 10_000})
     folder = Path(str(sandbox.exec("import os; os.getcwd()")))

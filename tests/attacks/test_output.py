@@ -69,7 +69,10 @@ def test_bytes_that_are_no_text_arrive_as_text(arena: Arena) -> None:
 
 
 @pytest.mark.parametrize("name", LIARS)
-@pytest.mark.parametrize("way", ["answer", "state", "message", "exception", "event"])
+@pytest.mark.parametrize(
+    "way",
+    ["answer", "state", "exception", *(pytest.param(way, marks=pytest.mark.slow) for way in ("message", "event"))],
+)
 def test_an_object_that_lies_about_itself_is_shown_bounded_and_escaped(arena: Arena, name: str, way: str) -> None:
     sandbox = arena.attacker()
     send = {

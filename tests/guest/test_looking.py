@@ -188,3 +188,12 @@ def test_a_deadlock_is_named_with_its_processes(bench: Any) -> None:
     entries = {entry.name: entry for entry in bench.ask(m.Waits).entries}
     assert set(entries["ann"].cycle) == {"ann", "bob"}
     assert "deadlock: " in entries["bob"].line()
+
+
+def test_a_message_that_arrives_while_paused_is_pushed_as_a_longer_queue(shop: Any) -> None:
+    shop.ask(m.Pause)
+    shop.ask(m.Watch, interval_ms=10)
+    shop.cast("front", 1)
+    shop.run(50)
+    (changed,) = shop.of(m.TreeChanged)
+    assert [(view.name, view.queue) for view in changed.diff.changed] == [("front", 1)]
