@@ -185,11 +185,5 @@ def report(figures: dict[str, float]) -> Iterator[str]:
     yield f"kernel  {figures['kernel']:>9.2f} ms   a later sandbox is {ratio:.0f} times faster, {TIMES_FASTER} wanted"
 
 
-def missed(figures: dict[str, float]) -> list[str]:
-    """The figures that do not reach their goals."""
-    late = [name for name, goal in GOALS.items() if figures[name] > goal.at_most]
-    return late + (["kernel"] if figures["kernel"] < TIMES_FASTER * figures["create"] else [])
-
-
 if __name__ == "__main__":
     print("\n".join(report(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 15))))
