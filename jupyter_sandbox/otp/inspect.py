@@ -10,7 +10,7 @@ from ..model.ids import Pid
 from ..model.text import short_text
 from ..model.views import Event, Inspection, ProcessView, TreeView
 from ..runtime import Node
-from ..runtime.operations import OP_CALL, OP_OUTSIDE, OP_START
+from ..runtime.operations import OP_CALL, OP_OUTSIDE, OP_START, OP_STOP
 from ..runtime.process import DEAD, READY, RECEIVING, SUSPENDED, WAITING, Process
 from ..runtime.storytelling import describe, state_text, who
 from . import restart
@@ -163,6 +163,8 @@ def waiting_for(node: Node, process: Process) -> str:
     what, subject = process.wait[0], process.wait[1]
     if what == OP_CALL:
         return f"a reply from {who(node, subject)}"
+    if what == OP_STOP:
+        return f"the end of {who(node, subject)}"
     if what == OP_START:
         return f"the start of {who(node, subject)}"
     return "work outside" if what == OP_OUTSIDE else f"sleep of {subject} ms"

@@ -11,11 +11,11 @@ from typing import Any
 from ..model.errors import ProcessError, UsageError
 from ..model.reasons import said
 from ..model.text import short_text
-from ..runtime import delivery, lifecycle
+from ..runtime import delivery
 from ..runtime.context import Context, check_duration
 from ..runtime.crashes import exit_reason
-from ..runtime.exceptions import CallExit, CallTimeout, ProcessExit, Throw, WaitInPlainCallback
-from ..runtime.operations import OP_RECEIVE, call
+from ..runtime.exceptions import CallExit, ProcessExit, Throw, WaitInPlainCallback
+from ..runtime.operations import OP_STOP, call
 from ..runtime.process import Process, Running
 from ..runtime.signals import SYSTEM, Caller
 from . import debug, gen
@@ -127,20 +127,9 @@ def terminate(
     ctx: Context, target: Any, reason: Any = "normal", timeout_ms: int | None = None
 ) -> Generator[Any, Any, None]:
     """Make it stop through its terminate, and wait until it is gone."""
-    me = ctx._process
-    node = me.node
-    process = delivery.lookup(node, target)
-    if process is None:
-        raise CallExit("noproc", str(target), "stop")
-    ref = node.new_ref()
-    lifecycle.watch(me, process, ref, target)
-    delivery.deliver(node, process, (SYSTEM, ("terminate", reason), Caller(me.pid, -1)))
-    down = yield (OP_RECEIVE, ref, timeout_ms, None)
-    if down is None:
-        lifecycle.demonitor(node, me, ref, flush=True)
-        raise CallTimeout("timeout", str(target), "stop")
-    if down.reason != reason:
-        raise CallExit(down.reason, str(target), "stop")
+    (ended,) = yield (OP_STOP, target, ("terminate", reason), timeout_ms, SYSTEM)
+    if ended != reason:
+        raise CallExit(ctx._process.node.copy(ended), str(target), "stop")
 
 
 def _ask(ctx: Context, target: Any, request: tuple[str, Any], timeout_ms: int | None) -> Awaitable[Any]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..model.ids import Pid, Ref
 from ..model.text import short_text
 from ..model.views import WaitView
 from ..runtime import Node, delivery
-from ..runtime.operations import OP_CALL, OP_OUTSIDE, OP_SLEEP, OP_START, Receive
+from ..runtime.operations import OP_CALL, OP_OUTSIDE, OP_SLEEP, OP_START, OP_STOP, Receive
 from ..runtime.process import READY, RECEIVING, SUSPENDED, WAITING, Process
 from ..runtime.storytelling import who
 from .inspect import waiting_for
 
-_WHAT = {OP_CALL: "call", OP_START: "start", OP_SLEEP: "sleep", OP_OUTSIDE: "outside"}
+_WHAT = {OP_CALL: "call", OP_STOP: "end", OP_START: "start", OP_SLEEP: "sleep", OP_OUTSIDE: "outside"}
 
 
 def waits(node: Node) -> tuple[WaitView, ...]:
@@ -54,7 +56,7 @@ def _target(node: Node, process: Process) -> Pid | None:
         ref = wait.match if isinstance(wait.match, Ref) else getattr(wait.match, "ref", None)
         watched = (process.monitors or {}).get(ref) if isinstance(ref, Ref) else None
         return watched if isinstance(watched, Pid) else None
-    if wait[0] not in (OP_CALL, OP_START):
+    if wait[0] not in (OP_CALL, OP_STOP, OP_START):
         return None
     found = delivery.lookup(node, wait[1])
     return None if found is None else found.pid
@@ -64,7 +66,7 @@ def _view(node: Node, process: Process, edges: dict[Pid, Pid]) -> WaitView:
     wait, target = process.wait, edges.get(process.pid)
     receiving = type(wait) is Receive
     what = ("message" if target is None else "end") if receiving else _WHAT[wait[0]]
-    limit = None if receiving else {"call": lambda: wait[3], "sleep": lambda: wait[1]}.get(what, lambda: None)()
+    limit = None if receiving else _limit(wait)
     return WaitView(
         pid=repr(process.pid),
         name=who(node, process.pid),
@@ -77,6 +79,13 @@ def _view(node: Node, process: Process, edges: dict[Pid, Pid]) -> WaitView:
         target_does="" if target is None else _doing(node, node.processes[target]),
         cycle=tuple(who(node, pid) for pid in _cycle(process.pid, edges)),
     )
+
+
+def _limit(wait: tuple[Any, ...]) -> int | None:
+    """After how many milliseconds a wait ends by itself."""
+    if wait[0] in (OP_CALL, OP_STOP):
+        return wait[3]  # type: ignore[no-any-return]
+    return wait[1] if wait[0] == OP_SLEEP else None
 
 
 def _cycle(start: Pid, edges: dict[Pid, Pid]) -> list[Pid]:

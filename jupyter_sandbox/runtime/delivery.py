@@ -14,7 +14,7 @@ from ..model.ids import Pid, Ref
 from .exceptions import CallExit, CallTimeout, ReceiveTimeout, StartError
 from .inputs import Reply
 from .isolate import ATOMIC
-from .operations import OP_SLEEP, OP_START, Raise, Receive
+from .operations import OP_SLEEP, OP_START, OP_STOP, Raise, Receive
 from .process import DEAD, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
 from .signals import EXIT, INFO, MISSING, SYSTEM, Caller, Entry, Exit, Response
 
@@ -124,6 +124,11 @@ def hand_over(node: Node, caller: Caller, value: Any) -> None:
         else:
             _respond(node, process, tag, True, value)
         return
+    _go_on(node, process, value)
+
+
+def _go_on(node: Node, process: Process, value: Any) -> None:
+    """Who was answered goes next, unless somebody does already."""
     process.token = 0
     process.resume = value
     process.status = READY
@@ -165,7 +170,7 @@ def timed_out(process: Process) -> Any:
         return None
     if wait[0] == OP_START:
         return _start_timed_out(process, wait[1])
-    return Raise(CallTimeout("timeout", str(wait[1])))
+    return Raise(CallTimeout("timeout", str(wait[1]), "stop" if wait[0] == OP_STOP else "call"))
 
 
 def _start_timed_out(process: Process, child: Pid) -> Raise:
@@ -210,9 +215,12 @@ def doom(node: Node, process: Process, reason: Any) -> None:
 
 
 def call_failed(node: Node, caller: Pid, tag: int, reason: Any, target: str) -> None:
-    """The process that was called is gone: the caller's wait ends with CallExit."""
+    """The process that was called is gone: the caller's wait ends with CallExit, unless that is what it waited for."""
     process = node.processes.get(caller)
     if process is not None and process.token == tag:
+        if process.wait[0] == OP_STOP:
+            _go_on(node, process, (reason,))
+            return
         wake(node, process, Raise(CallExit(reason, target)))
     elif process is None and tag in node.asked:
         ask_failed(node, tag, CallExit(reason, target))

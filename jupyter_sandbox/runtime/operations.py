@@ -15,12 +15,14 @@ from ..model.ids import Ref
 from .isolate import ATOMIC
 
 OP_CALL: Final = 0
-OP_RECEIVE: Final = 1
-OP_SLEEP: Final = 2
-OP_START: Final = 3
-OP_OUTSIDE: Final = 4
-OP_YIELD: Final = 5
-WAIT_NAMES: Final = ("call", "receive", "sleep", "start", "outside work", "yield")
+OP_STOP: Final = 1
+"""Like a call, but what ends the wait is the end of who was asked; its result is a one-tuple with the exit reason."""
+OP_RECEIVE: Final = 2
+OP_SLEEP: Final = 3
+OP_START: Final = 4
+OP_OUTSIDE: Final = 5
+OP_YIELD: Final = 6
+WAIT_NAMES: Final = ("call", "stop", "receive", "sleep", "start", "outside work", "yield")
 
 Matcher = Callable[[Any], Any]
 
@@ -48,7 +50,7 @@ def ask(operation: tuple[Any, ...]) -> Generator[Any, Any, Any]:
 
 @coroutine
 def call(target: Any, request: Any, timeout_ms: int | None, kind: int) -> Generator[Any, Any, Any]:
-    """The call operation, on its own because it is the hot one."""
+    """The call operation, on its own because it is the hot one; ``kind`` is that of the entry it leaves."""
     return (yield (OP_CALL, target, request, timeout_ms, kind))
 
 

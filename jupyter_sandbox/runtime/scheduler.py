@@ -17,9 +17,9 @@ from .crashes import exit_reason
 from .exceptions import CallExit, ForeignAwait
 from .inputs import RunResult
 from .isolate import ATOMIC
-from .operations import DONE, OP_CALL, OP_START, Raise, Receive, Reply
+from .operations import DONE, OP_START, OP_STOP, WAIT_NAMES, Raise, Receive, Reply
 from .process import DEAD, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
-from .signals import CALL, INIT, MISSING, Caller, Entry
+from .signals import INIT, MISSING, Caller, Entry
 from .waiting import PARKED
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _contain(node: Node, error: Exception) -> None:
         raise error
     node.hops = 0
     for caller in node.processes.values():
-        waits = caller.status == WAITING and type(caller.wait) is tuple and caller.wait[0] == OP_CALL
+        waits = caller.status == WAITING and type(caller.wait) is tuple and caller.wait[0] <= OP_STOP
         if waits and caller.token and _callee(node, caller) is process and caller.token not in (process.callers or ()):
             _register(node, caller, process)
     reason = exit_reason(error)
@@ -108,71 +108,127 @@ def _callee(node: Node, caller: Process) -> Process | None:
     return node.processes.get(target) if type(target) is Pid else delivery.lookup(node, target)
 
 
-def take_steps(node: Node, left: int, process: Process | None = None) -> None:  # noqa: C901
-    """Take up to ``left`` steps, the first by ``process`` if it is given.
+def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # noqa: C901
+    """Take up to ``left`` steps, the first by ``first`` if it is given.
 
     This is the hot loop, hence one long function over local variables. From
     round to round ``process`` is who goes next, None for whoever the queue
     says; ``entry`` is what it is to handle, None for what its mailbox says;
     ``caller`` waits for the answer to ``entry`` and is written down as waiting
     only if the answer does not come at once; ``tag`` is the number of that call.
+
+    Three things are done on the spot while ``quick``, because nearly every step
+    is one of them: a single message from the queue, a call of an idle process,
+    a start. Each counts and orders its steps as the long way would; what it
+    cannot finish it leaves with ``handled`` set: the entry was dispatched, its
+    result is still to be looked at.
     """
     ready, trail, processes, policy = node.ready, node.trail, node.processes, node.policy
     hops, most, trace = node.hops, MAX_HOPS if policy is None else -1, node.trace
-    drains = node.drains if policy is None and trace is None else {}
+    quick = policy is None and trace is None
+    drains = node.drains if quick else {}
+    note, find = trail.append, processes.get
     entry: Entry | None = None
     caller: Process | None = None
     tag = 0
-    operation: Any
+    handled = False
+    operation: Any = None
     value: Any
+    woken: Any
+    process: Any = first
     while True:  # not ``while left``: CPython 3.11 speeds a running function up at unconditional jumps back alone
-        if left <= 0:
-            break
-        if process is None:
-            if len(trail) >= FOLD:
-                fold(node)
-            if policy is None and ready:
-                process = ready.popleft()
-                if process.status != READY:
-                    process = None
-                    continue
-            else:
-                if not (ready or node.timer_heap or node.young):
-                    break
-                process = _choose(node)
-                if process is None:
-                    break
-        left -= 1
-        trail.append(process.number)
-        process.steps += 1
-        node.current = process
-        coro = process.coro
-        value = operation = None
-
-        # --- begin: what is this step? ---
-        if process.doom is not None:
-            coro = None
-            lifecycle.exit_process(node, process, process.doom[0])
-        elif coro is None:
-            if entry is None:
-                box = process.mailbox
-                assert box is not None
-                drain = drains.get(process.dispatch) if len(box) > 1 and hops < most else None
-                if drain is not None and not process.suspended:
-                    # A burst: the behaviour goes on by itself, one counted step per message, as this loop would.
-                    taken = len(trail)
-                    operation = drain(process, box, trail, min(left, most - hops))
-                    taken = len(trail) - taken
-                    hops += taken
-                    left -= taken
-                    entry = process.message
+        coro = value = None
+        if handled:
+            handled = False
+        else:
+            if left <= 0:
+                break
+            if process is None:
+                if len(trail) >= FOLD:
+                    fold(node)
+                if quick and ready:
+                    # --- one message each for those who stand in the queue; a step costs one turn of this loop ---
+                    for left in range(left - 1, max(left - FOLD, 0) - 1, -1):  # noqa: B020 (meant)
+                        process = ready.popleft()
+                        if process.status == READY and process.coro is None and process.doom is None:
+                            box = process.mailbox
+                            if len(box) == 1 and not process.suspended:
+                                note(process.number)
+                                process.steps += 1
+                                node.current = process
+                                entry = process.message = box.popleft()
+                                operation = process.dispatch(process, entry)
+                                if (
+                                    operation is None
+                                    and process.status == READY
+                                    and node.woken is None
+                                    and process.doom is None
+                                    and not process.mailbox
+                                    and not process.suspended
+                                ):
+                                    process.status = IDLE
+                                    process = entry = None
+                                    if ready:
+                                        continue
+                                    break
+                                handled = True
+                                break
+                        left += 1
+                        if process.status != READY:
+                            process = None
+                        break
+                    if process is None or handled:
+                        continue
                 else:
-                    entry = _next_entry(process) if process.suspended else box.popleft()
+                    if not (ready or node.timer_heap or node.young):
+                        break
+                    process = _choose(node)
+                    if process is None:
+                        break
+            left -= 1
+            note(process.number)
+            process.steps += 1
+            node.current = process
+            coro = process.coro
+            operation = None
+
+            # --- begin: what is this step? ---
+            if process.doom is not None:
+                coro = None
+                lifecycle.exit_process(node, process, process.doom[0])
+            elif coro is None:
+                if entry is None:
+                    box = process.mailbox
+                    assert box is not None
+                    drain = drains.get(process.dispatch) if len(box) > 1 and hops < most else None
+                    if drain is not None and not process.suspended:
+                        # A burst: the behaviour goes on by itself, one counted step per message, as this loop would.
+                        taken = len(trail)
+                        operation = drain(process, box, trail, min(left, most - hops))
+                        taken = len(trail) - taken
+                        hops += taken
+                        left -= taken
+                        entry = process.message
+                    else:
+                        entry = _next_entry(process) if process.suspended else box.popleft()
+                        process.message = entry
+                        operation = process.dispatch(process, entry)
+                else:
                     process.message = entry
                     operation = process.dispatch(process, entry)
+            elif type(process.wait) is Receive:
+                value = waiting.scan(process, process.wait)
+                if value is MISSING:
+                    process.status = RECEIVING
+                    coro = None
+                else:
+                    process.wait, process.token = None, 0
             else:
-                process.message = entry
-                operation = process.dispatch(process, entry)
+                value = process.resume
+                process.resume = None
+
+        # --- a message was handled: what does the result ask for? ---
+        if entry is not None:
             if type(operation) is Reply:
                 if (
                     caller is not None
@@ -202,16 +258,6 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
                     _register(node, caller, process)
                 caller = None
             entry = None
-        elif type(process.wait) is Receive:
-            value = waiting.scan(process, process.wait)
-            if value is MISSING:
-                process.status = RECEIVING
-                coro = None
-            else:
-                process.wait, process.token = None, 0
-        else:
-            value = process.resume
-            process.resume = None
 
         # --- drive: resume the callback and do what it asks for, until it waits or ends ---
         following = None
@@ -240,11 +286,17 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
                     delivery.hand_over(node, process.message[2], operation.value)
                     break
                 value = Raise(ForeignAwait(operation))
-            elif operation[0] == OP_CALL:
-                _, target, request, _, kind = operation
-                callee = processes.get(target) if type(target) is Pid else delivery.lookup(node, target)
+            elif operation[0] <= OP_STOP:
+                kind, target, request, _, told = operation
+                try:
+                    callee = find(target)
+                except TypeError:
+                    callee = None
+                if callee is None:
+                    callee = delivery.lookup(node, target)
                 if callee is None or callee is process:
-                    value = Raise(CallExit(NOPROC if callee is None else "calling_self", _shown(target)))
+                    reason = NOPROC if callee is None else "calling_self"
+                    value = Raise(CallExit(reason, _shown(target), WAIT_NAMES[kind]))
                     operation = None
                     continue
                 if type(request) not in ATOMIC:
@@ -260,12 +312,50 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
                 process.status = WAITING
                 if trace is not None:
                     trace("message_send", process, ("call", target, request))
-                entry = (kind, request, Caller(process.pid, tag))
-                if callee.status == IDLE and kind == CALL and node.woken is None and hops < most:
+                entry = (told, request, Caller(process.pid, tag))
+                if callee.status == IDLE and node.woken is None and hops < most:
                     hops += 1
                     callee.status = READY
-                    caller, following = process, callee
-                    break
+                    if not quick or left < 2 or process.doom is not None:
+                        caller, following = process, callee
+                        break
+                    # --- on the spot: the step of the callee, and that of the caller if it is answered at once ---
+                    left -= 1
+                    note(callee.number)
+                    callee.steps += 1
+                    node.current = callee
+                    callee.message = entry
+                    operation = callee.dispatch(callee, entry)
+                    if (
+                        type(operation) is Reply
+                        and process.token == tag
+                        and process.doom is None
+                        and node.woken is None
+                        and callee.doom is None
+                        and not callee.mailbox
+                    ):
+                        callee.status = IDLE
+                        value = operation.value
+                        process.token = 0
+                    elif (
+                        kind == OP_STOP
+                        and callee.status == DEAD
+                        and process.token == tag
+                        and process.doom is None
+                        and node.woken is None
+                    ):
+                        value = callee.doom
+                        process.token = 0
+                    else:
+                        handled, caller, process = True, process, callee
+                        break
+                    left -= 1
+                    note(process.number)
+                    process.steps += 1
+                    node.current = process
+                    process.status = READY
+                    operation = entry = None
+                    continue
                 hops = 0
                 _register(node, process, callee)
                 delivery.deliver(node, callee, entry)
@@ -277,18 +367,48 @@ def take_steps(node: Node, left: int, process: Process | None = None) -> None:  
                     entry = (INIT, operation[2], None)
                     if node.woken is None and hops < most:
                         hops += 1
-                        following = value
-                    else:
-                        hops = 0
-                        value.mailbox = delivery.new_box(entry)
-                        ready.append(value)
-                        entry = None
+                        if not quick or left < 2 or process.doom is not None:
+                            following = value
+                            break
+                        # --- on the spot: the first step of the child, and that of its starter if it is up at once ---
+                        left -= 1
+                        note(value.number)
+                        value.steps = 1
+                        node.current = value
+                        value.message = entry
+                        operation = value.dispatch(value, entry)
+                        woken = node.woken
+                        if (
+                            operation is not None
+                            or woken is not process
+                            or value.status != READY
+                            or value.mailbox
+                            or value.doom is not None
+                            or process.doom is not None
+                        ):
+                            handled, process = True, value
+                            break
+                        value.status = IDLE
+                        node.woken = entry = None
+                        left -= 1
+                        note(process.number)
+                        process.steps += 1
+                        node.current = process
+                        value = process.resume
+                        process.resume = None
+                        continue
+                    hops = 0
+                    value.mailbox = delivery.new_box(entry)
+                    ready.append(value)
+                    entry = None
                     break
             else:
                 value = waiting.OPERATIONS[operation[0]](node, process, operation)
                 if value is PARKED:
                     break
             operation = None
+        if handled:
+            continue
 
         # --- settle: who goes next? ---
         woken = node.woken
