@@ -102,7 +102,7 @@ async def start(ctx: Context, name: str, kind: str = "temporary") -> None:
         return
     entry.starting = []
 
-    def prepare(master: Process) -> None:
+    def prepare(master: Process, _: object) -> None:
         plain.prepare(master, app_master.run)
         master.context = OtpContext(master)
         master.group = name

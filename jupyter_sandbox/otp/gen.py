@@ -8,12 +8,13 @@ from types import CoroutineType, coroutine
 from typing import Any
 
 from ..model.exits import NORMAL, is_normal
+from ..model.ids import Ref
 from ..runtime import delivery, lifecycle, timers
 from ..runtime.context import Context
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import StartError, Throw
 from ..runtime.isolate import ATOMIC
-from ..runtime.operations import OP_START, ask
+from ..runtime.operations import OP_START, UP, ask
 from ..runtime.process import HIBERNATED, Process, Running
 from ..runtime.signals import CONTINUE, EXIT, INIT, SYSTEM, TIMEOUT, Caller, Entry
 from . import via
@@ -43,39 +44,21 @@ class Engine:
     """What a state that replaces the present one has to be."""
 
 
-class Starting:
-    """What it takes to start a behaviour; Context has the operations that use it."""
-
-    __slots__ = ("argument", "behaviour", "name")
-
-    def __init__(self, behaviour: Any, argument: Any, name: Any) -> None:
-        self.behaviour, self.argument, self.name = behaviour, argument, name
-
-    def prepare(self, child: Process) -> None:
-        """Make a new process one that runs the behaviour."""
-        behaviour = child.behaviour = self.behaviour
-        child.context = behaviour(child)
-        name = self.name
-        if name is None:
-            return
-        if type(name) is str:
-            lifecycle.register(child.node, name, child)
-        else:
-            via.claim(name, child)
+Starting = tuple[Any, Any, Any]
+"""What the first step of a behaviour handles: its class, the argument of init, the name or None."""
 
 
-class _Watched(Starting):
-    """A start with a monitor: that is set before init runs."""
-
-    __slots__ = ("ref", "starter")
-
-    def __init__(self, starter: Process, behaviour: Any, argument: Any, name: Any) -> None:
-        super().__init__(behaviour, argument, name)
-        self.starter = starter
-
-    def prepare(self, child: Process) -> None:
-        self.ref = lifecycle.monitor(child.node, self.starter, child.pid)
-        super().prepare(child)
+def prepare(child: Process, starting: Starting) -> None:
+    """Make a new process one that runs the behaviour."""
+    behaviour, _, name = starting
+    child.behaviour = behaviour
+    child.context = behaviour(child)
+    if name is None:
+        return
+    if type(name) is str:
+        lifecycle.register(child.node, name, child)
+    else:
+        via.claim(name, child)
 
 
 def start(
@@ -100,8 +83,8 @@ def started(
     node = process.node
     if name is not None and (type(name) is not str or name in node.names):
         via.check_free(node, name)
-    first = Starting(behaviour, argument if type(argument) in ATOMIC else node.copy(argument), name)
-    result = yield (OP_START, behaviour.engine.dispatch, first, relation, timeout_ms, first.prepare)
+    first = (behaviour, argument if type(argument) in ATOMIC else node.copy(argument), name)
+    result = yield (OP_START, behaviour.engine.dispatch, first, relation, timeout_ms, prepare)
     return ignored if result is IGNORE else result
 
 
@@ -109,16 +92,23 @@ async def _start_watched(process: Process, behaviour: Any, argument: Any, name: 
     node = process.node
     if name is not None:
         via.check_free(node, name)
-    first = _Watched(process, behaviour, node.copy(argument), name)
+    refs: list[Ref] = []
+
+    def watched(child: Process, starting: Starting) -> None:
+        refs.append(lifecycle.monitor(node, process, child.pid))  # it is set before init runs
+        prepare(child, starting)
+
+    first = (behaviour, node.copy(argument), name)
     try:
-        result = await ask((OP_START, behaviour.engine.dispatch, first, "monitor", timeout_ms, first.prepare))
+        result = await ask((OP_START, behaviour.engine.dispatch, first, "monitor", timeout_ms, watched))
     except StartError:
-        lifecycle.demonitor(node, process, first.ref, flush=True)
+        for ref in refs:  # none when there was no room for a process
+            lifecycle.demonitor(node, process, ref, flush=True)
         raise
     if isinstance(result, Ignore):
-        lifecycle.demonitor(node, process, first.ref, flush=True)
+        lifecycle.demonitor(node, process, refs[0], flush=True)
         return result
-    return result, first.ref
+    return result, refs[0]
 
 
 def control(process: Process, entry: Entry) -> Running | None:
@@ -138,8 +128,19 @@ def control(process: Process, entry: Entry) -> Running | None:
 
 def begin(process: Process, starting: Any) -> Running | None:
     """Run init and tell the starter."""
+    operation: Running | None = try_begin(process, starting)
+    if operation is not UP:
+        return operation
+    if not process.mailbox:
+        process.mailbox = None
+    lifecycle.acknowledge(process.node, process, process.pid)
+    return None
+
+
+def try_begin(process: Process, starting: Starting) -> Any:
+    """Run init. UP when it returned a bare state, as most do; else the starter is told, now or by the coroutine."""
     try:
-        result = process.behaviour.engine.init(process, starting.argument)
+        result = process.behaviour.engine.init(process, starting[1])
     except Throw as thrown:
         _init_thrown(process, thrown.value)
     except BaseException as error:  # a failing init is a failed start, whatever it raised
@@ -150,12 +151,10 @@ def begin(process: Process, starting: Any) -> Running | None:
             return _begin_async(process, result)
         if kind in _MEANINGFUL:
             _begun(process, result)
-        else:  # as _begun would: most inits return a bare state
+        else:
             process.state = result
             process.message = None  # what there is per idle process, the cyclic collector visits
-            if not process.mailbox:
-                process.mailbox = None
-            lifecycle.acknowledge(process.node, process, process.pid)
+            return UP
     return None
 
 

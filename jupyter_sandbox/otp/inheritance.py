@@ -21,29 +21,19 @@ def wanted(child: Child) -> bool:
     return child.keep_state is True and child.start is None and hasattr(child.module, "init_from")
 
 
-class _Heir(gen.Starting):
-    """The start of a child whose state is kept, with the last state of its predecessor."""
-
-    __slots__ = ("last",)
-
-    def __init__(self, behaviour: Any, argument: Any, name: Any, last: Last) -> None:
-        super().__init__(behaviour, argument, name)
-        self.last = last
-
-    def prepare(self, child: Process) -> None:
-        """Mark the process, and leave the state where ``gen.initial`` looks for it."""
-        child.dictionary = {KEEPS_STATE: True}
-        if self.last:
-            child.dictionary[gen.OFFERED] = self.last[0]
-        super().prepare(child)
-
-
 def start(process: Process, child: Child, argument: Any, last: Last) -> Awaitable[Any]:
     """Start a child whose state is kept, linked; its pid, or IGNORE. Raises StartError."""
     if child.name is not None:
         via.check_free(process.node, child.name)
-    first = _Heir(child.module, process.node.copy(argument), child.name, last)
-    return ask((OP_START, child.module.engine.dispatch, first, "link", child.timeout_ms, first.prepare))
+
+    def prepare(heir: Process, starting: gen.Starting) -> None:
+        heir.dictionary = {KEEPS_STATE: True}
+        if last:
+            heir.dictionary[gen.OFFERED] = last[0]  # where ``gen.initial`` looks for it
+        gen.prepare(heir, starting)
+
+    first = (child.module, process.node.copy(argument), child.name)
+    return ask((OP_START, child.module.engine.dispatch, first, "link", child.timeout_ms, prepare))
 
 
 def left(supervisor: Process, child: Pid) -> Last:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from .. import runtime
-from . import gen_server
+from . import gen, gen_server
 from .process import OtpContext
 
 
@@ -15,3 +15,4 @@ class Node(runtime.Node):
     __slots__ = ()
     context_class = OtpContext
     drains: ClassVar[Any] = {gen_server.dispatch: gen_server.drain}
+    begins: ClassVar[Any] = {gen_server.dispatch: gen.try_begin}

@@ -26,7 +26,8 @@ class OtpContext(runtime_context.Context):
 
         Raises StartError with the reason why it did not start.
         """
-        self._may_wait("start", timeout_ms)
+        if self._process.coro is None or timeout_ms is not None:
+            self._may_wait("start", timeout_ms)
         return gen.started(self._process, checked(behaviour), argument, name, "none", timeout_ms)
 
     def start_link(
@@ -56,7 +57,8 @@ class OtpContext(runtime_context.Context):
 
         Raises CallExit when it is not there or exits with another reason.
         """
-        self._may_wait("stop", timeout_ms)
+        if self._process.coro is None or timeout_ms is not None:
+            self._may_wait("stop", timeout_ms)
         return sys.terminate(self, target, reason, timeout_ms)
 
     def log(self, level: str, text: str) -> None:
@@ -79,7 +81,7 @@ class MissingCallback(ProcessError):
 
 def checked(behaviour: Any) -> Any:
     """The class, if it is a behaviour that can be started. Raises UsageError."""
-    if isinstance(behaviour, type) and type(getattr(behaviour, "engine", None)) is gen.Engine:
+    if isinstance(behaviour, type) and isinstance(getattr(behaviour, "engine", None), gen.Engine):
         return behaviour
     raise UsageError("behaviour", behaviour, hint="give a subclass of GenServer or Supervisor")
 

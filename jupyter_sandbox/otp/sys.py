@@ -15,6 +15,7 @@ from ..runtime import delivery
 from ..runtime.context import Context, check_duration
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import CallExit, ProcessExit, Throw, WaitInPlainCallback
+from ..runtime.isolate import ATOMIC
 from ..runtime.operations import OP_STOP, call
 from ..runtime.process import Process, Running
 from ..runtime.signals import SYSTEM, Caller
@@ -127,7 +128,8 @@ def terminate(
     ctx: Context, target: Any, reason: Any = "normal", timeout_ms: int | None = None
 ) -> Generator[Any, Any, None]:
     """Make it stop through its terminate, and wait until it is gone."""
-    (ended,) = yield (OP_STOP, target, ("terminate", reason), timeout_ms, SYSTEM)
+    wanted = reason if type(reason) in ATOMIC else ctx._process.node.copy(reason)
+    (ended,) = yield (OP_STOP, target, ("terminate", wanted), timeout_ms, SYSTEM)
     if ended != reason:
         raise CallExit(ctx._process.node.copy(ended), str(target), "stop")
 

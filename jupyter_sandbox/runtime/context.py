@@ -237,7 +237,7 @@ class Context(metaclass=_NoAttributes):
 
         self._may_wait("start_plain", timeout_ms)
         first = (function, self._process.node.copy(args))
-        return ask((OP_START, plain.run_plain, first, relation, timeout_ms, lambda p: plain.prepare(p, function)))
+        return ask((OP_START, plain.run_plain, first, relation, timeout_ms, lambda p, _: plain.prepare(p, function)))
 
     def init_ack(self, value: Any) -> None:
         """Tell the starter that this process is up."""

@@ -61,13 +61,18 @@ def create(node: Node, dispatch: Dispatch, *, parent: Process | None, hidden: bo
         node.next_number = number + 1
         node.process_spawns += 1
     process = Process(node, number, dispatch)
-    process.status = READY
     if hidden:
         process.hidden = True
     if parent is not None and parent.group is not None:
         process.group = parent.group
     node.processes[process.pid] = process
     return process
+
+
+def lineage(process: Process) -> tuple[Any, ...]:
+    """What a child that is started now has as ancestors (proc_lib's ``$ancestors``), by name where there is one."""
+    process.lineage = (process.name or process.pid, *process.ancestors)
+    return process.lineage
 
 
 def _counted(node: Node) -> int:
@@ -100,7 +105,14 @@ def exit_process(node: Node, process: Process, reason: Any) -> None:
             node.sink("process_exit", process, reason)
     if node.trace is not None:
         node.trace("exit", process, reason)
-    _tell(node, process, reason)
+    if (
+        process.links is not None
+        or process.monitored_by is not None
+        or process.callers is not None
+        or process.monitors is not None
+        or process.starter is not None
+    ):
+        _tell(node, process, reason)
     process.mailbox = None
 
 
@@ -335,6 +347,7 @@ def register(node: Node, name: str, process: Process) -> str | None:
         return f"{name!r} cannot be a name"
     node.names[name] = process.pid
     process.name = name
+    process.lineage = None
     return None
 
 
@@ -343,5 +356,6 @@ def unregister(node: Node, name: str) -> bool:
     pid = node.names.pop(name, None)
     if pid is None:
         return False
-    node.processes[pid].name = None
+    process = node.processes[pid]
+    process.name = process.lineage = None
     return True

@@ -60,6 +60,8 @@ class Node:
 
     context_class: type[Context] = Context
     """What ``self`` is in plain processes."""
+    begins: ClassVar[Mapping[Any, Any]] = {}
+    """How a process begins, for a dispatch whose processes mostly are up at once; optional, it only saves time."""
     drains: ClassVar[Mapping[Any, Any]] = {}
     """How a behaviour handles many messages in a row, by its dispatch; optional, it only saves time."""
 

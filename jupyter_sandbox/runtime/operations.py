@@ -65,6 +65,10 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     then: Any = None
 
 
+UP: Final = object()
+"""What a function of ``node.begins`` returns when init is done and all that is left is to tell the starter."""
+
+
 class Done(msgspec.Struct, frozen=True):
     """What a driver yields when a callback has ended."""
 

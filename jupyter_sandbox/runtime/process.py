@@ -38,61 +38,75 @@ class Process:
 
     __slots__ = (
         "aliases", "ancestors", "behaviour", "callers", "context", "coro", "debug", "dictionary", "dispatch", "doom",
-        "group", "hidden", "label", "links", "mailbox", "message", "monitored_by", "monitors", "name", "node", "number",
-        "parent", "pid", "resume", "scanned", "since", "starter", "state", "status", "steps", "suspended", "timer",
-        "token", "trap_exit", "upgrade", "wait",
+        "group", "hidden", "label", "lineage", "links", "mailbox", "message", "monitored_by", "monitors", "name",
+        "node", "number", "parent", "pid", "resume", "scanned", "since", "starter", "state", "status", "steps",
+        "suspended", "timer", "token", "trap_exit", "upgrade", "wait",
     )  # fmt: skip
 
+    node: Node
+    number: int
+    pid: Pid
+    dispatch: Dispatch
+    status: int
+    mailbox: deque[Entry] | None
+    context: Any
+    state: Any
+    behaviour: Any
+    """What it runs: a behaviour's class or a function."""
+    coro: Running | None
+    resume: Any
+    """What the suspended callback is resumed with: a value, or a Raise."""
+    token: int
+    """The number of the wait in progress: replies and timeouts of another wait are late and dropped."""
+    wait: Any
+    """What it waits for: a Receive, or a short tuple for humans."""
     since: int
     """When the wait in progress began; nothing before the first one."""
+    scanned: int
+    doom: Any
+    """A one-tuple with the exit reason once a fatal exit signal has arrived."""
+    trap_exit: bool
+    suspended: bool
+    hidden: bool
+    group: str | None
+    """The application it belongs to: inherited at spawn, like a group leader."""
+    upgrade: Any
+    """A code change that waits until the callback in progress is done."""
+    links: dict[Pid, None] | None
+    monitors: dict[Ref, Any] | None
+    monitored_by: dict[Ref, tuple[Pid, object]] | None
+    callers: dict[int, Pid] | None
+    """Calls taken in and not answered yet: tag to caller."""
+    aliases: dict[Ref, str] | None
+    name: str | None
+    label: Any
+    parent: Pid | None
+    ancestors: tuple[Any, ...]
+    lineage: tuple[Any, ...] | None
+    """What the ancestors of a child are, once there is one: all children that find the same share it."""
+    starter: tuple[Pid, int] | None
+    """Who waits for the start acknowledgement, until it is given."""
+    timer: Any
+    """The behaviour's own timeout in force."""
+    message: Any
+    """The entry being handled, for crash reports."""
+    dictionary: dict[Any, Any] | None
+    debug: Any
+    steps: int
 
     def __init__(self, node: Node, number: int, dispatch: Dispatch) -> None:
         self.node = node
         self.number = number
         self.pid = Pid(PID_TAG | number)
         self.dispatch = dispatch
-        self.status = IDLE
-        self.mailbox: deque[Entry] | None = None
-        self.context: Any = None
-        self.state: Any = None
-        self.behaviour: Any = None
-        """What it runs: a behaviour's class or a function."""
-        self.coro: Running | None = None
-        self.resume: Any = None
-        """What the suspended callback is resumed with: a value, or a Raise."""
-        self.token = 0
-        """The number of the wait in progress: replies and timeouts of another wait are late and dropped."""
-        self.wait: Any = None
-        """What it waits for: a Receive, or a short tuple for humans."""
-        self.scanned = 0
-        self.doom: Any = None
-        """A one-tuple with the exit reason once a fatal exit signal has arrived."""
-        self.trap_exit = False
-        self.suspended = False
-        self.hidden = False
-        self.group: str | None = None
-        """The application it belongs to: inherited at spawn, like a group leader."""
-        self.upgrade: Any = None
-        """A code change that waits until the callback in progress is done."""
-        self.links: dict[Pid, None] | None = None
-        self.monitors: dict[Ref, Any] | None = None
-        self.monitored_by: dict[Ref, tuple[Pid, object]] | None = None
-        self.callers: dict[int, Pid] | None = None
-        """Calls taken in and not answered yet: tag to caller."""
-        self.aliases: dict[Ref, str] | None = None
-        self.name: str | None = None
-        self.label: Any = None
-        self.parent: Pid | None = None
-        self.ancestors: tuple[Any, ...] = ()
-        self.starter: tuple[Pid, int] | None = None
-        """Who waits for the start acknowledgement, until it is given."""
-        self.timer: Any = None
-        """The behaviour's own timeout in force."""
-        self.message: Any = None
-        """The entry being handled, for crash reports."""
-        self.dictionary: dict[Any, Any] | None = None
-        self.debug: Any = None
-        self.steps = 0
+        self.status = READY
+        self.mailbox = self.context = self.state = self.behaviour = self.coro = self.resume = self.wait = None
+        self.doom = self.group = self.upgrade = self.links = self.monitors = self.monitored_by = self.callers = None
+        self.aliases = self.name = self.label = self.lineage = self.parent = self.starter = self.timer = None
+        self.message = self.dictionary = self.debug = None
+        self.trap_exit = self.suspended = self.hidden = False
+        self.token = self.scanned = self.steps = 0
+        self.ancestors = ()
 
     @property
     def alive(self) -> bool:

@@ -17,7 +17,7 @@ from .crashes import exit_reason
 from .exceptions import CallExit, ForeignAwait
 from .inputs import RunResult
 from .isolate import ATOMIC
-from .operations import DONE, OP_START, OP_STOP, WAIT_NAMES, Raise, Receive, Reply
+from .operations import DONE, OP_START, OP_STOP, UP, WAIT_NAMES, Raise, Receive, Reply
 from .process import DEAD, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
 from .signals import INIT, MISSING, Caller, Entry
 from .waiting import PARKED
@@ -127,6 +127,7 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
     hops, most, trace = node.hops, MAX_HOPS if policy is None else -1, node.trace
     quick = policy is None and trace is None
     drains = node.drains if quick else {}
+    begins = node.begins if quick else {}
     note, find = trail.append, processes.get
     entry: Entry | None = None
     caller: Process | None = None
@@ -134,7 +135,6 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
     handled = False
     operation: Any = None
     value: Any
-    woken: Any
     process: Any = first
     while True:  # not ``while left``: CPython 3.11 speeds a running function up at unconditional jumps back alone
         coro = value = None
@@ -299,7 +299,7 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                     value = Raise(CallExit(reason, _shown(target), WAIT_NAMES[kind]))
                     operation = None
                     continue
-                if type(request) not in ATOMIC:
+                if type(request) not in ATOMIC and kind != OP_STOP:
                     try:
                         request = node.copy(request)
                     except TypeError as error:
@@ -363,45 +363,52 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                 break
             elif operation[0] == OP_START:
                 value = waiting.start(node, process, operation)
-                if type(value) is Process:
-                    entry = (INIT, operation[2], None)
-                    if node.woken is None and hops < most:
-                        hops += 1
-                        if not quick or left < 2 or process.doom is not None:
-                            following = value
-                            break
-                        # --- on the spot: the first step of the child, and that of its starter if it is up at once ---
-                        left -= 1
-                        note(value.number)
-                        value.steps = 1
-                        node.current = value
-                        value.message = entry
-                        operation = value.dispatch(value, entry)
-                        woken = node.woken
-                        if (
-                            operation is not None
-                            or woken is not process
-                            or value.status != READY
-                            or value.mailbox
-                            or value.doom is not None
-                            or process.doom is not None
-                        ):
-                            handled, process = True, value
-                            break
+                if type(value) is not Process:
+                    operation = None
+                    continue
+                entry = (INIT, operation[2], None)
+                if node.woken is None and hops < most:
+                    hops += 1
+                    begin = begins.get(operation[1])
+                    if begin is None or left < 2 or process.doom is not None:
+                        following = value
+                        break
+                    # --- on the spot: the first step of the child, and that of its starter if it is up at once ---
+                    left -= 1
+                    note(value.number)
+                    value.steps = 1
+                    node.current = value
+                    value.message = entry
+                    operation = begin(value, operation[2])
+                    if (
+                        operation is UP
+                        and process.token
+                        and node.woken is None
+                        and process.doom is None
+                        and value.doom is None
+                        and value.mailbox is None
+                    ):
+                        value.starter = None
                         value.status = IDLE
-                        node.woken = entry = None
+                        value = value.pid
+                        process.token = 0
+                        process.status = READY
                         left -= 1
                         note(process.number)
                         process.steps += 1
                         node.current = process
-                        value = process.resume
-                        process.resume = None
+                        operation = entry = None
                         continue
-                    hops = 0
-                    value.mailbox = delivery.new_box(entry)
-                    ready.append(value)
-                    entry = None
+                    if operation is UP:
+                        lifecycle.acknowledge(node, value, value.pid)
+                        operation = None
+                    handled, process = True, value
                     break
+                hops = 0
+                value.mailbox = delivery.new_box(entry)
+                ready.append(value)
+                entry = None
+                break
             else:
                 value = waiting.OPERATIONS[operation[0]](node, process, operation)
                 if value is PARKED:

@@ -122,13 +122,13 @@ def _sleep(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
 
 def start(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
     """Create a process and wait until it says that it is up. The result is the process, or a Raise."""
-    _, dispatch, _, relation, timeout_ms, prepare = operation
+    _, dispatch, first, relation, timeout_ms, prepare = operation
     try:
         child = lifecycle.create(node, dispatch, parent=process)
     except SystemLimit as error:
         return Raise(StartError(exit_reason(error)))
     try:
-        prepare(child)
+        prepare(child, first)
     except Exception as error:  # the constructor of a user's class may raise anything: a failed start
         reason = exit_reason(error)
         lifecycle.exit_process(node, child, reason)
@@ -137,7 +137,7 @@ def start(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
             if isinstance(error, StartError)
             else StartError(reason, str(getattr(child.behaviour, "__name__", child.behaviour)))
         )
-    child.ancestors = (process.name or process.pid, *process.ancestors)
+    child.ancestors = process.lineage or lifecycle.lineage(process)
     if relation == "link":
         child.parent = process.pid
         lifecycle.join(process, child)
