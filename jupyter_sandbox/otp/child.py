@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import is_
 from typing import Any, Final
 
 import msgspec
@@ -151,6 +152,32 @@ def as_child(form: Any, auto_shutdown: Any = None) -> Child:
         known = {key: value for key, value in form.items() if key in Child.__struct_fields__}
         return Child(**known).settled(auto_shutdown)
     raise SpecError(("invalid_child_spec", form), "give Child(...), a class, (class, argument) or a mapping")
+
+
+class Settling:
+    """Settles the children of one supervisor. Those that differ in name, id and argument alone are checked once."""
+
+    def __init__(self, auto_shutdown: Any) -> None:
+        self.auto_shutdown = auto_shutdown
+        self.shape: tuple[Any, ...] = ()
+        """Every field but those, as the last child was given it."""
+        self.rest: tuple[Any, ...] = ()
+        """What settled makes of the shape."""
+
+    def settled(self, form: Any) -> Child:
+        """What ``as_child`` says of a form."""
+        if type(form) is not Child:
+            return as_child(form, self.auto_shutdown)
+        module, argument, name, id, *rest = msgspec.structs.astuple(form)
+        shape = (module, *rest)
+        if len(shape) == len(self.shape) and all(map(is_, shape, self.shape)):
+            if id is msgspec.UNSET:
+                id = name if name is not None else _class_name(module)
+            if type(id) is str:
+                return Child(module, argument, name, id, *self.rest)
+        child = form.settled(self.auto_shutdown)
+        self.shape, self.rest = shape, msgspec.structs.astuple(child)[4:]
+        return child
 
 
 def _of_class(module: Any, argument: Any, auto_shutdown: Any) -> Child:

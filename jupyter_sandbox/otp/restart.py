@@ -48,16 +48,16 @@ __all__ = [
 def decide(state: State, event: Event, now_s: int) -> Action | None:
     """Take an event in; say what to do next."""
     match event:
-        case Begin():
-            state.plan.extend(Start(id) for id in state.entries)
+        case Exited():
+            _exited(state, event, now_s)
         case Started():
             _started(state, event, now_s)
+        case Begin():
+            state.plan.extend(Start(id) for id in state.entries)
         case NotStarted():
             _not_started(state, event, now_s)
         case Stopped():
             _gone(state, event.id)
-        case Exited():
-            _exited(state, event, now_s)
         case TryAgain():
             _try_again(state, event.id, now_s)
         case WaitOver():
@@ -181,13 +181,14 @@ def _restart(state: State, entry: Entry, pid: Pid | None, reason: Any, now_s: in
     if delay_ms:
         decision += f", after {delay_ms} ms"
     state.plan.append(Record(id, pid, reason, decision, tuple(stop), tuple(start)))
-    state.plan.extend(StopChild(other) for other in stop)
+    if stop:
+        state.plan.extend(StopChild(other) for other in stop)
     if delay_ms:
         state.waits = entry.wait = state.waits + 1
         entry.restarting = True
         state.plan.append(Wait(id, delay_ms, entry.wait))
         return
-    state.plan.extend(Start(other) for other in start)
+    state.plan.extend([Start(other) for other in start])
     state.group = dict.fromkeys(start)
 
 

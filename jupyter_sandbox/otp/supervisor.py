@@ -18,7 +18,7 @@ from ..runtime.process import Process, Running
 from ..runtime.signals import CALL, EXIT, INFO, INIT, SYSTEM, Caller, Entry
 from ..runtime.storytelling import state_text
 from . import children, commands, gen, inheritance, restart
-from .child import SpecError, as_child
+from .child import Settling, SpecError
 from .process import OtpProcess
 from .returns import IGNORE, Ignore, Ok, Stop
 
@@ -120,6 +120,9 @@ async def pursue(process: Process, event: restart.Event) -> tuple[Any] | None:
     while action is not None:
         outcome: restart.Event | None = None
         match action:
+            case restart.Record():
+                record = action
+                _record(process, action)
             case restart.Start():
                 entry = state.entries[action.id]
                 last, entry.last = entry.last, ()
@@ -134,9 +137,6 @@ async def pursue(process: Process, event: restart.Event) -> tuple[Any] | None:
                 delivery.deliver(process.node, process, (INFO, (_RETRY, action.id), process.pid))
             case restart.Wait():
                 process.context.send_after(action.ms, process.pid, (_WAIT_OVER, action.id, action.number))
-            case restart.Record():
-                record = action
-                _record(process, action)
             case restart.GiveUp():
                 return (action.reason,)
             case _:
@@ -145,6 +145,8 @@ async def pursue(process: Process, event: restart.Event) -> tuple[Any] | None:
             action = restart.next_action(state)
         else:
             action = restart.decide(state, outcome, process.node.now_ms // 1000)
+    if process.node.sink is None:
+        return None
     if record is not None and record.started:
         _record_result(process, state, record.id)
     elif type(event) is restart.WaitOver:
@@ -226,9 +228,10 @@ def read_spec(context: Supervisor, spec: Any) -> restart.State:
     forms = list(spec.children)
     if flags.strategy == "simple_one_for_one" and len(forms) != 1:
         raise SpecError(("bad_start_spec", forms), "simple_one_for_one takes exactly one child")
+    settling = Settling(flags.auto_shutdown)
     for form in forms:
         try:
-            child = as_child(form, flags.auto_shutdown)
+            child = settling.settled(form)
         except SpecError as error:
             raise SpecError(("start_spec", error.reason), error.hint) from None
         if child.id in state.entries:

@@ -107,7 +107,12 @@ class Context(metaclass=_NoAttributes):
         node.messages_sent += 1
         if node.trace is not None:
             node.trace("message_send", process, ("cast", target, request))
-        found = node.processes.get(target) if type(target) is Pid else delivery.lookup(node, target)
+        try:
+            found = node.processes.get(target)
+        except TypeError:
+            found = None
+        if found is None:
+            found = delivery.lookup(node, target)
         if found is not None:
             if type(request) not in ATOMIC:
                 request = node.copy(request)

@@ -147,38 +147,42 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                 if len(trail) >= FOLD:
                     fold(node)
                 if quick and ready:
-                    # --- one message each for those who stand in the queue; a step costs one turn of this loop ---
-                    for left in range(left - 1, max(left - FOLD, 0) - 1, -1):  # noqa: B020 (meant)
-                        process = ready.popleft()
-                        if process.status == READY and process.coro is None and process.doom is None:
-                            box = process.mailbox
-                            if len(box) == 1 and not process.suspended:
-                                note(process.number)
-                                process.steps += 1
-                                node.current = process
-                                entry = process.message = box.popleft()
-                                operation = process.dispatch(process, entry)
-                                if (
-                                    operation is None
-                                    and process.status == READY
-                                    and node.woken is None
-                                    and process.doom is None
-                                    and not process.mailbox
-                                    and not process.suspended
-                                ):
-                                    process.status = IDLE
-                                    process = entry = None
-                                    if ready:
-                                        continue
-                                    break
+                    process = ready.popleft()
+                    if process.status != READY:
+                        process = None
+                        continue
+                    if process.coro is None and _is_simple(process):
+                        # --- one message each for those who stand in the queue: a step is one turn of this loop ---
+                        for left in range(left - 1, max(left - FOLD, 0) - 1, -1):  # noqa: B007, B020 (meant)
+                            note(process.number)
+                            process.steps += 1
+                            node.current = process
+                            entry = process.message = process.mailbox.popleft()
+                            operation = process.dispatch(process, entry)
+                            if (
+                                operation is not None
+                                or node.woken is not None
+                                or process.mailbox
+                                or process.status != READY
+                                or process.doom is not None
+                                or process.suspended
+                            ):
                                 handled = True
                                 break
-                        left += 1
-                        if process.status != READY:
-                            process = None
-                        break
-                    if process is None or handled:
-                        continue
+                            process.status = IDLE
+                            process = entry = None
+                            if not ready:
+                                break
+                            process = ready.popleft()
+                            if process.status != READY:
+                                process = None
+                                break
+                            if process.coro is not None or process.doom is not None or process.suspended:
+                                break
+                            if len(process.mailbox) != 1:
+                                break
+                        if handled or process is None or left <= 0:
+                            continue
                 else:
                     if not (ready or node.timer_heap or node.young):
                         break
@@ -444,6 +448,13 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
     node.hops = hops
     if process is not None:
         _put_back(node, process, entry, caller)
+
+
+def _is_simple(process: Process) -> bool:
+    """Whether all there is to do is to handle one message."""
+    if process.coro is not None or process.doom is not None or process.suspended:
+        return False
+    return process.mailbox is not None and len(process.mailbox) == 1
 
 
 def fold(node: Node) -> None:
