@@ -126,8 +126,6 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
     ready, trail, processes, policy = node.ready, node.trail, node.processes, node.policy
     hops, most, trace = node.hops, MAX_HOPS if policy is None else -1, node.trace
     quick = policy is None and trace is None
-    drains = node.drains if quick else {}
-    begins = node.begins if quick else {}
     note, find = trail.append, processes.get
     entry: Entry | None = None
     caller: Process | None = None
@@ -151,14 +149,25 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                     if process.status != READY:
                         process = None
                         continue
-                    if process.coro is None and _is_simple(process):
+                    if (
+                        process.coro is None
+                        and process.doom is None
+                        and not process.suspended
+                        and len(process.mailbox) == 1
+                    ):
                         # --- one message each for those who stand in the queue: a step is one turn of this loop ---
-                        for left in range(left - 1, max(left - FOLD, 0) - 1, -1):  # noqa: B007, B020 (meant)
+                        burst = left if left < FOLD else FOLD
+                        left -= burst
+                        while True:
+                            burst -= 1
                             note(process.number)
                             process.steps += 1
                             node.current = process
                             entry = process.message = process.mailbox.popleft()
                             operation = process.dispatch(process, entry)
+                            if operation is not None and type(operation) is Reply:
+                                delivery.hand_over(node, entry[2], operation.value)  # type: ignore[arg-type]
+                                operation = None
                             if (
                                 operation is not None
                                 or node.woken is not None
@@ -177,10 +186,11 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                             if process.status != READY:
                                 process = None
                                 break
-                            if process.coro is not None or process.doom is not None or process.suspended:
+                            if burst == 0 or process.coro is not None or process.doom is not None:
                                 break
-                            if len(process.mailbox) != 1:
+                            if process.suspended or len(process.mailbox) != 1:
                                 break
+                        left += burst
                         if handled or process is None or left <= 0:
                             continue
                 else:
@@ -204,7 +214,7 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                 if entry is None:
                     box = process.mailbox
                     assert box is not None
-                    drain = drains.get(process.dispatch) if len(box) > 1 and hops < most else None
+                    drain = node.drains.get(process.dispatch) if quick and len(box) > 1 and hops < most else None
                     if drain is not None and not process.suspended:
                         # A burst: the behaviour goes on by itself, one counted step per message, as this loop would.
                         taken = len(trail)
@@ -373,7 +383,7 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                 entry = (INIT, operation[2], None)
                 if node.woken is None and hops < most:
                     hops += 1
-                    begin = begins.get(operation[1])
+                    begin = node.begins.get(operation[1]) if quick else None
                     if begin is None or left < 2 or process.doom is not None:
                         following = value
                         break
@@ -448,13 +458,6 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
     node.hops = hops
     if process is not None:
         _put_back(node, process, entry, caller)
-
-
-def _is_simple(process: Process) -> bool:
-    """Whether all there is to do is to handle one message."""
-    if process.coro is not None or process.doom is not None or process.suspended:
-        return False
-    return process.mailbox is not None and len(process.mailbox) == 1
 
 
 def fold(node: Node) -> None:
