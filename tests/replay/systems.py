@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyter_sandbox.otp import After, CallExit, Child, GenServer, NoReply, Reply, Stop, Supervisor, start_child
+from jupyter_sandbox.otp import (
+    IGNORE,
+    After,
+    CallExit,
+    Child,
+    Continue,
+    GenServer,
+    NoReply,
+    Ok,
+    Reply,
+    StartError,
+    Stop,
+    Supervisor,
+    start_child,
+)
+from jupyter_sandbox.otp import sys as otp_sys
 from jupyter_sandbox.runtime import Apply
 from jupyter_sandbox.runtime import Node as RuntimeNode
 
@@ -53,6 +68,64 @@ class Worker(GenServer):
         return NoReply(n)
 
 
+class Passing(GenServer):
+    """Comes and goes, and does something random at both ends."""
+
+    def init(self, trouble: int) -> Any:
+        choice = self.random.randrange(12) if trouble else 0
+        if choice == 1:
+            raise ValueError(trouble)
+        if choice == 2:
+            return Stop("no")
+        if choice == 3:
+            return IGNORE
+        if choice == 4:
+            self.send(self.pid, "hello")
+        if choice == 5 and self.parent is not None:
+            self.send(self.parent, "born")
+        if choice == 6:
+            self.cast(self.random.choice(NAMES), "born")
+        if choice == 7 and self.parent is not None:
+            self.exit_signal(self.parent, "odd")
+        if choice == 8:
+            return self.slowly(trouble)
+        if choice == 9:
+            self.exit_signal(self.spawn_link(leave), "odd")
+        return Ok(trouble, then=Continue(1)) if choice == 10 else trouble
+
+    async def slowly(self, trouble: int) -> int:
+        await self.sleep(self.random.randrange(3))
+        return trouble
+
+    def handle_continue(self, argument: Any, n: int) -> Any:
+        return NoReply(n + 1)
+
+    def handle_call(self, request: Any, caller: Any, n: int) -> Any:
+        choice = self.random.randrange(4) if n else 0
+        if choice == 1:
+            self.send(caller.pid, "seen")
+        if choice == 2:
+            return Stop("normal", n, reply="last")
+        if choice == 3:
+            self.exit_signal(caller.pid, "odd")
+        return Reply(n, n + 1)
+
+    def handle_info(self, message: Any, n: int) -> Any:
+        return NoReply(n)
+
+    def terminate(self, reason: Any, n: int) -> Any:
+        choice = self.random.randrange(5) if n else 0
+        if choice == 1:
+            raise ValueError(reason)
+        if choice == 2:
+            self.cast(self.random.choice(NAMES), "gone")
+        return self.slowly(n) if choice == 3 else None
+
+
+async def leave(ctx: Any) -> None:
+    """A process that is gone at once."""
+
+
 class Top(Supervisor):
     """Restarts often, with a random strategy."""
 
@@ -92,6 +165,24 @@ async def grow(ctx: Any, number: int) -> Any:
         return type(error).__name__
 
 
+async def churn(ctx: Any, rounds: int) -> Any:
+    """Start servers, talk to them and stop them; its own end may come from any of them."""
+    done = []
+    for index in range(rounds):
+        start = ctx.start_link if ctx.random.random() < 0.5 else ctx.start
+        try:
+            pid = await start(Passing, index % 5)
+            if pid is not None and ctx.random.random() < 0.8:
+                done.append(await ctx.call(pid, index, timeout_ms=20))
+            if pid is not None and ctx.random.random() < 0.2:
+                await otp_sys.suspend(ctx, pid, timeout_ms=20)
+            if pid is not None and ctx.random.random() < 0.8:
+                await ctx.stop(pid, ctx.random.choice(["normal", "shutdown", "odd"]), ctx.random.choice([None, 2]))
+        except (CallExit, StartError) as error:
+            done.append(type(error).__name__)
+    return done
+
+
 def drive(node: RuntimeNode, actions: list[tuple[str, Any, Any]], slices: list[int]) -> None:
     """Feed a list of actions to a node, running it in slices of the given sizes."""
     home, now = __name__, 0
@@ -103,6 +194,8 @@ def drive(node: RuntimeNode, actions: list[tuple[str, Any, Any]], slices: list[i
             node.run(now, size)
         elif verb == "grow":
             node.admit(Apply(index + 1, f"{home}:grow", (value,)))
+        elif verb == "churn":
+            node.admit(Apply(index + 1, f"{home}:churn", (value,)))
         else:
             node.admit(Apply(index + 1, f"{home}:{'ask' if verb == 'call' else 'tell'}", (target, value)))
         node.run(now, size)

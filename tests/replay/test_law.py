@@ -23,6 +23,7 @@ ACTIONS = st.lists(
         st.tuples(st.sampled_from(["call", "cast"]), st.sampled_from(systems.NAMES), st.integers(0, 9)),
         st.tuples(st.just("wait"), st.none(), st.integers(1, 40)),
         st.tuples(st.just("grow"), st.none(), st.integers(0, 3)),
+        st.tuples(st.just("churn"), st.none(), st.integers(1, 40)),
     ),
     min_size=1,
     max_size=40,
@@ -67,6 +68,28 @@ def test_telling_every_step_changes_nothing(seed, actions):
     while told.step_number < live.step_number:
         assert told.step(told.now_ms) is not None
     assert told.hash == live.hash
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    actions=ACTIONS,
+    slices=st.lists(st.integers(1, 9), min_size=1, max_size=5),
+)
+def test_a_replay_in_slices_takes_the_same_steps(seed, actions, slices):
+    """What is done on the spot in a long run is done the long way where a slice ends in between."""
+    live = Node(seed=seed)
+    systems.drive(live, actions, [1_000_000])
+    cut, turn = Node(seed=seed), 0
+    for step, what in record(live).journal:
+        while cut.step_number < step:
+            cut.run(cut.now_ms, min(slices[turn % len(slices)], step - cut.step_number))
+            turn += 1
+        cut.admit(what)
+    while cut.step_number < live.step_number:
+        cut.run(cut.now_ms, min(slices[turn % len(slices)], live.step_number - cut.step_number))
+        turn += 1
+    assert cut.hash == live.hash
 
 
 def test_a_slice_limit_never_changes_the_order():
