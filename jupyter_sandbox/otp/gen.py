@@ -80,12 +80,19 @@ def started(
     ignored: Any = None,
 ) -> Generator[Any, Any, Any]:  # fmt: skip
     """Like start; ``ignored`` is the result when init says IGNORE. One generator and no more, for speed."""
-    node = process.node
-    if name is not None and (type(name) is not str or name in node.names):
-        via.check_free(node, name)
-    first = (behaviour, argument if type(argument) in ATOMIC else node.copy(argument), name)
-    result = yield (OP_START, behaviour.engine.dispatch, first, relation, timeout_ms, prepare)
+    result = yield request(process, behaviour, argument, name, relation, timeout_ms)
     return ignored if result is IGNORE else result
+
+
+def request(
+    process: Process, behaviour: Any, argument: Any, name: Any, relation: str, timeout_ms: int | None
+) -> tuple[Any, ...]:
+    """The operation that starts a behaviour, for a pid or IGNORE. Raises StartError when the name is taken."""
+    if name is not None and (type(name) is not str or name in process.node.names):
+        via.check_free(process.node, name)
+    if type(argument) not in ATOMIC:
+        argument = process.node.copy(argument)
+    return (OP_START, behaviour.engine.dispatch, (behaviour, argument, name), relation, timeout_ms, prepare)
 
 
 async def _start_watched(process: Process, behaviour: Any, argument: Any, name: Any, timeout_ms: int | None) -> Any:

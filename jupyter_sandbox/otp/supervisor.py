@@ -5,8 +5,8 @@ This file acts; every decision is made in ``restart``. Rules: Erlang's ``supervi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from types import CoroutineType
+from collections.abc import Generator, Iterable
+from types import CoroutineType, coroutine
 from typing import Any, ClassVar, assert_never
 
 import msgspec
@@ -192,26 +192,28 @@ async def _boot(process: Process, argument: Any) -> Any:
     return Ok(process.state) if reason is None else Stop(reason[0])
 
 
-async def _begin(process: Process, state: restart.State) -> tuple[Any] | None:
+@coroutine
+def _begin(process: Process, state: restart.State) -> Generator[Any, Any, tuple[Any] | None]:
     """What ``pursue`` does for Begin, for as long as all goes well without a decision; then ``pursue`` goes on."""
     ids = list(state.entries)
     for index, id in enumerate(ids):
         entry = state.entries[id]
         child = entry.child
         if child.start is not None or child.keep_state or child.extra:
-            outcome: restart.Event = await children.start_child(process, id, child)
+            outcome: restart.Event = yield from children.start_child(process, id, child)
         else:
             try:
-                pid = await gen.started(process, child.module, child.argument, child.name, "link", child.timeout_ms)
+                pid = yield gen.request(process, child.module, child.argument, child.name, "link", child.timeout_ms)
             except BaseException as error:  # whatever was raised is judged there
                 outcome = children.failed(id, error)
             else:
-                if pid is not None:
+                if pid is not IGNORE:
                     restart.note_started(state, entry, pid, process.node.now_ms // 1000)
                     continue
                 outcome = restart.Started(id, None)
         state.plan.extend([restart.Start(other) for other in ids[index + 1 :]])
-        return await pursue(process, outcome)
+        given_up: tuple[Any] | None = yield from pursue(process, outcome)
+        return given_up
     return None
 
 

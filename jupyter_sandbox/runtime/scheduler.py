@@ -36,20 +36,26 @@ def run(node: Node, max_steps: int) -> RunResult:
     """Take up to ``max_steps`` steps at the node's present time."""
     trail = node.trail
     before = node.folded + len(trail)
-    left = max_steps
     try:
-        while left > 0:
-            try:
-                take_steps(node, left)
-            except Exception as error:  # of a behaviour itself, not of a callback: one process ends, not the node
-                _contain(node, error)
-                left = max_steps - (node.folded + len(trail) - before)
-            else:
-                break
+        take_steps(node, max_steps)
+    except Exception as error:  # of a behaviour itself, not of a callback: one process ends, not the node
+        _go_on(node, error, before + max_steps)
     finally:
         node.current = None
     due = timers.next_deadline(node) if node.timer_heap or node.young else None
     return RunResult(node.folded + len(trail) - before, due, not node.ready)
+
+
+def _go_on(node: Node, error: Exception, until: int) -> None:
+    """Contain an error, and take the steps that are left."""
+    while True:
+        _contain(node, error)
+        try:
+            take_steps(node, until - node.step_number)
+        except Exception as another:
+            error = another
+        else:
+            return
 
 
 def told_step(node: Node) -> StepView | None:
@@ -123,10 +129,10 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
     cannot finish it leaves with ``handled`` set: the entry was dispatched, its
     result is still to be looked at.
     """
-    ready, trail, processes, policy = node.ready, node.trail, node.processes, node.policy
-    hops, most, trace = node.hops, MAX_HOPS if policy is None else -1, node.trace
-    quick = policy is None and trace is None
-    note, find = trail.append, processes.get
+    ready, trail, hops, trace = node.ready, node.trail, node.hops, node.trace
+    quick = node.policy is None
+    most = MAX_HOPS if quick else -1
+    note, find = trail.append, node.processes.get
     entry: Entry | None = None
     caller: Process | None = None
     tag = 0
@@ -214,7 +220,9 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                 if entry is None:
                     box = process.mailbox
                     assert box is not None
-                    drain = node.drains.get(process.dispatch) if quick and len(box) > 1 and hops < most else None
+                    drain = (
+                        node.drains.get(process.dispatch) if trace is None and len(box) > 1 and hops < most else None
+                    )
                     if drain is not None and not process.suspended:
                         # A burst: the behaviour goes on by itself, one counted step per message, as this loop would.
                         taken = len(trail)
@@ -351,6 +359,8 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                         callee.status = IDLE
                         value = operation.value
                         process.token = 0
+                        if trace is not None:
+                            trace("reply", callee, (process.pid, value))
                     elif (
                         kind == OP_STOP
                         and callee.status == DEAD
