@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final
 
 from ..model.ids import FIRST_CLIENT, Pid
@@ -12,7 +13,10 @@ from ..model.text import short_text
 from ..model.views import Event, WhyView
 from .history import History
 
-_Raw = tuple[int, int, str, Pid | str, str, Any]
+_Raw = tuple[int, int, str, Pid | str, str | None, Any]
+"""Step, milliseconds, kind, pid, name, what: as it was, to be put into words by ``_event``."""
+_UNREAD: Final = 1_000
+"""How many events ``take_unread`` hands on at most."""
 _EXPLAINED: Final = frozenset({"crash", "supervisor_restart", "supervisor_gave_up", "restart_done"})
 """The kinds that the restart history is told, too."""
 
@@ -26,11 +30,12 @@ class EventLog:
 
     def __init__(self, capacity: int = 10_000, wanted: frozenset[str] | None = None) -> None:
         self._ring: deque[_Raw] = deque(maxlen=capacity)
-        self._unread: deque[_Raw] = deque(maxlen=1_000)
         self._wanted = wanted
         self.total = 0
-        self._since_read = 0
-        """How many events take_unread would have handed on, had it room for all."""
+        self._read = 0
+        """How many there were when take_unread was last asked."""
+        self._unwanted = 0
+        """How many since then it does not hand on."""
         self.history = History()
 
     @property
@@ -40,8 +45,6 @@ class EventLog:
 
     def __call__(self, kind: str, process: Any, data: Any) -> None:
         """Note an event; ``process`` is the runtime's record."""
-        node = process.node
-        name = process.name or ("outside" if process.number >= FIRST_CLIENT else "")
         if kind in _EXPLAINED:
             if kind == "restart_done":
                 id, state = data
@@ -52,32 +55,30 @@ class EventLog:
                 data = said(data[1], 300)
             else:
                 self._decision(process, data)
-        raw = (
-            node.folded + len(node.trail), node.now_ms, kind, "" if process.hidden else process.pid, name, data
-        )  # fmt: skip
-        self.total += 1  # as _keep does; every message of a traced node comes by here
-        self._ring.append(raw)
-        if self._wanted is None or kind in self._wanted:
-            self._since_read += 1
-            self._unread.append(raw)
+        node = process.node  # from here on as in _keep: every message of a traced node comes by
+        self._ring.append((node.folded + len(node.trail), node.now_ms, kind, process.pid, process.name, data))
+        self.total += 1
+        if self._wanted is not None and kind not in self._wanted:
+            self._unwanted += 1
 
     def note(self, kind: str, step: int, now_ms: int, who: tuple[str, str], text: str) -> None:
         """An event that is in words already; ``who`` is pid and name."""
         self._keep((step, now_ms, kind, *who, text))
 
     def _keep(self, raw: _Raw) -> None:
-        self.total += 1
         self._ring.append(raw)
-        if self._wanted is None or raw[2] in self._wanted:
-            self._since_read += 1
-            self._unread.append(raw)
+        self.total += 1
+        if self._wanted is not None and raw[2] not in self._wanted:
+            self._unwanted += 1
 
     def newest(self, limit: int, kinds: Iterable[str] = (), names: tuple[str, ...] = ()) -> list[Event]:
         """Up to ``limit`` events, newest first, of these kinds and about these processes (all when empty)."""
         wanted = frozenset(kinds)
         found: list[Event] = []
         for raw in reversed(self._ring):
-            if (wanted and raw[2] not in wanted) or (names and raw[4] not in names and str(raw[3]) not in names):
+            if wanted and raw[2] not in wanted:
+                continue
+            if names and _name(raw) not in names and str(raw[3]) not in names:
                 continue
             found.append(_event(raw))
             if len(found) == limit:
@@ -86,11 +87,14 @@ class EventLog:
 
     def take_unread(self) -> tuple[list[Event], int]:
         """The events since last asked, oldest first, and how many more there were."""
-        events = [_event(raw) for raw in self._unread]
-        dropped = self._since_read - len(events)
-        self._unread.clear()
-        self._since_read = 0
-        return events, dropped
+        wanted, found = self._wanted, deque[_Raw](maxlen=_UNREAD)
+        fresh = min(self.total - self._read, len(self._ring))
+        for raw in islice(self._ring, len(self._ring) - fresh, None):
+            if wanted is None or raw[2] in wanted:
+                found.append(raw)
+        dropped = self.total - self._read - self._unwanted - len(found)
+        self._read, self._unwanted = self.total, 0
+        return [_event(raw) for raw in found], dropped
 
     def _crash(self, pid: str, data: Any) -> None:
         if len(data) == 3:
@@ -114,8 +118,16 @@ def _child_key(process: Any, id: Any) -> str:
 
 
 def _event(raw: _Raw) -> Event:
-    step, now_ms, kind, pid, name, data = raw
-    return Event(step, now_ms, kind, str(pid), name, _text(kind, data), {})
+    step, now_ms, kind, pid, _, data = raw
+    return Event(step, now_ms, kind, "" if _is_client(pid) else str(pid), _name(raw), _text(kind, data), {})
+
+
+def _is_client(pid: Pid | str) -> bool:
+    return isinstance(pid, Pid) and pid.number >= FIRST_CLIENT
+
+
+def _name(raw: _Raw) -> str:
+    return raw[4] or ("outside" if _is_client(raw[3]) else "")
 
 
 def _text(kind: str, data: Any) -> str:
