@@ -96,6 +96,8 @@ def dispatch(process: Process, entry: Entry) -> Any:  # noqa: C901 (the hot path
                 if type(result.value) in ATOMIC:
                     return result  # the scheduler passes the value on
                 return Reply(process.node.copy(result.value), None)
+            if type(result) is CoroutineType:
+                return drive(process, result, _ended, source)
         elif kind == CAST:
             result = process.context.handle_cast(payload, process.state)
         elif kind == INIT:

@@ -20,6 +20,10 @@ from .process import HIBERNATED, IDLE, READY, STATUS_NAMES, Process
 from .signals import CALL, CAST, MISSING, Caller, Timeout
 
 
+CALL_MS: Final = 5_000
+"""How long a call waits unless told otherwise."""
+
+
 class _NoAttributes(type):
     """Gives every class no instance attributes: what a process knows is in the state its callbacks return."""
 
@@ -123,7 +127,7 @@ class Context(metaclass=_NoAttributes):
             else:
                 delivery.deliver(node, found, (CAST, request, process.number))
 
-    def call(self, target: Any, request: Any, timeout_ms: int | None = 5_000) -> Awaitable[Any]:
+    def call(self, target: Any, request: Any, timeout_ms: int | None = CALL_MS) -> Awaitable[Any]:
         """Ask and wait for the answer: ``value = await self.call("front", "next")``.
 
         Raises CallExit when the other process exits first or is not there,
@@ -132,7 +136,7 @@ class Context(metaclass=_NoAttributes):
         """
         if self._process.coro is None:
             raise WaitInPlainCallback("call")
-        if timeout_ms is not None and (type(timeout_ms) is not int or timeout_ms < 0):
+        if timeout_ms is not CALL_MS and timeout_ms is not None:
             check_duration(timeout_ms)
         return call(target, request, timeout_ms, CALL)
 

@@ -119,8 +119,10 @@ def drive(process: Any, coro: Any, follow: Callable[..., Any], caller: Any) -> A
         found.send(None)
     process.coro = found
     operation = found.send((process, coro, follow, caller))
-    if operation is not DONE and type(operation) is not Reply:
-        return operation
+    if type(operation) is not Reply:
+        if operation is not DONE:
+            return operation
+        operation = None
     process.coro = None
     drivers.append(found)
-    return None if operation is DONE else operation
+    return operation
