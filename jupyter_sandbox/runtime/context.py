@@ -19,7 +19,6 @@ from .operations import OP_OUTSIDE, OP_RECEIVE, OP_SLEEP, OP_START, OP_YIELD, as
 from .process import HIBERNATED, IDLE, READY, STATUS_NAMES, Process
 from .signals import CALL, CAST, MISSING, Caller, Timeout
 
-
 CALL_MS: Final = 5_000
 """How long a call waits unless told otherwise."""
 

@@ -6,13 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any, assert_never
 
 from ..model.exits import NOPROC
-from ..model.ids import OUTSIDE, Pid
+from ..model.ids import OUTSIDE
 from . import delivery, lifecycle, plain, timers
 from .exceptions import CallExit
 from .inputs import Apply, Ask, Input, LoadCode, OutsideDone, Tell, Tick
 from .isolate import ATOMIC
 from .operations import Raise
-from .process import Process
+from .process import IDLE, READY, Process
 from .signals import CALL, CAST, INFO, Caller
 
 if TYPE_CHECKING:
@@ -56,12 +56,11 @@ def ask(node: Node, what: Ask) -> None:
     """Put a call from outside into the mailbox of who is asked; ``delivery`` knows whose answer it is by its tag."""
     if node.journal is not None:
         node.journal.append((node.folded + len(node.trail), what))
-    target = what.target
-    callee = node.processes.get(target) if type(target) is Pid else delivery.lookup(node, target)
+    callee = delivery.lookup(node, what.target)
     node.next_tag = tag = node.next_tag + 1
     node.asked[tag] = what.id
     if callee is None:
-        delivery.ask_failed(node, tag, CallExit(NOPROC, str(target)))
+        delivery.ask_failed(node, tag, CallExit(NOPROC, str(what.target)))
         return
     if callee.callers is None:
         callee.callers = {tag: OUTSIDE}
@@ -70,7 +69,13 @@ def ask(node: Node, what: Ask) -> None:
     request = what.request
     if type(request) not in ATOMIC:
         request = node.copy(request)
-    delivery.deliver(node, callee, (CALL, request, Caller(OUTSIDE, tag)))
+    entry = (CALL, request, Caller(OUTSIDE, tag))
+    if callee.status == IDLE and callee.mailbox is not None:  # as deliver would, for the most frequent case
+        callee.mailbox.append(entry)
+        callee.status = READY
+        node.ready.append(callee)
+    else:
+        delivery.deliver(node, callee, entry)
 
 
 def _tell(node: Node, what: Tell) -> None:
