@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jupyter_sandbox.model.ids import Pid
-from jupyter_sandbox.otp import CallExit, GenServer, Node, NoReply, Reply, Stop
+from jupyter_sandbox.otp import CallExit, CallTimeout, GenServer, Node, NoReply, Reply, Stop, sys
 from jupyter_sandbox.runtime import Apply, Ask
 
 
@@ -155,3 +155,78 @@ def test_an_answer_that_cannot_be_copied_crashes_the_one_that_gave_it() -> None:
         return caught.value.exit_reason.error
 
     assert Node().run_function(main) == "NotCopyable"
+
+
+class Leaving(Desk):
+    """Tells its starter when it goes."""
+
+    def terminate(self, reason: Any, done: list[Any]) -> None:
+        self.send("desk", ("gone", reason))
+
+
+async def stop_one(self: Any) -> list[Any]:
+    """Stop a process while another one stands in the queue."""
+    desk = self.whereis("desk")
+    one = await self.start(Leaving)
+    self.cast(desk, "queued")
+    await self.stop(one, "shutdown")
+    return [self.is_alive(one), list(self._process.node.processes[desk].state)]
+
+
+def test_who_is_stopped_while_idle_goes_before_the_queue_and_so_does_who_stopped_it() -> None:
+    assert node_with_desk().run_function(stop_one) == [False, []]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1_000])
+def test_a_stop_takes_the_same_steps_in_slices_of_any_size(size: int) -> None:
+    def run(size: int) -> tuple[int, int]:
+        node = node_with_desk()
+        node.admit(Apply(1, f"{__name__}:stop_one"))
+        while not node.run(0, size).idle:
+            pass
+        assert node.take_replies()[0].value == [False, []]
+        return node.hash, node.step_number
+
+    assert run(size) == run(1_000_000)
+
+
+def test_the_end_of_a_stop_is_told_to_whom_asked_for_it() -> None:
+    async def main(self: Any) -> list[Any]:
+        told: list[Any] = []
+        for target, reason in (("nobody", "normal"), ("desk", "odd"), (self.pid, "normal")):
+            try:
+                told.append(await self.stop(target, reason))
+            except CallExit as error:
+                told.append((error.exit_reason, error.function))
+        suspended = await self.start(Desk)
+        await sys.suspend(self, suspended)
+        told.append(await self.stop(suspended))
+        deaf = self.spawn(deafen)
+        try:
+            await self.stop(deaf, "normal", 5)
+        except CallTimeout as error:
+            told.append((error.exit_reason, error.function))
+        return told
+
+    node = node_with_desk()
+    assert node.run_function(main) == [
+        ("noproc", "stop"), None, ("calling_self", "stop"), None, ("timeout", "stop"),
+    ]  # fmt: skip
+
+
+async def deafen(self: Any) -> None:
+    """A plain process that takes no system message."""
+    await self.sleep(1_000)
+
+
+def test_a_stop_that_ends_otherwise_is_told_with_the_reason() -> None:
+    class Stubborn(Desk):
+        def terminate(self, reason: Any, done: list[Any]) -> None:
+            raise ValueError(reason)
+
+    async def main(self: Any) -> Any:
+        with pytest.raises(CallExit) as caught:
+            await self.stop(await self.start(Stubborn))
+        return caught.value.exit_reason.error
+
+    assert node_with_desk().run_function(main) == "ValueError"
