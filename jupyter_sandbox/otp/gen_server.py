@@ -139,13 +139,16 @@ def drain(process: Process, box: deque[Entry], trail: list[int], more: int) -> A
                 break
             process.state = result.state
             if more == 0 or not box or box[0][0] != CAST or node.woken is not None or process.doom is not None:
+                process.message = entry
                 return None
             more -= 1
             trail.append(number)
             process.steps += 1
-            process.message = entry = box.popleft()
+            entry = box.popleft()
     except BaseException as error:  # as in dispatch
+        process.message = entry
         return _raised(process, error, None)
+    process.message = entry
     return _returned(process, result, None)
 
 

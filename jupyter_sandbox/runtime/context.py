@@ -119,10 +119,13 @@ class Context(metaclass=_NoAttributes):
         if found is not None:
             if type(request) not in ATOMIC:
                 request = node.copy(request)
-            if found.status == IDLE and found.mailbox is not None:  # as deliver would, for the most frequent case
-                found.mailbox.append((CAST, request, process.number))
+            box = found.mailbox  # what follows is as deliver would, for the most frequent cases
+            if found.status == IDLE and box is not None:
+                box.append((CAST, request, process.number))
                 found.status = READY
                 node.ready.append(found)
+            elif box and found.status == READY and len(box) < node.max_mailbox:
+                box.append((CAST, request, process.number))
             else:
                 delivery.deliver(node, found, (CAST, request, process.number))
 
