@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..model.ids import Pid
+from ..runtime.context import Args
+from ..runtime.signals import Value
 from . import gen
 from .child import Child
 from .gen_server import GenServer
@@ -67,15 +69,16 @@ class Agent:
 
     @staticmethod
     async def get(
-        ctx: OtpContext, agent: Any, function: Callable[..., Any], *args: Any,
+        ctx: OtpContext, agent: Any, function: Callable[[Any, *Args], Value], *args: *Args,
         timeout_ms: int | None = DEFAULT_TIMEOUT_MS,
-    ) -> Any:  # fmt: skip
+    ) -> Value:  # fmt: skip
         """``function(value, *args)``. Raises CallExit, CallTimeout."""
-        return await ctx.call(agent, ("get", function, args), timeout_ms)
+        found: Value = await ctx.call(agent, ("get", function, args), timeout_ms)
+        return found
 
     @staticmethod
     async def update(
-        ctx: OtpContext, agent: Any, function: Callable[..., Any], *args: Any,
+        ctx: OtpContext, agent: Any, function: Callable[[Any, *Args], Any], *args: *Args,
         timeout_ms: int | None = DEFAULT_TIMEOUT_MS,
     ) -> None:  # fmt: skip
         """Make ``function(value, *args)`` the value."""
@@ -83,14 +86,15 @@ class Agent:
 
     @staticmethod
     async def get_and_update(
-        ctx: OtpContext, agent: Any, function: Callable[..., Any], *args: Any,
+        ctx: OtpContext, agent: Any, function: Callable[[Any, *Args], tuple[Value, Any]], *args: *Args,
         timeout_ms: int | None = DEFAULT_TIMEOUT_MS,
-    ) -> Any:  # fmt: skip
+    ) -> Value:  # fmt: skip
         """``function`` returns a pair: what to return and the new value."""
-        return await ctx.call(agent, ("get_and_update", function, args), timeout_ms)
+        found: Value = await ctx.call(agent, ("get_and_update", function, args), timeout_ms)
+        return found
 
     @staticmethod
-    def cast(ctx: OtpContext, agent: Any, function: Callable[..., Any], *args: Any) -> None:
+    def cast(ctx: OtpContext, agent: Any, function: Callable[[Any, *Args], Any], *args: *Args) -> None:
         """Update without waiting, and without hearing of a failure."""
         ctx.cast(agent, (function, args))
 

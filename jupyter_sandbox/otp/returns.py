@@ -6,7 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
+from ..runtime.generic import Generic
 from ..runtime.operations import Reply as Reply
+from ..runtime.operations import State_co
+from ..runtime.signals import Value_co
 
 
 class Continue(msgspec.Struct, frozen=True):
@@ -31,29 +34,29 @@ TIMEOUT: Final = "timeout"
 """The message that an After leaves."""
 
 
-class Ok(msgspec.Struct, frozen=True):
+class Ok(msgspec.Struct, Generic[State_co], frozen=True):
     """``{ok, State}`` of init; a bare state means the same."""
 
-    state: Any
+    state: State_co
     then: Then = None
 
 
-class NoReply(msgspec.Struct, frozen=True, gc=False):
+class NoReply(msgspec.Struct, Generic[State_co], frozen=True, gc=False):
     """``{noreply, State}``: go on with the new state; a caller is answered later with ``self.reply``."""
 
-    state: Any
+    state: State_co
     then: Then = None
 
 
-class Stop(msgspec.Struct, frozen=True):
+class Stop(msgspec.Struct, Generic[State_co, Value_co], frozen=True):
     """``{stop, Reason, State}``: terminate runs, the caller gets ``reply`` if there is one, then the process exits.
 
     From init, ``Stop(reason)`` makes the start fail with that reason.
     """
 
     reason: Any
-    state: Any = msgspec.UNSET
-    reply: Any = msgspec.UNSET
+    state: State_co | msgspec.UnsetType = msgspec.UNSET
+    reply: Value_co | msgspec.UnsetType = msgspec.UNSET
 
 
 class Ignore(msgspec.Struct, frozen=True):

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ..runtime.signals import Caller
+from ..runtime.generic import Generic, TypeVar
+from ..runtime.operations import State_co
+from ..runtime.signals import Caller, Value
 from .returns import Hibernate, Stop
+
+Request = TypeVar("Request", default=Any)
+Request_co = TypeVar("Request_co", covariant=True, default=Any)
+Data_co = TypeVar("Data_co", covariant=True, default=Any)
 
 # --- events -----------------------------------------------------------------------------------------------------------
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, Generic[Request_co, Value], frozen=True):
     """A call; answer it with the action ``Answer(event.caller, value)`` or ``self.reply``."""
 
-    content: Any
-    caller: Caller
+    content: Request_co
+    caller: Caller[Value]
 
 
-class Cast(msgspec.Struct, frozen=True):
+class Cast(msgspec.Struct, Generic[Request_co], frozen=True):
     """A cast."""
 
-    content: Any
+    content: Request_co
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -63,7 +69,17 @@ class GenericTimeout(msgspec.Struct, frozen=True):
     content: Any
 
 
-Event = Call | Cast | Info | Internal | Enter | StateTimeout | EventTimeout | GenericTimeout
+if TYPE_CHECKING:
+    Event = (
+        Call[Request, Value] | Cast[Request] | Info | Internal | Enter | StateTimeout | EventTimeout | GenericTimeout
+    )
+else:
+
+    class Event(Generic):
+        """Any of the events, for annotations: ``Event[Request, Answer]``."""
+
+
+EVENTS: Final = (Call, Cast, Info, Internal, Enter, StateTimeout, EventTimeout, GenericTimeout)
 
 # --- actions ----------------------------------------------------------------------------------------------------------
 
@@ -90,11 +106,11 @@ class NextEvent(msgspec.Struct, frozen=True):
     event: Event
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, Generic[Value], frozen=True):
     """Answer a call."""
 
-    caller: Caller
-    value: Any
+    caller: Caller[Value]
+    value: Value
 
 
 class SetStateTimeout(msgspec.Struct, frozen=True):
@@ -133,18 +149,18 @@ Action = Special | NextEvent | Answer | Timer | Hibernate
 # --- returns ----------------------------------------------------------------------------------------------------------
 
 
-class NextState(msgspec.Struct, frozen=True):
+class NextState(msgspec.Struct, Generic[State_co, Data_co], frozen=True):
     """Go to a state, with new data if given. From init: the first state."""
 
-    state: Any
-    data: Any = msgspec.UNSET
+    state: State_co
+    data: Data_co | msgspec.UnsetType = msgspec.UNSET
     actions: Any = ()
 
 
-class KeepState(msgspec.Struct, frozen=True):
+class KeepState(msgspec.Struct, Generic[Data_co], frozen=True):
     """Stay, with new data."""
 
-    data: Any
+    data: Data_co
     actions: Any = ()
 
 
@@ -154,19 +170,19 @@ class Keep(msgspec.Struct, frozen=True):
     actions: Any = ()
 
 
-class RepeatState(msgspec.Struct, frozen=True):
+class RepeatState(msgspec.Struct, Generic[Data_co], frozen=True):
     """Stay, but enter the state again, with new data if given. Postponed events are not taken again."""
 
-    data: Any = msgspec.UNSET
+    data: Data_co | msgspec.UnsetType = msgspec.UNSET
     actions: Any = ()
 
 
-class StopAndReply(msgspec.Struct, frozen=True):
+class StopAndReply(msgspec.Struct, Generic[Data_co], frozen=True):
     """Send the answers, one or several, then stop as ``Stop(reason, data)`` does."""
 
     reason: Any
     replies: Any
-    data: Any = msgspec.UNSET
+    data: Data_co | msgspec.UnsetType = msgspec.UNSET
 
 
 KEEP: Final = Keep()

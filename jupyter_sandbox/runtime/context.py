@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVarTuple, overload
 
 from ..model.errors import NoProcess, UsageError
 from ..model.ids import Pid, Ref
 from . import delivery, lifecycle, requests, timers
 from .exceptions import ProcessExit, WaitInPlainCallback
+from .generic import TypeVar
 from .isolate import ATOMIC
 from .operations import OP_OUTSIDE, OP_RECEIVE, OP_SLEEP, OP_START, OP_YIELD, ask, call
 from .process import HIBERNATED, IDLE, READY, STATUS_NAMES, Process
-from .signals import CALL, CAST, MISSING, Caller, Timeout
+from .signals import CALL, CAST, MISSING, Asks, Caller, Timeout, Value
+
+Other = TypeVar("Other")
+Args = TypeVarTuple("Args")
 
 CALL_MS: Final = 5_000
 """How long a call waits unless told otherwise."""
@@ -126,6 +130,10 @@ class Context(metaclass=_NoAttributes):
             else:
                 delivery.deliver(node, found, (CAST, request, process.number))
 
+    @overload
+    def call(self, target: Any, request: Asks[Value], timeout_ms: int | None = CALL_MS) -> Awaitable[Value]: ...
+    @overload
+    def call(self, target: Any, request: Any, timeout_ms: int | None = CALL_MS) -> Awaitable[Any]: ...
     def call(self, target: Any, request: Any, timeout_ms: int | None = CALL_MS) -> Awaitable[Any]:
         """Ask and wait for the answer: ``value = await self.call("front", "next")``.
 
@@ -152,12 +160,20 @@ class Context(metaclass=_NoAttributes):
         self._may_wait("receive_response", timeout_ms)
         return requests.take(self._process, request, timeout_ms)
 
-    def reply(self, caller: Caller, value: Any) -> None:
+    def reply(self, caller: Caller[Value], value: Value) -> None:
         """Answer a call, now or later, from any process (``gen_server:reply``)."""
         if type(caller) is not Caller:
             raise UsageError("caller", caller, hint="give the caller that handle_call was given")
         delivery.reply(self._process.node, caller, value)
 
+    @overload
+    def receive(self, match: type[Value], *, timeout_ms: int | None = None) -> Awaitable[Value]: ...
+    @overload
+    def receive(self, match: type[Value], *, timeout_ms: int | None, default: Other) -> Awaitable[Value | Other]: ...
+    @overload
+    def receive(
+        self, match: Callable[[Any], Any] | None = None, *, timeout_ms: int | None = None, default: Any = MISSING
+    ) -> Awaitable[Any]: ...
     def receive(
         self, match: type | Callable[[Any], Any] | None = None, *, timeout_ms: int | None = None, default: Any = MISSING
     ) -> Awaitable[Any]:
@@ -185,6 +201,10 @@ class Context(metaclass=_NoAttributes):
         self._may_wait("yield_")
         return ask((OP_YIELD,))
 
+    @overload
+    def outside(self, work: Awaitable[Value]) -> Awaitable[Value]: ...
+    @overload
+    def outside(self, work: Callable[[], Value]) -> Awaitable[Value]: ...
     def outside(self, work: Callable[[], Any] | Awaitable[Any]) -> Awaitable[Any]:
         """The door to threads, files, sockets and other people's coroutines.
 
@@ -203,18 +223,18 @@ class Context(metaclass=_NoAttributes):
 
     # --- processes ---------------------------------------------------------------------------------------------------
 
-    def spawn(self, function: Callable[..., Any], *args: Any) -> Pid:
+    def spawn(self, function: Callable[[Any, *Args], Any], *args: *Args) -> Pid:
         """Run ``function(self, *args)`` in a new process, which exits when it returns."""
         return self._spawn(function, args, None).pid
 
-    def spawn_link(self, function: Callable[..., Any], *args: Any) -> Pid:
+    def spawn_link(self, function: Callable[[Any, *Args], Any], *args: *Args) -> Pid:
         """Spawn and link in one."""
         child = self._spawn(function, args, None)
         child.parent = self._process.pid
         lifecycle.join(self._process, child)
         return child.pid
 
-    def spawn_monitor(self, function: Callable[..., Any], *args: Any) -> tuple[Pid, Ref]:
+    def spawn_monitor(self, function: Callable[[Any, *Args], Any], *args: *Args) -> tuple[Pid, Ref]:
         """Spawn and monitor in one."""
         child = self._spawn(function, args, None)
         return child.pid, lifecycle.monitor(self._process.node, self._process, child.pid)

@@ -7,11 +7,15 @@ class because one is made for every message.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from ..model.ids import Pid, Ref
+from .generic import Generic, TypeVar
+
+Value = TypeVar("Value", default=Any)
+Value_co = TypeVar("Value_co", covariant=True, default=Any)
 
 INFO: Final = 0
 """A plain message; source is the number of the sender's pid, or None.
@@ -37,8 +41,11 @@ KIND_NAMES: Final = ("info", "call", "cast", "exit", "down", "timeout", "continu
 Entry = tuple[int, object, object]
 
 
-class Caller(msgspec.Struct, frozen=True, gc=False):
-    """Who waits for a reply: give it to ``self.reply(caller, value)``. The tag makes a late reply recognisable."""
+class Caller(msgspec.Struct, Generic[Value], frozen=True, gc=False):
+    """Who waits for a reply: give it to ``self.reply(caller, value)``. The tag makes a late reply recognisable.
+
+    ``Caller[int]``, for a checker: one that may be answered with an int.
+    """
 
     pid: Pid
     tag: int
@@ -82,6 +89,29 @@ class Request(NamedTuple):
 
     caller: Caller
     message: object
+
+
+class Asks(Generic[Value_co]):
+    """Optional base of a request's class: it says what kind of answer ``call`` will give.
+
+    >>> from dataclasses import dataclass
+    >>> from jupyter_sandbox.otp import Asks, CallResult, Caller, GenServer, Node, OtpContext, Reply
+    >>> @dataclass(frozen=True)
+    ... class Add(Asks[int]):
+    ...     amount: int
+    >>> class Counter(GenServer[int, Add, int]):
+    ...     def handle_call(self, request: Add, caller: Caller[int], n: int) -> CallResult[int, int]:
+    ...         return Reply(n + request.amount, n + request.amount)
+    >>> async def main(self: OtpContext) -> int:
+    ...     counter = await self.start(Counter, 40)
+    ...     return await self.call(counter, Add(2))
+    >>> Node().run_function(main)
+    42
+
+    A checker knows that ``self.call(counter, Add(2))`` is an int. At run time it is an empty class.
+    """
+
+    __slots__ = ()
 
 
 class Notify(NamedTuple):
