@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,7 @@ def test_the_example_of_the_documents_is_accepted_and_runs(tmp_path: Path) -> No
     output, problem, status = api.run(["--config-file", str(ROOT / "pyproject.toml"), str(file)])
     assert (output.startswith("Success"), problem, status) == (True, "", 0), output
 
-    names: dict[str, Any] = {"__name__": "example"}
-    exec(compile(example, "from-erlang.md", "exec"), names)
+    names = runpy.run_path(str(file))
 
     async def main(self: OtpContext) -> Any:
         counter = await self.start(names["Counter"], 3)
