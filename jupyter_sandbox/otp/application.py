@@ -15,7 +15,7 @@ from ..runtime.exceptions import ProcessExit, StartError
 from ..runtime.operations import OP_START, ask
 from ..runtime.process import Process
 from . import app_master
-from .app_master import STARTED, STOP, attend, take_down
+from .app_master import STARTED, attend, stop_master, take_down, turn
 from .app_record import BASE, ApplicationError, Loaded, Spec, applications, environments, now_running, running
 from .process import OtpContext
 
@@ -85,12 +85,14 @@ def unload(ctx: Context, name: str) -> None:
     environments(node).pop(name, None)
 
 
-async def start(ctx: Context, name: str, kind: str = "temporary") -> None:
+async def start(ctx: OtpContext, name: str, kind: str = "temporary") -> None:
     """Start a loaded application whose dependencies run. Raises ApplicationError with OTP's reason.
 
     A ``permanent`` application takes the node down when it ends by itself, a
-    ``transient`` one unless it ends with ``normal``.
+    ``transient`` one unless it ends with ``normal``. While an application is being
+    stopped this waits: its own processes must not ask for it in ``terminate`` or ``stop``.
     """
+    await turn(ctx)
     entry = _may_start(ctx, name, kind)
     if entry.starting is not None:
         await _join_start(ctx, entry)
@@ -141,8 +143,13 @@ async def _join_start(ctx: Context, entry: Loaded) -> None:
         raise ApplicationError(f"start of {entry.spec.name}", reason)
 
 
-async def stop(ctx: Context, name: str) -> None:
-    """Stop an application in order: prep_stop, its tree, stop, then its stray processes."""
+async def stop(ctx: OtpContext, name: str) -> None:
+    """Stop an application in order: prep_stop, its tree, stop, then its stray processes.
+
+    Nothing is started or stopped meanwhile; others who ask for that wait. Raises
+    ApplicationError ``("not_started", name)``.
+    """
+    await turn(ctx)
     entry = applications(ctx._process.node).get(name)
     if entry is None or not entry.started or entry.starting is not None:
         raise ApplicationError(f"stop of {name}", ("not_started", name))
@@ -150,12 +157,10 @@ async def stop(ctx: Context, name: str) -> None:
     if entry.master is None:
         entry.running = False
         return
-    ref = ctx.monitor(entry.master)
-    ctx.send(entry.master, STOP)
-    await ctx.receive(lambda message: getattr(message, "ref", None) == ref)
+    await stop_master(ctx, entry)
 
 
-async def ensure_started(ctx: Context, name: str, kind: str = "temporary") -> None:
+async def ensure_started(ctx: OtpContext, name: str, kind: str = "temporary") -> None:
     """Start an application unless it runs."""
     try:
         await start(ctx, name, kind)
@@ -164,7 +169,7 @@ async def ensure_started(ctx: Context, name: str, kind: str = "temporary") -> No
             raise
 
 
-async def ensure_all_started(ctx: Context, name: str, kind: str = "temporary") -> list[str]:
+async def ensure_all_started(ctx: OtpContext, name: str, kind: str = "temporary") -> list[str]:
     """Start an application and what it needs; when one fails, those just started are stopped again.
 
     Returns what was started, in order. Raises ApplicationError ``(application, reason)``.
