@@ -76,7 +76,7 @@ def reason_text(reason: object) -> str:
     """An exit reason in a few words."""
     if isinstance(reason, Crash):
         return repr(reason)[:400] + hint(reason.text)
-    return repr(reason)[:400] if isinstance(reason, CallFailed) else _plain(reason)
+    return _plain(reason)
 
 
 def _plain(reason: object) -> str:

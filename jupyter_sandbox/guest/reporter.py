@@ -12,6 +12,7 @@ from ..model.views import Event, WhyView
 from ..otp import inspect
 from ..runtime import Node
 from ..runtime.process import Process
+from ..runtime.storytelling import who
 from ..trace.log import EventLog
 from ..wire import messages as m
 from .failures import reason_lines, reason_text
@@ -50,7 +51,7 @@ class Reporter:
             case "limit":
                 self._alert(process, data)
             case "supervisor_gave_up":
-                self._tell("error", f"supervisor {_name(process)} {data.decision}", _name(process))
+                self._tell("error", f"supervisor {who(process.node, process.pid)} {data.decision}", _name(process))
             case "application_stop":
                 name, reason, normal = data
                 if name == self.app:
@@ -114,7 +115,9 @@ class Reporter:
 
     def _crash(self, process: Process, reason: Any) -> None:
         name = _name(process)
-        self._tell("error", f"{name} crashed: {reason_text(reason)}", name, reason_lines(reason))
+        self._tell(
+            "error", f"{who(process.node, process.pid)} crashed: {reason_text(reason)}", name, reason_lines(reason)
+        )
 
     def _alert(self, process: Process, data: tuple[str, int]) -> None:
         limit, allowed = data

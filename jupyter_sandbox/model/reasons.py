@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from .exits import CallFailed, Crash
 from .text import short_text
 
 _MAX_DEPTH: Final = 20
@@ -78,8 +79,10 @@ def words(reason: object, show: Callable[[object], str] = lambda value: short_te
 
 
 def said(reason: object, room: int) -> str:
-    """A bad return value or a refused state in words, any other reason as the value it is.
+    """A bad return value, a failed call or a refused state in words, any other reason as the value it is.
 
+    >>> said(CallFailed("calling_self", "front"), 300)
+    'call to front failed: a process cannot call itself'
     >>> said(("bad_return_value", 42), 300), said(("shutdown", "maintenance"), 300)
     ('a callback returned 42, which means nothing there', "('shutdown', 'maintenance')")
     """
@@ -88,5 +91,10 @@ def said(reason: object, room: int) -> str:
             return words(reason, lambda value: short_text(value, room))
         case ("callback_failed", _, _):
             return words(reason, lambda value: short_text(value, room))
+        case Crash(error="bad_return_from_state_function", text=text):
+            return _FIELDS[reason.error].replace("{}", text)
+        case CallFailed():
+            known = _ALONE.get(reason.reason) if isinstance(reason.reason, str) else None
+            return f"{reason.function} to {reason.target} failed: {known or said(reason.reason, max(room, 20))}"
         case _:
             return short_text(reason, room)

@@ -16,6 +16,8 @@ _CALLBACKS: Final = (
     "a system message", "init",
 )  # fmt: skip
 """The callback that handles each kind of mailbox entry, by the kind's number."""
+_NOT_RAISED: Final = frozenset({"bad_return_from_state_function"})
+"""Reasons that come with a stack in OTP though nothing was raised."""
 _KEPT: Final = 500
 
 
@@ -83,20 +85,30 @@ class History:
 def _cause(reason: Any, crash: _Crash | None) -> str:
     """``TypeError in handle_call at FILE line 9``, or the reason itself where nothing was raised."""
     if isinstance(reason, CallFailed):
-        return f"uncaught {short_text(reason, 200)}"
+        return f"uncaught {said(reason, 200)}"
+    if crash is not None and type(reason) is tuple and len(reason) == 2 and reason[0] == "bad_return_value":
+        return f"{crash.callback} returned {short_text(reason[1], 200)}, which means nothing there"
     if not isinstance(reason, Crash):
         return f"exit {said(reason, 200)}"
-    where = f" in {crash.callback}" if crash is not None else ""
+    if reason.error in _NOT_RAISED:
+        return said(reason, 200)
+    where = "" if crash is None else f" in {_callback(reason, crash)}"
     frame = reason.frames[-1] if reason.frames else None
     at = f" at {frame.file} line {frame.line}" if frame is not None else ""
     return f"{reason.error}{where}{at}"
+
+
+def _callback(reason: Crash, crash: _Crash) -> str:
+    """What was called: a state machine's is called like its state, which only the traceback knows."""
+    functions = [frame.function for frame in reason.frames]
+    return crash.callback if not functions or crash.callback in functions else functions[0]
 
 
 def traceback_lines(reason: Any) -> tuple[str, ...]:
     """The user's frames of a crash, as ``file:line in function`` lines, and the error; empty for other reasons."""
     while isinstance(reason, CallFailed):
         reason = reason.reason
-    if not isinstance(reason, Crash):
+    if not isinstance(reason, Crash) or reason.error in _NOT_RAISED:
         return ()
     return (*(_line(frame) for frame in reason.frames), f"{reason.error}: {reason.text}")
 

@@ -136,7 +136,9 @@ def _text(kind: str, data: Any) -> str:
             return ""
         return "started from outside" if data.number >= FIRST_CLIENT else f"started by {data!r}"
     if kind == "process_exit":
-        return f"exited: {short_text(data, 200)}"
+        return f"exited: {said(data, 200)}"
+    if kind == "application_stop":
+        return f"{data[0]} ended: {said(data[1], 200)}"
     if kind in ("supervisor_restart", "supervisor_gave_up"):
         others = "".join(f", {word} {', '.join(map(str, ids))}" for word, ids in _others(data) if ids)
         return f"{data.id}: {data.decision}{others}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,63 @@ def test_a_crash_has_no_lines_of_pythons_import_machinery(bench: Any) -> None:
     [notice] = [notice for notice in bench.of(m.Notice) if "nowhere_at_all" in notice.text]
     assert "importlib" not in "".join(notice.traceback)
     assert repr(Crash("E", "t")) == "E: t"
+
+
+MACHINES = """
+from jupyter_sandbox.otp import *
+class Door(GenStatem):
+    mode = "handle_event_function"
+    def init(self, _):
+        return NextState("locked")
+    def handle_event(self, event, state, data):
+        match event:
+            case Call("bad", _):    return 3
+            case Call("raise", _):  return 1 / 0
+class Latch(GenStatem):
+    def init(self, _):
+        return NextState("shut")
+    def shut(self, event, data):
+        raise KeyError("handle")
+class Odd(GenServer):
+    def handle_cast(self, request, state):
+        return request
+    async def handle_call(self, request, caller, state):
+        return Reply(await self.call(self.pid, "me"), state)
+class Top(Supervisor):
+    intensity = 9
+    def init(self, _):
+        return [Child(Door, name="door"), Child(Latch, name="latch"), Child(Odd, name="odd")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "request_", "cause"),
+    [
+        ("door", "bad", "a state function returned 3, which means nothing there"),
+        ("door", "raise", "ZeroDivisionError in handle_event at "),
+        ("latch", "open", "KeyError in shut at "),
+        ("odd", "me", "uncaught call to odd failed: a process cannot call itself"),
+    ],
+)
+def test_why_names_the_callback_that_failed_and_what_it_did(bench: Any, target: str, request_: str, cause: str) -> None:
+    bench.load(MACHINES, "tmachines")
+    bench.start("tmachines.Top")
+    bench.call(target, request_)
+    bench.run(5)
+    [decision, *_] = bench.guest.reporter.why(target, 5)
+    assert decision.cause.startswith(cause) or re.sub(r"<0\.\d+\.0>", "odd", decision.cause) == cause
+    assert "('" not in decision.cause
+
+
+def test_a_bad_return_is_told_with_its_callback_and_a_process_without_a_name_by_what_it_runs(bench: Any) -> None:
+    bench.load(MACHINES.replace(', name="odd"', "").replace("intensity = 9", "intensity = 0"), "tmachines")
+    bench.start("tmachines.Top")
+    bench.cast("Top/Odd", 17)
+    bench.run(5)
+    [decision, *_] = bench.guest.reporter.why("", 5)
+    assert decision.cause == "handle_cast returned 17, which means nothing there"
+    told = [notice.text for notice in bench.of(m.Notice)]
+    assert [text for text in told if text.startswith("Odd <0.") and "crashed: a callback returned 17" in text]
+    assert [text for text in told if text.startswith("supervisor Top <0.") and "gave up" in text]
+    ends = bench.guest.reporter.events(50, ("application_stop", "process_exit"), None)
+    assert not [event.text for event in ends if "('" in event.text]
