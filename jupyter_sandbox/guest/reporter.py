@@ -47,7 +47,7 @@ class Reporter:
             case "crash":
                 self._crash(process, data[1])
             case "log":
-                self._tell(_LEVELS.get(data[0], "error"), data[1], _name(process))
+                self._tell(_LEVELS.get(data[0], "error"), data[1], _name(process), logged=data[0])
             case "limit":
                 self._alert(process, data)
             case "supervisor_gave_up":
@@ -133,12 +133,13 @@ class Reporter:
             text = f"{_name(process)} was stopped: over {allowed} messages waited for it; see `%sandbox events`"
         self._push(m.Alert(limit=limit, message=text))
 
-    def _tell(self, level: str, text: str, process: str, traceback: list[str] | None = None) -> None:
+    def _tell(self, level: str, text: str, process: str, traceback: list[str] | None = None, logged: str = "") -> None:
         if self._told >= _PER_PERIOD:
             self._suppressed += 1
             return
         self._told += 1
-        self._push(m.Notice(level=level, text=text[:2_000], process=process, traceback=traceback or []))
+        told = m.Notice(level=level, text=text[:2_000], process=process, traceback=traceback or [], logged=logged)
+        self._push(told)
 
 
 def _name(process: Process) -> str:

@@ -10,6 +10,7 @@ from ..model.ids import Pid
 from ..model.text import short_text
 from ..model.views import Event, Inspection, ProcessView, TreeView
 from ..runtime import Node
+from ..runtime.context import ancestors
 from ..runtime.operations import OP_CALL, OP_OUTSIDE, OP_START, OP_STOP
 from ..runtime.process import DEAD, READY, RECEIVING, SUSPENDED, WAITING, Process
 from ..runtime.storytelling import describe, state_text, who
@@ -185,7 +186,7 @@ def inspection(node: Node, process: Process, events: tuple[Event, ...] = ()) -> 
         monitored_by=tuple(who(node, watcher) for watcher, _ in (process.monitored_by or {}).values()),
         events=events,
         initial_call=behaviour_name(process.behaviour),
-        ancestors=tuple(str(ancestor) for ancestor in process.ancestors),
+        ancestors=tuple(str(ancestor) for ancestor in ancestors(process)),
     )
 
 

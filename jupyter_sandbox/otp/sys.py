@@ -81,8 +81,9 @@ async def statistics(
 ) -> dict[str, int] | None:
     """Start or stop counting; without ``on`` the counts since: times, reductions, messages_in, messages_out.
 
-    None when it does not count. Out are the answers to calls.
+    None when it does not count. Out are the answers to calls. Raises UsageError for any other ``on``.
     """
+    _check_switch(on, None)
     counts: dict[str, int] | None = await _ask(ctx, target, ("statistics", on), timeout_ms)
     return counts
 
@@ -91,14 +92,15 @@ async def log(
     ctx: Context, target: Any, on: bool | int | None = None, timeout_ms: int | None = DEFAULT_TIMEOUT_MS
 ) -> list[debug.SystemEvent] | None:
     """Keep the last 10 events, or as many as ``on`` says, or none; without ``on`` the events, the oldest first."""
-    if type(on) is int and on < 1:
-        raise UsageError("on", on, hint="give True, False or how many events, 1 or more")
+    if type(on) is not int or on < 1:
+        _check_switch(on, None, hint="give True, False, how many events, 1 or more, or nothing to get them")
     events: list[debug.SystemEvent] | None = await _ask(ctx, target, ("log", on), timeout_ms)
     return events
 
 
 async def trace(ctx: Context, target: Any, on: bool, timeout_ms: int | None = DEFAULT_TIMEOUT_MS) -> None:
     """Write every event to the logger, at level debug."""
+    _check_switch(on)
     await _ask(ctx, target, ("trace", on), timeout_ms)
 
 
@@ -132,6 +134,11 @@ def terminate(
     (ended,) = yield (OP_STOP, target, ("terminate", wanted), timeout_ms, SYSTEM)
     if ended != reason:
         raise CallExit(ctx._process.node.copy(ended), str(target), "stop")
+
+
+def _check_switch(on: Any, *others: Any, hint: str = "give True, False, or nothing to get the counts") -> None:
+    if on is not True and on is not False and not any(on is other for other in others):
+        raise UsageError("on", on, hint=hint if others else "give True or False")
 
 
 def _ask(ctx: Context, target: Any, request: tuple[str, Any], timeout_ms: int | None) -> Awaitable[Any]:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NoReturn, TypeVarTuple, overload
 
 from ..model.errors import NoProcess, UsageError
-from ..model.ids import Pid, Ref
+from ..model.ids import FIRST_CLIENT, Pid, Ref
 from . import delivery, lifecycle, requests, timers
 from .exceptions import ProcessExit, WaitInPlainCallback
 from .generic import TypeVar
@@ -403,19 +403,33 @@ def info(process: Process) -> dict[str, Any]:
     """The facts of a process, under Erlang's names."""
     return {
         "registered_name": process.name,
+        "initial_call": initial_call(process),
         "status": STATUS_NAMES[process.status],
         "links": list(process.links or ()),
         "monitors": [_watched(process, ref, target) for ref, target in (process.monitors or {}).items()],
         "monitored_by": [watcher for watcher, _ in (process.monitored_by or {}).values()],
         "message_queue_len": len(process.mailbox or ()),
+        "messages": process.node.copy([payload for _, payload, _ in process.mailbox or ()]),
         "trap_exit": process.trap_exit,
         "parent": process.parent,
-        "ancestors": process.ancestors,
+        "ancestors": ancestors(process),
+        "application": process.group,
         "hibernated": process.timer == HIBERNATED,
         "label": process.label,
         "dictionary": dict(process.dictionary or {}),
         "reductions": process.steps,
     }
+
+
+def initial_call(process: Process) -> str:
+    """What it runs, ``module.Class`` or ``module.function``: ``proc_lib:initial_call`` in Python's words."""
+    name = getattr(process.behaviour, "__qualname__", None)
+    return f"{process.behaviour.__module__}.{name}" if name else ""
+
+
+def ancestors(process: Process) -> tuple[Any, ...]:
+    """Who started it, and who started that one, up to the first; who asked from outside the node is none of them."""
+    return tuple(one for one in process.ancestors if not (type(one) is Pid and one.number >= FIRST_CLIENT))
 
 
 def _watched(process: Process, ref: Ref, target: Any) -> Any:

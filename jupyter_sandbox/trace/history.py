@@ -77,9 +77,14 @@ class History:
         return fresh
 
     def why(self, names: tuple[str, ...], limit: int) -> list[WhyView]:
-        """The newest decisions about any of these keys or names, newest first; all of them without names."""
-        found = [entry for entry in reversed(self._entries) if not names or {entry.key, entry.name} & set(names)]
+        """The newest decisions about any of these keys, ids or names, newest first; all of them without names."""
+        wanted = set(names)
+        found = [entry for entry in reversed(self._entries) if not names or _known_as(entry) & wanted]
         return found[:limit]
+
+
+def _known_as(entry: WhyView) -> set[str]:
+    return {entry.key, entry.key.rpartition("/")[2], entry.name}
 
 
 def _cause(reason: Any, crash: _Crash | None) -> str:

@@ -104,8 +104,10 @@ class EventLog:
 
     def _decision(self, process: Any, record: Any) -> None:
         key = _child_key(process, record.id)
+        entry = process.state.entries.get(record.id)
+        name = record.id if entry is None or not isinstance(entry.child.name, str) else entry.child.name
         where = WhyView(
-            key=key, name=str(record.id), step=process.node.step_number, now_ms=process.node.now_ms, reason="",
+            key=key, name=str(name), step=process.node.step_number, now_ms=process.node.now_ms, reason="",
             cause="", message="", traceback=(), supervisor=process.name or process.behaviour.__name__,
             decision=record.decision,
             stopped=tuple(str(id) for id in record.stopped), started=tuple(str(id) for id in record.started),

@@ -159,3 +159,23 @@ def test_a_bad_return_is_told_with_its_callback_and_a_process_without_a_name_by_
     assert [text for text in told if text.startswith("supervisor Top <0.") and "gave up" in text]
     ends = bench.guest.reporter.events(50, ("application_stop", "process_exit"), None)
     assert not [event.text for event in ends if "('" in event.text]
+
+
+def test_why_finds_a_child_by_its_name_its_id_and_its_path(bench: Any) -> None:
+    bench.load(MACHINES.replace('Child(Odd, name="odd")', 'Child(Odd, name="odd", id=("id", 7))'), "tmachines")
+    bench.start("tmachines.Top")
+    bench.cast("odd", 17)
+    bench.run(5)
+    by_name = bench.guest.reporter.why("odd", 5)
+    assert [decision.name for decision in by_name] == ["odd"]
+    assert by_name == bench.guest.reporter.why(by_name[0].key, 5) == bench.guest.reporter.why("('id', 7)", 5)
+
+
+def test_a_logged_line_keeps_its_level(bench: Any) -> None:
+    bench.load(
+        "def speak(self):\n    for level in ('debug', 'notice', 'emergency'):\n        self.log(level, 'hi')\n", "tl"
+    )
+    bench.ask(m.Spawn, function="tl.speak", args=pickle.dumps(()))
+    bench.run(3)
+    told = [(notice.level, notice.logged) for notice in bench.of(m.Notice) if notice.text == "hi"]
+    assert told == [("info", "debug"), ("info", "notice"), ("error", "emergency")]
