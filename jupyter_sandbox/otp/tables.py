@@ -6,7 +6,8 @@ UsageError of the kind ``badarg``. Rules: Erlang's ``ets``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..model.errors import UsageError
@@ -91,6 +92,7 @@ class Ets:
         return {
             "id": held.id, "name": held.name, "named": held.named, "owner": held.owner, "heir": held.heir,
             "size": len(held.table), "kind": held.table.kind, "access": held.access, "key": held.table.key,
+            "fixed": bool(held.fixers),
         }  # fmt: skip
 
     # --- objects ------------------------------------------------------------------------------------------------------
@@ -193,12 +195,45 @@ class Ets:
         return self._copy(self._read(table).last())
 
     def next(self, table: Handle, key: Any) -> Any:
-        """The key after another one, or ``END``. A traversal that others disturb is better made over ``to_list``."""
+        """The key after another one, or ``END``; for one that is gone only in an ordered set or a ``fixed`` table."""
         return self._copy(self._read(table).next(key))
 
     def previous(self, table: Handle, key: Any) -> Any:
         """The key before another one in an ordered set, or ``END``."""
         return self._copy(self._read(table).previous(key))
+
+    def fix(self, table: Handle) -> None:
+        """Make a traversal safe until ``unfix``: see ``fixed`` (``ets:safe_fixtable(Table, true)``)."""
+        self._tables.fix(self._process, self._tables.readable(self._process, table))
+
+    def unfix(self, table: Handle) -> None:
+        """End one ``fix`` of this process; its death ends all of them."""
+        self._tables.unfix(self._process.pid, self._tables.readable(self._process, table))
+
+    @contextmanager
+    def fixed(self, table: Handle) -> Iterator[None]:
+        """While this is open, ``first`` and ``next`` come to every object that stays, once, whatever comes and goes.
+
+        >>> from jupyter_sandbox.otp import END, Node
+        >>> async def main(self):
+        ...     jobs = self.ets.new("jobs")
+        ...     self.ets.insert(jobs, [(n, n % 2) for n in range(5)])
+        ...     with self.ets.fixed(jobs):
+        ...         key = self.ets.first(jobs)
+        ...         while key != END:
+        ...             if self.ets.lookup_element(jobs, key, 1):
+        ...                 self.ets.delete(jobs, key)
+        ...             key = self.ets.next(jobs, key)
+        ...     return self.ets.to_list(jobs)
+        >>> Node().run_function(main)
+        [(0, 0), (2, 0), (4, 0)]
+        """
+        self.fix(table)
+        try:
+            yield
+        finally:
+            if self.info(table) is not None:
+                self.unfix(table)
 
     def _read(self, table: Handle) -> Table:
         return self._tables.readable(self._process, table).table

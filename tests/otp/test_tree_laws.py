@@ -198,7 +198,7 @@ class Busy(GenServer):
     def init(self, friend: str) -> Any:
         self.send_after(5_000, self.pid, "late")
         self.send_interval(700, self.pid, "again")
-        self.ets.new(f"of {self.pid}", named=True)
+        self.ets.fix(self.ets.new(f"of {self.pid}", named=True))
         self.monitor(friend)
         self.alias()
         Registry.register(self, "keys", self.pid)
@@ -272,7 +272,7 @@ def test_no_process_timer_monitor_alias_or_table_is_left_after_a_tree(
     node.run(node.now_ms)
 
     assert not node.processes and not node.names and not node.aliases
-    assert not node.tables.by_id and not node.tables.names and not node.tables.owned
+    assert not node.tables.by_id and not node.tables.names and not node.tables.owned and not node.tables.fixing
     assert node.next_deadline() is None and not node.timers and not node.young
 
 
