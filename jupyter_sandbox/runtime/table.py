@@ -27,7 +27,7 @@ class Table:
         self.order: list[Any] = []
         """The keys of an ordered set, sorted."""
         self.listed: tuple[list[Any], dict[Any, int]] | None = None
-        """The keys of a hashed table in the order of a traversal, until a key comes or goes unless the table is fixed."""
+        """The keys of a hashed table in the order of a traversal, until one comes or goes unless the table is fixed."""
         self.fixed = False
         """Whether a traversal goes on over keys that come and go: ``next`` of a key that is gone still works."""
 
