@@ -12,7 +12,7 @@ from . import gen
 from .child import Child
 from .gen_server import GenServer
 from .process import OtpContext
-from .returns import IGNORE, NoReply, Reply
+from .returns import IGNORE, NoReply, Reply, Stop
 
 DEFAULT_TIMEOUT_MS = 5_000
 
@@ -32,8 +32,9 @@ class AgentServer(GenServer):
             return Reply(result, state)
         if kind == "update":
             return Reply(None, result)
-        value, state = result
-        return Reply(value, state)
+        if type(result) is not tuple or len(result) != 2:
+            return Stop(("bad_return_value", result), state)
+        return Reply(*result)
 
     def handle_cast(self, request: Any, state: Any) -> Any:
         """Run one function whose caller does not wait."""
@@ -95,7 +96,17 @@ class Agent:
 
     @staticmethod
     def cast(ctx: OtpContext, agent: Any, function: Callable[[Any, *Args], Any], *args: *Args) -> None:
-        """Update without waiting, and without hearing of a failure."""
+        """Update without waiting, and without hearing of a failure.
+
+        >>> from jupyter_sandbox.otp import Agent, Node
+        >>> async def main(self):
+        ...     seen = await Agent.start(self, set)
+        ...     for word in ("a", "b", "a"):
+        ...         Agent.cast(self, seen, lambda words, word: words | {word}, word)
+        ...     return await Agent.get(self, seen, len)
+        >>> Node().run_function(main)
+        2
+        """
         ctx.cast(agent, (function, args))
 
     @staticmethod

@@ -64,7 +64,23 @@ class Application(OtpContext):
 
 
 def load(ctx: Context, spec: Spec) -> None:
-    """Make an application known. Raises ApplicationError ``("already_loaded", name)``."""
+    """Make an application known. Raises ApplicationError ``("already_loaded", name)``.
+
+    >>> from jupyter_sandbox.otp import Node
+    >>> async def main(self):
+    ...     load(self, Spec("shop", env={"port": 80}))
+    ...     put_env(self, "shop", "host", "localhost")
+    ...     known = get_env(self, "shop", "port"), get_env(self, "shop", "user", "nobody"), get_all_env(self, "shop")
+    ...     unset_env(self, "shop", "port")
+    ...     told = loaded_applications(self), get_key(self, "shop", "applications"), get_env(self, "shop", "port")
+    ...     unload(self, "shop")
+    ...     return known, told, loaded_applications(self)
+    >>> known, told, left = Node().run_function(main)
+    >>> known
+    (80, 'nobody', {'port': 80, 'host': 'localhost'})
+    >>> told, left
+    ((['shop'], ['kernel', 'stdlib'], None), [])
+    """
     node = ctx._process.node
     known = applications(node)
     if spec.name in known:
@@ -173,6 +189,36 @@ async def ensure_all_started(ctx: OtpContext, name: str, kind: str = "temporary"
     """Start an application and what it needs; when one fails, those just started are stopped again.
 
     Returns what was started, in order. Raises ApplicationError ``(application, reason)``.
+
+    >>> from jupyter_sandbox.otp import Child, GenServer, Node, Supervisor
+    >>> class Top(Supervisor):
+    ...     def init(self, argument):
+    ...         return [Child(GenServer, argument, name=argument)]
+    >>> class App(Application):
+    ...     def start(self, kind, argument):
+    ...         return Child(Top, argument)
+    ...     def start_phase(self, phase, kind, argument):
+    ...         self.send("listener", f"phase {phase}")
+    ...     def prep_stop(self, state):
+    ...         self.send("listener", "about to stop")
+    ...         return state
+    ...     def stop(self, state):
+    ...         self.send("listener", "stopped")
+    >>> async def main(self):
+    ...     self.register("listener")
+    ...     load(self, Spec("db", App, "db_server", start_phases=[("warm", None)]))
+    ...     load(self, Spec("shop", App, "shop_server", applications=["db"]))
+    ...     try:
+    ...         await start(self, "shop")
+    ...     except ApplicationError as error:
+    ...         refused = error.reason
+    ...     started = await ensure_all_started(self, "shop")
+    ...     await ensure_started(self, "db")
+    ...     whose = get_application(self, self.whereis("db_server"))
+    ...     await stop(self, "shop")
+    ...     return refused, started, whose, [await self.receive(str) for _ in range(3)]
+    >>> Node().run_function(main)
+    (('not_started', 'db'), ['db', 'shop'], 'db', ['phase warm', 'about to stop', 'stopped'])
     """
     started: list[str] = []
     wanted = [name]
@@ -250,5 +296,15 @@ def get_application(ctx: Context, target: Pid | None = None) -> str | None:
 
 
 async def stop_node(ctx: OtpContext) -> None:
-    """Stop the whole node: its applications in reverse start order, then whatever is left (``init:stop``)."""
+    """Stop the whole node: its applications in reverse start order, then whatever is left (``init:stop``).
+
+    >>> from jupyter_sandbox.otp import Node
+    >>> async def main(self):
+    ...     self.spawn(lambda self: self.receive())
+    ...     await stop_node(self)
+    >>> node = Node()
+    >>> node.run_function(main)
+    >>> node.processes
+    {}
+    """
     await take_down(ctx)

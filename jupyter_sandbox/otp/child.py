@@ -33,6 +33,18 @@ class Child(msgspec.Struct, frozen=True):
     own (``restart``, ``shutdown_ms``, ``type``). ``shutdown_ms`` is milliseconds,
     None to wait for ever, or ``"brutal_kill"``. ``start`` replaces the usual way
     of starting: ``async def start(self, argument)`` that returns a pid.
+
+    >>> from jupyter_sandbox.otp import Child, GenServer, Node, Spec, Supervisor, get_childspec
+    >>> class Database(GenServer):
+    ...     pass
+    >>> class Top(Supervisor):
+    ...     def init(self, address):
+    ...         return [Child(Database, address, name="db", shutdown_ms=30_000, restart="transient")]
+    >>> async def main(self):
+    ...     child = await get_childspec(self, await self.start(Top, "host:5432"), "db")
+    ...     return child.argument, child.restart, child.shutdown_ms, child.type, child.modules
+    >>> Node().run_function(main)
+    ('host:5432', 'transient', 30000, 'worker', ['Database'])
     """
 
     module: Any = None

@@ -2,6 +2,24 @@
 
 ``CallResult[int, str]`` says in one word which values ``handle_call`` may
 return. Nothing at run time may look inside: a return value is judged by its type.
+
+>>> from typing import Literal
+>>> from jupyter_sandbox.otp import (
+...     KEEP, Call, CastResult, Event, EventResult, GenServer, GenStatem, InitResult, NextState, NoReply, Stop)
+>>> class Basket(GenServer[list[str]]):
+...     def init(self, argument: int) -> InitResult[list[str]]:
+...         return [] if argument > 0 else Stop("too small")
+...     def handle_cast(self, request: str, items: list[str]) -> CastResult[list[str]]:
+...         return NoReply([*items, request])
+>>> State = Literal["open", "closed"]
+>>> class Door(GenStatem[State, int, int, str]):
+...     def closed(self, event: Event[int, str], code: int) -> EventResult[State, int]:
+...         match event:
+...             case Call(entered, _) if entered == code:
+...                 return NextState("open")
+...         return KEEP
+>>> Basket.__mro__[1] is GenServer[list[str]] is GenServer
+True
 """
 
 from __future__ import annotations

@@ -45,7 +45,35 @@ class Internal(msgspec.Struct, frozen=True):
 
 
 class Enter(msgspec.Struct, frozen=True):
-    """The state was just entered, from ``old_state``. Only with ``state_enter = True``."""
+    """The state was just entered, from ``old_state``. Only with ``state_enter = True``.
+
+    >>> from jupyter_sandbox.otp import KEEP, Cast, Enter, GenStatem, KeepState, NextState, Node, RepeatState, sys
+    >>> class Lamp(GenStatem):
+    ...     state_enter = True
+    ...     def init(self, argument):
+    ...         return NextState("off", [])
+    ...     def off(self, event, seen):
+    ...         match event:
+    ...             case Enter(old):
+    ...                 return KeepState([*seen, f"{old} to off"])
+    ...             case Cast("press"):
+    ...                 return NextState("on", seen)
+    ...     def on(self, event, seen):
+    ...         match event:
+    ...             case Enter(old):
+    ...                 return KeepState([*seen, f"{old} to on"])
+    ...             case Cast("again"):
+    ...                 return RepeatState(seen)
+    ...             case Cast("press"):
+    ...                 return NextState("off", seen)
+    >>> async def main(self):
+    ...     lamp = await self.start(Lamp)
+    ...     for order in ("press", "again", "press"):
+    ...         self.cast(lamp, order)
+    ...     return (await sys.get_state(self, lamp))[1]
+    >>> Node().run_function(main)
+    ['off to off', 'off to on', 'on to on', 'on to off']
+    """
 
     old_state: Any
 
@@ -101,7 +129,29 @@ UPDATE: Final = Special.UPDATE
 
 
 class NextEvent(msgspec.Struct, frozen=True):
-    """Handle this event before any that waits; several keep their order."""
+    """Handle this event before any that waits; several keep their order.
+
+    >>> from jupyter_sandbox.otp import (
+    ...     Call, GenStatem, Internal, Keep, KeepState, NextEvent, NextState, Node, StopAndReply)
+    >>> class Parser(GenStatem):  # cuts what comes in into lines, one internal event each
+    ...     mode = "handle_event_function"
+    ...     def init(self, argument):
+    ...         return NextState("reading", ())
+    ...     def handle_event(self, event, state, lines):
+    ...         match event:
+    ...             case Internal(line):
+    ...                 return KeepState((*lines, line))
+    ...             case Call("end", caller):
+    ...                 return StopAndReply("normal", Answer(caller, lines))
+    ...             case Call(text, caller):
+    ...                 return Keep([Answer(caller, "ok"), *(NextEvent(Internal(line)) for line in text.split())])
+    >>> async def main(self):
+    ...     parser = await self.start(Parser)
+    ...     await self.call(parser, "one two")
+    ...     return await self.call(parser, "end")
+    >>> Node().run_function(main)
+    ('one', 'two')
+    """
 
     event: Event
 
@@ -135,7 +185,31 @@ class SetEventTimeout(msgspec.Struct, frozen=True):
 
 
 class SetTimeout(msgspec.Struct, frozen=True):
-    """Send ``GenericTimeout(name, content)`` in ``ms``, whatever happens before."""
+    """Send ``GenericTimeout(name, content)`` in ``ms``, whatever happens before.
+
+    >>> from jupyter_sandbox.otp import (
+    ...     EventTimeout, GenericTimeout, GenStatem, Info, KeepState, NextState, Node, SetEventTimeout, SetTimeout)
+    >>> class Watcher(GenStatem):
+    ...     mode = "handle_event_function"
+    ...     def init(self, owner):
+    ...         return NextState("awake", owner, [SetTimeout("report", 250), SetEventTimeout(100)])
+    ...     def handle_event(self, event, state, owner):
+    ...         match event:
+    ...             case Info("noise"):
+    ...                 return KeepState(owner, SetEventTimeout(100))
+    ...             case EventTimeout():
+    ...                 self.send(owner, f"quiet at {self.now()}")
+    ...             case GenericTimeout("report"):
+    ...                 self.send(owner, f"report at {self.now()}")
+    ...         return KeepState(owner)
+    >>> async def main(self):
+    ...     watcher = await self.start(Watcher, self.pid)
+    ...     await self.sleep(60)
+    ...     self.send(watcher, "noise")
+    ...     return [await self.receive(str), await self.receive(str)]
+    >>> Node().run_function(main)
+    ['quiet at 160', 'report at 250']
+    """
 
     name: Any
     ms: Any

@@ -28,7 +28,20 @@ _WAIT_OVER = "$supervisor_wait_over"
 
 
 class Spec(msgspec.Struct, frozen=True):
-    """What a supervisor's init may return instead of a plain list of children: the flags come with it."""
+    """What a supervisor's init may return instead of a plain list of children: the flags come with it.
+
+    >>> from jupyter_sandbox.otp import Child, GenServer, Node, Spec, Supervisor, count_children
+    >>> class Worker(GenServer):
+    ...     pass
+    >>> class Pool(Supervisor):
+    ...     def init(self, size):  # the flags depend on the argument, too
+    ...         workers = [Child(Worker, n, id=n) for n in range(size)]
+    ...         return Spec(workers, "one_for_all", intensity=2 * size, period_s=60)
+    >>> async def main(self):
+    ...     return (await count_children(self, await self.start(Pool, 4)))["active"]
+    >>> Node().run_function(main)
+    4
+    """
 
     children: Iterable[Form]
     strategy: Any = "one_for_one"

@@ -68,7 +68,14 @@ class Task(msgspec.Struct, Generic[Value_co], frozen=True):
     async def await_many(
         ctx: Context, tasks: Iterable[Task[Value]], timeout_ms: int | None = DEFAULT_TIMEOUT_MS
     ) -> list[Value]:
-        """The results in the order of the tasks, all of them within ``timeout_ms``."""
+        """The results in the order of the tasks, all of them within ``timeout_ms``.
+
+        >>> from jupyter_sandbox.otp import Node, Task
+        >>> async def main(self):
+        ...     return await Task.await_many(self, [Task.async_(self, lambda self, n: n * n, n) for n in (3, 1, 2)])
+        >>> Node().run_function(main)
+        [9, 1, 4]
+        """
         deadline = None if timeout_ms is None else ctx.now() + timeout_ms
         results = []
         for task in tasks:
@@ -80,7 +87,16 @@ class Task(msgspec.Struct, Generic[Value_co], frozen=True):
     async def yield_(
         ctx: Context, task: Task[Value], timeout_ms: int | None = DEFAULT_TIMEOUT_MS
     ) -> Done[Value] | Died | None:
-        """``Done(value)``, ``Died(reason)``, or None when it is not over after ``timeout_ms``; ask again then."""
+        """``Done(value)``, ``Died(reason)``, or None when it is not over after ``timeout_ms``; ask again then.
+
+        >>> from jupyter_sandbox.otp import Died, Done, Node, Task
+        >>> async def main(self):
+        ...     slow = Task.async_(self, lambda self: self.sleep(100))
+        ...     first = await Task.yield_(self, slow, 50)
+        ...     return first, await Task.yield_(self, slow, 100)
+        >>> Node().run_function(main)
+        (None, Done(value=None))
+        """
         return await task_wait.outcome(_mine(ctx, task), task.ref, timeout_ms)
 
     @staticmethod
@@ -90,6 +106,14 @@ class Task(msgspec.Struct, Generic[Value_co], frozen=True):
         """Stop a task: ``Done(value)`` if it was faster, ``Died(reason)`` if it crashed, else None.
 
         After ``timeout_ms`` it is killed, with ``"brutal_kill"`` at once.
+
+        >>> from jupyter_sandbox.otp import Node, Task
+        >>> async def main(self):
+        ...     tasks = [Task.async_(self, lambda self, ms: self.sleep(ms), ms) for ms in (1, 10_000)]
+        ...     await self.sleep(10)
+        ...     return [await Task.shutdown(self, task) for task in tasks], self.now()
+        >>> Node().run_function(main)
+        ([Done(value=None), None], 10)
         """
         return await task_wait.shutdown(_mine(ctx, task), task, timeout_ms)
 
@@ -116,6 +140,16 @@ class Task(msgspec.Struct, Generic[Value_co], frozen=True):
 
         ``async for outcome in Task.async_stream(self, pages, fetch): ...`` gives
         ``Done(value)`` in the order of the items unless ``ordered`` is False.
+
+        >>> from jupyter_sandbox.otp import Node, Task
+        >>> async def fetch(self, page):
+        ...     await self.sleep(100)
+        ...     return page.upper()
+        >>> async def main(self):
+        ...     found = [outcome.value async for outcome in Task.async_stream(self, "abcd", fetch, max_concurrency=2)]
+        ...     return found, self.now()
+        >>> Node().run_function(main)
+        (['A', 'B', 'C', 'D'], 200)
         """
         from .task_stream import stream
 
@@ -126,7 +160,19 @@ class Task(msgspec.Struct, Generic[Value_co], frozen=True):
 
     @staticmethod
     async def start_link(ctx: Context, function: Callable[[Any, *Args], Any], *args: *Args) -> Pid:
-        """Run a function in a linked process whose result nobody wants."""
+        """Run a function in a linked process whose result nobody wants.
+
+        >>> from jupyter_sandbox.otp import Child, Node, Supervisor, Task
+        >>> class Boot(Supervisor):
+        ...     def init(self, owner):
+        ...         return [(Task, (lambda self, owner: self.send(owner, "warmed up"), owner))]
+        >>> async def main(self):
+        ...     await self.start(Boot, self.pid)
+        ...     await Task.start_link(self, lambda self, owner: self.send(owner, "alone"), self.pid)
+        ...     return [await self.receive(str), await self.receive(str)]
+        >>> Node().run_function(main)
+        ['warmed up', 'alone']
+        """
         return ctx.spawn_link(function, *args)
 
     @staticmethod

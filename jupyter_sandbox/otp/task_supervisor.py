@@ -80,7 +80,18 @@ class TaskSupervisor(DynamicSupervisor):
 
     @staticmethod
     async def tasks(ctx: Context, supervisor: Any) -> list[Pid]:
-        """The running tasks, the oldest first."""
+        """The running tasks, the oldest first.
+
+        >>> from jupyter_sandbox.otp import Node, TaskSupervisor
+        >>> async def main(self):
+        ...     await self.start(TaskSupervisor, name="tasks")
+        ...     pid = await TaskSupervisor.start_task(self, "tasks", lambda self: self.receive())
+        ...     running = await TaskSupervisor.tasks(self, "tasks") == [pid]
+        ...     await TaskSupervisor.terminate_task(self, "tasks", pid)
+        ...     return running, await TaskSupervisor.tasks(self, "tasks")
+        >>> Node().run_function(main)
+        (True, [])
+        """
         return [row[1] for row in reversed(await which_children(ctx, supervisor)) if isinstance(row[1], Pid)]
 
     @staticmethod

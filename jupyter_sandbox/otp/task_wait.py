@@ -20,7 +20,28 @@ if TYPE_CHECKING:
 
 
 class TaskReply(NamedTuple):
-    """A task's result as its owner gets it: a GenServer meets it in ``handle_info`` when it does not await."""
+    """A task's result as its owner gets it: a GenServer meets it in ``handle_info`` when it does not await.
+
+    >>> from jupyter_sandbox.otp import GenServer, Node, NoReply, Reply, Task, TaskReply
+    >>> class Clerk(GenServer):
+    ...     def handle_cast(self, number, results):
+    ...         Task.async_(self, lambda self: number * number)
+    ...         return NoReply(results)
+    ...     def handle_info(self, message, results):
+    ...         match message:
+    ...             case TaskReply(ref, value):
+    ...                 self.demonitor(ref, flush=True)
+    ...                 return NoReply([*results, value])
+    ...     def handle_call(self, request, caller, results):
+    ...         return Reply(results, results)
+    >>> async def main(self):
+    ...     clerk = await self.start(Clerk, [])
+    ...     self.cast(clerk, 12)
+    ...     await self.sleep(1)
+    ...     return await self.call(clerk, "results")
+    >>> Node().run_function(main)
+    [144]
+    """
 
     ref: Ref
     value: object

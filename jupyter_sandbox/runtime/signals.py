@@ -77,7 +77,31 @@ class Timeout(NamedTuple):
 
 
 class Response(NamedTuple):
-    """The outcome of a ``send_request``, for ``receive_response``. ``value`` is the exit reason unless ``ok``."""
+    """The outcome of a ``send_request``, for ``receive_response``. ``value`` is the exit reason unless ``ok``.
+
+    >>> from jupyter_sandbox.otp import GenServer, Node, NoReply, Reply, Response
+    >>> class Shop(GenServer):
+    ...     def handle_call(self, item, caller, state):
+    ...         return Reply(f"{item} delivered", state)
+    >>> class Buyer(GenServer):
+    ...     def handle_cast(self, item, arrived):
+    ...         self.send_request("shop", item)
+    ...         return NoReply(arrived)
+    ...     def handle_info(self, message, arrived):
+    ...         match message:
+    ...             case Response(_, True, answer):
+    ...                 return NoReply([*arrived, answer])
+    ...     def handle_call(self, request, caller, arrived):
+    ...         return Reply(arrived, arrived)
+    >>> async def main(self):
+    ...     await self.start(Shop, name="shop")
+    ...     buyer = await self.start(Buyer, [])
+    ...     self.cast(buyer, "tea")
+    ...     await self.sleep(1)
+    ...     return await self.call(buyer, "what came?")
+    >>> Node().run_function(main)
+    ['tea delivered']
+    """
 
     ref: Ref
     ok: bool
