@@ -8,12 +8,13 @@ import msgspec
 
 from ..model.errors import ProcessError
 from ..model.ids import Pid
-from ..model.reasons import said
+from ..model.reasons import refused
 from ..model.text import short_text
 from ..runtime import Node, delivery
 from ..runtime.context import Context
 from ..runtime.process import Process, Running
 from ..runtime.signals import Caller
+from ..runtime.storytelling import who
 from . import children, restart
 from .child import Child, SpecError, as_child
 
@@ -24,7 +25,7 @@ class ChildError(ProcessError):
     kind = "child_error"
 
     def __init__(self, what: str, reason: Any) -> None:
-        super().__init__(f"{what} was refused: {said(reason, 300)}")
+        super().__init__(f"{what} was refused: {refused(reason)}")
         self.reason = reason
 
 
@@ -100,7 +101,8 @@ async def _ask(ctx: Context, supervisor: Any, command: str, argument: Any) -> An
     ok, value = await ctx.call(supervisor, ("$supervisor", command, argument), None)
     if ok:
         return value
-    raise ChildError(command, value)
+    child = f" of {short_text(argument, 80)}" if isinstance(argument, (str, int)) else ""
+    raise ChildError(f"{command}{child} by {who(ctx._process.node, supervisor)}", value)
 
 
 def check_childspecs(specs: Any, auto_shutdown: Any = None) -> Any:

@@ -190,6 +190,14 @@ def inspection(node: Node, process: Process, events: tuple[Event, ...] = ()) -> 
     )
 
 
+def is_suspended(node: Node, target: str) -> bool:
+    """Whether the process that a target means is suspended; a target that means none is not."""
+    try:
+        return find(node, target).suspended
+    except NoProcess:
+        return False
+
+
 def _mail(node: Node, entry: Any) -> str:
     kind, message, sender = describe(node, entry)
     return f"{kind} {message}" + (f" from {sender}" if sender else "")

@@ -18,6 +18,8 @@ _CALLBACKS: Final = (
 """The callback that handles each kind of mailbox entry, by the kind's number."""
 _NOT_RAISED: Final = frozenset({"bad_return_from_state_function"})
 """Reasons that come with a stack in OTP though nothing was raised."""
+_TIMEOUT: Final = 5
+"""The kind of a behaviour's own timeout, whose payload only the runtime can read."""
 _KEPT: Final = 500
 
 
@@ -45,7 +47,9 @@ class History:
         """A behaviour crashed while it handled ``entry``."""
         if len(self._crashes) >= _KEPT:
             del self._crashes[next(iter(self._crashes))]
-        message = short_text(entry[1], 200) if isinstance(entry, tuple) and len(entry) == 3 else ""
+        message = ""
+        if isinstance(entry, tuple) and len(entry) == 3:
+            message = "its timeout" if entry[0] == _TIMEOUT else short_text(entry[1], 200)
         callback = _CALLBACKS[entry[0]] if message else "its main function"
         self._crashes[pid] = _Crash(message if callback != "init" else "", callback, short_text(state, 200))
 
@@ -92,6 +96,8 @@ def _cause(reason: Any, crash: _Crash | None) -> str:
     if isinstance(reason, CallFailed):
         return f"uncaught {said(reason, 200)}"
     if crash is not None and type(reason) is tuple and len(reason) == 2 and reason[0] == "bad_return_value":
+        if reason[1] is None:
+            return f"{crash.callback} returned None: a `return` or a `case` is missing"
         return f"{crash.callback} returned {short_text(reason[1], 200)}, which means nothing there"
     if not isinstance(reason, Crash):
         return f"exit {said(reason, 200)}"

@@ -179,3 +179,47 @@ def test_a_logged_line_keeps_its_level(bench: Any) -> None:
     bench.run(3)
     told = [(notice.level, notice.logged) for notice in bench.of(m.Notice) if notice.text == "hi"]
     assert told == [("info", "debug"), ("info", "notice"), ("error", "emergency")]
+
+
+def test_a_suspended_process_that_does_not_answer_is_named_as_that(shop: Any) -> None:
+    shop.ask(m.Suspend, target="front")
+    late = shop.call("front", "next", timeout_ms=20)
+    assert late.message.startswith("front is suspended") and "%sandbox unsuspend shop front" in late.message
+    shop.ask(m.Unsuspend, target="front")
+    assert shop.call("front", "next") == 1, "what waited was answered first"
+
+
+def test_what_a_supervisor_refuses_is_told_with_its_name_and_the_childs(shop: Any) -> None:
+    told = [
+        shop.ask(m.ChildAction, action=action, supervisor="Shop", child=child).message
+        for action, child in (("restart_child", "nosuch"), ("delete_child", "front"), ("restart_child", "front"))
+    ]
+    assert [text.partition(" was refused: ")[2] for text in told] == [
+        "it has no such child",
+        *["the child is running: terminate_child first"] * 2,
+    ]
+    assert told[0].startswith("restart_child of 'nosuch' by Shop <0.")
+
+
+FORGETS = """
+from jupyter_sandbox.otp import *
+class Forgets(GenServer):
+    def init(self, _):
+        return Ok(0, After(50))
+    def handle_call(self, request, caller, state):
+        match request:
+            case "known": return Reply(1, state)
+    def handle_info(self, message, state):
+        raise RuntimeError("again")
+"""
+
+
+def test_a_forgotten_case_is_told_as_that_and_a_timeout_is_no_number(bench: Any) -> None:
+    bench.load(FORGETS, "tforgets")
+    bench.start("tforgets.Forgets")
+    told = bench.call("Forgets", "unknown")
+    assert "a callback returned None: a `return` or a `case` is missing" in told.message
+    bench.run(60)
+    latest, first = bench.guest.reporter.why("Forgets", 2)
+    assert first.cause == "handle_call returned None: a `return` or a `case` is missing"
+    assert latest.cause.startswith("RuntimeError in handle_info") and latest.message == "its timeout"
