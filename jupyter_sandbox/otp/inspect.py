@@ -10,9 +10,9 @@ from ..model.ids import Pid
 from ..model.text import short_text
 from ..model.views import Event, Inspection, ProcessView, TreeView
 from ..runtime import Node
-from ..runtime.context import ancestors
 from ..runtime.operations import OP_CALL, OP_OUTSIDE, OP_START, OP_STOP
 from ..runtime.process import DEAD, READY, RECEIVING, SUSPENDED, WAITING, Process
+from ..runtime.process_info import ancestors
 from ..runtime.storytelling import describe, state_text, who
 from . import restart
 from .child import Child
