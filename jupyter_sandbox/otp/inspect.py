@@ -213,6 +213,8 @@ def find(node: Node, target: str) -> Process:
         pid = _by_path(node, target)
     process = node.processes.get(pid) if pid is not None else None
     if process is None:
+        if any(item.pid is None and item.key.endswith(f"/{target.strip('/')}") for item in tree(node).processes):
+            raise NoProcess(f"{target} is down: it waits for its next restart, or was stopped by hand; see its tree")
         known = ", ".join(item.key for item in tree(node).processes[:12]) or "none"
         raise NoProcess(f"there is no process {target!r} in {node.name!r}. Processes: {known}")
     return process
