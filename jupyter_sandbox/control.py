@@ -1,15 +1,31 @@
 """The guide's control API over the manager that this kernel's magics use too.
 
-```python
-from jupyter_sandbox.control import create_experiment, run_experiment_step
-
-ok, experiment = create_experiment({
-    "code_type": "module_source",
-    "source": {"my_server.py": "..."},
-    "main_module": "my_server.MyServer",
-})
-run_experiment_step(experiment["sandbox_id"], {"type": "message_send", "target": "MyServer", "message": ("call", 1)})
-```
+>>> from jupyter_sandbox.control import (
+...     Analytics, create_experiment, destroy_experiment, get_experiment_state, restore_experiment, run_experiment_step,
+...     snapshot_experiment)
+>>> from jupyter_sandbox import SandboxManager
+>>> from jupyter_sandbox.manager.default import use_as_default
+>>> manager = SandboxManager(store=":memory:")
+>>> use_as_default(manager)  # a notebook need not: its kernel has a manager
+>>> source = '''
+... from jupyter_sandbox.otp import GenServer, Reply
+... class Adder(GenServer):
+...     def init(self, _):
+...         return 0
+...     def handle_call(self, n, caller, total):
+...         return Reply(total + n, total + n)
+... '''
+>>> ok, experiment = create_experiment(
+...     {"code_type": "module_source", "source": {"adder.py": source}, "main_module": "adder.Adder"})
+>>> id = experiment["sandbox_id"]
+>>> add = {"type": "message_send", "target": "Adder", "message": ("call", 20)}
+>>> run_experiment_step(id, add)[0], snapshot_experiment(id, "twenty")[0], run_experiment_step(id, add)[0]
+('ok', 'ok', 'ok')
+>>> restore_experiment(id, "twenty")[0], get_experiment_state(id)[1]["status"], Analytics.get_metrics(id)[0]
+('ok', 'running', 'ok')
+>>> destroy_experiment(id)[0], destroy_experiment("nobody")[0]
+('ok', 'error')
+>>> manager.close()
 
 Every function returns ``("ok", {...})`` or ``("error", reason)``; see
 ``manager.control`` for the keys.

@@ -13,7 +13,9 @@ from .starting import start_text
 from .tracebacks import error_lines, frame_lines, hint, one_line
 
 
-def failed(request: int, error: BaseException, about: str = "", sandbox: str = "") -> Failed:
+def failed(
+    request: int, error: BaseException, about: str = "", sandbox: str = "", *, suspended: bool = False
+) -> Failed:
     """The answer to a request that failed with ``error``; ``about`` is the target as the user named it.
 
     ``sandbox`` stands in the commands that it tells the user to type.
@@ -25,7 +27,8 @@ def failed(request: int, error: BaseException, about: str = "", sandbox: str = "
                 diagnostics=list(error.diagnostics),
             )  # fmt: skip
         case CallTimeout():
-            return Failed(id=request, kind="timeout", message=_late(sandbox, about or error.target), reason="timeout")
+            late = _late(sandbox, about or error.target, suspended)
+            return Failed(id=request, kind="timeout", message=late, reason="timeout")
         case CallExit():
             return _call_exit(request, error, about or error.target, sandbox)
         case StartError():
@@ -63,7 +66,10 @@ def _call_exit(request: int, error: CallExit, target: str, sandbox: str) -> Fail
     return Failed(id=request, kind="exit", message=text, traceback=reason_lines(reason), reason=reason_text(reason))
 
 
-def _late(sandbox: str, target: str) -> str:
+def _late(sandbox: str, target: str, suspended: bool) -> str:
+    if suspended:
+        go_on = _command("unsuspend", sandbox, target)
+        return f"{target} is suspended and did not answer in time; `{go_on}` lets it go on, and it answers then"
     look, waits = _command("ps", sandbox, target), _command("waits", sandbox)
     return f"{target} did not answer in time; `{look}` shows what it is doing, `{waits}` for whom it waits"
 
@@ -76,7 +82,7 @@ def reason_text(reason: object) -> str:
     """An exit reason in a few words."""
     if isinstance(reason, Crash):
         return repr(reason)[:400] + hint(reason.text)
-    return repr(reason)[:400] if isinstance(reason, CallFailed) else _plain(reason)
+    return _plain(reason)
 
 
 def _plain(reason: object) -> str:

@@ -15,7 +15,7 @@ from ..model.boot import Boot
 from ..model.errors import SnapshotError, UsageError
 from ..model.ids import Pid
 from ..model.views import StepView
-from ..otp import Node
+from ..otp import CallTimeout, Node, inspect
 from ..runtime import Apply, LoadCode, OutsideDone, Reply, RunResult
 from ..runtime.crashes import exit_reason
 from ..wire import messages as m
@@ -222,7 +222,9 @@ class Guest:
             return
         request, make = waiting
         if reply.error is not None:
-            self.emit(failed(request.id, reply.error, _about(request), self.node.name))
+            about = _about(request)
+            suspended = isinstance(reply.error, CallTimeout) and inspect.is_suspended(self.node, about)
+            self.emit(failed(request.id, reply.error, about, self.node.name, suspended=suspended))
             return
         try:
             self.emit(make(reply.value))

@@ -12,6 +12,7 @@ from ..model.views import Event, WhyView
 from ..otp import inspect
 from ..runtime import Node
 from ..runtime.process import Process
+from ..runtime.storytelling import who
 from ..trace.log import EventLog
 from ..wire import messages as m
 from .failures import reason_lines, reason_text
@@ -46,11 +47,11 @@ class Reporter:
             case "crash":
                 self._crash(process, data[1])
             case "log":
-                self._tell(_LEVELS.get(data[0], "error"), data[1], _name(process))
+                self._tell(_LEVELS.get(data[0], "error"), data[1], _name(process), logged=data[0])
             case "limit":
                 self._alert(process, data)
             case "supervisor_gave_up":
-                self._tell("error", f"supervisor {_name(process)} {data.decision}", _name(process))
+                self._tell("error", f"supervisor {who(process.node, process.pid)} {data.decision}", _name(process))
             case "application_stop":
                 name, reason, normal = data
                 if name == self.app:
@@ -114,7 +115,9 @@ class Reporter:
 
     def _crash(self, process: Process, reason: Any) -> None:
         name = _name(process)
-        self._tell("error", f"{name} crashed: {reason_text(reason)}", name, reason_lines(reason))
+        self._tell(
+            "error", f"{who(process.node, process.pid)} crashed: {reason_text(reason)}", name, reason_lines(reason)
+        )
 
     def _alert(self, process: Process, data: tuple[str, int]) -> None:
         limit, allowed = data
@@ -130,12 +133,13 @@ class Reporter:
             text = f"{_name(process)} was stopped: over {allowed} messages waited for it; see `%sandbox events`"
         self._push(m.Alert(limit=limit, message=text))
 
-    def _tell(self, level: str, text: str, process: str, traceback: list[str] | None = None) -> None:
+    def _tell(self, level: str, text: str, process: str, traceback: list[str] | None = None, logged: str = "") -> None:
         if self._told >= _PER_PERIOD:
             self._suppressed += 1
             return
         self._told += 1
-        self._push(m.Notice(level=level, text=text[:2_000], process=process, traceback=traceback or []))
+        told = m.Notice(level=level, text=text[:2_000], process=process, traceback=traceback or [], logged=logged)
+        self._push(told)
 
 
 def _name(process: Process) -> str:

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-_CLASS = re.compile(r"^class\s+([^\W\d]\w*)", re.MULTILINE)
+_CLASS = re.compile(r"^class\s+([^\W\d]\w*)\s*(\([^:]*)?", re.MULTILINE)
+_MAINS = tuple(re.compile(rf"\b{base}\b") for base in ("Application", "Supervisor", r"Gen\w+"))
+"""Bases of what a system is started with, the likelier first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,11 @@ class Cell:
         return "\n" * (self.first_line - 1) + self.body
 
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes at the top level, found by their looks only."""
-        return tuple(_CLASS.findall(self.body))
+        """Names of the classes at the top level, found by their looks only; the likeliest main comes last."""
+        found = _CLASS.findall(self.body)
+        for likely in reversed(_MAINS):
+            found.sort(key=lambda one: likely.search(one[1]) is not None)
+        return tuple(name for name, _ in found)
 
 
 class Cells:

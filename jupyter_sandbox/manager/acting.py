@@ -31,10 +31,7 @@ class Acting:
     _loop: ManagerLoop
 
     def call(self, target: object, request: object, timeout_ms: int | None = 5_000) -> object:
-        """Ask a GenServer and wait for its reply, as plain data.
-
-        >>> shop.call("front", ("add", 2))     # doctest: +SKIP
-        2
+        """Ask a GenServer and wait for its reply, as plain data: ``shop.call("front", ("add", 2))``.
 
         Raises CallTimeout, NoProcess, CallExit when the process dies instead of answering.
         """

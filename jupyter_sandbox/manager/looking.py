@@ -35,6 +35,7 @@ class Looking:
 
     @property
     def name(self) -> str:
+        """What it is called: what stands after the verb of ``%sandbox``."""
         return self._unit.life.name
 
     @property

@@ -160,6 +160,7 @@ class SandboxManager:
 
     @property
     def closed(self) -> bool:
+        """Whether ``close`` was called: then it makes no more sandboxes."""
         return self._loop.closed
 
     def __enter__(self) -> SandboxManager:

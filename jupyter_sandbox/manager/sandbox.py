@@ -28,9 +28,24 @@ MOST_STEPS = 1_000_000
 class Sandbox(Looking, Acting):
     """Made by ``SandboxManager.create``.
 
-    >>> shop = manager.create("shop", code={"counter.py": source}, main="counter.Shop")   # doctest: +SKIP
-    >>> shop.call("front", "next")                                                          # doctest: +SKIP
-    0
+    >>> from jupyter_sandbox import SandboxManager
+    >>> source = '''
+    ... from jupyter_sandbox.otp import Child, GenServer, Reply, Supervisor
+    ... class Counter(GenServer):
+    ...     def handle_call(self, request, caller, n):
+    ...         return Reply(n, n + 1)
+    ... class Shop(Supervisor):
+    ...     def init(self, _):
+    ...         return [Child(Counter, 0, name="front")]
+    ... '''
+    >>> manager = SandboxManager(store=":memory:")
+    >>> shop = manager.create("shop", code={"counter.py": source}, main="counter.Shop")
+    >>> [shop.call("front", "next") for _ in range(3)], shop.state("front")
+    ([0, 1, 2], 3)
+    >>> shop.kill("front")
+    >>> shop.call("front", "next"), shop.why("front")[0].decision
+    (0, 'one_for_one restart 1 of 3 in 5 s')
+    >>> manager.close()
     """
 
     def __init__(self, unit: Unit, loop: ManagerLoop, store: SnapshotStore, destroy: Destroy) -> None:

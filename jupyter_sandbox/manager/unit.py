@@ -279,8 +279,8 @@ class Unit:
 
     def _pushed(self, guest: GuestHandle, frame: Pushed) -> None:
         match frame:
-            case Notice(level=level, text=text, process=process, traceback=lines):
-                self._tell(NoticeTold(self.name, level, text, process, tuple(lines)))
+            case Notice(level=level, text=text, process=process, traceback=lines, logged=logged):
+                self._tell(NoticeTold(self.name, level, text, process, tuple(lines), logged))
             case _ if guest is not self.guest:
                 # A guest in the making: what it tells of its main counts once it took over.
                 if guest in self.building and len(guest.held) < 100:

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from .exits import CallFailed, Crash
 from .text import short_text
 
 _MAX_DEPTH: Final = 20
+_CHILD: Final[dict[Any, str]] = {
+    "not_found": "it has no such child",
+    "running": "the child is running: terminate_child first",
+    "restarting": "the child waits for its next restart",
+    "already_present": "it has a stopped child of that id: restart_child starts it, delete_child forgets it",
+    "max_children": "it has all the children that it may have",
+    "simple_one_for_one": "its children have no ids: give a pid",
+}
 _FIELDS: Final[dict[str, str]] = {
     "invalid_strategy": "strategy {} is none of one_for_one, one_for_all, rest_for_one, simple_one_for_one",
     "invalid_intensity": "intensity {} is no whole number, 0 or more",
@@ -45,6 +54,18 @@ _ALONE: Final[dict[Any, str]] = {
 }
 
 
+def refused(reason: object) -> str:
+    """Why a supervisor refused something that was asked about a child.
+
+    >>> refused("not_found"), refused(("already_started", "<0.7.0>"))
+    ('it has no such child', "its child of that id runs already: '<0.7.0>'")
+    """
+    if type(reason) is tuple and len(reason) == 2 and reason[0] == "already_started":
+        return f"its child of that id runs already: {short_text(reason[1], 80)}"
+    known = _CHILD.get(reason) if isinstance(reason, str) else None
+    return known or words(reason, lambda value: short_text(value, 300))
+
+
 def words(reason: object, show: Callable[[object], str] = lambda value: short_text(value, 200)) -> str:
     """A reason for a reader; ``show`` puts what the user gave into text.
 
@@ -78,15 +99,28 @@ def words(reason: object, show: Callable[[object], str] = lambda value: short_te
 
 
 def said(reason: object, room: int) -> str:
-    """A bad return value or a refused state in words, any other reason as the value it is.
+    """A bad return value, a failed call or a refused state in words, any other reason as the value it is.
 
+    >>> said(CallFailed("calling_self", "front"), 300)
+    'call to front failed: a process cannot call itself'
     >>> said(("bad_return_value", 42), 300), said(("shutdown", "maintenance"), 300)
     ('a callback returned 42, which means nothing there', "('shutdown', 'maintenance')")
     """
     match reason:
+        case ("bad_return_value" | "bad_return_from_state_function", None):
+            return "a callback returned None: a `return` or a `case` is missing"
+        case ("unknown_system_msg", ("change_code", *_)):
+            return "it is not suspended: `await sys.suspend(...)` first"
         case ("bad_return" | "bad_return_value" | "bad_return_from_init" | "bad_return_from_state_function", _):
             return words(reason, lambda value: short_text(value, room))
         case ("callback_failed", _, _):
             return words(reason, lambda value: short_text(value, room))
+        case Crash(error="bad_return_from_state_function", text="None"):
+            return "a state function returned None: a `return` or a `case` is missing"
+        case Crash(error="bad_return_from_state_function", text=text):
+            return _FIELDS[reason.error].replace("{}", text)
+        case CallFailed():
+            known = _ALONE.get(reason.reason) if isinstance(reason.reason, str) else None
+            return f"{reason.function} to {reason.target} failed: {known or said(reason.reason, max(room, 20))}"
         case _:
             return short_text(reason, room)

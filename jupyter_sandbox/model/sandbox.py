@@ -95,6 +95,8 @@ class NoticeTold:
     text: str
     process: str = ""
     traceback: tuple[str, ...] = ()
+    logged: str = ""
+    """Erlang's level of a line that a program logged."""
 
 
 @dataclass(frozen=True, slots=True)

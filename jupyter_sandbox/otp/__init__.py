@@ -2,7 +2,7 @@
 
 from ..model.ids import Pid, Ref
 from ..runtime import Caller, CallExit, CallTimeout, Down, Exit, ProcessExit, ReceiveTimeout, StartError, Throw, Timeout
-from ..runtime.signals import Response
+from ..runtime.signals import Asks, Response
 from ..runtime.table import END
 from ..runtime.tables import TableId, Transfer
 from .agent import Agent
@@ -22,6 +22,7 @@ from .commands import (
 from .dynamic_supervisor import DynamicSupervisor
 from .gen_server import GenServer
 from .gen_statem import GenStatem
+from .hints import CallResult, CastResult, EventResult, InitResult
 from .node import Node
 from .partition_supervisor import Partition, Partitions, PartitionSupervisor
 from .process import OtpContext
@@ -35,6 +36,7 @@ from .statem import (
     Call,
     Cast,
     Enter,
+    Event,
     EventTimeout,
     GenericTimeout,
     Info,
@@ -57,14 +59,14 @@ from .task_supervisor import TaskSupervisor
 from .task_wait import Died, Done, TaskReply
 
 __all__ = [
-    "ANY", "After", "Agent", "Answer", "Backoff", "Call", "CallExit", "CallTimeout", "Caller", "Cast", "Child",
-    "ChildError", "Continue", "Died", "Done", "Down", "DynamicSupervisor", "END", "Enter", "Error", "EventTimeout",
-    "Exit", "GenServer", "GenStatem", "GenericTimeout", "HIBERNATE", "Hibernate", "IGNORE", "Ignore", "Info",
-    "Internal", "KEEP", "Keep", "KeepState", "NextEvent", "NextState", "NoReply", "Node", "Ok", "OtpContext",
-    "POSTPONE", "Partition", "PartitionSupervisor", "Partitions", "Pid", "ProcessExit", "ReceiveTimeout", "Ref",
-    "Registered", "Registry", "RepeatState", "Reply", "Response", "SetEventTimeout", "SetStateTimeout", "SetTimeout",
-    "Spec", "StartError", "StateTimeout", "Stop", "StopAndReply", "Supervisor", "TIMEOUT", "TableId", "Task",
-    "TaskReply", "TaskSupervisor", "Throw", "Timeout", "Transfer", "UPDATE", "Unregistered", "Var", "Via",
-    "check_childspecs", "count_children", "delete_child", "get_childspec", "restart_child", "start_child",
-    "terminate_child", "which_children",
+    "ANY", "After", "Agent", "Answer", "Asks", "Backoff", "Call", "CallExit", "CallResult", "CallTimeout", "Caller",
+    "Cast", "CastResult", "Child", "ChildError", "Continue", "Died", "Done", "Down", "DynamicSupervisor", "END",
+    "Enter", "Error", "Event", "EventResult", "EventTimeout", "Exit", "GenServer", "GenStatem", "GenericTimeout",
+    "HIBERNATE", "Hibernate", "IGNORE", "Ignore", "Info", "InitResult", "Internal", "KEEP", "Keep", "KeepState",
+    "NextEvent", "NextState", "NoReply", "Node", "Ok", "OtpContext", "POSTPONE", "Partition", "PartitionSupervisor",
+    "Partitions", "Pid", "ProcessExit", "ReceiveTimeout", "Ref", "Registered", "Registry", "RepeatState", "Reply",
+    "Response", "SetEventTimeout", "SetStateTimeout", "SetTimeout", "Spec", "StartError", "StateTimeout", "Stop",
+    "StopAndReply", "Supervisor", "TIMEOUT", "TableId", "Task", "TaskReply", "TaskSupervisor", "Throw", "Timeout",
+    "Transfer", "UPDATE", "Unregistered", "Var", "Via", "check_childspecs", "count_children", "delete_child",
+    "get_childspec", "restart_child", "start_child", "terminate_child", "which_children",
 ]  # fmt: skip

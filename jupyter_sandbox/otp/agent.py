@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..model.ids import Pid
+from ..runtime.context import Args
+from ..runtime.signals import Value
 from . import gen
 from .child import Child
 from .gen_server import GenServer
 from .process import OtpContext
-from .returns import IGNORE, NoReply, Reply
+from .returns import IGNORE, NoReply, Reply, Stop
 
 DEFAULT_TIMEOUT_MS = 5_000
 
@@ -30,8 +32,9 @@ class AgentServer(GenServer):
             return Reply(result, state)
         if kind == "update":
             return Reply(None, result)
-        value, state = result
-        return Reply(value, state)
+        if type(result) is not tuple or len(result) != 2:
+            return Stop(("bad_return_value", result), state)
+        return Reply(*result)
 
     def handle_cast(self, request: Any, state: Any) -> Any:
         """Run one function whose caller does not wait."""
@@ -67,15 +70,16 @@ class Agent:
 
     @staticmethod
     async def get(
-        ctx: OtpContext, agent: Any, function: Callable[..., Any], *args: Any,
+        ctx: OtpContext, agent: Any, function: Callable[[Any, *Args], Value], *args: *Args,
         timeout_ms: int | None = DEFAULT_TIMEOUT_MS,
-    ) -> Any:  # fmt: skip
+    ) -> Value:  # fmt: skip
         """``function(value, *args)``. Raises CallExit, CallTimeout."""
-        return await ctx.call(agent, ("get", function, args), timeout_ms)
+        found: Value = await ctx.call(agent, ("get", function, args), timeout_ms)
+        return found
 
     @staticmethod
     async def update(
-        ctx: OtpContext, agent: Any, function: Callable[..., Any], *args: Any,
+        ctx: OtpContext, agent: Any, function: Callable[[Any, *Args], Any], *args: *Args,
         timeout_ms: int | None = DEFAULT_TIMEOUT_MS,
     ) -> None:  # fmt: skip
         """Make ``function(value, *args)`` the value."""
@@ -83,15 +87,26 @@ class Agent:
 
     @staticmethod
     async def get_and_update(
-        ctx: OtpContext, agent: Any, function: Callable[..., Any], *args: Any,
+        ctx: OtpContext, agent: Any, function: Callable[[Any, *Args], tuple[Value, Any]], *args: *Args,
         timeout_ms: int | None = DEFAULT_TIMEOUT_MS,
-    ) -> Any:  # fmt: skip
+    ) -> Value:  # fmt: skip
         """``function`` returns a pair: what to return and the new value."""
-        return await ctx.call(agent, ("get_and_update", function, args), timeout_ms)
+        found: Value = await ctx.call(agent, ("get_and_update", function, args), timeout_ms)
+        return found
 
     @staticmethod
-    def cast(ctx: OtpContext, agent: Any, function: Callable[..., Any], *args: Any) -> None:
-        """Update without waiting, and without hearing of a failure."""
+    def cast(ctx: OtpContext, agent: Any, function: Callable[[Any, *Args], Any], *args: *Args) -> None:
+        """Update without waiting, and without hearing of a failure.
+
+        >>> from jupyter_sandbox.otp import Agent, Node
+        >>> async def main(self):
+        ...     seen = await Agent.start(self, set)
+        ...     for word in ("a", "b", "a"):
+        ...         Agent.cast(self, seen, lambda words, word: words | {word}, word)
+        ...     return await Agent.get(self, seen, len)
+        >>> Node().run_function(main)
+        2
+        """
         ctx.cast(agent, (function, args))
 
     @staticmethod

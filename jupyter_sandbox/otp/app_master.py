@@ -9,12 +9,12 @@ from types import CoroutineType
 from typing import Any, Final
 
 from ..model.exits import KILLED, NORMAL, SHUTDOWN, is_normal
-from ..model.ids import Pid
+from ..model.ids import Pid, Ref
 from ..runtime import Node, delivery, lifecycle
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import ProcessExit, StartError, Throw
 from ..runtime.process import Process
-from ..runtime.signals import Exit
+from ..runtime.signals import Down, Exit
 from . import gen
 from .app_record import Loaded, Spec, now_running, running
 from .child import Child, as_child
@@ -23,6 +23,8 @@ from .returns import Error, Ignore
 
 STOP: Final = "$application_stop"
 STARTED: Final = "$application_started"
+STOPPING: Final = "application_stopping"
+"""Where the node has the master of the application that is being stopped."""
 
 
 async def run(ctx: OtpContext, entry: Loaded) -> None:
@@ -42,6 +44,43 @@ async def run(ctx: OtpContext, entry: Loaded) -> None:
     ctx.init_ack(ctx.pid)
     _tell(ctx, entry, None)
     await attend(ctx, entry, app, top, state)
+
+
+class EndOf:
+    """Matches the Down message of a monitor, or without one the exit of a linked process.
+
+    ``target`` tells ``waits`` whom for; it may be the waiting process itself.
+    """
+
+    __slots__ = ("ref", "target")
+
+    def __init__(self, target: Pid, ref: Ref | None = None) -> None:
+        self.target, self.ref = target, ref
+
+    def __call__(self, message: Any) -> bool:
+        if self.ref is not None:
+            return type(message) is Down and message.ref == self.ref
+        return type(message) is Exit and message.process == self.target
+
+
+async def stop_master(ctx: OtpContext, entry: Loaded) -> None:
+    """Order a running application to stop and wait until it has.
+
+    Erlang's application controller does this itself, so until then it serves
+    nobody else: see ``turn``.
+    """
+    assert entry.master is not None
+    ctx._process.node.globals[STOPPING] = entry.master
+    end = EndOf(entry.master, ctx.monitor(entry.master))
+    ctx.send(entry.master, STOP)
+    await ctx.receive(end)
+
+
+async def turn(ctx: OtpContext) -> None:
+    """Wait while an application is being stopped; whoever is part of what stops waits for ever, as in Erlang."""
+    node = ctx._process.node
+    while (master := node.globals.get(STOPPING)) is not None and master in node.processes:
+        await ctx.receive(EndOf(master, ctx.monitor(master)))
 
 
 class _Refused(Exception):
@@ -116,7 +155,7 @@ async def attend(ctx: OtpContext, entry: Loaded, app: Any, top: Pid, state: Any)
     state = await _told(ctx, app.prep_stop, state, state)
     if reason is None:
         ctx.exit_signal(top, SHUTDOWN)
-        await ctx.receive(lambda m: type(m) is Exit and m.process == top)
+        await ctx.receive(EndOf(top))
     await _told(ctx, app.stop, state, None)
     _kill_strays(process.node, entry.spec.name, process)
     entry.running, entry.master, entry.top = False, None, None
@@ -155,14 +194,8 @@ async def take_down(ctx: OtpContext) -> None:
     node = ctx._process.node
     for entry in running(node):
         if entry.master is not None and entry.master in node.processes:
-            ref = ctx.monitor(entry.master)
-            ctx.send(entry.master, STOP)
-            await ctx.receive(_is_about(ref))
+            await stop_master(ctx, entry)
     node.globals["down"] = True
     for process in list(node.processes.values()):
         if process is not ctx._process:
             lifecycle.exit_process(node, process, KILLED)
-
-
-def _is_about(ref: Any) -> Any:
-    return lambda message: getattr(message, "ref", None) == ref

@@ -15,7 +15,7 @@ from ..runtime.exceptions import ProcessExit, StartError
 from ..runtime.operations import OP_START, ask
 from ..runtime.process import Process
 from . import app_master
-from .app_master import STARTED, STOP, attend, take_down
+from .app_master import STARTED, attend, stop_master, take_down, turn
 from .app_record import BASE, ApplicationError, Loaded, Spec, applications, environments, now_running, running
 from .process import OtpContext
 
@@ -64,7 +64,23 @@ class Application(OtpContext):
 
 
 def load(ctx: Context, spec: Spec) -> None:
-    """Make an application known. Raises ApplicationError ``("already_loaded", name)``."""
+    """Make an application known. Raises ApplicationError ``("already_loaded", name)``.
+
+    >>> from jupyter_sandbox.otp import Node
+    >>> async def main(self):
+    ...     load(self, Spec("shop", env={"port": 80}))
+    ...     put_env(self, "shop", "host", "localhost")
+    ...     known = get_env(self, "shop", "port"), get_env(self, "shop", "user", "nobody"), get_all_env(self, "shop")
+    ...     unset_env(self, "shop", "port")
+    ...     told = loaded_applications(self), get_key(self, "shop", "applications"), get_env(self, "shop", "port")
+    ...     unload(self, "shop")
+    ...     return known, told, loaded_applications(self)
+    >>> known, told, left = Node().run_function(main)
+    >>> known
+    (80, 'nobody', {'port': 80, 'host': 'localhost'})
+    >>> told, left
+    ((['shop'], ['kernel', 'stdlib'], None), [])
+    """
     node = ctx._process.node
     known = applications(node)
     if spec.name in known:
@@ -85,12 +101,14 @@ def unload(ctx: Context, name: str) -> None:
     environments(node).pop(name, None)
 
 
-async def start(ctx: Context, name: str, kind: str = "temporary") -> None:
+async def start(ctx: OtpContext, name: str, kind: str = "temporary") -> None:
     """Start a loaded application whose dependencies run. Raises ApplicationError with OTP's reason.
 
     A ``permanent`` application takes the node down when it ends by itself, a
-    ``transient`` one unless it ends with ``normal``.
+    ``transient`` one unless it ends with ``normal``. While an application is being
+    stopped this waits: its own processes must not ask for it in ``terminate`` or ``stop``.
     """
+    await turn(ctx)
     entry = _may_start(ctx, name, kind)
     if entry.starting is not None:
         await _join_start(ctx, entry)
@@ -141,8 +159,13 @@ async def _join_start(ctx: Context, entry: Loaded) -> None:
         raise ApplicationError(f"start of {entry.spec.name}", reason)
 
 
-async def stop(ctx: Context, name: str) -> None:
-    """Stop an application in order: prep_stop, its tree, stop, then its stray processes."""
+async def stop(ctx: OtpContext, name: str) -> None:
+    """Stop an application in order: prep_stop, its tree, stop, then its stray processes.
+
+    Nothing is started or stopped meanwhile; others who ask for that wait. Raises
+    ApplicationError ``("not_started", name)``.
+    """
+    await turn(ctx)
     entry = applications(ctx._process.node).get(name)
     if entry is None or not entry.started or entry.starting is not None:
         raise ApplicationError(f"stop of {name}", ("not_started", name))
@@ -150,12 +173,10 @@ async def stop(ctx: Context, name: str) -> None:
     if entry.master is None:
         entry.running = False
         return
-    ref = ctx.monitor(entry.master)
-    ctx.send(entry.master, STOP)
-    await ctx.receive(lambda message: getattr(message, "ref", None) == ref)
+    await stop_master(ctx, entry)
 
 
-async def ensure_started(ctx: Context, name: str, kind: str = "temporary") -> None:
+async def ensure_started(ctx: OtpContext, name: str, kind: str = "temporary") -> None:
     """Start an application unless it runs."""
     try:
         await start(ctx, name, kind)
@@ -164,10 +185,40 @@ async def ensure_started(ctx: Context, name: str, kind: str = "temporary") -> No
             raise
 
 
-async def ensure_all_started(ctx: Context, name: str, kind: str = "temporary") -> list[str]:
+async def ensure_all_started(ctx: OtpContext, name: str, kind: str = "temporary") -> list[str]:
     """Start an application and what it needs; when one fails, those just started are stopped again.
 
     Returns what was started, in order. Raises ApplicationError ``(application, reason)``.
+
+    >>> from jupyter_sandbox.otp import Child, GenServer, Node, Supervisor
+    >>> class Top(Supervisor):
+    ...     def init(self, argument):
+    ...         return [Child(GenServer, argument, name=argument)]
+    >>> class App(Application):
+    ...     def start(self, kind, argument):
+    ...         return Child(Top, argument)
+    ...     def start_phase(self, phase, kind, argument):
+    ...         self.send("listener", f"phase {phase}")
+    ...     def prep_stop(self, state):
+    ...         self.send("listener", "about to stop")
+    ...         return state
+    ...     def stop(self, state):
+    ...         self.send("listener", "stopped")
+    >>> async def main(self):
+    ...     self.register("listener")
+    ...     load(self, Spec("db", App, "db_server", start_phases=[("warm", None)]))
+    ...     load(self, Spec("shop", App, "shop_server", applications=["db"]))
+    ...     try:
+    ...         await start(self, "shop")
+    ...     except ApplicationError as error:
+    ...         refused = error.reason
+    ...     started = await ensure_all_started(self, "shop")
+    ...     await ensure_started(self, "db")
+    ...     whose = get_application(self, self.whereis("db_server"))
+    ...     await stop(self, "shop")
+    ...     return refused, started, whose, [await self.receive(str) for _ in range(3)]
+    >>> Node().run_function(main)
+    (('not_started', 'db'), ['db', 'shop'], 'db', ['phase warm', 'about to stop', 'stopped'])
     """
     started: list[str] = []
     wanted = [name]
@@ -245,5 +296,15 @@ def get_application(ctx: Context, target: Pid | None = None) -> str | None:
 
 
 async def stop_node(ctx: OtpContext) -> None:
-    """Stop the whole node: its applications in reverse start order, then whatever is left (``init:stop``)."""
+    """Stop the whole node: its applications in reverse start order, then whatever is left (``init:stop``).
+
+    >>> from jupyter_sandbox.otp import Node
+    >>> async def main(self):
+    ...     self.spawn(lambda self: self.receive())
+    ...     await stop_node(self)
+    >>> node = Node()
+    >>> node.run_function(main)
+    >>> node.processes
+    {}
+    """
     await take_down(ctx)

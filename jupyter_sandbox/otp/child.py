@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import is_
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import msgspec
 
 from ..model.errors import UsageError
 from ..model.text import short_text
 from . import backoff
+from .hints import Argument, Behaviour
 
 RESTARTS: Final = ("permanent", "transient", "temporary")
 KINDS: Final = ("worker", "supervisor")
@@ -32,6 +33,18 @@ class Child(msgspec.Struct, frozen=True):
     own (``restart``, ``shutdown_ms``, ``type``). ``shutdown_ms`` is milliseconds,
     None to wait for ever, or ``"brutal_kill"``. ``start`` replaces the usual way
     of starting: ``async def start(self, argument)`` that returns a pid.
+
+    >>> from jupyter_sandbox.otp import Child, GenServer, Node, Spec, Supervisor, get_childspec
+    >>> class Database(GenServer):
+    ...     pass
+    >>> class Top(Supervisor):
+    ...     def init(self, address):
+    ...         return [Child(Database, address, name="db", shutdown_ms=30_000, restart="transient")]
+    >>> async def main(self):
+    ...     child = await get_childspec(self, await self.start(Top, "host:5432"), "db")
+    ...     return child.argument, child.restart, child.shutdown_ms, child.type, child.modules
+    >>> Node().run_function(main)
+    ('host:5432', 'transient', 30000, 'worker', ['Database'])
     """
 
     module: Any = None
@@ -56,6 +69,18 @@ class Child(msgspec.Struct, frozen=True):
     once: if ``init_from`` fails, the next attempt calls ``init``. A class
     without ``init_from`` begins with ``init``, as in OTP.
     """
+
+    if TYPE_CHECKING:  # a checker compares the argument with what the class's init takes
+
+        @overload
+        def __init__(self, module: Behaviour[None], *, name: Any = ..., **fields: Any) -> None: ...
+        @overload
+        def __init__(
+            self, module: Behaviour[Argument], argument: Argument, name: Any = ..., *fields: Any, **more: Any
+        ) -> None: ...
+        @overload
+        def __init__(self, *, start: Callable[..., Any], **fields: Any) -> None: ...
+        def __init__(self, *args: Any, **fields: Any) -> None: ...
 
     def settled(self, auto_shutdown: Any = None) -> Child:
         """With every field filled in. Raises SpecError with OTP's reason for a bad one.
@@ -83,6 +108,10 @@ class Child(msgspec.Struct, frozen=True):
         )  # fmt: skip
         check(filled, auto_shutdown)
         return filled
+
+
+Form = Child | type[Any] | tuple[type[Any], Any] | Mapping[str, Any]
+"""What stands for a child in a list of children."""
 
 
 def _class_name(module: Any) -> Any:

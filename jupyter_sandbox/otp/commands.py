@@ -8,12 +8,13 @@ import msgspec
 
 from ..model.errors import ProcessError
 from ..model.ids import Pid
-from ..model.reasons import said
+from ..model.reasons import refused
 from ..model.text import short_text
 from ..runtime import Node, delivery
 from ..runtime.context import Context
 from ..runtime.process import Process, Running
 from ..runtime.signals import Caller
+from ..runtime.storytelling import who
 from . import children, restart
 from .child import Child, SpecError, as_child
 
@@ -24,7 +25,7 @@ class ChildError(ProcessError):
     kind = "child_error"
 
     def __init__(self, what: str, reason: Any) -> None:
-        super().__init__(f"{what} was refused: {said(reason, 300)}")
+        super().__init__(f"{what} was refused: {refused(reason)}")
         self.reason = reason
 
 
@@ -41,7 +42,30 @@ async def start_child(ctx: Context, supervisor: Any, *child: Any) -> Any:
 
 
 async def terminate_child(ctx: Context, supervisor: Any, id: Any) -> None:
-    """Stop a child and keep its specification; stopping a stopped one is fine. By pid for ``simple_one_for_one``."""
+    """Stop a child and keep its specification; stopping a stopped one is fine. By pid for ``simple_one_for_one``.
+
+    >>> from jupyter_sandbox.otp import (
+    ...     Child, ChildError, GenServer, Node, Supervisor, delete_child, restart_child, which_children)
+    >>> class Worker(GenServer):
+    ...     pass
+    >>> class Top(Supervisor):
+    ...     def init(self, argument):
+    ...         return [Child(Worker, id="w")]
+    >>> async def main(self):
+    ...     top = await self.start(Top)
+    ...     try:
+    ...         await delete_child(self, top, "w")
+    ...     except ChildError as error:
+    ...         refused = error.reason
+    ...     await terminate_child(self, top, "w")
+    ...     stopped = await which_children(self, top)
+    ...     await restart_child(self, top, "w")
+    ...     await terminate_child(self, top, "w")
+    ...     await delete_child(self, top, "w")
+    ...     return refused, stopped[0][:2], await which_children(self, top)
+    >>> Node().run_function(main)
+    ('running', ('w', 'undefined'), [])
+    """
     await _ask(ctx, supervisor, "terminate_child", id)
 
 
@@ -77,11 +101,20 @@ async def _ask(ctx: Context, supervisor: Any, command: str, argument: Any) -> An
     ok, value = await ctx.call(supervisor, ("$supervisor", command, argument), None)
     if ok:
         return value
-    raise ChildError(command, value)
+    child = f" of {short_text(argument, 80)}" if isinstance(argument, (str, int)) else ""
+    raise ChildError(f"{command}{child} by {who(ctx._process.node, supervisor)}", value)
 
 
 def check_childspecs(specs: Any, auto_shutdown: Any = None) -> Any:
-    """None when all specifications are good, else OTP's reason (``supervisor:check_childspecs``)."""
+    """None when all specifications are good, else OTP's reason (``supervisor:check_childspecs``).
+
+    >>> from jupyter_sandbox.otp import Child, GenServer
+    >>> class Worker(GenServer):
+    ...     pass
+    >>> check_childspecs([Child(Worker, id=1), Child(Worker, id=2)])
+    >>> check_childspecs([Child(Worker, restart="always")])
+    ('invalid_restart_type', 'always')
+    """
     seen: set[Any] = set()
     if auto_shutdown is not None and auto_shutdown not in restart.AUTO_SHUTDOWN:
         return ("badarg", auto_shutdown)

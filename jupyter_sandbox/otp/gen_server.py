@@ -15,17 +15,24 @@ from ..model.text import short_text
 from ..runtime import delivery
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import Throw
+from ..runtime.generic import Generic, TypeVar
 from ..runtime.isolate import ATOMIC, NotCopyable
 from ..runtime.operations import drive
 from ..runtime.process import Process, Running
 from ..runtime.signals import CALL, CAST, CONTINUE, EXIT, INIT, SYSTEM, TIMEOUT, Caller, Entry
 from . import gen, sys
+from .hints import CallResult, CastResult, InitResult, Maybe
 from .process import MissingCallback, OtpProcess
 from .returns import TIMEOUT as TIMEOUT_MESSAGE
-from .returns import NoReply, Reply, Stop
+from .returns import Error, NoReply, Reply, Stop
+
+State = TypeVar("State", default=Any)
+Request = TypeVar("Request", default=Any)
+Answer = TypeVar("Answer", default=Any)
+Order = TypeVar("Order", default=Any)
 
 
-class GenServer(OtpProcess):
+class GenServer(OtpProcess, Generic[State, Request, Answer, Order]):
     """Subclass it and define ``init`` and the ``handle_`` callbacks you need. State is what they return.
 
     >>> from jupyter_sandbox.otp import Node
@@ -43,6 +50,9 @@ class GenServer(OtpProcess):
     >>> Node().run_function(main)
     'b'
 
+    For a checker ``GenServer[list[str], str, str, str]`` gives the types of the state, of
+    requests, of their answers and of casts, as far as you want to give them.
+
     A plain ``def`` callback is one atomic step. One that must wait is ``async
     def`` and awaits ``self.call``, ``self.receive``, ``self.outside`` and so on.
     """
@@ -50,33 +60,33 @@ class GenServer(OtpProcess):
     restart = "permanent"
     shutdown_ms: int | str | None = 5_000
 
-    def init(self, argument: Any) -> Any:
+    def init(self, argument: Any) -> Maybe[InitResult[State]]:
         """The first state: return it, or ``Ok(state, then=...)``, ``IGNORE``, ``Stop(reason)``."""
-        return argument
+        return argument  # type: ignore[no-any-return]
 
-    def handle_call(self, request: Any, caller: Caller, state: Any) -> Any:
+    def handle_call(self, request: Request, caller: Caller[Answer], state: State) -> Maybe[CallResult[Answer, State]]:
         """Answer a call: ``Reply(value, state)``, ``NoReply(state)`` to answer later, or ``Stop(...)``."""
         raise MissingCallback(self, "handle_call", request)
 
-    def handle_cast(self, request: Any, state: Any) -> Any:
+    def handle_cast(self, request: Order, state: State) -> Maybe[CastResult[State]]:
         """Take a cast: ``NoReply(state)`` or ``Stop(...)``."""
         raise MissingCallback(self, "handle_cast", request)
 
-    def handle_info(self, message: Any, state: Any) -> Any:
+    def handle_info(self, message: Any, state: State) -> Maybe[CastResult[State]]:
         """Take any other message; by default it is logged and dropped."""
         self.log("error", f"{self!r} got an unexpected message: {short_text(message)}")
         return NoReply(state)
 
-    def handle_continue(self, argument: Any, state: Any) -> Any:
+    def handle_continue(self, argument: Any, state: State) -> Maybe[CastResult[State]]:
         """Go on after ``then=Continue(argument)``."""
         raise MissingCallback(self, "handle_continue", argument)
 
-    def terminate(self, reason: Any, state: Any) -> Any:
+    def terminate(self, reason: Any, state: State) -> Any:
         """Clean up; called on every stop or crash, and when the parent says so if exits are trapped, never on kill."""
 
-    def code_change(self, old_version: Any, state: Any, extra: Any) -> Any:
+    def code_change(self, old_version: Any, state: Any, extra: Any) -> Maybe[State | Error]:
         """The state as the new code wants it."""
-        return state
+        return state  # type: ignore[no-any-return]
 
 
 def dispatch(process: Process, entry: Entry) -> Any:  # noqa: C901 (the hot path: a table of functions would cost a call)

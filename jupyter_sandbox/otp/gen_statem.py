@@ -18,17 +18,21 @@ from ..model.text import short_text
 from ..runtime import delivery, timers
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import Throw
+from ..runtime.generic import Generic, TypeVar
 from ..runtime.isolate import NotCopyable
 from ..runtime.operations import Reply
 from ..runtime.process import HIBERNATED, Process, Running
-from ..runtime.signals import CALL, CAST, CONTINUE, EXIT, INIT, SYSTEM, Caller, Entry
+from ..runtime.signals import CALL, CAST, CONTINUE, EXIT, INIT, SYSTEM, Caller, Entry, Value
 from . import debug, gen
+from .hints import EventResult, Maybe
 from .machine import Armed, Bad, Cancel, Machine, Turn, differs, only_answer
 from .process import MissingCallback, OtpProcess
 from .returns import Continue, Error, Ignore, Ok, Stop
-from .statem import Answer, Call, Cast, Enter, Event, Info, Internal, Keep, NextState, StopAndReply
+from .statem import Answer, Call, Cast, Enter, Event, Info, Internal, Keep, NextState, Request, StopAndReply
 from .sys import SysError
 
+State = TypeVar("State", default=Any)
+Data = TypeVar("Data", default=Any)
 MODES: Final = ("state_functions", "handle_event_function")
 _MACHINE: Final = "$statem"
 """Where the process dictionary has the Machine: it is nothing that ``sys.get_state`` should show."""
@@ -48,7 +52,7 @@ class _Begin(Struct, frozen=True):
     actions: Any
 
 
-class GenStatem(OtpProcess):
+class GenStatem(OtpProcess, Generic[State, Data, Request, Value]):
     """Subclass it and define ``init`` and one method per state, called with the event and the data.
 
     >>> from jupyter_sandbox.otp import KEEP, Answer, Call, Keep, NextState, Node, SetStateTimeout, StateTimeout
@@ -77,6 +81,8 @@ class GenStatem(OtpProcess):
 
     With ``mode = "handle_event_function"`` all events go to ``handle_event(event,
     state, data)``, and a state may be any value. Its state for ``sys`` is the tuple ``(state, data)``.
+
+    For a checker: ``GenStatem[State, Data, Request, Answer]``, each optional.
     """
 
     mode: ClassVar[str] = "state_functions"
@@ -86,15 +92,15 @@ class GenStatem(OtpProcess):
     restart = "permanent"
     shutdown_ms: int | str | None = 5_000
 
-    def init(self, argument: Any) -> Any:
+    def init(self, argument: Any) -> Maybe[NextState[State, Data] | Ignore | Stop[Data]]:
         """The first state: ``NextState(state, data, actions)``, ``IGNORE`` or ``Stop(reason)``."""
         raise MissingCallback(self, "init", argument)
 
-    def handle_event(self, event: Event, state: Any, data: Any) -> Any:
+    def handle_event(self, event: Event[Request, Value], state: State, data: Data) -> Maybe[EventResult[State, Data]]:
         """Take an event: ``NextState``, ``KeepState``, ``KEEP``, ``RepeatState``, ``Stop`` or ``StopAndReply``."""
         raise MissingCallback(self, "handle_event", event)
 
-    def terminate(self, reason: Any, state: Any, data: Any) -> Any:
+    def terminate(self, reason: Any, state: State, data: Data) -> Any:
         """Clean up; called on every stop or crash, and when the parent says so if exits are trapped, never on kill."""
 
     def code_change(self, old_version: Any, state: Any, data: Any, extra: Any) -> Any:

@@ -12,6 +12,7 @@ from ..model.views import Event, Inspection, ProcessView, TreeView
 from ..runtime import Node
 from ..runtime.operations import OP_CALL, OP_OUTSIDE, OP_START, OP_STOP
 from ..runtime.process import DEAD, READY, RECEIVING, SUSPENDED, WAITING, Process
+from ..runtime.process_info import ancestors
 from ..runtime.storytelling import describe, state_text, who
 from . import restart
 from .child import Child
@@ -185,8 +186,16 @@ def inspection(node: Node, process: Process, events: tuple[Event, ...] = ()) -> 
         monitored_by=tuple(who(node, watcher) for watcher, _ in (process.monitored_by or {}).values()),
         events=events,
         initial_call=behaviour_name(process.behaviour),
-        ancestors=tuple(str(ancestor) for ancestor in process.ancestors),
+        ancestors=tuple(str(ancestor) for ancestor in ancestors(process)),
     )
+
+
+def is_suspended(node: Node, target: str) -> bool:
+    """Whether the process that a target means is suspended; a target that means none is not."""
+    try:
+        return find(node, target).suspended
+    except NoProcess:
+        return False
 
 
 def _mail(node: Node, entry: Any) -> str:
@@ -204,6 +213,8 @@ def find(node: Node, target: str) -> Process:
         pid = _by_path(node, target)
     process = node.processes.get(pid) if pid is not None else None
     if process is None:
+        if any(item.pid is None and item.key.endswith(f"/{target.strip('/')}") for item in tree(node).processes):
+            raise NoProcess(f"{target} is down: it waits for its next restart, or was stopped by hand; see its tree")
         known = ", ".join(item.key for item in tree(node).processes[:12]) or "none"
         raise NoProcess(f"there is no process {target!r} in {node.name!r}. Processes: {known}")
     return process

@@ -16,6 +16,7 @@ from ..model.ids import Ref
 from ..runtime.signals import Caller
 from .returns import Hibernate
 from .statem import (
+    EVENTS,
     POSTPONE,
     UPDATE,
     Answer,
@@ -34,7 +35,7 @@ from .statem import (
 STATE: Final = "state_timeout"
 EVENT: Final = "timeout"
 """How ``statem.timer_key`` calls the timers that a machine has one of."""
-_GIVEN: Final = tuple(kind for kind in get_args(Event) if kind is not Enter)
+_GIVEN: Final = tuple(kind for kind in EVENTS if kind is not Enter)
 """The events that a machine may give itself."""
 _TIMERS: Final = get_args(Timer)
 

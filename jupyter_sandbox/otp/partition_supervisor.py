@@ -83,7 +83,16 @@ class PartitionSupervisor(Supervisor):
 
     @staticmethod
     def partitions(ctx: Context, supervisor: Any) -> int:
-        """How many partitions there are. Raises UsageError when the supervisor is not there."""
+        """How many partitions there are. Raises UsageError when the supervisor is not there.
+
+        >>> from jupyter_sandbox.otp import DynamicSupervisor, Node, Partition, Partitions
+        >>> async def main(self):
+        ...     await self.start(PartitionSupervisor, Partitions(DynamicSupervisor, 4), name="parts")
+        ...     one = PartitionSupervisor.via("parts", "ada")
+        ...     return PartitionSupervisor.partitions(self, "parts"), one == Partition("parts", "ada")
+        >>> Node().run_function(main)
+        (4, True)
+        """
         return len(_state(ctx._process.node, supervisor).entries)
 
 

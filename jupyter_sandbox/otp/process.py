@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, overload
 
 from ..model.errors import ProcessError, UsageError
 from ..model.ids import Pid, Ref
 from ..model.text import short_text
 from ..runtime import context as runtime_context
 from . import gen, sys
+from .hints import Argument, Behaviour
 from .returns import Ignore
 from .tables import Ets
 
@@ -19,6 +20,15 @@ LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "ale
 class OtpContext(runtime_context.Context):
     """The context of any process, with the functions of OTP."""
 
+    @overload
+    def start(
+        self, behaviour: Behaviour[None], *, name: Any = None, timeout_ms: int | None = None
+    ) -> Awaitable[Pid | None]: ...
+    @overload
+    def start(
+        self, behaviour: Behaviour[Argument], argument: Argument, *,
+        name: Any = None, timeout_ms: int | None = None,
+    ) -> Awaitable[Pid | None]: ...  # fmt: skip
     def start(
         self, behaviour: Any, argument: Any = None, *, name: Any = None, timeout_ms: int | None = None
     ) -> Awaitable[Pid | None]:
@@ -30,6 +40,15 @@ class OtpContext(runtime_context.Context):
             self._may_wait("start", timeout_ms)
         return gen.started(self._process, checked(behaviour), argument, name, "none", timeout_ms)
 
+    @overload
+    def start_link(
+        self, behaviour: Behaviour[None], *, name: Any = None, timeout_ms: int | None = None
+    ) -> Awaitable[Pid | None]: ...
+    @overload
+    def start_link(
+        self, behaviour: Behaviour[Argument], argument: Argument, *,
+        name: Any = None, timeout_ms: int | None = None,
+    ) -> Awaitable[Pid | None]: ...  # fmt: skip
     def start_link(
         self, behaviour: Any, argument: Any = None, *, name: Any = None, timeout_ms: int | None = None
     ) -> Awaitable[Pid | None]:
@@ -37,6 +56,15 @@ class OtpContext(runtime_context.Context):
         self._may_wait("start_link", timeout_ms)
         return gen.started(self._process, checked(behaviour), argument, name, "link", timeout_ms)
 
+    @overload
+    async def start_monitor(
+        self, behaviour: Behaviour[None], *, name: Any = None, timeout_ms: int | None = None
+    ) -> tuple[Pid, Ref] | None: ...
+    @overload
+    async def start_monitor(
+        self, behaviour: Behaviour[Argument], argument: Argument, *,
+        name: Any = None, timeout_ms: int | None = None,
+    ) -> tuple[Pid, Ref] | None: ...  # fmt: skip
     async def start_monitor(
         self, behaviour: Any, argument: Any = None, *, name: Any = None, timeout_ms: int | None = None
     ) -> tuple[Pid, Ref] | None:

@@ -28,7 +28,21 @@ KINDS: Final = ("unique", "duplicate")
 
 
 class Registered(NamedTuple):
-    """A listener's message: a process took a key."""
+    """A listener's message: a process took a key.
+
+    >>> from jupyter_sandbox.otp import Node, Registered, Registry, Unregistered
+    >>> async def main(self):
+    ...     self.register("me")
+    ...     await Registry.start_link(self, "seats", listeners=["me"])
+    ...     async def guest(self):
+    ...         Registry.register(self, "seats", "window", "ada")
+    ...         await self.sleep(10)
+    ...     self.spawn(guest)
+    ...     came, went = await self.receive(Registered), await self.receive(Unregistered)
+    ...     return came.key, came.value, went.key
+    >>> Node().run_function(main)
+    ('window', 'ada', 'window')
+    """
 
     registry: str
     key: Any
@@ -55,7 +69,12 @@ class Entries(msgspec.Struct):
 
 
 class Via(msgspec.Struct, frozen=True):
-    """The name of the process under ``key`` in a unique registry; ``value`` is for the entry that a start makes."""
+    """The name of the process under ``key`` in a unique registry; ``value`` is for the entry that a start makes.
+
+    >>> from jupyter_sandbox.otp import Registry, Via
+    >>> Registry.via("rooms", ("lobby", 7)) == Via("rooms", ("lobby", 7))
+    True
+    """
 
     registry: str
     key: Any
@@ -188,7 +207,19 @@ class Registry:
 
     @staticmethod
     def update_value(ctx: Context, registry: str, key: Any, function: Callable[[Any], Any]) -> Any:
-        """Make ``function(value)`` this process's value of a unique key and return it; None without the key."""
+        """Make ``function(value)`` this process's value of a unique key and return it; None without the key.
+
+        >>> from jupyter_sandbox.otp import Child, Node, Registry, Supervisor
+        >>> class Top(Supervisor):
+        ...     def init(self, argument):
+        ...         return [Registry.child("scores")]
+        >>> async def main(self):
+        ...     await self.start(Top)
+        ...     Registry.register(self, "scores", "ada", 10)
+        ...     return Registry.update_value(self, "scores", "ada", lambda score: score + 5)
+        >>> Node().run_function(main)
+        15
+        """
         process = ctx._process
         entries = Registry.entries_of(process.node, registry)
         if entries.kind != "unique":
@@ -209,7 +240,22 @@ class Registry:
 
     @staticmethod
     def dispatch(ctx: Context, registry: str, key: Any, function: Callable[[list[tuple[Pid, Any]]], Any]) -> None:
-        """``function(entries)`` with all ``(pid, value)`` under a key, unless there are none: to tell them things."""
+        """``function(entries)`` with all ``(pid, value)`` under a key, unless there are none: to tell them things.
+
+        >>> from jupyter_sandbox.otp import Node, Registry
+        >>> async def main(self):
+        ...     await Registry.start_link(self, "rooms", "duplicate")
+        ...     Registry.register(self, "rooms", "otp", "teacher")
+        ...     Registry.register(self, "rooms", "otp", "student")
+        ...     Registry.dispatch(self, "rooms", "otp", lambda found: [self.send(pid, role) for pid, role in found])
+        ...     heard = [await self.receive(str), await self.receive(str)]
+        ...     facts = Registry.count(self, "rooms"), Registry.keys(self, "rooms", self.pid)
+        ...     roles = Registry.values(self, "rooms", "otp", self.pid)
+        ...     Registry.unregister(self, "rooms", "otp")
+        ...     return heard, facts, roles, Registry.lookup(self, "rooms", "otp")
+        >>> Node().run_function(main)
+        (['teacher', 'student'], (2, ['otp', 'otp']), ['teacher', 'student'], [])
+        """
         found = Registry.lookup(ctx, registry, key)
         if found:
             function(found)

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ..runtime.signals import Caller
+from ..runtime.generic import Generic, TypeVar
+from ..runtime.operations import State_co
+from ..runtime.signals import Caller, Value
 from .returns import Hibernate, Stop
+
+Request = TypeVar("Request", default=Any)
+Request_co = TypeVar("Request_co", covariant=True, default=Any)
+Data_co = TypeVar("Data_co", covariant=True, default=Any)
 
 # --- events -----------------------------------------------------------------------------------------------------------
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, Generic[Request_co, Value], frozen=True):
     """A call; answer it with the action ``Answer(event.caller, value)`` or ``self.reply``."""
 
-    content: Any
-    caller: Caller
+    content: Request_co
+    caller: Caller[Value]
 
 
-class Cast(msgspec.Struct, frozen=True):
+class Cast(msgspec.Struct, Generic[Request_co], frozen=True):
     """A cast."""
 
-    content: Any
+    content: Request_co
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -39,7 +45,35 @@ class Internal(msgspec.Struct, frozen=True):
 
 
 class Enter(msgspec.Struct, frozen=True):
-    """The state was just entered, from ``old_state``. Only with ``state_enter = True``."""
+    """The state was just entered, from ``old_state``. Only with ``state_enter = True``.
+
+    >>> from jupyter_sandbox.otp import KEEP, Cast, Enter, GenStatem, KeepState, NextState, Node, RepeatState, sys
+    >>> class Lamp(GenStatem):
+    ...     state_enter = True
+    ...     def init(self, argument):
+    ...         return NextState("off", [])
+    ...     def off(self, event, seen):
+    ...         match event:
+    ...             case Enter(old):
+    ...                 return KeepState([*seen, f"{old} to off"])
+    ...             case Cast("press"):
+    ...                 return NextState("on", seen)
+    ...     def on(self, event, seen):
+    ...         match event:
+    ...             case Enter(old):
+    ...                 return KeepState([*seen, f"{old} to on"])
+    ...             case Cast("again"):
+    ...                 return RepeatState(seen)
+    ...             case Cast("press"):
+    ...                 return NextState("off", seen)
+    >>> async def main(self):
+    ...     lamp = await self.start(Lamp)
+    ...     for order in ("press", "again", "press"):
+    ...         self.cast(lamp, order)
+    ...     return (await sys.get_state(self, lamp))[1]
+    >>> Node().run_function(main)
+    ['off to off', 'off to on', 'on to on', 'on to off']
+    """
 
     old_state: Any
 
@@ -63,7 +97,17 @@ class GenericTimeout(msgspec.Struct, frozen=True):
     content: Any
 
 
-Event = Call | Cast | Info | Internal | Enter | StateTimeout | EventTimeout | GenericTimeout
+if TYPE_CHECKING:
+    Event = (
+        Call[Request, Value] | Cast[Request] | Info | Internal | Enter | StateTimeout | EventTimeout | GenericTimeout
+    )
+else:
+
+    class Event(Generic):
+        """Any of the events, for annotations: ``Event[Request, Answer]``."""
+
+
+EVENTS: Final = (Call, Cast, Info, Internal, Enter, StateTimeout, EventTimeout, GenericTimeout)
 
 # --- actions ----------------------------------------------------------------------------------------------------------
 
@@ -85,16 +129,38 @@ UPDATE: Final = Special.UPDATE
 
 
 class NextEvent(msgspec.Struct, frozen=True):
-    """Handle this event before any that waits; several keep their order."""
+    """Handle this event before any that waits; several keep their order.
+
+    >>> from jupyter_sandbox.otp import (
+    ...     Call, GenStatem, Internal, Keep, KeepState, NextEvent, NextState, Node, StopAndReply)
+    >>> class Parser(GenStatem):  # cuts what comes in into lines, one internal event each
+    ...     mode = "handle_event_function"
+    ...     def init(self, argument):
+    ...         return NextState("reading", ())
+    ...     def handle_event(self, event, state, lines):
+    ...         match event:
+    ...             case Internal(line):
+    ...                 return KeepState((*lines, line))
+    ...             case Call("end", caller):
+    ...                 return StopAndReply("normal", Answer(caller, lines))
+    ...             case Call(text, caller):
+    ...                 return Keep([Answer(caller, "ok"), *(NextEvent(Internal(line)) for line in text.split())])
+    >>> async def main(self):
+    ...     parser = await self.start(Parser)
+    ...     await self.call(parser, "one two")
+    ...     return await self.call(parser, "end")
+    >>> Node().run_function(main)
+    ('one', 'two')
+    """
 
     event: Event
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, Generic[Value], frozen=True):
     """Answer a call."""
 
-    caller: Caller
-    value: Any
+    caller: Caller[Value]
+    value: Value
 
 
 class SetStateTimeout(msgspec.Struct, frozen=True):
@@ -119,7 +185,31 @@ class SetEventTimeout(msgspec.Struct, frozen=True):
 
 
 class SetTimeout(msgspec.Struct, frozen=True):
-    """Send ``GenericTimeout(name, content)`` in ``ms``, whatever happens before."""
+    """Send ``GenericTimeout(name, content)`` in ``ms``, whatever happens before.
+
+    >>> from jupyter_sandbox.otp import (
+    ...     EventTimeout, GenericTimeout, GenStatem, Info, KeepState, NextState, Node, SetEventTimeout, SetTimeout)
+    >>> class Watcher(GenStatem):
+    ...     mode = "handle_event_function"
+    ...     def init(self, owner):
+    ...         return NextState("awake", owner, [SetTimeout("report", 250), SetEventTimeout(100)])
+    ...     def handle_event(self, event, state, owner):
+    ...         match event:
+    ...             case Info("noise"):
+    ...                 return KeepState(owner, SetEventTimeout(100))
+    ...             case EventTimeout():
+    ...                 self.send(owner, f"quiet at {self.now()}")
+    ...             case GenericTimeout("report"):
+    ...                 self.send(owner, f"report at {self.now()}")
+    ...         return KeepState(owner)
+    >>> async def main(self):
+    ...     watcher = await self.start(Watcher, self.pid)
+    ...     await self.sleep(60)
+    ...     self.send(watcher, "noise")
+    ...     return [await self.receive(str), await self.receive(str)]
+    >>> Node().run_function(main)
+    ['quiet at 160', 'report at 250']
+    """
 
     name: Any
     ms: Any
@@ -133,18 +223,18 @@ Action = Special | NextEvent | Answer | Timer | Hibernate
 # --- returns ----------------------------------------------------------------------------------------------------------
 
 
-class NextState(msgspec.Struct, frozen=True):
+class NextState(msgspec.Struct, Generic[State_co, Data_co], frozen=True):
     """Go to a state, with new data if given. From init: the first state."""
 
-    state: Any
-    data: Any = msgspec.UNSET
+    state: State_co
+    data: Data_co | msgspec.UnsetType = msgspec.UNSET
     actions: Any = ()
 
 
-class KeepState(msgspec.Struct, frozen=True):
+class KeepState(msgspec.Struct, Generic[Data_co], frozen=True):
     """Stay, with new data."""
 
-    data: Any
+    data: Data_co
     actions: Any = ()
 
 
@@ -154,19 +244,19 @@ class Keep(msgspec.Struct, frozen=True):
     actions: Any = ()
 
 
-class RepeatState(msgspec.Struct, frozen=True):
+class RepeatState(msgspec.Struct, Generic[Data_co], frozen=True):
     """Stay, but enter the state again, with new data if given. Postponed events are not taken again."""
 
-    data: Any = msgspec.UNSET
+    data: Data_co | msgspec.UnsetType = msgspec.UNSET
     actions: Any = ()
 
 
-class StopAndReply(msgspec.Struct, frozen=True):
+class StopAndReply(msgspec.Struct, Generic[Data_co], frozen=True):
     """Send the answers, one or several, then stop as ``Stop(reason, data)`` does."""
 
     reason: Any
     replies: Any
-    data: Any = msgspec.UNSET
+    data: Data_co | msgspec.UnsetType = msgspec.UNSET
 
 
 KEEP: Final = Keep()

@@ -18,7 +18,8 @@ from ..runtime.process import Process, Running
 from ..runtime.signals import CALL, EXIT, INFO, INIT, SYSTEM, Caller, Entry
 from ..runtime.storytelling import state_text
 from . import children, commands, gen, inheritance, restart
-from .child import Settling, SpecError
+from .child import Form, Settling, SpecError
+from .hints import Maybe
 from .process import OtpProcess
 from .returns import IGNORE, Ignore, Ok, Stop
 
@@ -27,9 +28,22 @@ _WAIT_OVER = "$supervisor_wait_over"
 
 
 class Spec(msgspec.Struct, frozen=True):
-    """What a supervisor's init may return instead of a plain list of children: the flags come with it."""
+    """What a supervisor's init may return instead of a plain list of children: the flags come with it.
 
-    children: Iterable[Any]
+    >>> from jupyter_sandbox.otp import Child, GenServer, Node, Spec, Supervisor, count_children
+    >>> class Worker(GenServer):
+    ...     pass
+    >>> class Pool(Supervisor):
+    ...     def init(self, size):  # the flags depend on the argument, too
+    ...         workers = [Child(Worker, n, id=n) for n in range(size)]
+    ...         return Spec(workers, "one_for_all", intensity=2 * size, period_s=60)
+    >>> async def main(self):
+    ...     return (await count_children(self, await self.start(Pool, 4)))["active"]
+    >>> Node().run_function(main)
+    4
+    """
+
+    children: Iterable[Form]
     strategy: Any = "one_for_one"
     intensity: Any = 3
     period_s: Any = 5
@@ -67,7 +81,7 @@ class Supervisor(OtpProcess):
     type = "supervisor"
     shutdown_ms: int | str | None = None
 
-    def init(self, argument: Any) -> Any:
+    def init(self, argument: Any) -> Maybe[Iterable[Form] | Spec | Ignore]:
         """The children: a list of ``Child(...)``, classes or ``(class, argument)``; or ``Spec(...)``, or ``IGNORE``."""
         return []
 

@@ -48,7 +48,22 @@ async def get_state(ctx: Context, target: Any, timeout_ms: int | None = DEFAULT_
 async def replace_state(
     ctx: Context, target: Any, function: Callable[[Any], Any], timeout_ms: int | None = DEFAULT_TIMEOUT_MS
 ) -> Any:
-    """Replace the state by ``function(state)`` and return it; if the function raises, nothing changes."""
+    """Replace the state by ``function(state)`` and return it; if the function raises, nothing changes.
+
+    >>> from jupyter_sandbox.otp import GenServer, Node, Reply, sys
+    >>> class Counter(GenServer):
+    ...     def handle_call(self, request, caller, n):
+    ...         return Reply(n, n + 1)
+    >>> async def main(self):
+    ...     counter = await self.start(Counter, 1)
+    ...     await sys.suspend(self, counter)
+    ...     status = (await sys.get_status(self, counter))["status"]
+    ...     await sys.replace_state(self, counter, lambda n: n * 100)
+    ...     await sys.resume(self, counter)
+    ...     return status, await self.call(counter, "next"), await sys.get_state(self, counter)
+    >>> Node().run_function(main)
+    ('suspended', 100, 101)
+    """
     return await _ask(ctx, target, ("replace_state", function), timeout_ms)
 
 
@@ -81,8 +96,9 @@ async def statistics(
 ) -> dict[str, int] | None:
     """Start or stop counting; without ``on`` the counts since: times, reductions, messages_in, messages_out.
 
-    None when it does not count. Out are the answers to calls.
+    None when it does not count. Out are the answers to calls. Raises UsageError for any other ``on``.
     """
+    _check_switch(on, None)
     counts: dict[str, int] | None = await _ask(ctx, target, ("statistics", on), timeout_ms)
     return counts
 
@@ -90,15 +106,34 @@ async def statistics(
 async def log(
     ctx: Context, target: Any, on: bool | int | None = None, timeout_ms: int | None = DEFAULT_TIMEOUT_MS
 ) -> list[debug.SystemEvent] | None:
-    """Keep the last 10 events, or as many as ``on`` says, or none; without ``on`` the events, the oldest first."""
-    if type(on) is int and on < 1:
-        raise UsageError("on", on, hint="give True, False or how many events, 1 or more")
+    """Keep the last 10 events, or as many as ``on`` says, or none; without ``on`` the events, the oldest first.
+
+    >>> from jupyter_sandbox.otp import GenServer, Node, Reply, sys
+    >>> class Echo(GenServer):
+    ...     def handle_call(self, request, caller, state):
+    ...         return Reply(request, state)
+    >>> async def main(self):
+    ...     echo = await self.start(Echo)
+    ...     await sys.log(self, echo, True)
+    ...     await sys.statistics(self, echo, True)
+    ...     await sys.trace(self, echo, True)  # to the logger
+    ...     await self.call(echo, "hello")
+    ...     kinds = [type(event).__name__ for event in await sys.log(self, echo)]
+    ...     counts = await sys.statistics(self, echo)
+    ...     await sys.no_debug(self, echo)
+    ...     return kinds, counts["messages_in"], counts["messages_out"], await sys.log(self, echo)
+    >>> Node().run_function(main)
+    (['In', 'Out', 'NewState'], 1, 1, [])
+    """
+    if type(on) is not int or on < 1:
+        _check_switch(on, None, hint="give True, False, how many events, 1 or more, or nothing to get them")
     events: list[debug.SystemEvent] | None = await _ask(ctx, target, ("log", on), timeout_ms)
     return events
 
 
 async def trace(ctx: Context, target: Any, on: bool, timeout_ms: int | None = DEFAULT_TIMEOUT_MS) -> None:
     """Write every event to the logger, at level debug."""
+    _check_switch(on)
     await _ask(ctx, target, ("trace", on), timeout_ms)
 
 
@@ -109,6 +144,25 @@ async def install(
     """Call ``function(state, event, name)`` inside the process on every event; it returns its next state, or DONE.
 
     ``id`` tells several installations of one function apart; a function that raises is removed.
+
+    >>> from jupyter_sandbox.otp import GenServer, Node, NoReply, sys
+    >>> class Sink(GenServer):
+    ...     def handle_cast(self, request, state):
+    ...         return NoReply(state)
+    >>> async def main(self):
+    ...     seen = []
+    ...     def count(times, event, name):
+    ...         seen.append(type(event).__name__)
+    ...         return times + 1
+    ...     sink = await self.start(Sink)
+    ...     await sys.install(self, sink, count, 0)
+    ...     self.cast(sink, "one")
+    ...     await sys.remove(self, sink, count)
+    ...     self.cast(sink, "two")
+    ...     await sys.terminate(self, sink)
+    ...     return seen
+    >>> Node().run_function(main)
+    ['In', 'NewState']
     """
     await _ask(ctx, target, ("install", (function if id is None else id, function, state)), timeout_ms)
 
@@ -132,6 +186,11 @@ def terminate(
     (ended,) = yield (OP_STOP, target, ("terminate", wanted), timeout_ms, SYSTEM)
     if ended != reason:
         raise CallExit(ctx._process.node.copy(ended), str(target), "stop")
+
+
+def _check_switch(on: Any, *others: Any, hint: str = "give True, False, or nothing to get the counts") -> None:
+    if on is not True and on is not False and not any(on is other for other in others):
+        raise UsageError("on", on, hint=hint if others else "give True or False")
 
 
 def _ask(ctx: Context, target: Any, request: tuple[str, Any], timeout_ms: int | None) -> Awaitable[Any]:

@@ -6,7 +6,8 @@ UsageError of the kind ``badarg``. Rules: Erlang's ``ets``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..model.errors import UsageError
@@ -50,6 +51,22 @@ class Ets:
         ``key`` is the position of the key in the objects. A ``named`` table is
         found by its name. The ``heir`` gets it when this process dies, with a
         ``Transfer`` message.
+
+        >>> from jupyter_sandbox.otp import Node, TableId, Transfer
+        >>> async def main(self):
+        ...     async def maker(self, heir):
+        ...         table = self.ets.new("cache", heir=heir, heir_data="take care")
+        ...         self.ets.insert(table, ("a", 1))
+        ...         self.ets.give_away(self.ets.new("gift"), heir, "for you")
+        ...     self.spawn(maker, self.pid)
+        ...     gift, left = await self.receive(Transfer), await self.receive(Transfer)
+        ...     self.ets.set_heir(left.table, None)
+        ...     self.ets.rename(left.table, "mine")
+        ...     info = self.ets.info(left.table)
+        ...     self.ets.delete_table(gift.table)
+        ...     return gift.data, left.data, isinstance(left.table, TableId), info["name"], info["size"]
+        >>> Node().run_function(main)
+        ('for you', 'take care', True, 'mine', 1)
         """
         held = self._tables.new(self._process, name, kind, access, key, named)
         held.heir, held.heir_data = heir, self._copy(heir_data)
@@ -91,6 +108,7 @@ class Ets:
         return {
             "id": held.id, "name": held.name, "named": held.named, "owner": held.owner, "heir": held.heir,
             "size": len(held.table), "kind": held.table.kind, "access": held.access, "key": held.table.key,
+            "fixed": bool(held.fixers),
         }  # fmt: skip
 
     # --- objects ------------------------------------------------------------------------------------------------------
@@ -101,7 +119,21 @@ class Ets:
         found.insert(self._copy(found.checked(objects)))
 
     def insert_new(self, table: Handle, objects: Object | list[Object]) -> bool:
-        """Insert if none of the keys is there; whether it was."""
+        """Insert if none of the keys is there; whether it was.
+
+        >>> from jupyter_sandbox.otp import Node
+        >>> async def main(self):
+        ...     seats = self.ets.new("seats", named=True)
+        ...     took = [self.ets.insert_new("seats", ("window", who)) for who in ("ada", "bob")]
+        ...     found = self.ets.lookup(seats, "window"), self.ets.member(seats, "aisle")
+        ...     assert self.ets.whereis("seats") is not None
+        ...     self.ets.update_element(seats, "window", (1, "cyd"))
+        ...     taken = self.ets.take(seats, "window")
+        ...     self.ets.delete(seats, "window")  # it is gone already: that is fine
+        ...     return took, found, taken
+        >>> Node().run_function(main)
+        ([True, False], ([('window', 'ada')], False), [('window', 'cyd')])
+        """
         found = self._tables.writable(self._process, table).table
         wanted = found.checked(objects)
         if any(found.lookup(item[found.key]) for item in wanted):
@@ -168,7 +200,23 @@ class Ets:
         return [self._copy(item) for item in self._read(table) if bind(pattern, item) is not None]
 
     def match(self, table: Handle, pattern: Object) -> list[list[Any]]:
-        """What the variables stand for in each object that fits, by their numbers."""
+        """What the variables stand for in each object that fits, by their numbers.
+
+        >>> from jupyter_sandbox.otp import ANY, Node, Var
+        >>> async def main(self):
+        ...     people = self.ets.new("people", kind="ordered_set")
+        ...     self.ets.insert(people, [(1, "ada", 36), (2, "bob", 17), (3, "cyd", 17)])
+        ...     young = self.ets.match(people, (ANY, Var(1), 17))
+        ...     whole = self.ets.match_object(people, (3, ANY, ANY))
+        ...     adults = self.ets.select(people, lambda row: row[2] >= 18)
+        ...     gone = self.ets.match_delete(people, (ANY, ANY, 17))
+        ...     return young, whole, adults, gone, self.ets.to_list(people)
+        >>> young, whole, adults, gone, left = Node().run_function(main)
+        >>> young, whole, gone
+        ([['bob'], ['cyd']], [(3, 'cyd', 17)], 2)
+        >>> adults == left
+        True
+        """
         bindings = [bind(pattern, item) for item in self._read(table)]
         return [self._copy([found[variable] for variable in sorted(found)]) for found in bindings if found is not None]
 
@@ -193,12 +241,72 @@ class Ets:
         return self._copy(self._read(table).last())
 
     def next(self, table: Handle, key: Any) -> Any:
-        """The key after another one, or ``END``. A traversal that others disturb is better made over ``to_list``."""
+        """The key after another one, or ``END``; for one that is gone only in an ordered set or a ``fixed`` table."""
         return self._copy(self._read(table).next(key))
 
     def previous(self, table: Handle, key: Any) -> Any:
-        """The key before another one in an ordered set, or ``END``."""
+        """The key before another one in an ordered set, or ``END``.
+
+        >>> from jupyter_sandbox.otp import END, Node
+        >>> async def main(self):
+        ...     queue = self.ets.new("queue", kind="ordered_set")
+        ...     self.ets.insert(queue, [(n,) for n in (30, 10, 20)])
+        ...     last = self.ets.last(queue)
+        ...     before = self.ets.previous(queue, last)
+        ...     self.ets.delete_object(queue, (30,))
+        ...     ends = self.ets.next(queue, before)
+        ...     self.ets.clear(queue)
+        ...     return last, before, ends == END, self.ets.first(queue) == END
+        >>> Node().run_function(main)
+        (30, 20, True, True)
+        """
         return self._copy(self._read(table).previous(key))
+
+    def fix(self, table: Handle) -> None:
+        """Make a traversal safe until ``unfix``: see ``fixed`` (``ets:safe_fixtable(Table, true)``).
+
+        >>> from jupyter_sandbox.otp import Node
+        >>> async def main(self):
+        ...     table = self.ets.new("t")
+        ...     self.ets.insert(table, [(1,), (2,)])
+        ...     self.ets.fix(table)
+        ...     self.ets.delete(table, 1)
+        ...     after = self.ets.next(table, 1)
+        ...     self.ets.unfix(table)
+        ...     return after
+        >>> Node().run_function(main)
+        2
+        """
+        self._tables.fix(self._process, self._tables.readable(self._process, table))
+
+    def unfix(self, table: Handle) -> None:
+        """End one ``fix`` of this process; its death ends all of them."""
+        self._tables.unfix(self._process.pid, self._tables.readable(self._process, table))
+
+    @contextmanager
+    def fixed(self, table: Handle) -> Iterator[None]:
+        """While this is open, ``first`` and ``next`` come to every object that stays, once, whatever comes and goes.
+
+        >>> from jupyter_sandbox.otp import END, Node
+        >>> async def main(self):
+        ...     jobs = self.ets.new("jobs")
+        ...     self.ets.insert(jobs, [(n, n % 2) for n in range(5)])
+        ...     with self.ets.fixed(jobs):
+        ...         key = self.ets.first(jobs)
+        ...         while key != END:
+        ...             if self.ets.lookup_element(jobs, key, 1):
+        ...                 self.ets.delete(jobs, key)
+        ...             key = self.ets.next(jobs, key)
+        ...     return self.ets.to_list(jobs)
+        >>> Node().run_function(main)
+        [(0, 0), (2, 0), (4, 0)]
+        """
+        self.fix(table)
+        try:
+            yield
+        finally:
+            if self.info(table) is not None:
+                self.unfix(table)
 
     def _read(self, table: Handle) -> Table:
         return self._tables.readable(self._process, table).table

@@ -16,11 +16,11 @@ from .task_wait import Died, Done, TaskReply, drop
 
 Options = tuple[int, bool, int | None, str]
 """max_concurrency, ordered, timeout_ms, on_timeout."""
-Outcome = Done | Died
+Outcome = Done[Any] | Died
 
 
 async def stream(
-    ctx: Context, items: Iterable[Any], begin: Callable[[Any], Awaitable[Task]], *, linked: bool, options: Options
+    ctx: Context, items: Iterable[Any], begin: Callable[[Any], Awaitable[Task[Any]]], *, linked: bool, options: Options
 ) -> AsyncIterator[Outcome]:
     """The outcomes; whoever stops early ends the tasks that still run.
 
@@ -55,13 +55,13 @@ class _Run:
             raise UsageError("on_timeout", on_timeout, allowed=("exit", "kill_task"))
         self.ctx, self.linked, self.bound, self.ordered = ctx, linked, max_concurrency, ordered
         self.timeout_ms, self.on_timeout = timeout_ms, on_timeout
-        self.running: dict[Ref, tuple[int, Task, int | None]] = {}
+        self.running: dict[Ref, tuple[int, Task[Any], int | None]] = {}
         """Reference to number, task and deadline, the oldest first."""
         self.over: dict[int, Outcome] = {}
         self.begun = self.given = 0
         self.exhausted = False
 
-    async def fill(self, wanted: Any, begin: Callable[[Any], Awaitable[Task]]) -> None:
+    async def fill(self, wanted: Any, begin: Callable[[Any], Awaitable[Task[Any]]]) -> None:
         """Begin tasks while there are items and room."""
         while not self.exhausted and len(self.running) < self.bound:
             try:
@@ -108,7 +108,7 @@ class _Run:
         self._end(task)
         self.over[number] = Died("timeout")
 
-    def _end(self, task: Task) -> None:
+    def _end(self, task: Task[Any]) -> None:
         drop(self.ctx, task.ref)
         if self.linked:
             self.ctx.unlink(task.pid)

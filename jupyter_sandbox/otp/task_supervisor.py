@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from inspect import isawaitable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from ..model.ids import Pid, Ref
-from ..runtime.context import Context
-from ..runtime.signals import Down
+from ..runtime.context import Args, Context
+from ..runtime.signals import Down, Value
 from .child import Child
 from .commands import start_child, terminate_child, which_children
 from .dynamic_supervisor import DynamicSupervisor
-from .task import DEFAULT_TIMEOUT_MS, Task
+from .task import DEFAULT_TIMEOUT_MS, Item, Task
 from .task_wait import Died, Done, TaskReply
 
 
@@ -37,19 +37,41 @@ class TaskSupervisor(DynamicSupervisor):
     ('hello', Died(reason=KeyError: 'back'))
     """
 
+    @overload
     @staticmethod
-    async def async_(ctx: Context, supervisor: Any, function: Callable[..., Any], *args: Any) -> Task:
+    async def async_(
+        ctx: Context, supervisor: Any, function: Callable[[Any, *Args], Coroutine[Any, Any, Value]], *args: *Args
+    ) -> Task[Value]: ...
+    @overload
+    @staticmethod
+    async def async_(
+        ctx: Context, supervisor: Any, function: Callable[[Any, *Args], Value], *args: *Args
+    ) -> Task[Value]: ...
+    @staticmethod
+    async def async_(ctx: Context, supervisor: Any, function: Callable[[Any, *Args], Any], *args: *Args) -> Task[Any]:
         """Begin a task linked to this process, too: a crash of one is a crash of the other."""
         return await _begin(ctx, supervisor, function, args, linked=True)
 
+    @overload
     @staticmethod
-    async def async_nolink(ctx: Context, supervisor: Any, function: Callable[..., Any], *args: Any) -> Task:
+    async def async_nolink(
+        ctx: Context, supervisor: Any, function: Callable[[Any, *Args], Coroutine[Any, Any, Value]], *args: *Args
+    ) -> Task[Value]: ...
+    @overload
+    @staticmethod
+    async def async_nolink(
+        ctx: Context, supervisor: Any, function: Callable[[Any, *Args], Value], *args: *Args
+    ) -> Task[Value]: ...
+    @staticmethod
+    async def async_nolink(
+        ctx: Context, supervisor: Any, function: Callable[[Any, *Args], Any], *args: *Args
+    ) -> Task[Any]:
         """Begin a task whose crash this process only hears of: by ``Task.yield_`` or a Down message."""
         return await _begin(ctx, supervisor, function, args, linked=False)
 
     @staticmethod
     async def start_task(
-        ctx: Context, supervisor: Any, function: Callable[..., Any], *args: Any, restart: str = "temporary"
+        ctx: Context, supervisor: Any, function: Callable[[Any, *Args], Any], *args: *Args, restart: str = "temporary"
     ) -> Pid:
         """Run a function whose result nobody wants (``Task.Supervisor.start_child``)."""
         child = Child(argument=(function, args), id="Task", restart=restart, modules=["Task"], start=_start)
@@ -58,7 +80,18 @@ class TaskSupervisor(DynamicSupervisor):
 
     @staticmethod
     async def tasks(ctx: Context, supervisor: Any) -> list[Pid]:
-        """The running tasks, the oldest first."""
+        """The running tasks, the oldest first.
+
+        >>> from jupyter_sandbox.otp import Node, TaskSupervisor
+        >>> async def main(self):
+        ...     await self.start(TaskSupervisor, name="tasks")
+        ...     pid = await TaskSupervisor.start_task(self, "tasks", lambda self: self.receive())
+        ...     running = await TaskSupervisor.tasks(self, "tasks") == [pid]
+        ...     await TaskSupervisor.terminate_task(self, "tasks", pid)
+        ...     return running, await TaskSupervisor.tasks(self, "tasks")
+        >>> Node().run_function(main)
+        (True, [])
+        """
         return [row[1] for row in reversed(await which_children(ctx, supervisor)) if isinstance(row[1], Pid)]
 
     @staticmethod
@@ -66,12 +99,29 @@ class TaskSupervisor(DynamicSupervisor):
         """Stop one task. Raises ChildError when it is not there."""
         await terminate_child(ctx, supervisor, pid)
 
+    @overload
     @staticmethod
     def async_stream(
-        ctx: Context, supervisor: Any, items: Iterable[Any], function: Callable[..., Any], *, linked: bool = True,
-        max_concurrency: int = 8, ordered: bool = True, timeout_ms: int | None = DEFAULT_TIMEOUT_MS,
-        on_timeout: str = "exit",
-    ) -> AsyncIterator[Done | Died]:  # fmt: skip
+        ctx: Context, supervisor: Any, items: Iterable[Item],
+        function: Callable[[Any, Item], Coroutine[Any, Any, Value]], *,
+        linked: bool = True, max_concurrency: int = 8, ordered: bool = True,
+        timeout_ms: int | None = DEFAULT_TIMEOUT_MS, on_timeout: str = "exit",
+    ) -> AsyncIterator[Done[Value] | Died]: ...  # fmt: skip
+    @overload
+    @staticmethod
+    def async_stream(
+        ctx: Context, supervisor: Any, items: Iterable[Item],
+        function: Callable[[Any, Item], Value], *,
+        linked: bool = True, max_concurrency: int = 8, ordered: bool = True,
+        timeout_ms: int | None = DEFAULT_TIMEOUT_MS, on_timeout: str = "exit",
+    ) -> AsyncIterator[Done[Value] | Died]: ...  # fmt: skip
+    @staticmethod
+    def async_stream(
+        ctx: Context, supervisor: Any, items: Iterable[Item],
+        function: Callable[[Any, Item], Any], *,
+        linked: bool = True, max_concurrency: int = 8, ordered: bool = True,
+        timeout_ms: int | None = DEFAULT_TIMEOUT_MS, on_timeout: str = "exit",
+    ) -> AsyncIterator[Done[Any] | Died]:  # fmt: skip
         """``Task.async_stream`` under this supervisor; with ``linked=False`` a crash is a ``Died(reason)`` in it."""
         from .task_stream import stream
 
@@ -83,7 +133,7 @@ class TaskSupervisor(DynamicSupervisor):
 
 async def _begin(
     ctx: Context, supervisor: Any, function: Callable[..., Any], args: tuple[Any, ...], *, linked: bool
-) -> Task:
+) -> Task[Any]:
     child = Child(
         argument=(ctx.pid, function, args), id="Task", restart="temporary", modules=["Task"], start=_start_watched
     )

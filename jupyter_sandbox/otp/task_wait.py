@@ -12,23 +12,45 @@ from ..model.ids import Ref
 from ..runtime import lifecycle
 from ..runtime.context import Context
 from ..runtime.exceptions import CallExit, CallTimeout
-from ..runtime.signals import Down
+from ..runtime.generic import Generic
+from ..runtime.signals import Down, Value, Value_co
 
 if TYPE_CHECKING:
     from .task import Task
 
 
 class TaskReply(NamedTuple):
-    """A task's result as its owner gets it: a GenServer meets it in ``handle_info`` when it does not await."""
+    """A task's result as its owner gets it: a GenServer meets it in ``handle_info`` when it does not await.
+
+    >>> from jupyter_sandbox.otp import GenServer, Node, NoReply, Reply, Task, TaskReply
+    >>> class Clerk(GenServer):
+    ...     def handle_cast(self, number, results):
+    ...         Task.async_(self, lambda self: number * number)
+    ...         return NoReply(results)
+    ...     def handle_info(self, message, results):
+    ...         match message:
+    ...             case TaskReply(ref, value):
+    ...                 self.demonitor(ref, flush=True)
+    ...                 return NoReply([*results, value])
+    ...     def handle_call(self, request, caller, results):
+    ...         return Reply(results, results)
+    >>> async def main(self):
+    ...     clerk = await self.start(Clerk, [])
+    ...     self.cast(clerk, 12)
+    ...     await self.sleep(1)
+    ...     return await self.call(clerk, "results")
+    >>> Node().run_function(main)
+    [144]
+    """
 
     ref: Ref
     value: object
 
 
-class Done(msgspec.Struct, frozen=True):
+class Done(msgspec.Struct, Generic[Value_co], frozen=True):
     """The task is done: Elixir's ``{:ok, value}``."""
 
-    value: Any
+    value: Value_co
 
 
 class Died(msgspec.Struct, frozen=True):
@@ -37,7 +59,7 @@ class Died(msgspec.Struct, frozen=True):
     reason: Any
 
 
-async def outcome(ctx: Context, ref: Ref, timeout_ms: int | None) -> Done | Died | None:
+async def outcome(ctx: Context, ref: Ref, timeout_ms: int | None) -> Done[Any] | Died | None:
     """How the task of a reference ended, None when it has not in time."""
     message = await ctx.receive(_EndOf(ref), timeout_ms=timeout_ms, default=None)
     if message is None:
@@ -67,11 +89,12 @@ def drop(ctx: Context, ref: Ref) -> None:
     lifecycle.drop_alias(ctx._process.node, ctx._process, ref)
 
 
-async def result(ctx: Context, task: Task, timeout_ms: int | None) -> Any:
+async def result(ctx: Context, task: Task[Value], timeout_ms: int | None) -> Value:
     """The value; whoever does not catch what is raised exits, as in Elixir."""
     end = await outcome(ctx, task.ref, timeout_ms)
     if type(end) is Done:
-        return end.value
+        found: Value = end.value
+        return found
     if end is None:
         drop(ctx, task.ref)
         raise CallTimeout("timeout", task.name, "await")
@@ -79,7 +102,7 @@ async def result(ctx: Context, task: Task, timeout_ms: int | None) -> Any:
     raise CallExit(end.reason, task.name, "await")
 
 
-async def shutdown(ctx: Context, task: Task, timeout_ms: int | str | None) -> Done | Died | None:
+async def shutdown(ctx: Context, task: Task[Value], timeout_ms: int | str | None) -> Done[Value] | Died | None:
     """Unlink the task and make it end; what it had to say meanwhile is not lost."""
     brutal = timeout_ms == "brutal_kill"
     if not brutal and not (timeout_ms is None or isinstance(timeout_ms, int)):

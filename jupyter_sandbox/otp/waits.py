@@ -53,6 +53,8 @@ def _target(node: Node, process: Process) -> Pid | None:
     """Whom a waiting process needs; None when that could be anybody, or nobody of this node."""
     wait = process.wait
     if type(wait) is Receive:
+        if isinstance(linked := getattr(wait.match, "target", None), Pid):
+            return linked if linked in node.processes else None
         ref = wait.match if isinstance(wait.match, Ref) else getattr(wait.match, "ref", None)
         watched = (process.monitors or {}).get(ref) if isinstance(ref, Ref) else None
         return watched if isinstance(watched, Pid) else None

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVarTuple, overload
 
 from ..model.errors import NoProcess, UsageError
 from ..model.ids import Pid, Ref
 from . import delivery, lifecycle, requests, timers
 from .exceptions import ProcessExit, WaitInPlainCallback
+from .generic import TypeVar
 from .isolate import ATOMIC
 from .operations import OP_OUTSIDE, OP_RECEIVE, OP_SLEEP, OP_START, OP_YIELD, ask, call
-from .process import HIBERNATED, IDLE, READY, STATUS_NAMES, Process
-from .signals import CALL, CAST, MISSING, Caller, Timeout
+from .process import IDLE, READY, Process
+from .process_info import info
+from .signals import CALL, CAST, MISSING, Asks, Caller, Timeout, Value
+
+Other = TypeVar("Other")
+Args = TypeVarTuple("Args")
 
 CALL_MS: Final = 5_000
 """How long a call waits unless told otherwise."""
@@ -74,7 +79,16 @@ class Context(metaclass=_NoAttributes):
 
     @property
     def random(self) -> random.Random:
-        """A random stream of this process alone, from the sandbox's seed."""
+        """A random stream of this process alone, from the sandbox's seed.
+
+        >>> from jupyter_sandbox.otp import Node
+        >>> async def throw(self):
+        ...     return [self.random.randint(1, 6) for _ in range(20)]
+        >>> def dice(seed):
+        ...     return Node(seed=seed).run_function(throw)
+        >>> dice(1) == dice(1), dice(1) == dice(2)
+        (True, False)
+        """
         found = self.dictionary.get("$random")
         if found is None:
             found = self.dictionary["$random"] = self._process.node.random_stream(f"process {self._process.number}")
@@ -129,6 +143,10 @@ class Context(metaclass=_NoAttributes):
             else:
                 delivery.deliver(node, found, (CAST, request, process.number))
 
+    @overload
+    def call(self, target: Any, request: Asks[Value], timeout_ms: int | None = CALL_MS) -> Awaitable[Value]: ...
+    @overload
+    def call(self, target: Any, request: Any, timeout_ms: int | None = CALL_MS) -> Awaitable[Any]: ...
     def call(self, target: Any, request: Any, timeout_ms: int | None = CALL_MS) -> Awaitable[Any]:
         """Ask and wait for the answer: ``value = await self.call("front", "next")``.
 
@@ -143,7 +161,20 @@ class Context(metaclass=_NoAttributes):
         return call(target, request, timeout_ms, CALL)
 
     def send_request(self, target: Any, request: Any) -> Ref:
-        """Call without waiting: the outcome is taken with ``receive_response`` (``gen_server:send_request``)."""
+        """Call without waiting: the outcome is taken with ``receive_response`` (``gen_server:send_request``).
+
+        >>> from jupyter_sandbox.otp import GenServer, Node, Reply
+        >>> class Echo(GenServer):
+        ...     async def handle_call(self, request, caller, state):
+        ...         await self.sleep(100)
+        ...         return Reply(request, state)
+        >>> async def main(self):
+        ...     asked = [self.send_request(await self.start(Echo), n) for n in range(3)]
+        ...     answers = [await self.receive_response(one, 1_000) for one in asked]
+        ...     return answers, f"all within {self.now()} ms"
+        >>> Node().run_function(main)
+        ([0, 1, 2], 'all within 100 ms')
+        """
         return requests.send(self._process.node, self._process, target, request)
 
     def receive_response(self, request: Ref, timeout_ms: int | None = None) -> Awaitable[Any]:
@@ -155,12 +186,20 @@ class Context(metaclass=_NoAttributes):
         self._may_wait("receive_response", timeout_ms)
         return requests.take(self._process, request, timeout_ms)
 
-    def reply(self, caller: Caller, value: Any) -> None:
+    def reply(self, caller: Caller[Value], value: Value) -> None:
         """Answer a call, now or later, from any process (``gen_server:reply``)."""
         if type(caller) is not Caller:
             raise UsageError("caller", caller, hint="give the caller that handle_call was given")
         delivery.reply(self._process.node, caller, value)
 
+    @overload
+    def receive(self, match: type[Value], *, timeout_ms: int | None = None) -> Awaitable[Value]: ...
+    @overload
+    def receive(self, match: type[Value], *, timeout_ms: int | None, default: Other) -> Awaitable[Value | Other]: ...
+    @overload
+    def receive(
+        self, match: Callable[[Any], Any] | None = None, *, timeout_ms: int | None = None, default: Any = MISSING
+    ) -> Awaitable[Any]: ...
     def receive(
         self, match: type | Callable[[Any], Any] | None = None, *, timeout_ms: int | None = None, default: Any = MISSING
     ) -> Awaitable[Any]:
@@ -188,6 +227,10 @@ class Context(metaclass=_NoAttributes):
         self._may_wait("yield_")
         return ask((OP_YIELD,))
 
+    @overload
+    def outside(self, work: Awaitable[Value]) -> Awaitable[Value]: ...
+    @overload
+    def outside(self, work: Callable[[], Value]) -> Awaitable[Value]: ...
     def outside(self, work: Callable[[], Any] | Awaitable[Any]) -> Awaitable[Any]:
         """The door to threads, files, sockets and other people's coroutines.
 
@@ -206,18 +249,18 @@ class Context(metaclass=_NoAttributes):
 
     # --- processes ---------------------------------------------------------------------------------------------------
 
-    def spawn(self, function: Callable[..., Any], *args: Any) -> Pid:
+    def spawn(self, function: Callable[[Any, *Args], Any], *args: *Args) -> Pid:
         """Run ``function(self, *args)`` in a new process, which exits when it returns."""
         return self._spawn(function, args, None).pid
 
-    def spawn_link(self, function: Callable[..., Any], *args: Any) -> Pid:
+    def spawn_link(self, function: Callable[[Any, *Args], Any], *args: *Args) -> Pid:
         """Spawn and link in one."""
         child = self._spawn(function, args, None)
         child.parent = self._process.pid
         lifecycle.join(self._process, child)
         return child.pid
 
-    def spawn_monitor(self, function: Callable[..., Any], *args: Any) -> tuple[Pid, Ref]:
+    def spawn_monitor(self, function: Callable[[Any, *Args], Any], *args: *Args) -> tuple[Pid, Ref]:
         """Spawn and monitor in one."""
         child = self._spawn(function, args, None)
         return child.pid, lifecycle.monitor(self._process.node, self._process, child.pid)
@@ -243,6 +286,15 @@ class Context(metaclass=_NoAttributes):
         """Start a process and wait until it calls ``self.init_ack(value)``, whose value is the result (``proc_lib``).
 
         Raises StartError when it exits before, CallTimeout after ``timeout_ms``.
+
+        >>> from jupyter_sandbox.otp import Node
+        >>> async def main(self):
+        ...     async def opener(self, lock):
+        ...         self.init_ack(f"{lock} is open, said by the child of {self.parent == boss}")
+        ...     boss = self.pid
+        ...     return await self.start_plain(opener, "the door")
+        >>> Node().run_function(main)
+        'the door is open, said by the child of True'
         """
         from . import plain
 
@@ -259,7 +311,17 @@ class Context(metaclass=_NoAttributes):
         raise ProcessExit(reason)
 
     def exit_signal(self, target: Any, reason: Any) -> None:
-        """Send an exit signal: ``kill`` cannot be trapped, ``normal`` does nothing to a process that does not trap."""
+        """Send an exit signal: ``kill`` cannot be trapped, ``normal`` does nothing to a process that does not trap.
+
+        >>> from jupyter_sandbox.otp import Down, Node
+        >>> async def main(self):
+        ...     stubborn, _ = self.spawn_monitor(lambda self: (self.trap_exit(), self.receive())[1])
+        ...     await self.sleep(1)
+        ...     self.exit_signal(stubborn, "kill")
+        ...     return (await self.receive(Down)).reason
+        >>> Node().run_function(main)
+        'killed'
+        """
         process = self._process
         other = delivery.lookup(process.node, target)
         if other is None:
@@ -272,6 +334,17 @@ class Context(metaclass=_NoAttributes):
         """Link with a process: when one exits abnormally the other gets its exit signal.
 
         Raises NoProcess when it is dead and this process does not trap exits.
+
+        >>> from jupyter_sandbox.otp import Node
+        >>> async def main(self):
+        ...     other = self.spawn(lambda self: self.receive())
+        ...     self.link(other)
+        ...     self.unlink(other)
+        ...     self.exit_signal(other, "kill")
+        ...     await self.yield_()
+        ...     return "this process lives on"
+        >>> Node().run_function(main)
+        'this process lives on'
         """
         if not lifecycle.link(self._process.node, self._process, target):
             raise NoProcess(f"cannot link to {target!r}: it is not alive")
@@ -287,6 +360,16 @@ class Context(metaclass=_NoAttributes):
         (``"explicit_unalias"``), until the monitor ends (``"demonitor"``) or until
         one message came through it (``"reply_demonitor"``). With ``tag`` the
         message is ``(tag, Down(...))``.
+
+        >>> from jupyter_sandbox.otp import Down, Node
+        >>> async def main(self):
+        ...     other, watch = self.spawn_monitor(lambda self: self.sleep(10))
+        ...     again = self.monitor(other)
+        ...     self.demonitor(watch)
+        ...     down = await self.receive(Down)
+        ...     return down.ref == again, down.reason, self.is_alive(other)
+        >>> Node().run_function(main)
+        (True, 'normal', False)
         """
         if alias is not None and alias not in lifecycle.ALIAS_ENDS:
             raise UsageError("alias", alias, allowed=lifecycle.ALIAS_ENDS)
@@ -298,7 +381,17 @@ class Context(metaclass=_NoAttributes):
         return lifecycle.demonitor(self._process.node, self._process, ref, flush=flush)
 
     def trap_exit(self, on: bool = True) -> bool:
-        """From now on exit signals arrive as ``Exit(process, reason)`` messages. Returns the old setting."""
+        """From now on exit signals arrive as ``Exit(process, reason)`` messages. Returns the old setting.
+
+        >>> from jupyter_sandbox.otp import Exit, Node
+        >>> async def main(self):
+        ...     self.trap_exit()
+        ...     child = self.spawn_link(lambda self: self.exit("tired"))
+        ...     end = await self.receive(Exit)
+        ...     return end.process == child, end.reason
+        >>> Node().run_function(main)
+        (True, 'tired')
+        """
         old, self._process.trap_exit = self._process.trap_exit, on
         return old
 
@@ -310,7 +403,18 @@ class Context(metaclass=_NoAttributes):
     # --- names, aliases, timers ---------------------------------------------------------------------------------------
 
     def register(self, name: str, target: Pid | None = None) -> None:
-        """Register this process, or another one, under a name. Raises UsageError when that cannot be."""
+        """Register this process, or another one, under a name. Raises UsageError when that cannot be.
+
+        >>> from jupyter_sandbox.otp import Node
+        >>> async def main(self):
+        ...     self.register("clerk")
+        ...     self.send("clerk", "a letter to myself")
+        ...     known = self.whereis("clerk") == self.pid
+        ...     self.unregister("clerk")
+        ...     return known, self.whereis("clerk"), await self.receive(str)
+        >>> Node().run_function(main)
+        (True, None, 'a letter to myself')
+        """
         node = self._process.node
         if not isinstance(name, str):
             raise UsageError("name", name, hint="a name is a text", kind="badarg")
@@ -329,7 +433,18 @@ class Context(metaclass=_NoAttributes):
         return self._process.node.names.get(name)
 
     def alias(self) -> Ref:
-        """A reference that messages can be sent to until ``unalias``."""
+        """A reference that messages can be sent to until ``unalias``.
+
+        >>> from jupyter_sandbox.otp import Node
+        >>> async def main(self):
+        ...     door = self.alias()
+        ...     self.send(door, "in time")
+        ...     self.unalias(door)
+        ...     self.send(door, "too late")
+        ...     return [await self.receive(str), await self.receive(str, timeout_ms=10, default="nothing")]
+        >>> Node().run_function(main)
+        ['in time', 'nothing']
+        """
         ref = self._process.node.new_ref()
         lifecycle.make_alias(self._process.node, self._process, ref)
         return ref
@@ -339,7 +454,21 @@ class Context(metaclass=_NoAttributes):
         return lifecycle.drop_alias(self._process.node, self._process, ref)
 
     def send_after(self, ms: int, target: Any, message: Any) -> Ref:
-        """Send a message in ``ms`` milliseconds; returns the timer."""
+        """Send a message in ``ms`` milliseconds; returns the timer.
+
+        >>> from jupyter_sandbox.otp import Node, Timeout
+        >>> async def main(self):
+        ...     timer = self.send_after(500, self.pid, "never comes")
+        ...     await self.sleep(100)
+        ...     left = self.read_timer(timer), self.cancel_timer(timer), self.cancel_timer(timer)
+        ...     again = self.send_interval(30, self.pid, "tick")
+        ...     beats = [await self.receive(str) for _ in range(3)]
+        ...     self.cancel_timer(again)
+        ...     self.start_timer(5, self.pid, "wrapped")
+        ...     return left, beats, (await self.receive(Timeout)).message, self.now()
+        >>> Node().run_function(main)
+        ((400, 400, None), ['tick', 'tick', 'tick'], 'wrapped', 195)
+        """
         node = self._process.node
         ref = node.new_ref()
         timers.send_after(node, check_duration(ms), target, node.copy(message), ref)
@@ -370,7 +499,20 @@ class Context(metaclass=_NoAttributes):
         return timers.read(self._process.node, timer)
 
     def process_info(self, target: Pid) -> dict[str, Any] | None:
-        """What ``erlang:process_info`` tells; None when the process is dead."""
+        """What ``erlang:process_info`` tells; None when the process is dead.
+
+        >>> from jupyter_sandbox.otp import GenServer, Node
+        >>> class Clerk(GenServer):
+        ...     def init(self, argument):
+        ...         self.set_label("desk 7")
+        ...         self.dictionary["luck"] = 7
+        ...         return argument
+        >>> async def main(self):
+        ...     info = self.process_info(await self.start(Clerk, name="clerk"))
+        ...     return [info[key] for key in ("registered_name", "label", "dictionary", "status")]
+        >>> Node().run_function(main)
+        ['clerk', 'desk 7', {'luck': 7}, 'waiting']
+        """
         found = delivery.lookup(self._process.node, target)
         return None if found is None else info(found)
 
@@ -380,33 +522,6 @@ class Context(metaclass=_NoAttributes):
 
 _set_process: Final[Callable[[Context, Process], None]] = Context.__dict__["_process"].__set__
 """Sets the one attribute there is, past ``__setattr__``, which refuses."""
-
-
-def info(process: Process) -> dict[str, Any]:
-    """The facts of a process, under Erlang's names."""
-    return {
-        "registered_name": process.name,
-        "status": STATUS_NAMES[process.status],
-        "links": list(process.links or ()),
-        "monitors": [_watched(process, ref, target) for ref, target in (process.monitors or {}).items()],
-        "monitored_by": [watcher for watcher, _ in (process.monitored_by or {}).values()],
-        "message_queue_len": len(process.mailbox or ()),
-        "trap_exit": process.trap_exit,
-        "parent": process.parent,
-        "ancestors": process.ancestors,
-        "hibernated": process.timer == HIBERNATED,
-        "label": process.label,
-        "dictionary": dict(process.dictionary or {}),
-        "reductions": process.steps,
-    }
-
-
-def _watched(process: Process, ref: Ref, target: Any) -> Any:
-    """What a monitor was set on: a pid, or the name if it was a name."""
-    other = process.node.processes.get(target)
-    by = None if other is None or other.monitored_by is None else other.monitored_by.get(ref)
-    watched = target if by is None else by[1]
-    return watched.target if type(watched) is lifecycle.Tagged else watched
 
 
 def _claim(parent: Process, name: str, child: Process) -> None:

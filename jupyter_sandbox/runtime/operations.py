@@ -12,7 +12,11 @@ from typing import Any, Final
 import msgspec
 
 from ..model.ids import Ref
+from .generic import Generic, TypeVar
 from .isolate import ATOMIC
+from .signals import Value_co
+
+State_co = TypeVar("State_co", covariant=True, default=Any)
 
 OP_CALL: Final = 0
 OP_STOP: Final = 1
@@ -54,14 +58,14 @@ def call(target: Any, request: Any, timeout_ms: int | None, kind: int) -> Genera
     return (yield (OP_CALL, target, request, timeout_ms, kind))
 
 
-class Reply(msgspec.Struct, frozen=True, gc=False):
+class Reply(msgspec.Struct, Generic[Value_co, State_co], frozen=True, gc=False):
     """``{reply, Value, State}``: answer the caller and go on with the new state.
 
     It lives here because a dispatch may return it: then the scheduler passes ``value`` on.
     """
 
-    value: Any
-    state: Any
+    value: Value_co
+    state: State_co
     then: Any = None
 
 

@@ -7,11 +7,15 @@ class because one is made for every message.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from ..model.ids import Pid, Ref
+from .generic import Generic, TypeVar
+
+Value = TypeVar("Value", default=Any)
+Value_co = TypeVar("Value_co", covariant=True, default=Any)
 
 INFO: Final = 0
 """A plain message; source is the number of the sender's pid, or None.
@@ -37,8 +41,11 @@ KIND_NAMES: Final = ("info", "call", "cast", "exit", "down", "timeout", "continu
 Entry = tuple[int, object, object]
 
 
-class Caller(msgspec.Struct, frozen=True, gc=False):
-    """Who waits for a reply: give it to ``self.reply(caller, value)``. The tag makes a late reply recognisable."""
+class Caller(msgspec.Struct, Generic[Value], frozen=True, gc=False):
+    """Who waits for a reply: give it to ``self.reply(caller, value)``. The tag makes a late reply recognisable.
+
+    ``Caller[int]``, for a checker: one that may be answered with an int.
+    """
 
     pid: Pid
     tag: int
@@ -70,7 +77,31 @@ class Timeout(NamedTuple):
 
 
 class Response(NamedTuple):
-    """The outcome of a ``send_request``, for ``receive_response``. ``value`` is the exit reason unless ``ok``."""
+    """The outcome of a ``send_request``, for ``receive_response``. ``value`` is the exit reason unless ``ok``.
+
+    >>> from jupyter_sandbox.otp import GenServer, Node, NoReply, Reply, Response
+    >>> class Shop(GenServer):
+    ...     def handle_call(self, item, caller, state):
+    ...         return Reply(f"{item} delivered", state)
+    >>> class Buyer(GenServer):
+    ...     def handle_cast(self, item, arrived):
+    ...         self.send_request("shop", item)
+    ...         return NoReply(arrived)
+    ...     def handle_info(self, message, arrived):
+    ...         match message:
+    ...             case Response(_, True, answer):
+    ...                 return NoReply([*arrived, answer])
+    ...     def handle_call(self, request, caller, arrived):
+    ...         return Reply(arrived, arrived)
+    >>> async def main(self):
+    ...     await self.start(Shop, name="shop")
+    ...     buyer = await self.start(Buyer, [])
+    ...     self.cast(buyer, "tea")
+    ...     await self.sleep(1)
+    ...     return await self.call(buyer, "what came?")
+    >>> Node().run_function(main)
+    ['tea delivered']
+    """
 
     ref: Ref
     ok: bool
@@ -82,6 +113,29 @@ class Request(NamedTuple):
 
     caller: Caller
     message: object
+
+
+class Asks(Generic[Value_co]):
+    """Optional base of a request's class: it says what kind of answer ``call`` will give.
+
+    >>> from dataclasses import dataclass
+    >>> from jupyter_sandbox.otp import Asks, CallResult, Caller, GenServer, Node, OtpContext, Reply
+    >>> @dataclass(frozen=True)
+    ... class Add(Asks[int]):
+    ...     amount: int
+    >>> class Counter(GenServer[int, Add, int]):
+    ...     def handle_call(self, request: Add, caller: Caller[int], n: int) -> CallResult[int, int]:
+    ...         return Reply(n + request.amount, n + request.amount)
+    >>> async def main(self: OtpContext) -> int:
+    ...     counter = await self.start(Counter, 40)
+    ...     return await self.call(counter, Add(2))
+    >>> Node().run_function(main)
+    42
+
+    A checker knows that ``self.call(counter, Add(2))`` is an int. At run time it is an empty class.
+    """
+
+    __slots__ = ()
 
 
 class Notify(NamedTuple):

@@ -19,7 +19,7 @@ Object = tuple[Any, ...]
 class Table:
     """The objects of a table by key. In a bag several objects share one, in the order of their insertion."""
 
-    __slots__ = ("key", "kind", "listed", "objects", "order")
+    __slots__ = ("fixed", "key", "kind", "listed", "objects", "order")
 
     def __init__(self, kind: str, key: int) -> None:
         self.kind, self.key = kind, key
@@ -27,7 +27,9 @@ class Table:
         self.order: list[Any] = []
         """The keys of an ordered set, sorted."""
         self.listed: tuple[list[Any], dict[Any, int]] | None = None
-        """The keys of a hashed table in the order of a traversal, until a key comes or goes."""
+        """The keys of a hashed table in the order of a traversal, until one comes or goes unless the table is fixed."""
+        self.fixed = False
+        """Whether a traversal goes on over keys that come and go: ``next`` of a key that is gone still works."""
 
     def __len__(self) -> int:
         return sum(map(len, self.objects.values())) if self.bag else len(self.objects)
@@ -64,7 +66,7 @@ class Table:
 
     def _new(self, place: Any, found: list[Object]) -> None:
         self.objects[place] = found
-        self.listed = None
+        self._came(place)
         if self.kind == "ordered_set":
             insort(self.order, place)
 
@@ -72,7 +74,7 @@ class Table:
         found = self.objects.pop(place, None)
         if found is None:
             return []
-        self.listed = None
+        self._listing_changed()
         if self.kind == "ordered_set":
             del self.order[bisect_left(self.order, place)]
         return found
@@ -99,7 +101,7 @@ class Table:
         """Remove everything."""
         self.objects.clear()
         self.order.clear()
-        self.listed = None
+        self._listing_changed()
 
     def replace(self, key: Any, item: Object) -> None:
         """Put another object in the place of the one that a set has under a key."""
@@ -109,6 +111,25 @@ class Table:
         places = self.order if self.kind == "ordered_set" else list(self.objects)
         for place in places:
             yield from self.objects[place]
+
+    def _came(self, place: Any) -> None:
+        self._listing_changed()
+        if self.listed is not None and place not in self.listed[1]:
+            places, numbers = self.listed
+            numbers[place] = len(places)
+            places.append(place)
+
+    def _listing_changed(self) -> None:
+        if not self.fixed:
+            self.listed = None
+
+    def fix(self, on: bool) -> None:
+        """Keep the order of a traversal from now on, or no longer. An ordered set keeps it anyhow."""
+        if on and not self.fixed and self.kind != "ordered_set":
+            self._listed()
+        self.fixed = on
+        if not on:
+            self.listed = None
 
     # --- traversal ----------------------------------------------------------------------------------------------
 
@@ -136,10 +157,13 @@ class Table:
         return self.next(key)
 
     def _at(self, number: int) -> Any:
-        if not 0 <= number < len(self.objects):
-            return END
         places = self.order if self.kind == "ordered_set" else self._listed()[0]
-        return self.objects[places[number]][0][self.key]
+        while 0 <= number < len(places):
+            found = self.objects.get(places[number])
+            if found is not None:
+                return found[0][self.key]
+            number += 1  # it is gone: the table is fixed
+        return END
 
     def _listed(self) -> tuple[list[Any], dict[Any, int]]:
         if self.listed is None:

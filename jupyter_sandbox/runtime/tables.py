@@ -42,13 +42,15 @@ class Transfer(NamedTuple):
 class Held:
     """A table and who has to do with it."""
 
-    __slots__ = ("access", "heir", "heir_data", "id", "name", "named", "owner", "table")
+    __slots__ = ("access", "fixers", "heir", "heir_data", "id", "name", "named", "owner", "table")
 
     def __init__(self, id: TableId, name: str, owner: Pid, table: Table, *, access: str, named: bool) -> None:
         self.id, self.name, self.owner, self.table = id, name, owner, table
         self.access, self.named = access, named
         self.heir: Pid | None = None
         self.heir_data: Any = None
+        self.fixers: dict[Pid, int] = {}
+        """Who keeps it fixed for a traversal, and how many times over."""
 
     @property
     def handle(self) -> TableId | str:
@@ -59,12 +61,13 @@ class Held:
 class Tables:
     """All tables of one node."""
 
-    __slots__ = ("by_id", "names", "number", "owned")
+    __slots__ = ("by_id", "fixing", "names", "number", "owned")
 
     def __init__(self) -> None:
         self.by_id: dict[TableId, Held] = {}
         self.names: dict[str, TableId] = {}
         self.owned: dict[Pid, dict[TableId, None]] = {}
+        self.fixing: dict[Pid, dict[TableId, None]] = {}
         self.number = 0
 
     def new(self, owner: Process, name: str, kind: str, access: str, key: int, named: bool) -> Held:
@@ -117,6 +120,23 @@ class Tables:
             _refused(held, "pass on")
         return held
 
+    def fix(self, process: Process, held: Held) -> None:
+        """Keep a table fixed for a traversal, until as many ``unfix`` or the death of the process."""
+        held.fixers[process.pid] = held.fixers.get(process.pid, 0) + 1
+        self.fixing.setdefault(process.pid, {})[held.id] = None
+        held.table.fix(True)
+
+    def unfix(self, pid: Pid, held: Held, times: int = 1) -> None:
+        """End ``fix``; without one it does nothing."""
+        left = held.fixers.get(pid, 0) - times
+        if left > 0:
+            held.fixers[pid] = left
+            return
+        if held.fixers.pop(pid, None) is not None:
+            self._forget(self.fixing, pid, held)
+        if not held.fixers:
+            held.table.fix(False)
+
     def rename(self, held: Held, name: str) -> None:
         """Give a table another name. Raises UsageError when that is taken."""
         if held.named:
@@ -131,24 +151,32 @@ class Tables:
         del self.by_id[held.id]
         if held.named:
             del self.names[held.name]
-        mine = self.owned[held.owner]
+        for pid in held.fixers:
+            self._forget(self.fixing, pid, held)
+        self._forget(self.owned, held.owner, held)
+
+    @staticmethod
+    def _forget(index: dict[Pid, dict[TableId, None]], pid: Pid, held: Held) -> None:
+        mine = index[pid]
         del mine[held.id]
         if not mine:
-            del self.owned[held.owner]
+            del index[pid]
 
     def give(self, node: Node, held: Held, receiver: Process, data: Any) -> None:
         """Make a table another process's, and tell that one."""
         giver, handle = held.owner, held.handle
-        mine = self.owned[giver]
-        del mine[held.id]
-        if not mine:
-            del self.owned[giver]
+        self._forget(self.owned, giver, held)
         held.owner = receiver.pid
         self.owned.setdefault(receiver.pid, {})[held.id] = None
         delivery.deliver(node, receiver, (INFO, Transfer(handle, giver, node.copy(data)), giver))
 
     def owner_died(self, node: Node, process: Process) -> None:
-        """Pass the tables of a dead process on to their heirs, and delete those without a living one."""
+        """Pass the tables of a dead process on to their heirs, delete those without a living one, end its traversals.
+
+        Called for every death while there are tables at all.
+        """
+        for id in list(self.fixing.get(process.pid, ())):
+            self.unfix(process.pid, self.by_id[id], self.by_id[id].fixers[process.pid])
         for id in list(self.owned.get(process.pid, ())):
             held = self.by_id[id]
             heir = None if held.heir is None else node.processes.get(held.heir)

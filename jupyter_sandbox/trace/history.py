@@ -16,6 +16,10 @@ _CALLBACKS: Final = (
     "a system message", "init",
 )  # fmt: skip
 """The callback that handles each kind of mailbox entry, by the kind's number."""
+_NOT_RAISED: Final = frozenset({"bad_return_from_state_function"})
+"""Reasons that come with a stack in OTP though nothing was raised."""
+_TIMEOUT: Final = 5
+"""The kind of a behaviour's own timeout, whose payload only the runtime can read."""
 _KEPT: Final = 500
 
 
@@ -43,7 +47,9 @@ class History:
         """A behaviour crashed while it handled ``entry``."""
         if len(self._crashes) >= _KEPT:
             del self._crashes[next(iter(self._crashes))]
-        message = short_text(entry[1], 200) if isinstance(entry, tuple) and len(entry) == 3 else ""
+        message = ""
+        if isinstance(entry, tuple) and len(entry) == 3:
+            message = "its timeout" if entry[0] == _TIMEOUT else short_text(entry[1], 200)
         callback = _CALLBACKS[entry[0]] if message else "its main function"
         self._crashes[pid] = _Crash(message if callback != "init" else "", callback, short_text(state, 200))
 
@@ -75,28 +81,45 @@ class History:
         return fresh
 
     def why(self, names: tuple[str, ...], limit: int) -> list[WhyView]:
-        """The newest decisions about any of these keys or names, newest first; all of them without names."""
-        found = [entry for entry in reversed(self._entries) if not names or {entry.key, entry.name} & set(names)]
+        """The newest decisions about any of these keys, ids or names, newest first; all of them without names."""
+        wanted = set(names)
+        found = [entry for entry in reversed(self._entries) if not names or _known_as(entry) & wanted]
         return found[:limit]
+
+
+def _known_as(entry: WhyView) -> set[str]:
+    return {entry.key, entry.key.rpartition("/")[2], entry.name}
 
 
 def _cause(reason: Any, crash: _Crash | None) -> str:
     """``TypeError in handle_call at FILE line 9``, or the reason itself where nothing was raised."""
     if isinstance(reason, CallFailed):
-        return f"uncaught {short_text(reason, 200)}"
+        return f"uncaught {said(reason, 200)}"
+    if crash is not None and type(reason) is tuple and len(reason) == 2 and reason[0] == "bad_return_value":
+        if reason[1] is None:
+            return f"{crash.callback} returned None: a `return` or a `case` is missing"
+        return f"{crash.callback} returned {short_text(reason[1], 200)}, which means nothing there"
     if not isinstance(reason, Crash):
         return f"exit {said(reason, 200)}"
-    where = f" in {crash.callback}" if crash is not None else ""
+    if reason.error in _NOT_RAISED:
+        return said(reason, 200)
+    where = "" if crash is None else f" in {_callback(reason, crash)}"
     frame = reason.frames[-1] if reason.frames else None
     at = f" at {frame.file} line {frame.line}" if frame is not None else ""
     return f"{reason.error}{where}{at}"
+
+
+def _callback(reason: Crash, crash: _Crash) -> str:
+    """What was called: a state machine's is called like its state, which only the traceback knows."""
+    functions = [frame.function for frame in reason.frames]
+    return crash.callback if not functions or crash.callback in functions else functions[0]
 
 
 def traceback_lines(reason: Any) -> tuple[str, ...]:
     """The user's frames of a crash, as ``file:line in function`` lines, and the error; empty for other reasons."""
     while isinstance(reason, CallFailed):
         reason = reason.reason
-    if not isinstance(reason, Crash):
+    if not isinstance(reason, Crash) or reason.error in _NOT_RAISED:
         return ()
     return (*(_line(frame) for frame in reason.frames), f"{reason.error}: {reason.text}")
 

@@ -104,8 +104,10 @@ class EventLog:
 
     def _decision(self, process: Any, record: Any) -> None:
         key = _child_key(process, record.id)
+        entry = process.state.entries.get(record.id)
+        name = record.id if entry is None or not isinstance(entry.child.name, str) else entry.child.name
         where = WhyView(
-            key=key, name=str(record.id), step=process.node.step_number, now_ms=process.node.now_ms, reason="",
+            key=key, name=str(name), step=process.node.step_number, now_ms=process.node.now_ms, reason="",
             cause="", message="", traceback=(), supervisor=process.name or process.behaviour.__name__,
             decision=record.decision,
             stopped=tuple(str(id) for id in record.stopped), started=tuple(str(id) for id in record.started),
@@ -136,7 +138,9 @@ def _text(kind: str, data: Any) -> str:
             return ""
         return "started from outside" if data.number >= FIRST_CLIENT else f"started by {data!r}"
     if kind == "process_exit":
-        return f"exited: {short_text(data, 200)}"
+        return f"exited: {said(data, 200)}"
+    if kind == "application_stop":
+        return f"{data[0]} ended: {said(data[1], 200)}"
     if kind in ("supervisor_restart", "supervisor_gave_up"):
         others = "".join(f", {word} {', '.join(map(str, ids))}" for word, ids in _others(data) if ids)
         return f"{data.id}: {data.decision}{others}"

@@ -418,11 +418,15 @@ class MainExited(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A told event for the user: crash reports, logger lines, a fence. ``level``: info · warning · error."""
+    """A told event for the user: crash reports, logger lines, a fence. ``level``: info · warning · error.
+
+    ``logged`` is the level that a program gave a logger line, one of Erlang's eight.
+    """
 
     level: str
     text: str
     process: str = ""
+    logged: str = ""
     traceback: list[str] = msgspec.field(default_factory=list)
 
 

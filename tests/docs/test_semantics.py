@@ -23,6 +23,10 @@ def test_every_recorded_rule_that_the_semantics_name_exists() -> None:
     assert named - recorded_rules() == set()
 
 
+def test_every_recorded_rule_stands_in_the_semantics() -> None:
+    assert recorded_rules() - set(re.findall(r"`g:([a-z0-9_.]+)`", SEMANTICS)) == set()
+
+
 @pytest.mark.parametrize("reference", sorted(set(re.findall(r"`(test_\w+\.py::test_\w+)`", SEMANTICS))))
 def test_every_test_that_the_semantics_name_exists(reference: str) -> None:
     file, name = reference.split("::")

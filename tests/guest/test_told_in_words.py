@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,127 @@ def test_a_crash_has_no_lines_of_pythons_import_machinery(bench: Any) -> None:
     [notice] = [notice for notice in bench.of(m.Notice) if "nowhere_at_all" in notice.text]
     assert "importlib" not in "".join(notice.traceback)
     assert repr(Crash("E", "t")) == "E: t"
+
+
+MACHINES = """
+from jupyter_sandbox.otp import *
+class Door(GenStatem):
+    mode = "handle_event_function"
+    def init(self, _):
+        return NextState("locked")
+    def handle_event(self, event, state, data):
+        match event:
+            case Call("bad", _):    return 3
+            case Call("raise", _):  return 1 / 0
+class Latch(GenStatem):
+    def init(self, _):
+        return NextState("shut")
+    def shut(self, event, data):
+        raise KeyError("handle")
+class Odd(GenServer):
+    def handle_cast(self, request, state):
+        return request
+    async def handle_call(self, request, caller, state):
+        return Reply(await self.call(self.pid, "me"), state)
+class Top(Supervisor):
+    intensity = 9
+    def init(self, _):
+        return [Child(Door, name="door"), Child(Latch, name="latch"), Child(Odd, name="odd")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "request_", "cause"),
+    [
+        ("door", "bad", "a state function returned 3, which means nothing there"),
+        ("door", "raise", "ZeroDivisionError in handle_event at "),
+        ("latch", "open", "KeyError in shut at "),
+        ("odd", "me", "uncaught call to odd failed: a process cannot call itself"),
+    ],
+)
+def test_why_names_the_callback_that_failed_and_what_it_did(bench: Any, target: str, request_: str, cause: str) -> None:
+    bench.load(MACHINES, "tmachines")
+    bench.start("tmachines.Top")
+    bench.call(target, request_)
+    bench.run(5)
+    [decision, *_] = bench.guest.reporter.why(target, 5)
+    assert decision.cause.startswith(cause) or re.sub(r"<0\.\d+\.0>", "odd", decision.cause) == cause
+    assert "('" not in decision.cause
+
+
+def test_a_bad_return_is_told_with_its_callback_and_a_process_without_a_name_by_what_it_runs(bench: Any) -> None:
+    bench.load(MACHINES.replace(', name="odd"', "").replace("intensity = 9", "intensity = 0"), "tmachines")
+    bench.start("tmachines.Top")
+    bench.cast("Top/Odd", 17)
+    bench.run(5)
+    [decision, *_] = bench.guest.reporter.why("", 5)
+    assert decision.cause == "handle_cast returned 17, which means nothing there"
+    told = [notice.text for notice in bench.of(m.Notice)]
+    assert [text for text in told if text.startswith("Odd <0.") and "crashed: a callback returned 17" in text]
+    assert [text for text in told if text.startswith("supervisor Top <0.") and "gave up" in text]
+    ends = bench.guest.reporter.events(50, ("application_stop", "process_exit"), None)
+    assert not [event.text for event in ends if "('" in event.text]
+
+
+def test_why_finds_a_child_by_its_name_its_id_and_its_path(bench: Any) -> None:
+    bench.load(MACHINES.replace('Child(Odd, name="odd")', 'Child(Odd, name="odd", id=("id", 7))'), "tmachines")
+    bench.start("tmachines.Top")
+    bench.cast("odd", 17)
+    bench.run(5)
+    by_name = bench.guest.reporter.why("odd", 5)
+    assert [decision.name for decision in by_name] == ["odd"]
+    assert by_name == bench.guest.reporter.why(by_name[0].key, 5) == bench.guest.reporter.why("('id', 7)", 5)
+
+
+def test_a_logged_line_keeps_its_level(bench: Any) -> None:
+    bench.load(
+        "def speak(self):\n    for level in ('debug', 'notice', 'emergency'):\n        self.log(level, 'hi')\n", "tl"
+    )
+    bench.ask(m.Spawn, function="tl.speak", args=pickle.dumps(()))
+    bench.run(3)
+    told = [(notice.level, notice.logged) for notice in bench.of(m.Notice) if notice.text == "hi"]
+    assert told == [("info", "debug"), ("info", "notice"), ("error", "emergency")]
+
+
+def test_a_suspended_process_that_does_not_answer_is_named_as_that(shop: Any) -> None:
+    shop.ask(m.Suspend, target="front")
+    late = shop.call("front", "next", timeout_ms=20)
+    assert late.message.startswith("front is suspended") and "%sandbox unsuspend shop front" in late.message
+    shop.ask(m.Unsuspend, target="front")
+    assert shop.call("front", "next") == 1, "what waited was answered first"
+
+
+def test_what_a_supervisor_refuses_is_told_with_its_name_and_the_childs(shop: Any) -> None:
+    told = [
+        shop.ask(m.ChildAction, action=action, supervisor="Shop", child=child).message
+        for action, child in (("restart_child", "nosuch"), ("delete_child", "front"), ("restart_child", "front"))
+    ]
+    assert [text.partition(" was refused: ")[2] for text in told] == [
+        "it has no such child",
+        *["the child is running: terminate_child first"] * 2,
+    ]
+    assert told[0].startswith("restart_child of 'nosuch' by Shop <0.")
+
+
+FORGETS = """
+from jupyter_sandbox.otp import *
+class Forgets(GenServer):
+    def init(self, _):
+        return Ok(0, After(50))
+    def handle_call(self, request, caller, state):
+        match request:
+            case "known": return Reply(1, state)
+    def handle_info(self, message, state):
+        raise RuntimeError("again")
+"""
+
+
+def test_a_forgotten_case_is_told_as_that_and_a_timeout_is_no_number(bench: Any) -> None:
+    bench.load(FORGETS, "tforgets")
+    bench.start("tforgets.Forgets")
+    told = bench.call("Forgets", "unknown")
+    assert "a callback returned None: a `return` or a `case` is missing" in told.message
+    bench.run(60)
+    latest, first = bench.guest.reporter.why("Forgets", 2)
+    assert first.cause == "handle_call returned None: a `return` or a `case` is missing"
+    assert latest.cause.startswith("RuntimeError in handle_info") and latest.message == "its timeout"

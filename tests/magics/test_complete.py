@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_sandbox.magics.cells import Cell
 from jupyter_sandbox.magics.complete import Known, complete
 from jupyter_sandbox.magics.verbs import VERBS
 
@@ -52,3 +53,16 @@ def test_each_place_offers_what_fits_there(text: str, words: tuple[str, ...]) ->
 def test_every_offer_says_what_it_is() -> None:
     found = complete("state ", ONE)
     assert (found.kinds["shop"], found.kinds["front"]) == ("sandbox", "process")
+
+
+@pytest.mark.parametrize(
+    ("source", "main"),
+    [
+        ("class Shop(Supervisor):\n    pass\nclass Sessions(DynamicSupervisor):\n    pass\n", "Shop"),
+        ("class Site(application.Application):\n    x: int\nclass Top(Supervisor):\n    pass\n", "Site"),
+        ("class Top(Supervisor):\n    pass\nclass Counter(GenServer[int, str]):\n    pass\n", "Top"),
+        ("class Counter(GenServer):\n    pass\nclass Other(GenServer):\n    pass\nclass Plain:\n    pass\n", "Other"),
+    ],
+)
+def test_the_likeliest_main_of_a_cell_is_proposed(source: str, main: str) -> None:
+    assert Cell(source, "In[1]", 1).classes()[-1] == main

@@ -89,3 +89,14 @@ def test_an_agent_is_a_child_that_starts_again_with_its_first_value() -> None:
         return id, modules, again != pid, await Agent.get(self, again, lambda n: n)
 
     assert run(main) == ("Agent", ["Agent"], True, 7)
+
+
+@pytest.mark.parametrize("wrong", [5, (1,), [1, 2], None])
+def test_a_get_and_update_that_returns_no_pair_ends_the_agent_with_it(wrong: Any) -> None:
+    async def main(self: OtpContext) -> Any:
+        agent = await Agent.start(self, 1)
+        with pytest.raises(CallExit) as failed:
+            await Agent.get_and_update(self, agent, lambda value: wrong)
+        return failed.value.exit_reason
+
+    assert Node().run_function(main) == ("bad_return_value", wrong)

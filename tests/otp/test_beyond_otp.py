@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_sandbox.model.errors import NoProcess
 from jupyter_sandbox.model.ids import Pid
 from jupyter_sandbox.otp import (
     Backoff,
@@ -23,6 +24,7 @@ from jupyter_sandbox.otp import (
     Stop,
     Supervisor,
     check_childspecs,
+    inspect,
     restart,
     restart_child,
     terminate_child,
@@ -379,3 +381,22 @@ def test_nothing_is_kept_of_a_child_that_has_been_restarted() -> None:
         return supervisor.dictionary
 
     assert run(main) == {"$last_states": {}}
+
+
+def test_who_waits_for_its_restart_is_told_as_that_when_somebody_wants_it() -> None:
+    class Crasher(GenServer):
+        pass
+
+    class Top(Supervisor):
+        def init(self, argument: Any) -> Any:
+            return [Child(Crasher, name="slow", backoff=Backoff(3_000, 2, 9_000))]
+
+    async def main(self: OtpContext) -> str:
+        await self.start(Top)
+        self.cast("slow", "crash")
+        await self.sleep(1)
+        with pytest.raises(NoProcess) as refused:
+            inspect.find(self._process.node, "slow")
+        return str(refused.value)
+
+    assert Node().run_function(main).startswith("slow is down: it waits for its next restart")

@@ -146,7 +146,7 @@ def test_nothing_of_a_process_is_left_after_it(seed: int, steps: list[int], reas
                 case 1:
                     self.monitor(other, alias="demonitor")
                 case 2:
-                    self.ets.new(f"table {count}", named=True)
+                    self.ets.fix(self.ets.new(f"table {count}", named=True))
                 case 3:
                     self.alias()
                 case 4:
@@ -175,7 +175,7 @@ def test_nothing_of_a_process_is_left_after_it(seed: int, steps: list[int], reas
 
     assert not set(owners) & set(node.processes)
     assert not node.names and not node.aliases
-    assert not node.tables.by_id and not node.tables.names and not node.tables.owned
+    assert not node.tables.by_id and not node.tables.names and not node.tables.owned and not node.tables.fixing
     assert node.next_deadline() is None and not node.timers
     left = node.processes[other]
     assert not left.links and not left.monitored_by

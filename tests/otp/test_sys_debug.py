@@ -275,3 +275,13 @@ def test_what_is_noted_can_be_saved() -> None:
         return pickle.loads(pickle.dumps(debug)) == debug
 
     assert run(main)
+
+
+@pytest.mark.parametrize("wrong", ["get", 0, -1, 2.5, "true"])
+@pytest.mark.parametrize("what", [sys.statistics, sys.log, sys.trace])
+def test_a_switch_that_is_none_is_refused_before_anything_is_done(what: Any, wrong: Any) -> None:
+    async def main(self: OtpContext) -> Any:
+        with pytest.raises(UsageError, match="give True"):
+            await what(self, self.pid, wrong)
+
+    Node().run_function(main)

@@ -146,3 +146,80 @@ def test_an_ordered_set_is_sorted_and_next_and_previous_are_inverse(items: list[
     assert [ordered(key) for key in found] == sorted({ordered(key) for key, _ in items})
     for one, other in pairwise(found):
         assert repr(table.next(one)) == repr(other) and repr(table.previous(other)) == repr(one)
+
+
+@given(
+    kind=st.sampled_from(["set", "ordered_set", "bag", "duplicate_bag"]),
+    keys=st.lists(st.integers(0, 20), max_size=12, unique=True),
+    changes=st.lists(st.tuples(st.booleans(), st.integers(0, 25)), max_size=20),
+)
+def test_a_fixed_table_is_traversed_once_whatever_comes_and_goes(
+    kind: str, keys: list[int], changes: list[tuple[bool, int]]
+) -> None:
+    async def main(self: OtpContext) -> None:
+        table = self.ets.new("t", kind=kind)
+        self.ets.insert(table, [(key, 0) for key in keys])
+        stayed, seen, left = set(keys), [], list(changes)
+        with self.ets.fixed(table):
+            key = self.ets.first(table)
+            while key != END:
+                seen.append(key)
+                for insert, other in [left.pop() for _ in range(2) if left]:
+                    if insert:
+                        self.ets.insert(table, (other, 1))
+                    else:
+                        self.ets.delete(table, other)
+                        stayed.discard(other)
+                key = self.ets.next(table, key)
+        assert len(seen) == len(set(seen)) or (kind == "ordered_set" and seen == sorted(set(seen)))
+        assert stayed <= set(seen)
+        info = self.ets.info(table)
+        assert info is not None and info["fixed"] is False
+
+    run(main)
+
+
+def test_a_table_stays_fixed_as_long_as_anybody_wants_it() -> None:
+    async def other(self: OtpContext, table: Any) -> None:
+        self.ets.fix(table)
+        self.ets.fix(table)
+        await self.receive()
+
+    async def main(self: OtpContext) -> Any:
+        def fixed() -> bool:
+            info = self.ets.info(table)
+            assert info is not None
+            return bool(info["fixed"])
+
+        table = self.ets.new("t")
+        self.ets.insert(table, [(1,), (2,), (3,)])
+        pid, ref = self.spawn_monitor(other, table)
+        self.ets.fix(table)
+        await self.sleep(1)
+        self.ets.unfix(table)
+        self.ets.unfix(table)  # one too many does nothing
+        told = [fixed()]
+        self.ets.delete(table, 1)
+        told.append(self.ets.next(table, 1))
+        self.send(pid, "end")
+        await self.receive(lambda message: getattr(message, "ref", None) == ref)
+        told.append(fixed())
+        with pytest.raises(UsageError, match="not in the table any more"):
+            self.ets.next(table, 1)
+        return told
+
+    assert run(main) == [True, 2, False]
+
+
+def test_only_who_may_read_a_table_may_fix_it() -> None:
+    async def other(self: OtpContext, table: Any, asker: Any) -> None:
+        self.send(asker, _works(lambda: self.ets.fix(table)))
+
+    async def main(self: OtpContext) -> Any:
+        allowed = []
+        for access in ("private", "protected"):
+            self.spawn(other, self.ets.new("t", access=access), self.pid)
+            allowed.append(await self.receive())
+        return allowed
+
+    assert run(main) == [False, True]

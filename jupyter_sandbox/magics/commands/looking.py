@@ -120,7 +120,7 @@ def log(turn: Turn) -> Lines:
 def _log_line(turn: Turn, entry: object) -> str:
     if isinstance(entry, NoticeTold):
         where = f"{entry.process}: " if entry.process else ""
-        return turn.desk.cells.label(f"{entry.level:7} {where}{entry.text}")
+        return turn.desk.cells.label(f"{entry.logged or entry.level:9} {where}{entry.text}")
     if isinstance(entry, Event):
         return turn.desk.cells.label(f"#{entry.step} {entry.name}: {entry.text}")
     return turn.desk.cells.label(str(entry))

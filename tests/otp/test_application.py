@@ -1,0 +1,198 @@
+"""Applications: what waits while one is stopped, as in Erlang, whose application controller stops it itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jupyter_sandbox.otp import Child, GenServer, Node, NoReply, OtpContext, Supervisor, application
+from jupyter_sandbox.otp.application import Application, ApplicationError, Spec
+from jupyter_sandbox.otp.waits import deadlocks
+
+said: list[Any] = []
+
+
+class Worker(GenServer):
+    """Does ``argument["terminate"]`` when it is told to stop, and any other work that it is sent."""
+
+    def init(self, argument: Any) -> Any:
+        self.trap_exit()
+        return argument
+
+    async def handle_info(self, message: Any, argument: Any) -> Any:
+        await message(self)
+        return NoReply(argument)
+
+    async def terminate(self, reason: Any, argument: Any) -> None:
+        await argument.get("terminate", _nothing)(self)
+
+
+class Top(Supervisor):
+    def init(self, argument: Any) -> Any:
+        return [Child(Worker, argument, name=argument["name"], shutdown_ms=argument.get("shutdown_ms"))]
+
+
+class App(Application):
+    async def start(self, kind: str, argument: Any) -> Any:
+        await argument.get("start", _nothing)(self)
+        return await self.start_link(Top, argument), argument
+
+    async def prep_stop(self, argument: Any) -> Any:
+        await argument.get("prep_stop", _nothing)(self)
+        return argument
+
+    async def stop(self, argument: Any) -> None:
+        await argument.get("stop", _nothing)(self)
+
+
+async def _nothing(self: OtpContext) -> None:
+    pass
+
+
+def _load(self: OtpContext, name: str, **what: Any) -> None:
+    application.load(self, Spec(name, App, {"name": f"{name}_worker", **what}))
+
+
+def _run(main: Any) -> Any:
+    said.clear()
+    node = Node()
+    return node.run_function(main)
+
+
+def test_an_application_may_start_and_stop_others_in_its_own_start() -> None:
+    async def others(self: OtpContext) -> None:
+        await application.start(self, "b")
+        await application.stop(self, "c")
+        said.append(application.which_applications(self))
+
+    async def main(self: OtpContext) -> Any:
+        _load(self, "a", start=others)
+        _load(self, "b")
+        _load(self, "c")
+        await application.start(self, "c")
+        await application.start(self, "a")
+        return application.which_applications(self)
+
+    assert _run(main) == ["a", "b"]
+    assert said == [["b"]]
+
+
+def test_it_cannot_stop_itself_in_its_own_start() -> None:
+    async def itself(self: OtpContext) -> None:
+        with pytest.raises(ApplicationError) as refused:
+            await application.stop(self, "a")
+        said.append(refused.value.reason)
+
+    async def main(self: OtpContext) -> Any:
+        _load(self, "a", start=itself)
+        await application.start(self, "a")
+        return application.which_applications(self)
+
+    assert _run(main) == ["a"]
+    assert said == [("not_started", "a")]
+
+
+@pytest.mark.parametrize("what", ["start", "stop", "ensure_all_started"])
+def test_nothing_is_started_or_stopped_while_an_application_stops(what: str) -> None:
+    async def slowly(self: OtpContext) -> None:
+        await self.sleep(200)
+
+    async def other(self: OtpContext) -> None:
+        await getattr(application, what)(self, "c" if what == "stop" else "b")
+        said.append((what, self.now()))
+
+    async def main(self: OtpContext) -> Any:
+        _load(self, "a", terminate=slowly)
+        _load(self, "b")
+        _load(self, "c")
+        await application.start(self, "a")
+        await application.start(self, "c")
+        self.spawn(lambda self: application.stop(self, "a"))
+        await self.sleep(50)
+        self.spawn(other)
+        await self.sleep(100)
+        assert said == []
+        await self.sleep(100)
+
+    _run(main)
+    assert said == [(what, 200)]
+
+
+def test_an_application_that_is_being_stopped_can_be_started_again_after_that() -> None:
+    async def slowly(self: OtpContext) -> None:
+        await self.sleep(200)
+
+    async def main(self: OtpContext) -> Any:
+        _load(self, "a", terminate=slowly)
+        await application.start(self, "a")
+        old = self.whereis("a_worker")
+        self.spawn(lambda self: application.stop(self, "a"))
+        await self.sleep(50)
+        await application.start(self, "a")
+        assert self.now() == 200
+        return old != self.whereis("a_worker")
+
+    assert _run(main) is True
+
+
+@pytest.mark.parametrize("place", ["terminate", "prep_stop", "stop"])
+def test_who_asks_for_a_start_in_what_is_being_stopped_waits_for_ever_and_is_named(place: str) -> None:
+    async def start_other(self: OtpContext) -> None:
+        await application.start(self, "b")
+
+    async def main(self: OtpContext) -> Any:
+        _load(self, "a", **{place: start_other})
+        _load(self, "b")
+        await application.start(self, "a")
+        stopper = self.spawn(lambda self: application.stop(self, "a"))
+        await self.sleep(60_000)
+        assert self.is_alive(stopper)
+        return deadlocks(self._process.node)
+
+    (cycle,) = _run(main)
+    assert ("a_worker" in cycle) == (place == "terminate")
+
+
+def test_the_time_limit_of_a_worker_ends_such_a_wait() -> None:
+    async def start_other(self: OtpContext) -> None:
+        await application.start(self, "b")
+
+    async def main(self: OtpContext) -> Any:
+        _load(self, "a", terminate=start_other, shutdown_ms=300)
+        _load(self, "b")
+        await application.start(self, "a")
+        await application.stop(self, "a")
+        return self.now(), application.which_applications(self)
+
+    assert _run(main) == (300, [])
+
+
+def test_a_worker_that_stops_its_own_application_is_killed_while_it_waits() -> None:
+    async def stop_own(self: OtpContext) -> None:
+        await application.stop(self, "a")
+        said.append("went on")
+
+    async def main(self: OtpContext) -> Any:
+        _load(self, "a", shutdown_ms=300)
+        await application.start(self, "a")
+        self.send("a_worker", stop_own)
+        await self.sleep(301)
+        return application.which_applications(self), self.whereis("a_worker")
+
+    assert _run(main) == ([], None)
+    assert said == []
+
+
+def test_what_needs_no_controller_answers_at_once_while_an_application_stops() -> None:
+    async def look(self: OtpContext) -> None:
+        application.put_env(self, "a", "x", 1)
+        said.append((application.get_env(self, "a", "x"), application.which_applications(self), self.now()))
+
+    async def main(self: OtpContext) -> Any:
+        _load(self, "a", stop=look)
+        await application.start(self, "a")
+        await application.stop(self, "a")
+
+    _run(main)
+    assert said == [(1, ["a"], 0)]
