@@ -271,9 +271,12 @@ def python_tag() -> str:
 
 
 async def back(unit: Unit, count: int) -> Stepped:
-    """Replay the journal in a fresh guest up to ``count`` steps ago, then switch; stays paused."""
+    """Replay the journal in a fresh guest up to ``count`` steps ago, then switch; stays paused.
+
+    Also after the main supervisor gave up or was stopped, as long as the OS process lives: the journal is in there.
+    """
     async with unit.lane:
-        raise_refusal(unit, "step")
+        raise_refusal(unit, "back")
         journal = await unit.ask(lambda number: wire.TakeJournal(id=number), wire.SnapshotBlob, STATE_S)
         if count < 1 or count > journal.step:
             raise UsageError("count", count, hint=f"give a number from 1 to {journal.step}, the steps taken so far")

@@ -84,6 +84,11 @@ def _cause(reason: Any, crash: _Crash | None) -> str:
     """``TypeError in handle_call at FILE line 9``, or the reason itself where nothing was raised."""
     if isinstance(reason, CallFailed):
         return f"uncaught {short_text(reason, 200)}"
+    match reason:
+        case ("bad_return_value", value) if crash is not None:
+            return f"{crash.callback} returned {short_text(value, 200)}, which means nothing there"
+        case str():
+            return reason[:200]
     if not isinstance(reason, Crash):
         return f"exit {said(reason, 200)}"
     where = f" in {crash.callback}" if crash is not None else ""

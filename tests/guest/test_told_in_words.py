@@ -98,3 +98,42 @@ def test_a_crash_has_no_lines_of_pythons_import_machinery(bench: Any) -> None:
     [notice] = [notice for notice in bench.of(m.Notice) if "nowhere_at_all" in notice.text]
     assert "importlib" not in "".join(notice.traceback)
     assert repr(Crash("E", "t")) == "E: t"
+
+
+@pytest.mark.parametrize(
+    ("action", "child", "told"),
+    [
+        ("terminate_child", "fron", "has no child 'fron'; `%sandbox children shop SUPERVISOR` lists those it has"),
+        ("restart_child", "front", "front runs already; stop it first: `%sandbox terminate-child shop SUPERVISOR"),
+    ],
+)
+def test_what_a_supervisor_refuses_is_told_in_words(shop: Any, action: str, child: str, told: str) -> None:
+    refused = shop.ask(m.ChildAction, action=action, supervisor="Shop", child=child)
+    assert told in refused.message
+
+
+def test_an_unknown_function_is_refused_with_those_of_the_module_alone(shop: Any) -> None:
+    refused = shop.ask(m.Spawn, function="tshop.Countr")
+    assert "Known: tshop.Counter, tshop.Shop" in refused.message
+
+
+def test_a_bad_return_names_the_callback_in_the_reason(bench: Any) -> None:
+    bench.load(
+        "from jupyter_sandbox.otp import Child, GenServer, Supervisor\n"
+        "class Wrong(GenServer):\n"
+        "    def handle_call(self, request, caller, state):\n"
+        "        pass\n"
+        "class Top(Supervisor):\n"
+        "    def init(self, _):\n"
+        "        return [Child(Wrong, name='wrong')]\n",
+        "twrong",
+    )
+    bench.start("twrong.Top")
+    bench.call("wrong", 1)
+    [entry] = bench.ask(m.Why, target="wrong", limit=1).entries
+    told = "handle_call returned None, which means nothing there → exit → one_for_one restart 1 of 3"
+    assert entry.line().startswith(told)
+    bench.ask(m.Kill, target="wrong")
+    bench.run(3)
+    [entry] = bench.ask(m.Why, target="wrong", limit=1).entries
+    assert entry.line().startswith("killed → exit → one_for_one restart 2")

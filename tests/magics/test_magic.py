@@ -12,9 +12,11 @@ from IPython.core.error import UsageError as IPythonUsageError
 from jupyter_sandbox.magics.commands import HANDLERS
 from jupyter_sandbox.magics.extension import load, unload
 from jupyter_sandbox.magics.verbs import VERBS
-from jupyter_sandbox.model.errors import CallExit, CompileError, Diagnostic, NoProcess
+from jupyter_sandbox.manager.manager import SandboxManager
+from jupyter_sandbox.manager.reports import Stepped
+from jupyter_sandbox.model.errors import CallExit, CallTimeout, CompileError, Diagnostic, NoProcess, SandboxGone
 from jupyter_sandbox.model.ids import Pid
-from jupyter_sandbox.model.sandbox import AlertRaised, OutputArrived, SandboxInfo
+from jupyter_sandbox.model.sandbox import AlertRaised, OutputArrived, SandboxInfo, SandboxStatus
 from jupyter_sandbox.model.views import WhyView
 
 if TYPE_CHECKING:
@@ -213,6 +215,50 @@ def test_a_request_that_raises_is_told_in_one_line(shell: InteractiveShell, shop
 def test_errors_of_processes_are_one_line(shell: InteractiveShell, shop: FakeSandbox) -> None:
     shop.answers["call"] = NoProcess("no process 'frnt' in shop; see %sandbox ps shop")
     assert refused(shell, 'call frnt "x"') == "no process 'frnt' in shop; see %sandbox ps shop"
+
+
+def test_what_is_no_mistake_of_the_user_keeps_its_class_and_is_one_line(
+    shell: InteractiveShell, shop: FakeSandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.answers["call"] = CallTimeout("front did not answer in time")
+    shell.run_cell('%sandbox call front "next"')
+    assert capsys.readouterr().out == "CallTimeout: front did not answer in time\n"
+
+
+def test_errors_of_the_python_api_end_at_the_line_that_called_it(
+    shell: InteractiveShell, shop: FakeSandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with SandboxManager(store=":memory:") as manager:
+        shell.user_ns["real"] = manager
+        shell.run_cell("def look():\n    real.get('nobody')\nlook()")
+    shown = capsys.readouterr().out
+    assert "real.get('nobody')" in shown and "jupyter_sandbox" not in shown
+    assert shown.rstrip().endswith("there is none yet: %sandbox create nobody")
+    shell.run_cell("1 / 0")
+    assert "ZeroDivisionError" in capsys.readouterr().out
+
+
+def test_a_message_to_a_paused_sandbox_says_that_it_waits(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    assert run(shell, "cast front 1") is None
+    shop.status_now = SandboxStatus.PAUSED
+    for verb in ("cast", "send"):
+        assert str(run(shell, f"{verb} front 1")).endswith("as shop is paused; next: %sandbox step shop")
+
+
+def test_a_step_of_a_quiet_sandbox_says_how_to_go_on(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shop.answers["step"] = Stepped((), 7, "idle")
+    assert "%sandbox cast shop TARGET MESSAGE, or %sandbox resume shop" in str(run(shell, "step"))
+
+
+def test_the_last_tree_of_a_sandbox_that_is_gone_is_shown_with_the_reason(
+    shell: InteractiveShell, shop: FakeSandbox
+) -> None:
+    run(shell, "tree")
+    shop.answers["tree"] = SandboxGone("it crashed")
+    shop.status_now, shop.reason_now = SandboxStatus.CRASHED, "its OS process ended with exit 3"
+    shown = str(run(shell, "tree"))
+    assert "front" in shown and "shop crashed: its OS process ended with exit 3; next: " in shown
+    assert "then shop crashed: its OS process ended with exit 3" in str(run(shell, "why front"))
 
 
 def test_a_crash_shows_lines_of_the_cell_and_keeps_its_class(shell: InteractiveShell, shop: FakeSandbox) -> None:

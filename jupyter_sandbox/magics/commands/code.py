@@ -96,7 +96,7 @@ def _source(turn: Turn) -> object:
     if isinstance(value, Mapping):
         return FilesSource(value)
     hint = "give a folder, a file, a git URL with --commit, or a variable that holds a map of file name to text"
-    raise UsageError("SOURCE", text, hint=hint)
+    raise UsageError(f"there is no file, folder or map of files {text!r}", hint=hint)
 
 
 def _git(turn: Turn, url: str, commit: str | None) -> GitSource:
@@ -107,5 +107,5 @@ def _git(turn: Turn, url: str, commit: str | None) -> GitSource:
 
 def _existing(path: Path) -> Path:
     if not path.is_file():
-        raise UsageError("SOURCE", str(path), hint="there is no such file")
+        raise UsageError(f"there is no file {str(path)!r}", hint="give the path of a .pyc, .whl or .zip file")
     return path
