@@ -27,6 +27,7 @@ from .code_server import CodeServer
 from .failures import failed
 from .interrupt import HandlerTimeout
 from .reporter import Reporter
+from .surroundings import Surroundings
 from .watching import Watching
 
 Emit = Callable[[Any], None]
@@ -65,6 +66,7 @@ class Guest:
         self.code = CodeServer(self.node)
         self.code.install()
         self.code.on_load = self.reporter.code_loaded
+        self.surroundings = Surroundings(self.node, self.code.finder.modules.__contains__, time.time_ns())
         self.watching = Watching(self)
         self.paused = False
         self.leaving = False
@@ -298,6 +300,7 @@ class Guest:
         """Let go of threads and of the import hook."""
         if self._outside is not None:
             self._outside.close()
+        self.surroundings.uninstall()
         self.code.uninstall()
 
 

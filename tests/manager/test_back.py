@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime
+
 import pytest
 
 from jupyter_sandbox.manager.manager import SandboxManager
@@ -74,3 +77,29 @@ def test_what_died_with_its_os_process_is_told_with_the_ways_out(shop: Sandbox, 
         shop.back(1)
     shop.restore("before")
     assert shop.call("back", "next") == 100
+
+
+DICE = """
+import random, time, uuid
+from datetime import datetime
+from jupyter_sandbox.otp import GenServer, Reply
+class Dice(GenServer):
+    def init(self, argument):
+        return []
+    def handle_call(self, request, caller, seen):
+        seen = [*seen, random.randint(1, 6), time.time(), datetime.now().isoformat(), str(uuid.uuid4())]
+        return Reply(seen, seen)
+"""
+
+
+def test_time_and_chance_are_the_same_when_steps_are_taken_again(manager: SandboxManager) -> None:
+    dice = manager.create("dice", code={"tdice.py": DICE}, main="tdice.Dice")
+    for _ in range(3):
+        seen = dice.call("Dice", "roll")
+    assert isinstance(seen, list) and len(seen) == 12
+    assert abs(seen[1] - time.time()) < 60 and seen[2][:10] == datetime.fromtimestamp(seen[1]).isoformat()[:10]
+    dice.pause()
+    dice.back(3)
+    dice.step(3)
+    dice.resume()
+    assert dice.state("Dice") == seen
