@@ -12,6 +12,7 @@ from ..model.views import Event, WhyView
 from ..otp import inspect
 from ..runtime import Node
 from ..runtime.process import Process
+from ..runtime.storytelling import who
 from ..trace.log import EventLog
 from ..wire import messages as m
 from .failures import reason_lines, reason_text
@@ -36,6 +37,8 @@ class Reporter:
         self._told = 0
         self._suppressed = 0
         self._alerts: set[str] = set()
+        self._gave_up = ""
+        """What the main supervisor had to say when it gave up: its exit reason is only ``shutdown``."""
 
     def sink(self, kind: str, process: Process, data: Any) -> None:
         """Note an event of the node."""
@@ -50,11 +53,16 @@ class Reporter:
             case "limit":
                 self._alert(process, data)
             case "supervisor_gave_up":
-                self._tell("error", f"supervisor {_name(process)} {data.decision}", _name(process))
+                text = f"{_name(process)} {data.decision}"
+                self._tell("error", text, _name(process))
+                above = None if process.parent is None else process.node.processes.get(process.parent)
+                if above is not None and above.hidden:
+                    self._gave_up = text
             case "application_stop":
                 name, reason, normal = data
                 if name == self.app:
-                    self._push(m.MainExited(app=name, reason=reason_text(reason), normal=normal))
+                    told = self._gave_up if reason == "shutdown" and self._gave_up else reason_text(reason)
+                    self._push(m.MainExited(app=name, reason=told, normal=normal))
 
     def code_loaded(self, text: str) -> None:
         """A module came, or came anew."""
@@ -139,7 +147,7 @@ class Reporter:
 
 
 def _name(process: Process) -> str:
-    return process.name or repr(process.pid)
+    return who(process.node, process.pid)
 
 
 def _with_sources(lines: tuple[str, ...]) -> tuple[str, ...]:

@@ -28,8 +28,9 @@ class Cell:
         return "\n" * (self.first_line - 1) + self.body
 
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes at the top level, found by their looks only."""
-        return tuple(_CLASS.findall(self.body))
+        """Names of the classes at the top level, found by their looks only; those that no other uses come last."""
+        found = _CLASS.findall(self.body)
+        return tuple(sorted(found, key=lambda name: len(re.findall(rf"\b{name}\b", self.body)) == 1))
 
 
 class Cells:

@@ -76,6 +76,11 @@ def test_a_module_cell_makes_its_sandbox(shell: InteractiveShell, manager: FakeM
     assert "next: %sandbox start shop counter.Shop" in str(told)
 
 
+def test_the_class_that_no_other_uses_is_what_to_start_next(shell: InteractiveShell, manager: FakeManager) -> None:
+    cell = "class Shop(Supervisor):\n    c = [Child(Counter)]\n\nclass Counter(GenServer):\n    pass\n"
+    assert "next: %sandbox start shop counter.Shop" in str(shell.run_cell_magic("sandbox", "module shop counter", cell))
+
+
 def test_a_module_cell_that_fails_leaves_no_sandbox_behind(shell: InteractiveShell, manager: FakeManager) -> None:
     manager.refuse_code = CompileError("compilation_error", "no", (Diagnostic("f", 1, 1, "bad"),))
     with pytest.raises(CompileError):

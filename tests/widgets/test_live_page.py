@@ -27,6 +27,13 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="Chromium is not installed"),
 ]
 
+WIDE = TreeView(
+    "shop", 1, 0,
+    (ProcessView("shop", "<0.1.0>", "shop", "supervisor", "counter.Shop", "waiting"),
+     *(ProcessView(f"shop/{n}", f"<0.{n + 2}.0>", str(n), "worker", "counter.Counter", "waiting", "shop")
+       for n in range(100))),
+)  # fmt: skip
+
 # A model as anywidget gives it, and the static picture that the live one is to mount itself over.
 PAGE = """<!doctype html><meta charset="utf-8"><body data-jp-theme-light="true">STATIC
 <script type="module">
@@ -187,3 +194,20 @@ def test_closing_leaves_nothing(page: Page) -> None:
     assert page.locator(".jsb-live").count() == 0
     assert page.locator(".jsb-inline").is_visible()
     assert page.evaluate("Object.values(handlers).flat().length") == 0
+
+
+def test_a_tree_without_processes_says_so(page: Page, tree: TreeView) -> None:
+    assert not page.locator(".jsb-empty").is_visible()
+    page.evaluate("tree => push({type: 'tree', tree})", asdict(replace(tree, processes=())))
+    page.locator(".jsb-empty").wait_for()
+    assert page.locator(".jsb-empty").inner_text() == "no process runs"
+    page.evaluate("tree => push({type: 'tree', tree})", asdict(tree))
+    page.locator(".jsb-live canvas").wait_for()
+
+
+@pytest.mark.parametrize("tree", [WIDE], indirect=True)
+def test_a_tall_tree_is_shown_around_its_root_first(page: Page) -> None:
+    middle = page.evaluate(
+        "() => { const view = document.querySelector('.jsb-scroll'); return view.scrollTop + view.clientHeight / 2; }"
+    )
+    assert abs(middle - page.evaluate("() => document.querySelector('.jsb-scroll').scrollHeight") / 2) < 30
