@@ -227,7 +227,7 @@ async def restore(unit: Unit, store: SnapshotStore, name: str) -> TreeView:
         raise_refusal(unit, "restore")
         stored = await in_thread(lambda: store.load(unit.name, name))
         if stored is None:
-            known = [info.name for info in await in_thread(lambda: store.list(unit.name))]
+            known = list(dict.fromkeys(info.name for info in await in_thread(lambda: store.list(unit.name))))
             hint = f"%sandbox snapshot {unit.name} {quoted(name)}"
             if not known:
                 raise UsageError(f"sandbox {unit.name!r} has no snapshot {name!r} and no other. Take one: {hint}")

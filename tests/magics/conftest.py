@@ -88,6 +88,8 @@ class FakeSandbox:
 
 
 class FakeManager:
+    origin = ""
+
     def __init__(self) -> None:
         self.sandboxes: dict[str, FakeSandbox] = {}
         self.subscribers: list[Callable[[Update], None]] = []

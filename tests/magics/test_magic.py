@@ -14,6 +14,7 @@ from jupyter_sandbox.magics.extension import load, unload
 from jupyter_sandbox.magics.verbs import VERBS
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.reports import Stepped
+from jupyter_sandbox.manager.store import SnapshotInfo
 from jupyter_sandbox.model.errors import CallExit, CallTimeout, CompileError, Diagnostic, NoProcess, SandboxGone
 from jupyter_sandbox.model.ids import Pid
 from jupyter_sandbox.model.sandbox import AlertRaised, OutputArrived, SandboxInfo, SandboxStatus
@@ -185,6 +186,14 @@ def test_a_step_is_told_on_one_line(shell: InteractiveShell, shop: FakeSandbox) 
 
 def test_a_snapshot_without_a_name_gets_one(shell: InteractiveShell, shop: FakeSandbox) -> None:
     assert str(run(shell, "snapshot")).startswith("saved snapshot-1;")
+
+
+def test_snapshots_of_other_notebooks_say_whose_they_are(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shop.answers["snapshots"] = [SnapshotInfo("mine", 1.0, 3, 2, 10)]
+    assert "taken in" not in str(run(shell, "snapshots"))
+    shop.answers["snapshots"] = [SnapshotInfo("mine", 1.0, 3, 2, 10), SnapshotInfo("b", 2.0, 3, 2, 10, "other.ipynb")]
+    shown = str(run(shell, "snapshots"))
+    assert "taken in" in shown and "other.ipynb" in shown and "no notebook" in shown
 
 
 def test_exec_keeps_its_line_numbers_and_its_value(shell: InteractiveShell, shop: FakeSandbox) -> None:
