@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import json
-import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -14,17 +13,18 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 import jupyter_sandbox.widgets
 from jupyter_sandbox.model.views import ProcessView, TreeDiff, TreeView
 from jupyter_sandbox.widgets.layout import tidy
 from jupyter_sandbox.widgets.picture import TreePicture
 
-CHROMIUM = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
+from ..chromium import MISSING, WHY, chromium
+
 pytestmark = [
     pytest.mark.xdist_group("page"),
-    pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="Chromium is not installed"),
+    pytest.mark.skipif(MISSING, reason=WHY),
 ]
 
 WIDE = TreeView(
@@ -63,10 +63,8 @@ class Files(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

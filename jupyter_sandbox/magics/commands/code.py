@@ -77,8 +77,9 @@ def _load(turn: Turn, source: object) -> LoadReport:
 def _loaded(turn: Turn, report: LoadReport) -> Loaded:
     info = turn.sandbox.info()
     started = info.main is not None and info.status in (SandboxStatus.RUNNING, SandboxStatus.PAUSED)
-    mains = () if started else turn.desk.mirror.mains.get(turn.name, ())
-    next_step = f"%sandbox start {turn.name} {mains[-1]}" if mains else ""
+    mains = turn.desk.mirror.mains.get(turn.name, ())
+    main = report.main or (mains[-1] if mains else "")
+    next_step = f"%sandbox start {turn.name} {main}" if main and not started else ""
     return Loaded(report, turn.name, next_step, turn.desk.cells.label)
 
 
