@@ -33,6 +33,13 @@ def shown(error: SandboxError, cells: Cells, *, colour: bool) -> BaseException:
     return error
 
 
+def interrupted(error: KeyboardInterrupt, *, colour: bool) -> KeyboardInterrupt:
+    """An interrupt of a command on one line: where the kernel happened to wait is of no use to anybody."""
+    text = "KeyboardInterrupt: the command was called off; `%sandbox list` shows how things stand"
+    attach(error, [_head(text, colour)])
+    return error
+
+
 def attach(error: BaseException, lines: list[str]) -> None:
     """Have IPython show these lines for the error."""
     render: Callable[[], list[str]] = lambda: lines  # noqa: E731 - an attribute, looked up by name by IPython

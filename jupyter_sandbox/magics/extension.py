@@ -19,7 +19,7 @@ from .cells import Cells
 from .commands import HANDLERS
 from .commands.life import card_of
 from .completer import SandboxCompleter
-from .errors import shown
+from .errors import interrupted, shown
 from .help import overview
 from .hub import Hub, status_line
 from .lab_bridge import ACTIONS, LabBridge, Wiring
@@ -117,6 +117,8 @@ class Extension:
             return HANDLERS[given.verb.name](Turn(self.desk, given, line, cell, local))
         except SandboxError as error:
             problem = shown(error, self.cells, colour=self._colour())
+        except KeyboardInterrupt as interrupt:
+            problem = interrupted(interrupt, colour=self._colour())
         finally:
             self.hub.printing -= 1
         if isinstance(problem, IPythonUsageError):

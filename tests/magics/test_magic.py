@@ -239,6 +239,14 @@ def test_what_is_no_mistake_of_the_user_keeps_its_class_and_is_one_line(
     assert capsys.readouterr().out == "CallTimeout: front did not answer in time\n"
 
 
+def test_an_interrupt_of_a_command_is_one_line(
+    shell: InteractiveShell, shop: FakeSandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.answers["call"] = KeyboardInterrupt()
+    shell.run_cell('%sandbox call front "next"')
+    assert capsys.readouterr().out.startswith("KeyboardInterrupt: the command was called off; ")
+
+
 def test_errors_of_the_python_api_end_at_the_line_that_called_it(
     shell: InteractiveShell, shop: FakeSandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
