@@ -55,12 +55,12 @@ class Surroundings:
 
     def install(self) -> None:
         """Serve the code of this node from now on."""
-        for module, changes in ((time, self._times()), (random, self._draws()), (uuid, {"uuid1": self._uuid1})):
+        for module, changes in ((time, self._times()), (random, self._draws()), (uuid, {"uuid1": self._uuids()})):
             for name, function in changes.items():
-                self._replace(module, name, function)
+                self._replace(module, name, _named(function, module, name))
         for module, name in ((os, "urandom"), (os, "getrandom"), (random, "_urandom")):
             if hasattr(module, name):
-                self._replace(module, name, self._bytes(getattr(module, name)))
+                self._replace(module, name, _named(self._bytes(getattr(module, name)), module, name))
         self._replace(random.Random, "__init__", self._seeding(random.Random.__init__))
         for name, make in (("now", self._now), ("utcnow", self._utcnow)):
             plain = datetime.datetime.__dict__[name]
@@ -201,16 +201,26 @@ class Surroundings:
 
         return seeded
 
-    def _uuid1(self, node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
-        """As RFC 4122 has it. Python's own goes through the C library, and remembers the latest over all nodes."""
-        stream = self._stream()
-        if stream is None:
-            return _UUID1(node, clock_seq)
-        node = stream.getrandbits(48) | _MULTICAST if node is None else node
-        clock_seq = stream.getrandbits(14) if clock_seq is None else clock_seq
-        at = self._wall() // 100 + _GREGORIAN
-        fields = (at & 0xFFFF_FFFF, at >> 32 & 0xFFFF, at >> 48 & 0xFFF, clock_seq >> 8 & 0x3F, clock_seq & 0xFF, node)
-        return uuid.UUID(fields=fields, version=1)
+    def _uuids(self) -> Callable[..., uuid.UUID]:
+        """``uuid1`` as RFC 4122 has it. Python's own goes through the C library, and remembers the latest of all."""
+
+        def uuid1(node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
+            stream = self._stream()
+            if stream is None:
+                return _UUID1(node, clock_seq)
+            node = stream.getrandbits(48) | _MULTICAST if node is None else node
+            clock_seq = stream.getrandbits(14) if clock_seq is None else clock_seq
+            at = self._wall() // 100 + _GREGORIAN
+            parts = (at & 0xFFFF_FFFF, at >> 32 & 0xFFFF, at >> 48 & 0xFFF)
+            return uuid.UUID(fields=(*parts, clock_seq >> 8 & 0x3F, clock_seq & 0xFF, node), version=1)
+
+        return uuid1
+
+
+def _named(function: Any, module: Any, name: str) -> Any:
+    """A function that stands where another stood is saved in a snapshot as that one is: by its name."""
+    function.__module__, function.__name__, function.__qualname__ = module.__name__, name, name
+    return function
 
 
 _MULTICAST: Final = 1 << 40

@@ -51,8 +51,8 @@ class Asker(GenServer):
                 value = looks
             case "constants":
                 value = [STARTED, LUCKY, OWN]
-            case ("sleep", pause):
-                value = pause
+            case "functions":
+                value = [choice, now, uuid.uuid1, os.urandom]
         return Reply(value, [*seen, value])
     async def handle_cast(self, request, seen):
         elsewhere = await self.outside(lambda: [time.time(), random.random()])
@@ -157,6 +157,13 @@ def test_a_snapshot_goes_on_with_its_time_and_chance(asker: Any, served: Callabl
     del drawn[UUID1]
     assert drawn == went_on[0]
     assert fresh.call("Asker", "times")[1] == pytest.approx(went_on[1], abs=0.1)
+
+
+def test_states_that_hold_such_functions_can_be_saved(asker: Any, served: Callable[..., Any]) -> None:
+    asker.call("Asker", "functions")
+    blob = asker.ask(m.TakeSnapshot).blob
+    fresh = served()
+    assert isinstance(fresh.ask(m.RestoreSnapshot, blob=blob), m.Done)
 
 
 def test_work_outside_and_libraries_have_the_machines_clock(asker: Any) -> None:
