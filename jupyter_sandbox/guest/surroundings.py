@@ -14,9 +14,9 @@ import functools
 import os
 import random
 import sys
-import threading
 import time
 import uuid
+from _thread import get_ident  # threading takes a while to load, and most sandboxes never need it
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ class Surroundings:
 
     def __init__(self, node: Node, loaded: Callable[[str], bool], epoch_ns: int) -> None:
         self.node, self._loaded = node, loaded
-        self._thread = threading.get_ident()
+        self._thread = get_ident()
         self._loading: dict[str, random.Random] | None = None
         """Random streams by module, while modules are loaded: the same at every load."""
         self._undo: list[Callable[[], object]] = []
@@ -93,7 +93,7 @@ class Surroundings:
 
     def _served(self) -> str:
         """The module of the user's that asks; empty when somebody else does, or nobody runs it in the node."""
-        if threading.get_ident() != self._thread or (self.node.current is None and self._loading is None):
+        if get_ident() != self._thread or (self.node.current is None and self._loading is None):
             return ""
         frame = sys._getframe(1)
         while frame is not None:
