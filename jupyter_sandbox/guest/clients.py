@@ -75,7 +75,8 @@ def named(name: str) -> Any:
         raise UsageError("function", name, hint=f"it is a module; give {name}.function or {name}.Class")
     found: Any = module(module_name)
     if not hasattr(found, path):
-        allowed = [key for key, value in vars(found).items() if callable(value) and not key.startswith("_")]
+        own = {key: value for key, value in vars(found).items() if callable(value) and not key.startswith("_")}
+        allowed = [key for key, value in own.items() if getattr(value, "__module__", module_name) == module_name]
         raise UsageError("function", name, allowed=[f"{module_name}.{key}" for key in allowed])
     return getattr(found, path)
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..model.errors import CallExit as ModelCallExit
 from ..model.errors import CodeRaised, CompileError, SandboxError
 from ..model.exits import CallFailed, Crash
 from ..model.reasons import said
 from ..otp.app_record import ApplicationError
+from ..otp.commands import ChildError
 from ..runtime.exceptions import CallExit, CallTimeout, StartError
 from ..wire.messages import Failed
 from .starting import start_text
 from .tracebacks import error_lines, frame_lines, hint, one_line
+
+_REFUSED: Final = {
+    "not_found": "the supervisor has no child {child!r}; `%sandbox children {sandbox} SUPERVISOR` lists those it has",
+    "running": "{child} runs already; stop it first: `%sandbox terminate-child {sandbox} SUPERVISOR {child}`",
+    "restarting": "{child} is being restarted already; `%sandbox tree {sandbox}` shows when it is up",
+}
+"""Why a supervisor function was refused, in words; rarer reasons are told as OTP's."""
 
 
 def failed(
@@ -35,6 +45,9 @@ def failed(
             return _not_started(request, error, about)
         case ApplicationError() if about:
             return _not_started(request, error, about)
+        case ChildError(reason=str() as reason) if reason in _REFUSED:
+            text = _REFUSED[reason].format(child=about, sandbox=sandbox)
+            return Failed(id=request, kind=error.kind, message=text, reason=reason)
         case CodeRaised() | ModelCallExit():
             return Failed(id=request, kind=error.kind, message=str(error), traceback=list(error.traceback))
         case SandboxError():

@@ -27,6 +27,7 @@ from .code_server import CodeServer
 from .failures import failed
 from .interrupt import HandlerTimeout
 from .reporter import Reporter
+from .surroundings import Surroundings
 from .watching import Watching
 
 Emit = Callable[[Any], None]
@@ -65,6 +66,7 @@ class Guest:
         self.code = CodeServer(self.node)
         self.code.install()
         self.code.on_load = self.reporter.code_loaded
+        self.surroundings = Surroundings(self.node, self.code.finder.modules.__contains__, time.time_ns())
         self.watching = Watching(self)
         self.paused = False
         self.leaving = False
@@ -75,6 +77,8 @@ class Guest:
         self.cells = Cells()
         self._waiting: dict[int, tuple[m.Request, Make]] = {}
         self._next_apply = 1
+        self._own_from = 1
+        """The first request of this guest's own; those before it were answered while the journal was recorded."""
         self._slice = 64
         self._journal_limit = _JOURNAL_MOST
         self._outside: Any = None
@@ -233,8 +237,9 @@ class Guest:
 
     def _told_nobody(self, reply: Reply) -> None:
         """A cast or kill that nobody waits for failed after it had been taken in: that must not be lost silently."""
-        if reply.error is not None and not self.reporter.silent:
-            self.push(m.Notice(level="warning", text=f"a request failed: {failed(0, reply.error).message}"))
+        if reply.error is not None and reply.id >= self._own_from and not self.reporter.silent:
+            text = failed(0, reply.error, sandbox=self.node.name).message
+            self.push(m.Notice(level="warning", text=f"a request failed: {text}"))
 
     def _shorten_journal(self) -> None:
         """Let the journal begin with a snapshot of now: it would grow for ever. Put off while something runs."""
@@ -291,12 +296,13 @@ class Guest:
 
     def number_from(self, last_apply: int) -> None:
         """Go on counting after the Applies of a journal, so that a late reply of its time answers nobody."""
-        self._next_apply = max(self._next_apply, last_apply + 1)
+        self._next_apply = self._own_from = max(self._next_apply, last_apply + 1)
 
     def close(self) -> None:
         """Let go of threads and of the import hook."""
         if self._outside is not None:
             self._outside.close()
+        self.surroundings.uninstall()
         self.code.uninstall()
 
 
@@ -307,6 +313,8 @@ def _about(request: m.Request) -> str:
             return main.rpartition(".")[2]
         case m.Spawn(function=function):
             return function.rpartition(".")[2]
+        case m.ChildAction(child=child):
+            return child
         case _:
             return str(getattr(request, "target", ""))
 

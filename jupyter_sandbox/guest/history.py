@@ -33,13 +33,15 @@ class Written(msgspec.Struct, frozen=True):
     start: bytes = b""
     since: int = 0
     """The step that the recording guest's own log begins with."""
+    epoch_ns: int = 0
+    """The time of node time 0, as user code was told it."""
 
 
-def take(node: Node, app: str | None, start: bytes = b"", since: int = 0) -> bytes:
+def take(node: Node, app: str | None, start: bytes = b"", since: int = 0, epoch_ns: int = 0) -> bytes:
     """The journal so far. Raises SnapshotError that names an input which cannot be written down."""
     entries = [(step, _written(what)) for step, what in node.journal or ()]
     hashed = _unsigned(node.hash)
-    return msgspec.msgpack.encode(Written(node.seed, app, entries, node.step_number, hashed, start, since))
+    return msgspec.msgpack.encode(Written(node.seed, app, entries, node.step_number, hashed, start, since, epoch_ns))
 
 
 def replay(guest: Guest, blob: bytes, until_step: int) -> StepView | None:
@@ -51,6 +53,7 @@ def replay(guest: Guest, blob: bytes, until_step: int) -> StepView | None:
     written = msgspec.msgpack.decode(blob, type=Written)
     node = guest.node
     node.seed = node.hash = written.seed
+    guest.surroundings.begin(written.epoch_ns)
     if written.start:
         guest.begin_from(written.start)
         if written.since == node.step_number:

@@ -25,6 +25,7 @@ def run(boot: Boot, control: socket.socket, heartbeat: Heartbeat, protection: Pr
     """Serve one kernel until it shuts us down or is gone. Returns the exit code of the OS process."""
     channel = Channel(control)
     guest = Guest(boot, channel.send, channel.push)
+    guest.surroundings.install()
     loop = Loop(guest, channel, heartbeat)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=channel.abandon)

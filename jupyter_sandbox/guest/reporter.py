@@ -37,6 +37,8 @@ class Reporter:
         self._told = 0
         self._suppressed = 0
         self._alerts: set[str] = set()
+        self._gave_up = ""
+        """What the main supervisor had to say when it gave up: its exit reason is only ``shutdown``."""
 
     def sink(self, kind: str, process: Process, data: Any) -> None:
         """Note an event of the node."""
@@ -52,10 +54,14 @@ class Reporter:
                 self._alert(process, data)
             case "supervisor_gave_up":
                 self._tell("error", f"supervisor {who(process.node, process.pid)} {data.decision}", _name(process))
+                above = None if process.parent is None else process.node.processes.get(process.parent)
+                if above is not None and above.hidden:
+                    self._gave_up = f"{_name(process)} {data.decision}"
             case "application_stop":
                 name, reason, normal = data
                 if name == self.app:
-                    self._push(m.MainExited(app=name, reason=reason_text(reason), normal=normal))
+                    told = self._gave_up if reason == "shutdown" and self._gave_up else reason_text(reason)
+                    self._push(m.MainExited(app=name, reason=told, normal=normal))
 
     def code_loaded(self, text: str) -> None:
         """A module came, or came anew."""
@@ -143,7 +149,7 @@ class Reporter:
 
 
 def _name(process: Process) -> str:
-    return process.name or repr(process.pid)
+    return who(process.node, process.pid)
 
 
 def _with_sources(lines: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from ..model.errors import UsageError
 from ..model.views import StepView
+from ..otp import inspect
 from ..wire import messages as m
 
 if TYPE_CHECKING:
@@ -42,13 +43,14 @@ def until(guest: Guest, request: m.Until) -> None:
     _must_be_paused(guest)
     if not any((request.process, request.kind, request.contains, request.step)):
         raise UsageError("until", hint="give a condition: process, kind, contains or step")
-    _answer(guest, request.id, request.max_steps, lambda view: matches(request, view))
+    names = () if request.process is None else _names(guest, request.process)
+    _answer(guest, request.id, request.max_steps, lambda view: matches(request, view, names))
 
 
-def matches(wanted: m.Until, view: StepView) -> bool:
-    """Whether a step is the one that was waited for."""
+def matches(wanted: m.Until, view: StepView, names: Collection[str]) -> bool:
+    """Whether a step is the one that was waited for; ``names`` are those of its process, empty for any."""
     return (
-        (wanted.process is None or wanted.process in (view.name, view.pid))
+        (not names or view.name in names or view.pid in names)
         and (wanted.kind is None or wanted.kind == view.kind)
         and (wanted.contains is None or wanted.contains in view.line())
         and (wanted.step is None or view.step >= wanted.step)
@@ -73,6 +75,15 @@ def _answer(guest: Guest, number: int, count: int, stop: Callable[[StepView], bo
             waiting = "limit"
             break
     guest.emit(m.Stepped(id=number, steps=told[-MAX_TOLD:], step=guest.node.step_number, waiting=waiting))
+
+
+def _names(guest: Guest, target: str) -> set[str]:
+    """What steps of a process are told under; a restarted one keeps its name. Raises NoProcess for a stranger."""
+    last = target.rpartition("/")[2]
+    if last in guest.node.dead_names.values():
+        return {target, last}
+    process = inspect.find(guest.node, target)
+    return {target, repr(process.pid), process.name or target}
 
 
 def _must_be_paused(guest: Guest) -> None:

@@ -45,7 +45,7 @@ def restore_snapshot(guest: Guest, request: m.RestoreSnapshot) -> None:
 def take_journal(guest: Guest, request: m.TakeJournal) -> None:
     """Everything that entered this node, for a replay."""
     guest.watching.flush()
-    blob = history.take(guest.node, guest.reporter.app, guest.start, guest.since)
+    blob = history.take(guest.node, guest.reporter.app, guest.start, guest.since, guest.surroundings.epoch_ns)
     shown = sum(not process.hidden for process in guest.node.processes.values())
     guest.emit(m.SnapshotBlob(id=request.id, blob=blob, step=guest.node.step_number, processes=shown))
 

@@ -32,6 +32,7 @@ class Cell:
     def classes(self) -> tuple[str, ...]:
         """Names of the classes at the top level, found by their looks only; the likeliest main comes last."""
         found = _CLASS.findall(self.body)
+        found.sort(key=lambda one: len(re.findall(rf"\b{one[0]}\b", self.body)) == 1)  # whom no other uses
         for likely in reversed(_MAINS):
             found.sort(key=lambda one: likely.search(one[1]) is not None)
         return tuple(name for name, _ in found)

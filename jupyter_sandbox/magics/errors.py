@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from IPython.core.error import UsageError as IPythonUsageError
 
-from ..model.errors import CompileError, Diagnostic, InternalError, SandboxError
+from ..model.errors import CompileError, Diagnostic, InternalError, NoProcess, SandboxError, UsageError
 from ..widgets.safe import clean, line
 from .cells import Cells
 
@@ -17,18 +17,26 @@ MOST_LINES = 60
 def shown(error: SandboxError, cells: Cells, *, colour: bool) -> BaseException:
     """The exception to raise in the notebook for an error of a sandbox.
 
-    A mistake in a command becomes IPython's UsageError, shown as one line. An
-    error with a story (a traceback, diagnostics of a compiler) stays what it
-    is and gets the lines that IPython shows in place of a traceback through
-    the manager.
+    A mistake in a command becomes IPython's UsageError, shown as one line. Any
+    other error stays what it is: with a story (a traceback, diagnostics of a
+    compiler) it gets the lines that IPython shows in place of a traceback
+    through the manager, without one it is one line, too. A bug of ours keeps
+    its traceback.
     """
     lines = _story(error, cells)
     error.args = (cells.label(line(error, 1200)),)  # a saved notebook keeps it, and names no file of this machine
-    if not lines and not isinstance(error, InternalError):
+    if isinstance(error, UsageError | NoProcess):
         return IPythonUsageError(str(error))
-    if lines:
+    if lines or not isinstance(error, InternalError):
         head = f"{type(error).__name__}: {error}"
         attach(error, [*(_paint(text, colour) for text in lines), _head(head, colour)])
+    return error
+
+
+def interrupted(error: KeyboardInterrupt, *, colour: bool) -> KeyboardInterrupt:
+    """An interrupt of a command on one line: where the kernel happened to wait is of no use to anybody."""
+    text = "KeyboardInterrupt: the command was called off; `%sandbox list` shows how things stand"
+    attach(error, [_head(text, colour)])
     return error
 
 

@@ -19,7 +19,7 @@ from .cells import Cells
 from .commands import HANDLERS
 from .commands.life import card_of
 from .completer import SandboxCompleter
-from .errors import shown
+from .errors import interrupted, shown
 from .help import overview
 from .hub import Hub, status_line
 from .lab_bridge import ACTIONS, LabBridge, Wiring
@@ -28,6 +28,7 @@ from .midcell import show_unless_last
 from .mirror import Mirror
 from .parse import parse
 from .pictures import Hands, Pictures
+from .trimming import Trimming
 from .turn import Desk, Turn
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Extension:
         self.pictures = Pictures(Hands(self._act, self._inspect))
         self.hub = Hub(self.mirror, self.pictures, lambda name: self.lanes.submit(name, lambda: self.follow(name)))
         self.completer = SandboxCompleter(self.mirror)
+        self.trimming = Trimming(shell)
         self.desk = Desk(self.manager, self.mirror, self.cells, shell.user_ns, self._opener(), self.follow, self._store)
         self._unsubscribe: Callable[[], None] = lambda: None
 
@@ -62,6 +64,7 @@ class Extension:
         self._unsubscribe = self.manager.subscribe(self.hub.take)
         self.shell.register_magic_function(self._magic(), "line_cell", "sandbox")
         self.shell.Completer.custom_matchers.append(self.completer.matcher)
+        self.trimming.attach()
         for type_, form in self._forms().items():
             self.shell.display_formatter.mimebundle_formatter.for_type(type_, form)
         if self.kernel is not None and hasattr(self.kernel, "control_handlers"):
@@ -81,6 +84,7 @@ class Extension:
             self.shell.display_formatter.mimebundle_formatter.pop(type_, None)
         if self.completer.matcher in self.shell.Completer.custom_matchers:
             self.shell.Completer.custom_matchers.remove(self.completer.matcher)
+        self.trimming.detach()
         for kind in ("line", "cell"):
             self.shell.magics_manager.magics[kind].pop("sandbox", None)
         self.manager.close()
@@ -113,6 +117,8 @@ class Extension:
             return HANDLERS[given.verb.name](Turn(self.desk, given, line, cell, local))
         except SandboxError as error:
             problem = shown(error, self.cells, colour=self._colour())
+        except KeyboardInterrupt as interrupt:
+            problem = interrupted(interrupt, colour=self._colour())
         finally:
             self.hub.printing -= 1
         if isinstance(problem, IPythonUsageError):

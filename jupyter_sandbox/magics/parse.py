@@ -176,8 +176,15 @@ def _no_such_sandbox(verb: Verb, words: list[Word], sandboxes: Sequence[str]) ->
         return UsageError("there is no sandbox yet", hint="type %sandbox create NAME, or %%sandbox module NAME MODULE")
     if not words:
         names = ", ".join(sandboxes)
-        return UsageError(f"which sandbox? There are {names}", hint=f"type {verb.magic} {verb.name} {sandboxes[0]} …")
-    return UsageError("sandbox", words[0].plain, allowed=sandboxes)
+        more = " …" if _needs_more(verb) else ""
+        hint = f"type {verb.magic} {verb.name} {sandboxes[0]}{more}"
+        return UsageError(f"which sandbox? There are {names}", hint=hint)
+    hint = f"There are several, so type which: {verb.magic} {verb.name} {sandboxes[0]} …" if len(sandboxes) > 1 else ""
+    return UsageError("sandbox", words[0].plain, allowed=sandboxes, hint=hint)
+
+
+def _needs_more(verb: Verb) -> bool:
+    return any(argument.required for argument in verb.arguments)
 
 
 def _fill(verb: Verb, name: str | None, words: list[Word], options: dict[str, list[str]], line: str) -> Invocation:

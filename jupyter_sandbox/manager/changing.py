@@ -227,7 +227,7 @@ async def restore(unit: Unit, store: SnapshotStore, name: str) -> TreeView:
         raise_refusal(unit, "restore")
         stored = await in_thread(lambda: store.load(unit.name, name))
         if stored is None:
-            known = [info.name for info in await in_thread(lambda: store.list(unit.name))]
+            known = list(dict.fromkeys(info.name for info in await in_thread(lambda: store.list(unit.name))))
             hint = f"%sandbox snapshot {unit.name} {quoted(name)}"
             if not known:
                 raise UsageError(f"sandbox {unit.name!r} has no snapshot {name!r} and no other. Take one: {hint}")
@@ -271,9 +271,12 @@ def python_tag() -> str:
 
 
 async def back(unit: Unit, count: int) -> Stepped:
-    """Replay the journal in a fresh guest up to ``count`` steps ago, then switch; stays paused."""
+    """Replay the journal in a fresh guest up to ``count`` steps ago, then switch; stays paused.
+
+    Also after the main supervisor gave up or was stopped, as long as the OS process lives: the journal is in there.
+    """
     async with unit.lane:
-        raise_refusal(unit, "step")
+        raise_refusal(unit, "back")
         journal = await unit.ask(lambda number: wire.TakeJournal(id=number), wire.SnapshotBlob, STATE_S)
         if count < 1 or count > journal.step:
             raise UsageError("count", count, hint=f"give a number from 1 to {journal.step}, the steps taken so far")

@@ -226,7 +226,7 @@ def _reason(error: SandboxError) -> object:
         case CompileError(kind="invalid_code_type"):
             return "invalid_code_type"
         case CompileError():
-            where = "\n".join(str(one) for one in error.diagnostics)
+            where = "\n".join(str(one) for one in error.diagnostics if str(one) not in str(error))
             return error.kind, "\n".join(part for part in (str(error), where, *error.traceback) if part)
         case NoProcess():
             return "noproc", str(error)

@@ -80,7 +80,7 @@ async def load(unit: Unit, source: object, module: str | None = None) -> LoadRep
     return LoadReport(
         versions=tuple(loaded.versions) if loaded else (), moved=loaded.moved if loaded else 0,
         diff=difference(before, sources(ready.bundle)), elapsed_ms=(time.perf_counter() - began) * 1000,
-        modules=tuple(one.name for one in ready.bundle.modules), warnings=ready.warnings,
+        modules=tuple(one.name for one in ready.bundle.modules), main=_only_main(unit), warnings=ready.warnings,
     )  # fmt: skip
 
 
@@ -149,6 +149,14 @@ def default_main(unit: Unit) -> str:
         if found:
             raise UsageError("main", hint=f"name one of the classes that can be started: {', '.join(found)}")
     raise UsageError("main", hint="the code has no application, supervisor or server class; define one and load it")
+
+
+def _only_main(unit: Unit) -> str:
+    """What ``default_main`` says, or nothing when there is none or more than one."""
+    try:
+        return default_main(unit)
+    except UsageError:
+        return ""
 
 
 def raise_refusal(unit: Unit, verb: Verb) -> None:

@@ -51,7 +51,7 @@ class SandboxManager:
 
     def __init__(self, store: str | Path | None = None, flavour: str = "plain") -> None:
         flavour_modules(flavour)
-        self.store = SnapshotStore(store, _folder())
+        self.store = SnapshotStore(store, _folder(), _notebook())
         self._flavour = flavour
         self._loop = ManagerLoop()
         self._units: dict[int, Unit] = {}
@@ -121,6 +121,11 @@ class SandboxManager:
             return False
         self._loop.run(self._destroy(found))
         return True
+
+    @property
+    def origin(self) -> str:
+        """The notebook that snapshots are taken in; empty elsewhere."""
+        return self.store.origin
 
     def stored(self, name: str) -> Iterable[SnapshotInfo]:
         """The snapshots of a sandbox of this name, also when there is none now."""
@@ -283,6 +288,11 @@ def _folder() -> str:
         return os.getcwd()
     except OSError:
         return ""
+
+
+def _notebook() -> str:
+    """The notebook of this kernel, as its server names it; '' elsewhere."""
+    return Path(os.environ.get("JPY_SESSION_NAME", "")).name
 
 
 def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -45,6 +45,7 @@ class OutputTail:
         self._tail = bytearray()
         self._fresh = bytearray()
         self._dropped = 0
+        self._mark, self._marked = b"", 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def feed(self, data: bytes) -> None:
@@ -57,6 +58,15 @@ class OutputTail:
         self._fresh += shown
         self._left -= len(shown)
         self._dropped += len(data) - len(shown)
+
+    def mark(self, stream: str, dropped: int) -> None:
+        """Note that bytes are missing here; notes that follow each other become one."""
+        if self._mark and self._tail.endswith(self._mark):
+            del self._tail[-len(self._mark) :]
+            self.total -= len(self._mark)
+            dropped += self._marked
+        self._mark, self._marked = f"[{dropped} bytes of {stream} dropped]\n".encode(), dropped
+        self.feed(self._mark)
 
     def renew(self) -> None:
         """A new cell may print its share again."""

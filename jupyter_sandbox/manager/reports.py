@@ -18,6 +18,8 @@ class LoadReport:
     elapsed_ms: float
     modules: tuple[str, ...] = ()
     """The modules that were loaded, in order."""
+    main: str = ""
+    """The class that can only be meant by a start, if there is one."""
     warnings: tuple[Diagnostic, ...] = ()
     """What the compiler and the check of callbacks found odd, but let pass."""
 

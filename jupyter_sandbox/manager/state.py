@@ -82,7 +82,9 @@ MOVES: Mapping[type[LifeEvent], Mapping[S, S]] = {
 }  # fmt: skip
 """Every legal event per status and the status it leads to; anything else is a bug of the shell."""
 
-Verb = Literal["act", "look", "load", "start", "stop", "pause", "resume", "step", "snapshot", "restore", "restart"]
+Verb = Literal[
+    "act", "look", "load", "start", "stop", "pause", "resume", "step", "back", "snapshot", "restore", "restart"
+]
 
 PERMITTED: Mapping[Verb, tuple[S, ...]] = {
     "act": _ALIVE,
@@ -93,13 +95,14 @@ PERMITTED: Mapping[Verb, tuple[S, ...]] = {
     "pause": (S.RUNNING, S.PAUSED),
     "resume": (S.PAUSED, S.RUNNING),
     "step": (S.PAUSED,),
+    "back": (S.PAUSED, S.STOPPED, S.CRASHED),
     "snapshot": (S.RUNNING, S.PAUSED),
     "restore": _SETTLED,
     "restart": _SETTLED,
 }
 """What a user may ask for in which status."""
 
-_NEEDS_GUEST: frozenset[Verb] = frozenset({"act", "look", "pause", "resume", "step", "snapshot"})
+_NEEDS_GUEST: frozenset[Verb] = frozenset({"act", "look", "pause", "resume", "step", "back", "snapshot"})
 
 
 def refusal(life: Life, verb: Verb) -> SandboxError | None:
@@ -116,7 +119,15 @@ def refusal(life: Life, verb: Verb) -> SandboxError | None:
     match life.status:
         case S.STOPPED | S.CRASHED:
             why = f": {life.reason}" if life.reason else ""
-            return SandboxGone(f"sandbox {name!r} {_been(life)}{why}. Start it again: %sandbox restart {name}")
+            if verb == "back":
+                return SandboxGone(
+                    f"sandbox {name!r} {_been(life)}{why}, and what it recorded went with its OS process. Go back to a "
+                    f"snapshot: %sandbox snapshots {name}; or begin again: %sandbox restart {name}"
+                )
+            start = "Start it again"
+            if life.present and life.status is S.CRASHED:
+                start = f"Go back some steps: %sandbox back {name} 5; or start it again"
+            return SandboxGone(f"sandbox {name!r} {_been(life)}{why}. {start}: %sandbox restart {name}")
         case S.RUNNING:
             return UsageError(f"sandbox {name!r} is running; pause it first: %sandbox pause {name}")
         case S.PAUSED:

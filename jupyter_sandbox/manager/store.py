@@ -1,5 +1,7 @@
 """Snapshots outside the kernel: a SQLite file of opaque blobs per sandbox name, which survives the kernel.
 
+Kernels share the file, and those of one folder what is in it: all may restore
+a snapshot, nobody replaces or deletes one that another notebook took.
 A blob is written by a guest and only ever opened by a guest; here it is bytes.
 Every method blocks on the disk: the manager calls them on a thread.
 """
@@ -10,6 +12,7 @@ import os
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +22,22 @@ from ..model.errors import SnapshotError
 
 _SCHEMA = """
 create table if not exists snapshots (
-    sandbox text not null, name text not null, created_at real not null, step integer not null,
+    sandbox text not null, name text not null, origin text not null, created_at real not null, step integer not null,
     processes integer not null, meta blob not null, blob blob not null,
-    primary key (sandbox, name)
+    primary key (sandbox, name, origin)
 ) without rowid
 """
-_VERSION = 1
+_FROM_1 = (
+    "alter table snapshots rename to snapshots_1",
+    _SCHEMA,
+    "insert into snapshots select sandbox, name, '', created_at, step, processes, meta, blob from snapshots_1",
+    "drop table snapshots_1",
+)
+"""Format 1 did not know who took a snapshot."""
+_VERSION = 2
+_PATIENCE_S = 10.0
+"""How long a kernel waits for others that write."""
+_FACTS = "name, created_at, step, processes, length(blob), origin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,8 @@ class SnapshotInfo:
     step: int
     processes: int
     size: int
+    origin: str = ""
+    """The notebook that took it; empty in a terminal or a script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +65,7 @@ class StoredSnapshot:
 class SnapshotStore:
     """Opened at the first use, so that a kernel which never takes a snapshot never writes a file.
 
-    ``scope`` keeps sandboxes of the same name apart: the folder that a kernel works in.
+    ``scope`` keeps sandboxes of the same name apart: the folder that a kernel works in. ``origin`` is the notebook.
 
     >>> store = SnapshotStore(":memory:")
     >>> store.save("shop", SnapshotInfo("before", 0.0, 12, 3, 2), b"", b"xy")
@@ -59,46 +74,46 @@ class SnapshotStore:
     >>> store.close()
     """
 
-    def __init__(self, path: str | Path | None = None, scope: str = "") -> None:
+    def __init__(self, path: str | Path | None = None, scope: str = "", origin: str = "") -> None:
         self._scope = f"{scope}\0" if scope else ""
+        self.origin = origin
         self.path = str(path) if path is not None else str(default_path())
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
     def save(self, sandbox: str, info: SnapshotInfo, meta: bytes, blob: bytes) -> None:
-        """Keep a snapshot; one of the same name is replaced."""
+        """Keep a snapshot; one of the same name and notebook is replaced."""
+        facts = (self._scope + sandbox, info.name, self.origin, info.created_at, info.step, info.processes)
         with self._open() as database:
-            database.execute(
-                "insert or replace into snapshots values (?, ?, ?, ?, ?, ?, ?)",
-                (self._scope + sandbox, info.name, info.created_at, info.step, info.processes, meta, blob),
-            )
+            database.execute("insert or replace into snapshots values (?, ?, ?, ?, ?, ?, ?, ?)", (*facts, meta, blob))
 
     def load(self, sandbox: str, name: str) -> StoredSnapshot | None:
-        """The snapshot with its contents, or None."""
+        """The snapshot with its contents, or None. Of several notebooks' one's own, else the newest."""
         with self._open() as database:
             row = database.execute(
-                "select name, created_at, step, processes, length(blob), meta, blob from snapshots"
-                " where sandbox = ? and name = ?",
-                (self._scope + sandbox, name),
+                f"select {_FACTS}, meta, blob from snapshots where sandbox = ? and name = ?"
+                " order by origin = ? desc, created_at desc limit 1",
+                (self._scope + sandbox, name, self.origin),
             ).fetchone()
-        return StoredSnapshot(SnapshotInfo(*row[:5]), row[5], row[6]) if row else None
+        return StoredSnapshot(SnapshotInfo(*row[:-2]), row[-2], row[-1]) if row else None
 
     def list(self, sandbox: str) -> list[SnapshotInfo]:
         """All snapshots of a sandbox, oldest first, without contents."""
         with self._open() as database:
             rows = database.execute(
-                "select name, created_at, step, processes, length(blob) from snapshots"
-                " where sandbox = ? order by created_at, name",
+                f"select {_FACTS} from snapshots where sandbox = ? order by created_at, name",
                 (self._scope + sandbox,),
             ).fetchall()
         return [SnapshotInfo(*row) for row in rows]
 
     def forget(self, sandbox: str) -> int:
-        """Delete all snapshots of a sandbox; how many there were. Never creates the file."""
+        """Delete the snapshots that this notebook took of a sandbox; how many there were. Never creates the file."""
         if self._connection is None and self.path != ":memory:" and not Path(self.path).exists():
             return 0
         with self._open() as database:
-            return database.execute("delete from snapshots where sandbox = ?", (self._scope + sandbox,)).rowcount
+            return database.execute(
+                "delete from snapshots where sandbox = ? and origin = ?", (self._scope + sandbox, self.origin)
+            ).rowcount
 
     def close(self) -> None:
         """Close the file; idempotent, and a later use opens it again."""
@@ -125,26 +140,41 @@ class SnapshotStore:
 def _connect(path: str) -> sqlite3.Connection:
     if path != ":memory:":
         folder = Path(path).parent
-        if not folder.exists():
-            folder.mkdir(parents=True, mode=0o700)
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         # Blobs hold user state: nobody else reads them.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=10.0)
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=_PATIENCE_S)
     try:
-        connection.execute("pragma journal_mode = wal")
+        _write_ahead(connection)
         connection.execute("pragma synchronous = normal")
-        _check_version(connection)
-        connection.execute(_SCHEMA)
+        with connection:
+            connection.execute("begin immediate")  # one kernel at a time makes the table
+            _prepare(connection)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _check_version(connection: sqlite3.Connection) -> None:
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Readers and a writer at the same time. Of all that SQLite does, this switch alone does not wait for others."""
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("pragma user_version").fetchone()
     if version > _VERSION:
         raise sqlite3.DatabaseError(f"it was written by a newer version (format {version})")
+    for statement in _FROM_1 if version == 1 else (_SCHEMA,):
+        connection.execute(statement)
     connection.execute(f"pragma user_version = {_VERSION}")
 
 

@@ -314,7 +314,7 @@ class Unit:
     def _printed(self, guest: GuestHandle, stream: str, text: str, dropped: int) -> None:
         self.output.feed(text.encode("utf-8", "replace"))
         if dropped:
-            self.output.feed(f"[{dropped} bytes of {stream} dropped]\n".encode())
+            self.output.mark(stream, dropped)
         self.publish(OutputArrived(self.name, stream, text, dropped))
 
     # --- the watchdog's share ---------------------------------------------------------------------------------------

@@ -199,8 +199,8 @@ class ReplayDivergence(SandboxError):
     def __init__(self, step: int, expected: int, actual: int) -> None:
         super().__init__(
             f"the replay left the recording at step {step}: hash {actual:#x} instead of {expected:#x}. "
-            "Code that reads something the journal does not hold (a file, a thread, the clock of the "
-            "operating system) does this; reach it through `await self.outside(...)`"
+            "Code that reads something the journal does not hold (a file, a thread, the machine's clock through a "
+            "library) does this; reach it through `await self.outside(...)`"
         )
         self.step, self.expected, self.actual = step, expected, actual
 

@@ -1,7 +1,8 @@
 """What ``self`` is inside a process: every operation a callback can perform. There is no current process elsewhere.
 
 Operations that wait return awaitables and need an ``async def`` callback;
-all others act at once. Rules: Erlang's reference manual, "Processes".
+all others act at once. Rules: Erlang's reference manual, "Processes". One long class
+of short operations, because ``self`` is one object and this is its reference.
 """
 
 from __future__ import annotations

@@ -99,6 +99,8 @@ def _cause(reason: Any, crash: _Crash | None) -> str:
         if reason[1] is None:
             return f"{crash.callback} returned None: a `return` or a `case` is missing"
         return f"{crash.callback} returned {short_text(reason[1], 200)}, which means nothing there"
+    if isinstance(reason, str):
+        return reason[:200]
     if not isinstance(reason, Crash):
         return f"exit {said(reason, 200)}"
     if reason.error in _NOT_RAISED:

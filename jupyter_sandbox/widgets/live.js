@@ -43,6 +43,8 @@ const STYLE = `
   border: 1px solid var(--jp-border-color1, rgba(128,134,144,.6)); }
 .jsb-live button:focus-visible { outline: 2px solid var(--jp-brand-color1, #3b82d6); outline-offset: 1px; }
 .jsb-live .jsb-note { font-size: 12px; opacity: .85; }
+.jsb-live .jsb-empty { margin: 0; padding: 0 10px 8px; opacity: .75; }
+.jsb-live .jsb-empty[hidden] { display: none; }
 `;
 
 /** Tidy tree positions, the same algorithm as widgets/layout.py: Map of key to {across, depth}. */
@@ -181,6 +183,7 @@ class LiveTree {
     this.canvas.setAttribute("aria-hidden", "true");
     this.spacer.append(this.canvas);
     this.scroll.append(this.spacer);
+    this.nobody = make("p", "jsb-empty", "no process runs");
     this.twin = make("ul", "jsb-twin");
     this.twin.setAttribute("role", "tree");
     this.said = make("div", "jsb-twin");
@@ -189,7 +192,7 @@ class LiveTree {
     this.panel.hidden = true;
     this.note = make("span", "jsb-note");
     this.note.setAttribute("role", "status");
-    this.root.append(header, this.scroll, this.twin, this.said, this.panel);
+    this.root.append(header, this.nobody, this.scroll, this.twin, this.said, this.panel);
     el.append(this.root);
     el.classList.add("jsb-mounted");
     this.host = el;
@@ -263,6 +266,16 @@ class LiveTree {
     this.height = across * ROW + CARD.height + 2 * MARGIN;
     this.spacer.style.width = `${this.width}px`;
     this.spacer.style.height = `${this.height}px`;
+    this.nobody.hidden = this.places.size > 0;
+    this.scroll.hidden = this.places.size === 0;
+  }
+
+  /** Once, when it can be seen first: a tall tree is shown around its root, not at its first leaf. */
+  centre() {
+    const root = this.tree.processes.length ? this.box(this.tree.processes[0].key) : undefined;
+    if (!root || this.centred) return;
+    this.centred = true;
+    this.scroll.scrollTop = root.y + CARD.height / 2 - Math.min(this.height, MAX_HEIGHT) / 2;
   }
 
   box(key) {
@@ -285,6 +298,7 @@ class LiveTree {
     const width = this.scroll.clientWidth;
     const height = Math.min(this.height, MAX_HEIGHT);
     if (!width) return;
+    this.centre();
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
     this.canvas.style.width = `${width}px`;

@@ -9,8 +9,8 @@ import html
 import re
 
 PRE = (
-    '<pre style="font-family:var(--jp-code-font-family,monospace);font-size:var(--jp-code-font-size,13px);'
-    'white-space:pre-wrap;overflow-wrap:anywhere">'
+    '<pre style="margin:0;padding:0;font-family:var(--jp-code-font-family,monospace);'
+    'font-size:var(--jp-code-font-size,13px);white-space:pre-wrap;overflow-wrap:anywhere">'
 )
 """Opens lines of text in a fixed-width font; sites differ in what they make of a bare ``<pre>``."""
 

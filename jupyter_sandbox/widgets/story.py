@@ -59,10 +59,10 @@ def _end(taken: int, step: int, waiting: str) -> list[str]:
 class Story(Result):
     """The result of ``why``: causes and decisions, newest first; ``entries`` holds the views."""
 
-    __slots__ = ("entries", "subject")
+    __slots__ = ("entries", "note", "subject")
 
-    def __init__(self, entries: Sequence[WhyView], subject: str) -> None:
-        self.entries, self.subject = tuple(entries), subject
+    def __init__(self, entries: Sequence[WhyView], subject: str, note: str = "") -> None:
+        self.entries, self.subject, self.note = tuple(entries), subject, line(note, 600)
 
     def __iter__(self) -> Iterator[WhyView]:
         return iter(self.entries)
@@ -72,18 +72,18 @@ class Story(Result):
 
     def text(self) -> str:
         if not self.entries:
-            return f"{line(self.subject)} has not exited or restarted"
-        return "\n\n".join(
-            "\n".join([line(entry.line(), 600), *(f"  {text}" for text in _body(entry))]) for entry in self.entries
-        )
+            return "\n".join([f"{line(self.subject)} has not exited or restarted", *([self.note] if self.note else [])])
+        told = ["\n".join([line(entry.line(), 600), *(f"  {text}" for text in _body(entry))]) for entry in self.entries]
+        return "\n\n".join([*told, *([self.note] if self.note else [])])
 
     def html(self) -> str:
         if not self.entries:
-            return f"<p>{escape(self.text())}</p>"
-        return "".join(
+            return f"<p>{block(self.text())}</p>"
+        told = "".join(
             f"<p><strong>{escape(entry.line(), 600)}</strong></p>{PRE}{block(chr(10).join(_body(entry)))}</pre>"
             for entry in self.entries
         )
+        return told + (f"<p>{escape(self.note, 600)}</p>" if self.note else "")
 
 
 def _body(entry: WhyView) -> list[str]:

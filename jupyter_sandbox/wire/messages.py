@@ -2,7 +2,8 @@
 
 Everything a guest sends is data of these types and nothing else; the kernel
 never unpickles or evaluates a byte of it. Toward the guest, Python arguments
-travel as pickles (``args``), which only the guest opens.
+travel as pickles (``args``), which only the guest opens. One long file of short
+declarations: the whole protocol can be read from top to bottom.
 """
 
 from __future__ import annotations

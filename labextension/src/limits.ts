@@ -18,7 +18,6 @@ export class Limits {
     this.processes = new Meter(trans.__('Processes'));
     this.runtime = new Meter(trans.__('Run time'));
     this.queue = new Meter(trans.__('Longest queue'));
-    this.reason = h('p', { class: 'jp-Sandbox-reason' });
     this.profile = h('summary');
     this.protection = h('p', { class: 'jp-Sandbox-protection' });
     this.gaps = h('p', { class: 'jp-Sandbox-gaps' });
@@ -26,7 +25,7 @@ export class Limits {
     meters.append(...[this.memory, this.processes, this.runtime, this.queue].map(meter => meter.node));
     const isolation = h('details', { class: 'jp-Sandbox-isolation' }, this.profile, this.protection, this.gaps);
     this.isolation = isolation;
-    this.node = h('div', { class: 'jp-Sandbox-limits' }, this.reason, meters, isolation);
+    this.node = h('div', { class: 'jp-Sandbox-limits' }, meters, isolation);
   }
 
   update(sandbox: Sandbox, isolation: boolean): void {
@@ -42,8 +41,6 @@ export class Limits {
     this.processes.update(count(counters.processes, limits.max_processes));
     this.tick();
     this.queue.update(count(counters.longest_queue, limits.max_mailbox));
-    show(this.reason, info.reason !== '');
-    say(this.reason, info.reason);
     this.protect(info, isolation);
   }
 
@@ -88,7 +85,6 @@ export class Limits {
   private readonly processes: Meter;
   private readonly runtime: Meter;
   private readonly queue: Meter;
-  private readonly reason: HTMLElement;
   private readonly isolation: HTMLElement;
   private readonly profile: HTMLElement;
   private readonly protection: HTMLElement;

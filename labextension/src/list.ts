@@ -17,7 +17,12 @@ export class SandboxList {
   }
 
   update(): void {
-    this.rows.set([...this.model.state.sandboxes].map(([name, sandbox]) => [name, sandbox.info] as const));
+    const { sandboxes, selected } = this.model.state;
+    this.rows.set([...sandboxes].map(([name, sandbox]) => [name, sandbox.info] as const));
+    if (selected !== this.shown) {
+      this.shown = selected;
+      this.node.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
+    }
   }
 
   private make(name: string): HTMLElement {
@@ -63,5 +68,6 @@ export class SandboxList {
   }
 
   readonly node: HTMLElement;
+  private shown: string | null = null;
   private readonly rows: Rows<Info>;
 }

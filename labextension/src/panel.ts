@@ -39,6 +39,7 @@ export class SandboxPanel extends Widget {
     ]);
     this.empty = h('div', { class: 'jp-Sandbox-empty' });
     this.remark = h('p', { class: 'jp-Sandbox-remark', role: 'alert' });
+    this.reason = h('p', { class: 'jp-Sandbox-reason' });
     this.list = new SandboxList(model, trans);
     this.controls = controls(commands, trans);
     this.limits = new Limits(trans);
@@ -58,7 +59,7 @@ export class SandboxPanel extends Widget {
     this.detail = h('div', { class: 'jp-Sandbox-detail' }, ...Object.values(this.sections).map(one => one.node));
     this.node.append(
       h('div', { class: 'jp-Sandbox-header' }, h('h2', {}, trans.__('Sandboxes')), this.kernel, this.top.node),
-      this.empty, this.list.node, this.controls.node, this.remark, this.detail
+      this.empty, this.list.node, this.controls.node, this.reason, this.remark, this.detail
     );
 
     model.changed.connect(() => this.schedule());
@@ -110,6 +111,9 @@ export class SandboxPanel extends Widget {
     this.list.update();
     show(this.controls.node, sandbox !== null);
     this.controls.update();
+    show(this.reason, (sandbox?.info.reason ?? '') !== '');
+    set(this.reason, { 'data-tone': sandbox?.info.status === 'crashed' ? 'bad' : 'calm' });
+    say(this.reason, sandbox?.info.reason ?? '');
     show(this.remark, state.remark !== null);
     set(this.remark, { 'data-tone': state.remark?.tone ?? null });
     say(this.remark, state.remark?.text ?? '');
@@ -168,6 +172,7 @@ export class SandboxPanel extends Widget {
   private readonly top: Buttons;
   private readonly empty: HTMLElement;
   private readonly remark: HTMLElement;
+  private readonly reason: HTMLElement;
   private readonly list: SandboxList;
   private readonly controls: Buttons;
   private readonly limits: Limits;

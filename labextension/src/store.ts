@@ -34,6 +34,8 @@ export interface State {
   readonly seq: number;
   readonly sandboxes: ReadonlyMap<string, Sandbox>;
   readonly selected: string | null;
+  /** Whether the user selected it: until then the newest sandbox is shown. */
+  readonly chosen: boolean;
   /** Events were missed: everything has to be told again. */
   readonly stale: boolean;
   /** Sandboxes whose tree has to be told as a whole. */
@@ -48,6 +50,7 @@ export const EMPTY: State = {
   seq: 0,
   sandboxes: new Map(),
   selected: null,
+  chosen: false,
   stale: false,
   wanted: [],
   remark: null
@@ -156,7 +159,8 @@ function keepInfo(state: State, info: Info, heardAt: number): State {
   const before = state.sandboxes.get(info.name);
   const sandbox = before ? { ...before, info, heardAt } : { info, heardAt, tree: null, steps: [], notices: [] };
   const sandboxes = new Map(state.sandboxes).set(info.name, sandbox);
-  return reselect({ ...state, sandboxes });
+  const selected = before || state.chosen ? state.selected : info.name;
+  return reselect({ ...state, sandboxes, selected });
 }
 
 function remove(state: State, name: string): State {
@@ -165,13 +169,13 @@ function remove(state: State, name: string): State {
   return reselect({ ...unwanted(state, name), sandboxes });
 }
 
-/** The selected sandbox, or the first there is. */
+/** The selected sandbox, or the newest there is. */
 function reselect(state: State): State {
   if (state.selected !== null && state.sandboxes.has(state.selected)) {
     return state;
   }
-  const [first] = state.sandboxes.keys();
-  return { ...state, selected: first ?? null };
+  const newest = [...state.sandboxes.keys()].at(-1);
+  return { ...state, selected: newest ?? null, chosen: false };
 }
 
 function change(state: State, name: string, how: (old: Sandbox) => Partial<Sandbox>): State {
@@ -222,7 +226,7 @@ function unwanted(state: State, name: string): State {
 
 /** What the user does to the picture itself. */
 export function select(state: State, name: string): State {
-  return state.sandboxes.has(name) ? { ...withoutCalm(state), selected: name } : state;
+  return state.sandboxes.has(name) ? { ...withoutCalm(state), selected: name, chosen: true } : state;
 }
 
 export function clearNotices(state: State, name: string): State {

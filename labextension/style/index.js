@@ -1,1 +1,9 @@
-import './base.css';
+import './theme.css';
+import './kernel.css';
+import './list.css';
+import './buttons.css';
+import './sections.css';
+import './limits.css';
+import './tree.css';
+import './inspector.css';
+import './log.css';

@@ -28,7 +28,7 @@ const HELLO: SandboxEvent = {
   trees: { shop: tree(process('shop'), process('shop/front', 'shop', '0')) }
 };
 
-test('hello tells everything and selects the first sandbox', () => {
+test('hello tells everything and selects the newest sandbox', () => {
   const state = told(EMPTY, HELLO);
   assert.equal(state.connected, true);
   assert.equal(state.selected, 'shop');
@@ -152,4 +152,17 @@ test('the run time goes on from when it was heard, in a pause too, and stands wh
   assert.equal(runtime(shop, 8000), 63);
   assert.equal(runtime({ ...shop, info: { ...shop.info, status: 'paused' } }, 8000), 63);
   assert.equal(runtime({ ...shop, info: { ...shop.info, status: 'stopped' } }, 8000), 60);
+});
+
+test('a new sandbox is shown until the user has chosen one', () => {
+  const seen = (state: State, name: string, id: number) =>
+    told(state, { seq: state.seq + 1, type: 'sandbox', info: info(name, id) });
+  let state = seen(told(EMPTY, HELLO), 'bank', 2);
+  assert.equal(state.selected, 'bank');
+  assert.equal(seen(state, 'shop', 1).selected, 'bank', 'news of an old one is no reason to show it');
+  state = select(state, 'shop');
+  assert.equal(seen(state, 'third', 3).selected, 'shop');
+  state = told(state, { seq: state.seq + 1, type: 'removed', name: 'shop', id: 1 });
+  assert.equal(state.selected, 'bank', 'the chosen one is gone');
+  assert.equal(seen(state, 'fourth', 4).selected, 'fourth');
 });

@@ -16,24 +16,7 @@ from jupyter_sandbox.model.limits import Limits
 from jupyter_sandbox.wire import messages as m
 from jupyter_sandbox.wire.values import decode_value
 
-SHOP = """
-from jupyter_sandbox.otp import GenServer, Supervisor, Reply, NoReply, Child
-
-class Counter(GenServer):
-    def init(self, start):
-        return start
-    def handle_call(self, request, caller, n):
-        match request:
-            case "next":      return Reply(n, n + 1)
-            case ("add", k):  return Reply(n + k, n + k)
-    def handle_cast(self, request, n):
-        return NoReply(n + request)
-
-class Shop(Supervisor):
-    strategy = "one_for_one"
-    def init(self, _):
-        return [Child(Counter, 0, name="front"), Child(Counter, 100, name="back")]
-"""
+from ..shop import COUNTER
 
 
 class Bench:
@@ -134,11 +117,11 @@ def bench(make_bench: Callable[..., Bench]) -> Bench:
 @pytest.fixture
 def shop(bench: Bench) -> Bench:
     """The shop of the first notebook, started."""
-    bench.load(SHOP, "tshop")
+    bench.load(COUNTER, "tshop")
     assert isinstance(bench.start("tshop.Shop"), m.Done)
     return bench
 
 
 @pytest.fixture
 def shop_source() -> str:
-    return SHOP
+    return COUNTER

@@ -90,7 +90,7 @@ def test_until_stops_at_the_first_step_that_matches_everything(shop: Any) -> Non
         shop.cast("back", amount)
     stepped = shop.ask(m.Until, process="back", kind="cast", contains="cast 2")
     assert (stepped.steps[-1].name, stepped.steps[-1].message) == ("back", "2")
-    assert shop.ask(m.Until, process="nobody").waiting == "idle"
+    assert shop.ask(m.Until, contains="never said").waiting == "idle"
 
 
 def test_until_without_a_condition_is_a_usage_error(shop: Any) -> None:
@@ -131,3 +131,27 @@ def test_the_clock_never_goes_back(virtual: bool) -> None:
     clock.resume(2_000_000)
     clock.resume(3_000_000)
     assert clock.now_ms(2_000_000) == (500 if virtual else 501)
+
+
+def test_until_refuses_a_process_that_nobody_knows(shop: Any) -> None:
+    shop.ask(m.Pause)
+    before = shop.guest.node.step_number
+    shop.cast("front", 5)
+    refused = shop.ask(m.Until, process="frnt")
+    assert (refused.kind, shop.guest.node.step_number) == ("noproc", before)
+    assert "there is no process 'frnt'" in refused.message
+
+
+@pytest.mark.parametrize("named", ["back", "Shop/back"])
+def test_until_takes_a_process_by_name_or_path(shop: Any, named: str) -> None:
+    shop.ask(m.Pause)
+    shop.cast("front", 5)
+    shop.cast("back", 1)
+    assert shop.ask(m.Until, process=named).steps[-1].name == "back"
+
+
+def test_until_follows_a_name_through_a_restart(shop: Any) -> None:
+    shop.ask(m.Pause)
+    shop.cast("front", "no number")
+    stepped = shop.ask(m.Until, process="front", kind="start")
+    assert (stepped.steps[-1].name, stepped.waiting) == ("front", "")

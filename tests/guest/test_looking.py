@@ -161,7 +161,7 @@ def test_the_end_of_the_main_application_by_itself_is_told(shop: Any) -> None:
         shop.ask(m.Kill, target="front")
         shop.run(3)
     (ended,) = shop.of(m.MainExited)
-    assert (ended.app, ended.reason) == ("sandbox_1", "shutdown")
+    assert (ended.app, ended.reason) == ("sandbox_1", "Shop <0.2.0> gave up: more than 3 restarts in 5 s")
 
 
 def test_an_ordered_stop_is_no_such_news(shop: Any) -> None:

@@ -189,18 +189,6 @@ def test_a_suspended_process_that_does_not_answer_is_named_as_that(shop: Any) ->
     assert shop.call("front", "next") == 1, "what waited was answered first"
 
 
-def test_what_a_supervisor_refuses_is_told_with_its_name_and_the_childs(shop: Any) -> None:
-    told = [
-        shop.ask(m.ChildAction, action=action, supervisor="Shop", child=child).message
-        for action, child in (("restart_child", "nosuch"), ("delete_child", "front"), ("restart_child", "front"))
-    ]
-    assert [text.partition(" was refused: ")[2] for text in told] == [
-        "it has no such child",
-        *["the child is running: terminate_child first"] * 2,
-    ]
-    assert told[0].startswith("restart_child of 'nosuch' by Shop <0.")
-
-
 FORGETS = """
 from jupyter_sandbox.otp import *
 class Forgets(GenServer):
@@ -223,3 +211,42 @@ def test_a_forgotten_case_is_told_as_that_and_a_timeout_is_no_number(bench: Any)
     latest, first = bench.guest.reporter.why("Forgets", 2)
     assert first.cause == "handle_call returned None: a `return` or a `case` is missing"
     assert latest.cause.startswith("RuntimeError in handle_info") and latest.message == "its timeout"
+
+
+@pytest.mark.parametrize(
+    ("action", "child", "told"),
+    [
+        ("terminate_child", "fron", "has no child 'fron'; `%sandbox children shop SUPERVISOR` lists those it has"),
+        ("restart_child", "front", "front runs already; stop it first: `%sandbox terminate-child shop SUPERVISOR"),
+    ],
+)
+def test_what_a_supervisor_refuses_is_told_in_words(shop: Any, action: str, child: str, told: str) -> None:
+    refused = shop.ask(m.ChildAction, action=action, supervisor="Shop", child=child)
+    assert told in refused.message
+
+
+def test_an_unknown_function_is_refused_with_those_of_the_module_alone(shop: Any) -> None:
+    refused = shop.ask(m.Spawn, function="tshop.Countr")
+    assert "Known: tshop.Counter, tshop.Shop" in refused.message
+
+
+def test_a_bad_return_names_the_callback_in_the_reason(bench: Any) -> None:
+    bench.load(
+        "from jupyter_sandbox.otp import Child, GenServer, Supervisor\n"
+        "class Wrong(GenServer):\n"
+        "    def handle_call(self, request, caller, state):\n"
+        "        pass\n"
+        "class Top(Supervisor):\n"
+        "    def init(self, _):\n"
+        "        return [Child(Wrong, name='wrong')]\n",
+        "twrong",
+    )
+    bench.start("twrong.Top")
+    bench.call("wrong", 1)
+    [entry] = bench.ask(m.Why, target="wrong", limit=1).entries
+    told = "handle_call returned None: a `return` or a `case` is missing → exit → one_for_one restart 1 of 3"
+    assert entry.line().startswith(told)
+    bench.ask(m.Kill, target="wrong")
+    bench.run(3)
+    [entry] = bench.ask(m.Why, target="wrong", limit=1).entries
+    assert entry.line().startswith("killed → exit → one_for_one restart 2")

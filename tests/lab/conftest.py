@@ -16,23 +16,22 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+
+from ..chromium import MISSING, WHY, chromium
 
 HERE = Path(__file__).parent
 TOKEN = "panel"
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All browser tests on one worker: they share one server. Without Chromium they are skipped, but never in CI."""
-    skip = pytest.mark.skip(reason="Chromium is not installed (apt-get install chromium)")
+    skip = pytest.mark.skip(reason=WHY)
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
             item.add_marker(pytest.mark.xdist_group("lab"))
-            if CHROMIUM is None and not os.environ.get("CI"):
+            if MISSING:
                 item.add_marker(skip)
 
 
@@ -98,12 +97,9 @@ def wait_for_server(server: subprocess.Popen[bytes], port: int, log: Path) -> No
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, closed after each module: as long as Playwright is there, no other test can start an event loop."""
-    assert CHROMIUM is not None, "CI needs Chromium"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
+    """Chromium, closed after each module."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ class FakeSandbox:
         self.manager, self.id, self.name = manager, number, name
         self.main: str | None = None
         self.limits_now = Limits.merged(limits)
+        self.status_now, self.reason_now = SandboxStatus.RUNNING, ""
         self.asked: list[tuple[Any, ...]] = []
         self.answers: dict[str, Any] = {
             "start": TREE, "restart": TREE, "restore": TREE, "tree": TREE, "watch": TREE, "pause": 7,
@@ -51,14 +52,18 @@ class FakeSandbox:
             self.id,
             self.name,
             f"sandbox_{self.id}",
-            SandboxStatus.RUNNING,
-            "",
+            self.status_now,
+            self.reason_now,
             0.0,
             1,
             self.main,
             self.limits_now,
             None,
         )
+
+    @property
+    def status(self) -> SandboxStatus:
+        return self.status_now
 
     def limits(self, **changes: int) -> Limits:
         self.limits_now = Limits.merged(changes, self.limits_now)
@@ -83,6 +88,8 @@ class FakeSandbox:
 
 
 class FakeManager:
+    origin = ""
+
     def __init__(self) -> None:
         self.sandboxes: dict[str, FakeSandbox] = {}
         self.subscribers: list[Callable[[Update], None]] = []

@@ -12,9 +12,12 @@ from IPython.core.error import UsageError as IPythonUsageError
 from jupyter_sandbox.magics.commands import HANDLERS
 from jupyter_sandbox.magics.extension import load, unload
 from jupyter_sandbox.magics.verbs import VERBS
-from jupyter_sandbox.model.errors import CallExit, CompileError, Diagnostic, NoProcess
+from jupyter_sandbox.manager.manager import SandboxManager
+from jupyter_sandbox.manager.reports import Stepped
+from jupyter_sandbox.manager.store import SnapshotInfo
+from jupyter_sandbox.model.errors import CallExit, CallTimeout, CompileError, Diagnostic, NoProcess, SandboxGone
 from jupyter_sandbox.model.ids import Pid
-from jupyter_sandbox.model.sandbox import AlertRaised, OutputArrived, SandboxInfo
+from jupyter_sandbox.model.sandbox import AlertRaised, OutputArrived, SandboxInfo, SandboxStatus
 from jupyter_sandbox.model.views import WhyView
 
 if TYPE_CHECKING:
@@ -72,6 +75,11 @@ def test_a_module_cell_makes_its_sandbox(shell: InteractiveShell, manager: FakeM
     verb, source = manager.sandboxes["shop"].last
     assert (verb, source.module, source.source, source.first_line) == ("load", "counter", CELL, 2)
     assert "next: %sandbox start shop counter.Shop" in str(told)
+
+
+def test_the_class_that_no_other_uses_is_what_to_start_next(shell: InteractiveShell, manager: FakeManager) -> None:
+    cell = "class Shop(Supervisor):\n    c = [Child(Counter)]\n\nclass Counter(GenServer):\n    pass\n"
+    assert "next: %sandbox start shop counter.Shop" in str(shell.run_cell_magic("sandbox", "module shop counter", cell))
 
 
 def test_a_module_cell_that_fails_leaves_no_sandbox_behind(shell: InteractiveShell, manager: FakeManager) -> None:
@@ -180,6 +188,14 @@ def test_a_snapshot_without_a_name_gets_one(shell: InteractiveShell, shop: FakeS
     assert str(run(shell, "snapshot")).startswith("saved snapshot-1;")
 
 
+def test_snapshots_of_other_notebooks_say_whose_they_are(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shop.answers["snapshots"] = [SnapshotInfo("mine", 1.0, 3, 2, 10)]
+    assert "taken in" not in str(run(shell, "snapshots"))
+    shop.answers["snapshots"] = [SnapshotInfo("mine", 1.0, 3, 2, 10), SnapshotInfo("b", 2.0, 3, 2, 10, "other.ipynb")]
+    shown = str(run(shell, "snapshots"))
+    assert "taken in" in shown and "other.ipynb" in shown and "no notebook" in shown
+
+
 def test_exec_keeps_its_line_numbers_and_its_value(shell: InteractiveShell, shop: FakeSandbox) -> None:
     shop.answers["exec"] = 5
     assert shell.run_cell_magic("sandbox", "exec shop --out five", "2 + 3\n") == 5
@@ -213,6 +229,58 @@ def test_a_request_that_raises_is_told_in_one_line(shell: InteractiveShell, shop
 def test_errors_of_processes_are_one_line(shell: InteractiveShell, shop: FakeSandbox) -> None:
     shop.answers["call"] = NoProcess("no process 'frnt' in shop; see %sandbox ps shop")
     assert refused(shell, 'call frnt "x"') == "no process 'frnt' in shop; see %sandbox ps shop"
+
+
+def test_what_is_no_mistake_of_the_user_keeps_its_class_and_is_one_line(
+    shell: InteractiveShell, shop: FakeSandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.answers["call"] = CallTimeout("front did not answer in time")
+    shell.run_cell('%sandbox call front "next"')
+    assert capsys.readouterr().out == "CallTimeout: front did not answer in time\n"
+
+
+def test_an_interrupt_of_a_command_is_one_line(
+    shell: InteractiveShell, shop: FakeSandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.answers["call"] = KeyboardInterrupt()
+    shell.run_cell('%sandbox call front "next"')
+    assert capsys.readouterr().out.startswith("KeyboardInterrupt: the command was called off; ")
+
+
+def test_errors_of_the_python_api_end_at_the_line_that_called_it(
+    shell: InteractiveShell, shop: FakeSandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with SandboxManager(store=":memory:") as manager:
+        shell.user_ns["real"] = manager
+        shell.run_cell("def look():\n    real.get('nobody')\nlook()")
+    shown = capsys.readouterr().out
+    assert "real.get('nobody')" in shown and "jupyter_sandbox" not in shown
+    assert shown.rstrip().endswith("there is none yet: %sandbox create nobody")
+    shell.run_cell("1 / 0")
+    assert "ZeroDivisionError" in capsys.readouterr().out
+
+
+def test_a_message_to_a_paused_sandbox_says_that_it_waits(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    assert run(shell, "cast front 1") is None
+    shop.status_now = SandboxStatus.PAUSED
+    for verb in ("cast", "send"):
+        assert str(run(shell, f"{verb} front 1")).endswith("as shop is paused; next: %sandbox step shop")
+
+
+def test_a_step_of_a_quiet_sandbox_says_how_to_go_on(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shop.answers["step"] = Stepped((), 7, "idle")
+    assert "%sandbox cast shop TARGET MESSAGE, or %sandbox resume shop" in str(run(shell, "step"))
+
+
+def test_the_last_tree_of_a_sandbox_that_is_gone_is_shown_with_the_reason(
+    shell: InteractiveShell, shop: FakeSandbox
+) -> None:
+    run(shell, "tree")
+    shop.answers["tree"] = SandboxGone("it crashed")
+    shop.status_now, shop.reason_now = SandboxStatus.CRASHED, "its OS process ended with exit 3"
+    shown = str(run(shell, "tree"))
+    assert "front" in shown and "shop crashed: its OS process ended with exit 3; next: " in shown
+    assert "then shop crashed: its OS process ended with exit 3" in str(run(shell, "why front"))
 
 
 def test_a_crash_shows_lines_of_the_cell_and_keeps_its_class(shell: InteractiveShell, shop: FakeSandbox) -> None:

@@ -34,7 +34,9 @@ def test_the_name_may_be_left_out_when_there_is_one_sandbox() -> None:
 
 
 def test_the_name_is_needed_when_there_are_several_sandboxes() -> None:
-    assert refused("tree", TWO) == "which sandbox? There are shop, bank: type %sandbox tree shop …"
+    assert refused("tree", TWO) == "which sandbox? There are shop, bank: type %sandbox tree shop"
+    assert refused("call", TWO) == "which sandbox? There are shop, bank: type %sandbox call shop …"
+    assert refused('call front "next"', TWO).endswith("There are several, so type which: %sandbox call shop …")
 
 
 def test_a_process_may_have_the_name_of_the_sandbox() -> None:

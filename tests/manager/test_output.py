@@ -95,3 +95,13 @@ def test_a_flood_through_a_pipe_is_read_to_its_end_in_bounded_memory() -> None:
     assert tail.total == size
     assert sum(len(text) for text, _ in told) == 1_000_000
     assert sum(dropped for _, dropped in told) == size - 1_000_000
+
+
+def test_notes_of_what_is_missing_that_follow_each_other_become_one() -> None:
+    tail = OutputTail(budget=1_000)
+    tail.feed(b"shown\n")
+    tail.mark("stdout", 5)
+    tail.mark("stdout", 7)
+    tail.feed(b"more\n")
+    tail.mark("stdout", 1)
+    assert tail.text() == "shown\n[12 bytes of stdout dropped]\nmore\n[1 bytes of stdout dropped]\n"

@@ -459,3 +459,9 @@ def test_why_of_the_main_supervisor_that_gave_up(shop: Sandbox) -> None:
         shop.kill("front")
         shop.events(limit=1)
     assert shop.why("Shop")[0].decision.startswith("gave up")
+
+
+def test_a_load_tells_the_only_class_that_can_be_meant_by_a_start(manager: SandboxManager) -> None:
+    shop = manager.create("shop")
+    assert shop.load({"tcounter.py": COUNTER}).main == "tcounter.Shop"
+    assert shop.load({"tother.py": COUNTER.replace("class Shop", "class Bank")}).main == ""

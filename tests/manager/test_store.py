@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,62 @@ def test_the_same_name_in_two_folders_is_two_sandboxes(tmp_path: Path) -> None:
     assert [info.name for info in again.list("shop")] == ["one"]
     again.close()
     there.close()
+
+
+def test_a_notebook_neither_replaces_nor_deletes_what_another_took_but_may_restore_it(tmp_path: Path) -> None:
+    mine, yours = (SnapshotStore(tmp_path / "s.db", "/a", origin) for origin in ("mine.ipynb", "yours.ipynb"))
+    mine.save("shop", info("before"), b"", b"mine")
+    yours.save("shop", info("before", 2.0), b"", b"yours")
+    yours.save("shop", info("only yours", 3.0), b"", b"yours too")
+    assert [(one.name, one.origin) for one in mine.list("shop")] == [
+        ("before", "mine.ipynb"), ("before", "yours.ipynb"), ("only yours", "yours.ipynb"),
+    ]  # fmt: skip
+    own, other = mine.load("shop", "before"), mine.load("shop", "only yours")
+    assert own is not None and own.blob == b"mine" and other is not None and other.blob == b"yours too"
+    assert mine.forget("shop") == 1
+    assert [one.name for one in yours.list("shop")] == ["before", "only yours"]
+    mine.close()
+    yours.close()
+
+
+def test_kernels_that_write_at_the_same_time_lose_nothing(tmp_path: Path, project: Path) -> None:
+    script, path, count = Path(__file__).with_name("writing_kernel.py"), tmp_path / "new" / "s.db", 25
+    with ExitStack() as running:
+        kernels = [
+            running.enter_context(
+                subprocess.Popen(
+                    [sys.executable, str(script), str(path), origin, str(count)], stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(project)},
+                )
+            )
+            for origin in ("a", "b", "c")
+        ]  # fmt: skip
+        for kernel in kernels:
+            assert kernel.stdout is not None and kernel.stdout.readline() == b"ready\n"
+        for kernel in kernels:
+            assert kernel.stdin is not None
+            kernel.stdin.write(b"go\n")
+            kernel.stdin.close()
+        assert [kernel.wait(60) for kernel in kernels] == [0, 0, 0]
+    store = SnapshotStore(path, "/folder", "a")
+    assert len(store.list("shop")) == 3 * (count + 1)
+    same = store.load("shop", "same name")
+    assert same is not None and same.blob == b"a"
+    store.close()
+
+
+def test_a_file_of_the_first_format_is_taken_over(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "s.db")
+    connection.execute(
+        "create table snapshots (sandbox text not null, name text not null, created_at real not null,"
+        " step integer not null, processes integer not null, meta blob not null, blob blob not null,"
+        " primary key (sandbox, name)) without rowid"
+    )
+    connection.execute("insert into snapshots values (?, 'old', 1.0, 12, 3, x'01', x'02')", ("/a\0shop",))
+    connection.execute("pragma user_version = 1")
+    connection.commit()
+    connection.close()
+    store = SnapshotStore(tmp_path / "s.db", "/a", "mine.ipynb")
+    found = store.load("shop", "old")
+    assert found is not None and (found.blob, found.info.origin) == (b"\x02", "")
+    store.close()

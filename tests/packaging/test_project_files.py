@@ -56,7 +56,7 @@ def test_notebooks_are_small_and_carry_no_widget_state(project: Path) -> None:
 
 def test_lab_shows_the_extension_enabled_and_ok() -> None:
     answer = subprocess.run(
-        [sys.executable, "-m", "jupyter", "labextension", "list"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "jupyter", "labextension", "list"], capture_output=True, text=True, timeout=110
     )
     plain = re.sub(r"\x1b\[\d+m", "", answer.stdout + answer.stderr)
     assert re.search(r"jupyter-sandbox v\S+ enabled OK \(python, jupyter_sandbox\)", plain), plain

@@ -10,8 +10,10 @@ EVIL = "<script>alert(1)</script>\x1b[31m\"'&"
 
 
 @pytest.fixture
-def tree() -> TreeView:
-    """A shop with every status, and texts that would do harm unescaped."""
+def tree(request: pytest.FixtureRequest) -> TreeView:
+    """A shop with every status, and texts that would do harm unescaped; or the tree that a test is made for."""
+    if isinstance(given := getattr(request, "param", None), TreeView):
+        return given
     process = ProcessView
     return TreeView(
         "shop",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import json
-import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -14,18 +13,26 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 import jupyter_sandbox.widgets
 from jupyter_sandbox.model.views import ProcessView, TreeDiff, TreeView
 from jupyter_sandbox.widgets.layout import tidy
 from jupyter_sandbox.widgets.picture import TreePicture
 
-CHROMIUM = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
+from ..chromium import MISSING, WHY, chromium
+
 pytestmark = [
     pytest.mark.xdist_group("page"),
-    pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="Chromium is not installed"),
+    pytest.mark.skipif(MISSING, reason=WHY),
 ]
+
+WIDE = TreeView(
+    "shop", 1, 0,
+    (ProcessView("shop", "<0.1.0>", "shop", "supervisor", "counter.Shop", "waiting"),
+     *(ProcessView(f"shop/{n}", f"<0.{n + 2}.0>", str(n), "worker", "counter.Counter", "waiting", "shop")
+       for n in range(100))),
+)  # fmt: skip
 
 # A model as anywidget gives it, and the static picture that the live one is to mount itself over.
 PAGE = """<!doctype html><meta charset="utf-8"><body data-jp-theme-light="true">STATIC
@@ -56,10 +63,8 @@ class Files(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -187,3 +192,20 @@ def test_closing_leaves_nothing(page: Page) -> None:
     assert page.locator(".jsb-live").count() == 0
     assert page.locator(".jsb-inline").is_visible()
     assert page.evaluate("Object.values(handlers).flat().length") == 0
+
+
+def test_a_tree_without_processes_says_so(page: Page, tree: TreeView) -> None:
+    assert not page.locator(".jsb-empty").is_visible()
+    page.evaluate("tree => push({type: 'tree', tree})", asdict(replace(tree, processes=())))
+    page.locator(".jsb-empty").wait_for()
+    assert page.locator(".jsb-empty").inner_text() == "no process runs"
+    page.evaluate("tree => push({type: 'tree', tree})", asdict(tree))
+    page.locator(".jsb-live canvas").wait_for()
+
+
+@pytest.mark.parametrize("tree", [WIDE], indirect=True)
+def test_a_tall_tree_is_shown_around_its_root_first(page: Page) -> None:
+    middle = page.evaluate(
+        "() => { const view = document.querySelector('.jsb-scroll'); return view.scrollTop + view.clientHeight / 2; }"
+    )
+    assert abs(middle - page.evaluate("() => document.querySelector('.jsb-scroll').scrollHeight") / 2) < 30

@@ -77,8 +77,9 @@ def _load(turn: Turn, source: object) -> LoadReport:
 def _loaded(turn: Turn, report: LoadReport) -> Loaded:
     info = turn.sandbox.info()
     started = info.main is not None and info.status in (SandboxStatus.RUNNING, SandboxStatus.PAUSED)
-    mains = () if started else turn.desk.mirror.mains.get(turn.name, ())
-    next_step = f"%sandbox start {turn.name} {mains[-1]}" if mains else ""
+    mains = turn.desk.mirror.mains.get(turn.name, ())
+    main = report.main or (mains[-1] if mains else "")
+    next_step = f"%sandbox start {turn.name} {main}" if main and not started else ""
     return Loaded(report, turn.name, next_step, turn.desk.cells.label)
 
 
@@ -96,7 +97,7 @@ def _source(turn: Turn) -> object:
     if isinstance(value, Mapping):
         return FilesSource(value)
     hint = "give a folder, a file, a git URL with --commit, or a variable that holds a map of file name to text"
-    raise UsageError("SOURCE", text, hint=hint)
+    raise UsageError(f"there is no file, folder or map of files {text!r}", hint=hint)
 
 
 def _git(turn: Turn, url: str, commit: str | None) -> GitSource:
@@ -107,5 +108,5 @@ def _git(turn: Turn, url: str, commit: str | None) -> GitSource:
 
 def _existing(path: Path) -> Path:
     if not path.is_file():
-        raise UsageError("SOURCE", str(path), hint="there is no such file")
+        raise UsageError(f"there is no file {str(path)!r}", hint="give the path of a .pyc, .whl or .zip file")
     return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...model.errors import UsageError
+from ...model.errors import SandboxGone, UsageError
 from ...model.sandbox import NoticeTold, SandboxStatus
 from ...model.views import EVENT_KINDS, Event, ProcessView, WhyView
 from ...widgets.picture import TreePicture
@@ -38,8 +38,15 @@ EVENTS: tuple[Column[Event], ...] = (
 
 
 def tree(turn: Turn) -> TreePicture:
-    view, info = turn.sandbox.tree(), turn.sandbox.info()
-    note = ""
+    """Of a sandbox whose OS process is gone: the tree as it was last seen, and why it is gone."""
+    last = turn.desk.mirror.trees.get(turn.name)
+    try:
+        view = turn.sandbox.tree()
+    except SandboxGone:
+        if last is None:
+            raise
+        view = last
+    info, note = turn.sandbox.info(), ""
     if info.status in (SandboxStatus.CRASHED, SandboxStatus.STOPPED) and info.reason:
         todo = f"%sandbox events {turn.name}, then %sandbox restart {turn.name}"
         note = f"{turn.name} {info.status}: {info.reason}; next: {todo}"
@@ -72,7 +79,15 @@ def events(turn: Turn) -> Table[Event]:
 def why(turn: Turn) -> Story:
     target = turn.given.text("TARGET")
     entries = turn.sandbox.why(target, limit=turn.given.number("limit", 1))
-    return Story([_labelled(turn, entry) for entry in entries], target)
+    return Story([_labelled(turn, entry) for entry in entries], target, _ended(turn))
+
+
+def _ended(turn: Turn) -> str:
+    """What came after all of it, when that was the end of the whole sandbox."""
+    info = turn.sandbox.info()
+    if info.status is not SandboxStatus.CRASHED:
+        return ""
+    return turn.desk.cells.label(f"then {turn.name} crashed: {info.reason}; next: %sandbox restart {turn.name}")
 
 
 def _labelled(turn: Turn, entry: WhyView) -> WhyView:
@@ -98,11 +113,13 @@ def metrics(turn: Turn) -> Card:
     flat = {name: value for name, value in found.items() if not isinstance(value, dict)}
     for value in found.values():
         flat |= value if isinstance(value, dict) else {}
-    facts = [(name.replace("_", " "), _short(value)) for name, value in flat.items()]
+    facts = [(name.replace("_", " "), _short(name, value)) for name, value in flat.items()]
     return Card(f"metrics of {turn.name}", facts, found)
 
 
-def _short(value: object) -> object:
+def _short(name: str, value: object) -> object:
+    if name == "memory_peak" and isinstance(value, int):
+        return f"{value / 1_000_000:.1f} MB"
     if isinstance(value, list | tuple):
         return f"{len(value)}; see %sandbox events" if value else "none"
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...model.ids import Pid
+from ...model.sandbox import SandboxStatus
 from ...widgets.story import Lines
 from ...widgets.table import Column, Table
 from ..turn import Turn
@@ -22,12 +23,21 @@ def call(turn: Turn) -> object:
     return turn.sandbox.call(turn.given.text("TARGET"), turn.value("REQUEST"), timeout_ms=timeout_ms)
 
 
-def cast(turn: Turn) -> None:
+def cast(turn: Turn) -> Lines | None:
     turn.sandbox.cast(turn.given.text("TARGET"), turn.value("REQUEST"))
+    return _queued(turn)
 
 
-def send(turn: Turn) -> None:
+def send(turn: Turn) -> Lines | None:
     turn.sandbox.send(turn.given.text("TARGET"), turn.value("REQUEST"))
+    return _queued(turn)
+
+
+def _queued(turn: Turn) -> Lines | None:
+    """Nothing to say when the message is handled at once; while nothing runs, what it waits for."""
+    if turn.sandbox.status is not SandboxStatus.PAUSED:
+        return None
+    return _done(turn, f"it waits in the mailbox, as {turn.name} is paused", f"step {turn.name}")
 
 
 def spawn(turn: Turn) -> Pid | str:
@@ -72,8 +82,10 @@ def restart_child(turn: Turn) -> object:
     return turn.sandbox.restart_child(turn.given.text("SUPERVISOR"), turn.given.text("CHILD"))
 
 
-def terminate_child(turn: Turn) -> object:
-    return turn.sandbox.terminate_child(turn.given.text("SUPERVISOR"), turn.given.text("CHILD"))
+def terminate_child(turn: Turn) -> Lines:
+    above, child = turn.given.text("SUPERVISOR"), turn.given.text("CHILD")
+    turn.sandbox.terminate_child(above, child)
+    return _done(turn, f"{child} is stopped", f"restart-child {turn.name} {above} {child}")
 
 
 def _done(turn: Turn, text: str, follow_up: str) -> Lines:

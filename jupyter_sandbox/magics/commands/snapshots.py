@@ -21,6 +21,9 @@ SNAPSHOTS: tuple[Column[SnapshotInfo], ...] = (
 )
 
 
+ORIGIN: Column[SnapshotInfo] = Column("taken in", lambda snapshot: snapshot.origin or "no notebook")
+
+
 def snapshot(turn: Turn) -> Lines:
     given = turn.given.values["SNAPSHOT"]
     taken = {saved.name for saved in _saved(turn)}
@@ -34,7 +37,14 @@ def snapshots(turn: Turn) -> Table[SnapshotInfo]:
     if all(info.name != turn.name for info in turn.desk.manager.list()):
         return _without_sandbox(turn)
     empty = f"no snapshot of {turn.name} yet: %sandbox snapshot {turn.name}"
-    return Table(_saved(turn), SNAPSHOTS, empty=empty)
+    found = _saved(turn)
+    return Table(found, _columns(turn, found), empty=empty)
+
+
+def _columns(turn: Turn, found: list[SnapshotInfo]) -> tuple[Column[SnapshotInfo], ...]:
+    """Who took them is said when it was not this notebook alone."""
+    strange = any(saved.origin != turn.desk.manager.origin for saved in found)
+    return (*SNAPSHOTS, ORIGIN) if strange else SNAPSHOTS
 
 
 def _without_sandbox(turn: Turn) -> Table[SnapshotInfo]:
@@ -44,7 +54,12 @@ def _without_sandbox(turn: Turn) -> Table[SnapshotInfo]:
         turn.desk.manager.get(turn.name)  # raises what to type instead
     last = quoted(found[-1].name) if found else "NAME"
     todo = f"%sandbox create {turn.name}, then %sandbox restore {turn.name} {last}"
-    return Table(found, SNAPSHOTS, empty="", caption=f"there is no sandbox {turn.name} now; to go back to one: {todo}")
+    return Table(
+        found,
+        _columns(turn, found),
+        empty="",
+        caption=f"there is no sandbox {turn.name} now; to go back to one: {todo}",
+    )
 
 
 def restore(turn: Turn) -> TreePicture:
@@ -54,5 +69,5 @@ def restore(turn: Turn) -> TreePicture:
 
 def _saved(turn: Turn) -> list[SnapshotInfo]:
     found = list(turn.sandbox.snapshots())
-    turn.desk.mirror.set_snapshots(turn.name, tuple(saved.name for saved in found))
+    turn.desk.mirror.set_snapshots(turn.name, tuple(dict.fromkeys(saved.name for saved in found)))
     return found

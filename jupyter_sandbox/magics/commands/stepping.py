@@ -19,7 +19,8 @@ def resume(turn: Turn) -> Lines:
 
 def step(turn: Turn) -> Steps:
     told = turn.sandbox.step(turn.given.number("COUNT", 1))
-    return Steps(told.steps, told.step, told.waiting)
+    idle = f"give a process something to do: %sandbox cast {turn.name} TARGET MESSAGE, or %sandbox resume {turn.name}"
+    return Steps(told.steps, told.step, told.waiting, idle if told.waiting == "idle" else "")
 
 
 def back(turn: Turn) -> Steps:
