@@ -29,7 +29,7 @@ from .interpreter import Command, Run, Unsupported
 from .machines import bare
 from .plain import run_proclib
 from .processes import behaviour, child_form
-from .terms import ErlangError, mfa, opaque, render, text_of
+from .terms import ErlangError, Extra, mfa, opaque, render, text_of
 
 
 def _timeout(command: Command, default: Any) -> int | None:
@@ -127,17 +127,26 @@ async def start_child_(run: Run, command: Command) -> Any:
     if "child" in command:
         answer = start_child(run.ctx, target, child_form(command["child"]))
     else:
-        answer = start_child(run.ctx, target, *command["args"])
-    found = await _child(answer, _failed_child)
+        answer = start_child(run.ctx, target, *(Extra(text_of(item)) for item in command["args"]))
+    found = await _child(answer, lambda reason: _failed_child(reason, command))
     if isinstance(found, tuple):
         return found if found[0] == "error" else ("ok", *found)
     return ("ok", found)
 
 
-def _failed_child(reason: Any) -> Any:
+def _failed_child(reason: Any, command: Command) -> Any:
+    if "args" in command and isinstance(reason, tuple) and reason[0] == "invalid_child_spec":
+        return (reason[0], [opaque(_as_map(item)) for item in command["args"]])
     if isinstance(reason, tuple) and len(reason) == 2 and isinstance(reason[1], Child):
         return (reason[0], opaque({"child": ["undefined", reason[1].id]}))
     return reason
+
+
+def _as_map(shape: Any) -> Any:
+    """A description as Erlang shows it, which has it as a map."""
+    if isinstance(shape, dict):
+        return {"map": sorted(([key, _as_map(value)] for key, value in shape.items()), key=text_of)}
+    return [_as_map(item) for item in shape] if isinstance(shape, list) else shape
 
 
 async def terminate_child_(run: Run, command: Command) -> Any:

@@ -215,7 +215,7 @@ async def start_described(sup: OtpContext, argument: Any, *extra: Any) -> Any:
     """The start function of children that are not started in the usual way."""
     if len(extra) > 1:
         raise ErlangError("undef")
-    spec = described((argument, *(text_of(item) for item in extra)))
+    spec = described((argument, *(item.text for item in extra)))
     if spec["kind"] == "proc":
         return await _start_process(sup, spec)
     try:

@@ -34,6 +34,7 @@ from jupyter_sandbox.otp import (
     Transfer,
 )  # fmt: skip
 from jupyter_sandbox.otp.statem import Special
+from jupyter_sandbox.runtime.signals import Caller, Notify, Request
 
 if TYPE_CHECKING:
     from .world import World
@@ -60,6 +61,13 @@ class Order:
     """A command of the driver to a plain process, by way of its mailbox."""
 
     op: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """The argument that ``start_child`` adds to a template's: text, and no child specification."""
+
     text: str
 
 
@@ -201,6 +209,7 @@ _SIMPLE: dict[type, Any] = {
     dict: _render_dict,
     Pid: lambda value, world: {"pid": world.name_of(value)},
     Ref: lambda value, world: {"ref": world.ref_name(value)},
+    Caller: lambda value, world: {"tuple": [{"pid": world.name_of(value.pid)}, {"ref": "?"}]},
     TableId: lambda value, world: {"table": world.table_name(value)},
     Program: lambda value, world: {"do": True},
     Opaque: lambda value, world: parse(value.text),
@@ -215,6 +224,8 @@ _SIMPLE: dict[type, Any] = {
 _TUPLES: dict[type, Any] = {
     Exit: lambda value: ("EXIT", value.process, value.reason),
     Timeout: lambda value: ("timeout", value.ref, value.message),
+    Notify: lambda value: ("$gen_cast", value.message),
+    Request: lambda value: ("$gen_call", value.caller, value.message),
     Transfer: lambda value: ("ETS-TRANSFER", value.table, value.sender, value.data),
     Reply: lambda value: ("reply", value.value, value.state),
     NoReply: lambda value: ("noreply", value.state),
@@ -247,11 +258,18 @@ def _rest(result: NextState | KeepState | RepeatState) -> tuple[Any, ...]:
     return (*data, list(result.actions)) if isinstance(result.actions, list) and result.actions else data
 
 
+_HEADS: dict[type, str] = {
+    Exit: "EXIT", Down: "DOWN", Timeout: "timeout", Transfer: "ETS-TRANSFER", Notify: "$gen_cast",
+    Request: "$gen_call",
+}  # fmt: skip
+"""What stands first in the tuples that Erlang has for messages that are objects here."""
+
+
 def tag(message: Any) -> str:
     """What selects an ``on_info`` entry or a ``receive``."""
     if isinstance(message, str):
         return message
-    head = {Exit: "EXIT", Down: "DOWN", Timeout: "timeout", Transfer: "ETS-TRANSFER"}.get(type(message))
+    head = _HEADS.get(type(message))
     if head is not None:
         return head
     if type(message) is tuple and message and isinstance(message[0], str):
