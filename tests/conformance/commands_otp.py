@@ -24,6 +24,9 @@ from jupyter_sandbox.otp import (
     which_children,
 )  # fmt: skip
 from jupyter_sandbox.otp import sys as otp_sys
+from jupyter_sandbox.runtime import lifecycle, plain
+from jupyter_sandbox.runtime.operations import OP_START, ask
+from jupyter_sandbox.runtime.process import Process
 
 from .interpreter import Command, Run, Unsupported
 from .machines import bare
@@ -42,8 +45,7 @@ async def start(run: Run, command: Command) -> Any:
     timeout = _timeout(command, "infinity")
     try:
         if spec["kind"] == "proclib":
-            relation = {"start_link": "link", "start": "none"}[how]
-            return await run.ctx.start_plain(run_proclib, text_of(spec), relation=relation, timeout_ms=timeout)
+            return await _start_proclib(run, command, how, timeout)
         module = behaviour(spec)
         if module is None:
             raise Unsupported(f"start of a {spec['kind']}")
@@ -55,6 +57,25 @@ async def start(run: Run, command: Command) -> Any:
     if isinstance(found, tuple):
         run.world.keep_ref(command.get("ref"), found[1])
     return ("ok", found)
+
+
+async def _start_proclib(run: Run, command: Command, how: str, timeout: int | None) -> Any:
+    text = text_of(command["spec"])
+    if how != "start_monitor":
+        relation = {"start_link": "link", "start": "none"}[how]
+        return await run.ctx.start_plain(run_proclib, text, relation=relation, timeout_ms=timeout)
+    process = run.ctx._process
+    refs = []
+
+    def watched(child: Process, _: object) -> None:
+        refs.append(lifecycle.monitor(process.node, process, child.pid))  # it is set before the process runs
+        plain.prepare(child, run_proclib)
+
+    try:
+        found = await ask((OP_START, plain.run_plain, (run_proclib, (text,)), "monitor", timeout, watched))
+    except StartError as error:
+        found = ("error", error.reason)
+    return found, run.world.keep_ref(command.get("ref"), refs[0])
 
 
 def _start(ctx: OtpContext, how: str) -> Any:

@@ -27,7 +27,7 @@ from jupyter_sandbox.otp import (
 from .interpreter import Command, Run, now_or_later
 from .machines import bare, machine_for
 from .plain import Begun, run_data, run_process
-from .terms import ErlangError, Form, Program, decode, tag, text_of, thrown
+from .terms import ErlangError, Form, Program, Returned, decode, tag, text_of, thrown
 from .world import described, world_of
 
 
@@ -173,7 +173,7 @@ class Sup(Supervisor):
         run = Run(self, world_of(self).names[self.pid])
         command = await run.run(commands)
         if command is not None:
-            return IGNORE if command["cmd"] == "ignore" else run.term(command["value"])
+            return IGNORE if command["cmd"] == "ignore" else Returned(run.term(command["value"]))
         simple = spec.get("strategy") == "simple_one_for_one"
         children = [child_form(child, simple) for child in spec["children"]]
         flags = {field: spec[name] for name, field in _FLAGS.items() if name in spec}

@@ -72,6 +72,13 @@ class Extra:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """What a supervisor's init returned and Erlang takes for none of its forms, where Python might."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Opaque:
     """A piece of JSON that stands for something of Erlang's own."""
 
@@ -213,6 +220,7 @@ _SIMPLE: dict[type, Any] = {
     TableId: lambda value, world: {"table": world.table_name(value)},
     Program: lambda value, world: {"do": True},
     Opaque: lambda value, world: parse(value.text),
+    Returned: lambda value, world: render(value.value, world),
     Down: lambda value, world: {"tuple": _down(value, world)},
     Crash: lambda value, world: {"tuple": [render(value.value, world), {"stack": True}]},
     CallFailed: lambda value, world: {"tuple": [render(value.reason, world), {"mfa": ["gen_server", value.function]}]},
