@@ -32,7 +32,7 @@ from .interpreter import Command, Run, Unsupported
 from .machines import bare
 from .plain import run_proclib
 from .processes import behaviour, child_form
-from .terms import ErlangError, Extra, mfa, opaque, render, text_of
+from .terms import ErlangError, Extra, as_id, mfa, opaque, render, text_of
 
 
 def _timeout(command: Command, default: Any) -> int | None:
@@ -171,11 +171,11 @@ def _as_map(shape: Any) -> Any:
 
 
 async def terminate_child_(run: Run, command: Command) -> Any:
-    return await _child(terminate_child(run.ctx, run.target(command["to"]), run.term(command["id"])))
+    return await _child(terminate_child(run.ctx, run.target(command["to"]), as_id(run.term(command["id"]))))
 
 
 async def restart_child_(run: Run, command: Command) -> Any:
-    answer = restart_child(run.ctx, run.target(command["to"]), run.term(command["id"]))
+    answer = restart_child(run.ctx, run.target(command["to"]), as_id(run.term(command["id"])))
     found = await _child(answer, lambda reason: reason)
     if isinstance(found, tuple):
         return found if found[0] == "error" else ("ok", *found)
@@ -183,11 +183,11 @@ async def restart_child_(run: Run, command: Command) -> Any:
 
 
 async def delete_child_(run: Run, command: Command) -> Any:
-    return await _child(delete_child(run.ctx, run.target(command["to"]), run.term(command["id"])))
+    return await _child(delete_child(run.ctx, run.target(command["to"]), as_id(run.term(command["id"]))))
 
 
 async def get_childspec_(run: Run, command: Command) -> Any:
-    found = await _child(get_childspec(run.ctx, run.target(command["to"]), run.term(command["id"])))
+    found = await _child(get_childspec(run.ctx, run.target(command["to"]), as_id(run.term(command["id"]))))
     if not isinstance(found, Child):
         return found
     shutdown = "infinity" if found.shutdown_ms is None else found.shutdown_ms
@@ -208,7 +208,8 @@ async def count_children_(run: Run, command: Command) -> Any:
 
 
 async def check_childspecs_(run: Run, command: Command) -> Any:
-    forms = [child_form(child) for child in command["children"]]
+    given = command["children"]
+    forms = [child_form(child) for child in given] if isinstance(given, list) else given
     reason = check_childspecs(forms, command.get("auto_shutdown"))
     return "ok" if reason is None else ("error", reason)
 

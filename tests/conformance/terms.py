@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyter_sandbox.model.exits import CallFailed, Crash
 from jupyter_sandbox.model.ids import Pid, Ref
 from jupyter_sandbox.otp import (
+    HIBERNATE,
+    After,
     Answer,
     Continue,
     Down,
@@ -196,6 +198,15 @@ def _render_dict(value: dict[Any, Any], world: World) -> Any:
     return {"map": sorted(pairs, key=text_of)}
 
 
+class Listed(tuple[Any, ...]):
+    """A list as the id of a child, which has to be hashable here."""
+
+
+def as_id(term: Any) -> Any:
+    """A term as the id of a child."""
+    return Listed(as_id(part) for part in term) if isinstance(term, list) else term
+
+
 class Form(dict[str, Any]):
     """A child specification as this project takes it, made from a scenario's."""
 
@@ -206,8 +217,10 @@ class Form(dict[str, Any]):
 
 def _render_form(value: Form, world: World) -> Any:
     """A child specification as it was given."""
-    module = {"server": "probe"}.get(value.given["start"]["kind"], value.given["start"]["kind"])
-    shown = value.given | {"start": {"mfa": [module, "start_link"]}}
+    shown = dict(value.given)
+    start = shown.get("start")
+    if isinstance(start, dict) and "kind" in start:
+        shown["start"] = {"mfa": [{"server": "probe"}.get(start["kind"], start["kind"]), "start_link"]}
     return {"map": sorted(([key, field] for key, field in shown.items()), key=text_of)}
 
 
@@ -220,6 +233,7 @@ _SIMPLE: dict[type, Any] = {
     TableId: lambda value, world: {"table": world.table_name(value)},
     Program: lambda value, world: {"do": True},
     Opaque: lambda value, world: parse(value.text),
+    Listed: lambda value, world: [render(item, world) for item in value],
     Returned: lambda value, world: render(value.value, world),
     Down: lambda value, world: {"tuple": _down(value, world)},
     Crash: lambda value, world: {"tuple": [render(value.value, world), {"stack": True}]},
@@ -285,27 +299,44 @@ def tag(message: Any) -> str:
     return "_"
 
 
-def as_return(term: Any) -> Any:
-    """What Erlang would take a thrown term for: a callback's return value."""
+def as_return(term: Any, callback: str) -> Any:
+    """What a bare term means as the return value of a server's callback, if anything."""
     match term:
-        case "ignore":
+        case "ignore" if callback == "init":
             return Ignore()
-        case ("stop", reason):
+        case ("stop", reason) if callback == "init":
             return Stop(reason)
+        case ("ok", state, *rest) if callback == "init" and _then(rest) is not _ABSENT:
+            return Ok(state, _then(rest))
+        case _ if callback == "init":
+            return term
         case ("stop", reason, state):
             return Stop(reason, state)
         case ("stop", reason, reply, state):
             return Stop(reason, state, reply)
-        case ("reply", value, state):
-            return Reply(value, state)
-        case ("noreply", state):
-            return NoReply(state)
-        case ("ok", state):
-            return Ok(state)
+        case ("reply", value, state, *rest) if _then(rest) is not _ABSENT:
+            return Reply(value, state, _then(rest))
+        case ("noreply", state, *rest) if _then(rest) is not _ABSENT:
+            return NoReply(state, _then(rest))
         case _:
             return term
 
 
-def thrown(error: Throw) -> Throw:
+def _then(rest: list[Any]) -> Any:
+    """What follows the new state in a return value; ``_ABSENT`` if it is nothing that may follow."""
+    match rest:
+        case [] | ["infinity"]:
+            return None
+        case ["hibernate"]:
+            return HIBERNATE
+        case [int() as ms] if not isinstance(ms, bool) and ms >= 0:
+            return After(ms)
+        case [("continue", argument)]:
+            return Continue(argument)
+        case _:
+            return _ABSENT
+
+
+def thrown(error: Throw, callback: str) -> Throw:
     """The same throw, of what Erlang would take it for."""
-    return Throw(as_return(error.value))
+    return Throw(as_return(error.value, callback))
