@@ -263,8 +263,9 @@ async def sys_change_code(run: Run, command: Command) -> Any:
 
 
 async def sys_terminate(run: Run, command: Command) -> Any:
-    target = run.target(command["to"])
-    await _elsewhere("sys", "terminate", otp_sys.terminate(run.ctx, target, run.term(command["reason"])))
+    target, timeout = run.target(command["to"]), _timeout(command, "infinity")
+    answer = otp_sys.request_terminate(run.ctx, target, run.term(command["reason"]), timeout)
+    await _elsewhere("sys", "terminate", answer)
     return "ok"
 
 

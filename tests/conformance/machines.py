@@ -21,6 +21,7 @@ from jupyter_sandbox.otp import (
     GenStatem,
     Info,
     Internal,
+    Keep,
     KeepState,
     NextEvent,
     NextState,
@@ -173,7 +174,7 @@ def _as_return(term: Any) -> Any:
         case "keep_state_and_data":
             return KEEP
         case ("keep_state_and_data", actions):
-            return KeepState(actions=_bare_actions(actions))
+            return Keep(_bare_actions(actions))
         case ("keep_state", new, *rest) if len(rest) < 2:
             return KeepState(new, _bare_actions(*rest))
         case ("next_state", state, new, *rest) if len(rest) < 2:

@@ -27,7 +27,7 @@ from jupyter_sandbox.otp import (
 from .interpreter import Command, Run, now_or_later
 from .machines import bare, machine_for
 from .plain import Begun, run_data, run_process
-from .terms import ErlangError, Form, Program, Returned, as_id, as_return, decode, tag, text_of, thrown
+from .terms import ErlangError, Extra, Form, Program, Returned, as_id, as_return, decode, tag, text_of, thrown
 from .world import World, described, world_of
 
 
@@ -173,7 +173,10 @@ class Sup(Supervisor):
 
     async def _init(self, spec: dict[str, Any], commands: list[Command]) -> Any:
         run = Run(self, world_of(self).names[self.pid])
-        command = await run.run(commands)
+        try:
+            command = await run.run(commands)
+        except Throw as error:
+            raise Throw(IGNORE if error.value == "ignore" else error.value) from None
         if command is not None:
             return IGNORE if command["cmd"] == "ignore" else _supervisor_return(run.term(command["value"]))
         simple = spec.get("strategy") == "simple_one_for_one"
@@ -192,7 +195,7 @@ def _supervisor_return(term: Any) -> Any:
             flags = {field: given[name] for name, field in _FLAGS.items() if name in given}
             return Spec(children, **({"intensity": 1} | flags))
         case ("ok", (flags, list())):
-            raise StartError(("supervisor_data", ("invalid_type", flags)))
+            raise Throw(Stop(("supervisor_data", ("invalid_type", flags))))
         case _:
             return Returned(term)
 
@@ -239,11 +242,18 @@ def child_form(spec: Any, simple: bool = False) -> Any:
     return Form(form | {"start": _STARTS.get(kind, start_described)}, spec)
 
 
-async def start_described(sup: OtpContext, argument: Any, *extra: Any) -> Any:
-    """The start function of children that are not started in the usual way."""
+def _with_extra(argument: Any, extra: tuple[Any, ...]) -> dict[str, Any]:
+    """The description with what ``start_child`` gave, which is a list with one more argument at most."""
+    if not all(isinstance(item, Extra) for item in extra):
+        raise ErlangError("badarg")
     if len(extra) > 1:
         raise ErlangError("undef")
-    spec = described((argument, *(item.text for item in extra)))
+    return described((argument, *(item.text for item in extra)))
+
+
+async def start_described(sup: OtpContext, argument: Any, *extra: Any) -> Any:
+    """The start function of children that are not started in the usual way."""
+    spec = _with_extra(argument, extra)
     if spec["kind"] == "proc":
         return await _start_process(sup, spec)
     try:
@@ -261,9 +271,7 @@ async def _start_process(sup: OtpContext, spec: dict[str, Any]) -> Any:
 
 async def start_badly(sup: OtpContext, argument: Any, *extra: Any) -> Any:
     """A start function that returns or raises whatever the description says."""
-    if len(extra) > 1:
-        raise ErlangError("undef")
-    spec = described((argument, *(item.text for item in extra)))
+    spec = _with_extra(argument, extra)
     world = world_of(sup)
     if "raise" not in spec:
         return _start_result(decode(spec["return"], world, sup.pid))

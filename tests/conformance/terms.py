@@ -184,6 +184,10 @@ def render(value: Any, world: World) -> Any:
 def _render_tuple(value: tuple[Any, ...], world: World) -> Any:
     if len(value) == 2 and type(value[1]) is Down:  # a monitor with a tag of its own
         return {"tuple": [render(value[0], world), *_down(value[1], world)[1:]]}
+    if len(value) == 3 and isinstance(value[0], type) and isinstance(value[2], Returned | list):
+        module, function, returned = value
+        if isinstance(getattr(returned, "value", returned), list):  # looks like a call with its arguments
+            return {"mfa": [module.__name__.lower(), function]}
     return {"tuple": [render(item, world) for item in value]}
 
 
@@ -249,9 +253,9 @@ _TUPLES: dict[type, Any] = {
     Notify: lambda value: ("$gen_cast", value.message),
     Request: lambda value: ("$gen_call", value.caller, value.message),
     Transfer: lambda value: ("ETS-TRANSFER", value.table, value.sender, value.data),
-    Reply: lambda value: ("reply", value.value, value.state),
-    NoReply: lambda value: ("noreply", value.state),
-    Ok: lambda value: ("ok", value.state),
+    Reply: lambda value: ("reply", value.value, value.state, *_shown_then(value.then)),
+    NoReply: lambda value: ("noreply", value.state, *_shown_then(value.then)),
+    Ok: lambda value: ("ok", value.state, *_shown_then(value.then)),
     Error: lambda value: ("error", value.reason),
     Continue: lambda value: ("continue", value.argument),
     Stop: lambda value: (
@@ -268,6 +272,13 @@ _TUPLES: dict[type, Any] = {
     RepeatState: lambda value: ("repeat_state", *_rest(value)),
     NextEvent: lambda value: ("next_event", type(value.event).__name__.lower(), value.event.content),
 }
+
+
+def _shown_then(then: Any) -> tuple[Any, ...]:
+    """What follows the state in a return value."""
+    if then is None:
+        return ()
+    return (then.ms,) if type(then) is After else ("hibernate",) if then is HIBERNATE else (then,)
 
 
 def _time_and_content(timer: SetStateTimeout | SetEventTimeout | SetTimeout) -> tuple[Any, ...]:
