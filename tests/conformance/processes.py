@@ -84,6 +84,8 @@ class Probe(GenServer):
         try:
             return finish(run, await run.run(commands))
         except Throw as error:
+            if isinstance(finish, _CodeChange):
+                return _changed(error.value)
             raise thrown(error, "init" if finish is _init_return else "other") from None
 
 
@@ -147,8 +149,19 @@ class _CodeChange:
         if command is None:
             return ("migrated", self.extra, self.data)
         if command["cmd"] == "bad_return":  # as with init, only a thrown value is no new state
-            raise Throw(run.term(command["value"]))
+            return _changed(run.term(command["value"]))
         return run.data if command["cmd"] == "ok" else _return(run, command)
+
+
+def _changed(term: Any) -> Any:
+    """What a bare term means as the return value of code_change."""
+    match term:
+        case ("ok", state):
+            return state
+        case ("error", reason):
+            return Error(reason)
+        case _:
+            raise Throw(term)
 
 
 def _then(command: Command) -> Any:
