@@ -39,11 +39,4 @@ def start(process: Process, child: Child, argument: Any, last: Last) -> Awaitabl
 def left(supervisor: Process, child: Pid) -> Last:
     """What a dead child has left to its supervisor; asking takes it away."""
     states = None if supervisor.dictionary is None else supervisor.dictionary.get(LAST_STATES)
-    if not states or child not in states:
-        return ()
-    last = states.pop(child)
-    if not states:
-        assert supervisor.dictionary is not None
-        del supervisor.dictionary[LAST_STATES]
-        supervisor.dictionary = supervisor.dictionary or None
-    return (last,)
+    return (states.pop(child),) if states and child in states else ()

@@ -254,7 +254,8 @@ async def sys_resume(run: Run, command: Command) -> Any:
 async def sys_change_code(run: Run, command: Command) -> Any:
     target = run.target(command["to"])
     pid = target if isinstance(target, Pid) else run.ctx.whereis(target)
-    module = run.ctx._process.node.processes[pid].behaviour if pid is not None else None
+    found = None if pid is None else run.ctx._process.node.processes.get(pid)
+    module = None if found is None else found.behaviour
     try:
         await _sys(run, command, "change_code", module, run.term(command["old_vsn"]), run.term(command["extra"]))
     except otp_sys.SysError as error:
