@@ -134,6 +134,9 @@ def check(child: Child, auto_shutdown: Any = None) -> None:
         raise SpecError(("invalid_shutdown", child.shutdown_ms), 'shutdown_ms is 0 or more, None or "brutal_kill"')
     if type(child.modules) is not list and not (isinstance(child.modules, list) or child.modules == "dynamic"):
         raise SpecError(("invalid_modules", child.modules), 'modules is a list of names or "dynamic"')
+    for module in child.modules if isinstance(child.modules, list) else ():
+        if module is not None and not isinstance(module, (str, type)):
+            raise SpecError(("invalid_module", module), "each of the modules is a class or a name")
     try:
         hash(child.id)
     except TypeError:

@@ -12,7 +12,7 @@ from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import ProcessExit, StartError, Throw
 from ..runtime.operations import OP_RECEIVE, ask
 from ..runtime.process import Process
-from ..runtime.signals import Down
+from ..runtime.signals import Down, Exit
 from . import gen, inheritance, restart
 from .child import Child
 from .returns import Ignore
@@ -72,8 +72,9 @@ async def stop_child(process: Process, entry: restart.Entry) -> Any:
     if entry.pid is None:
         return None
     context = process.context
+    # The link stays, as in OTP: a supervisor that is killed now takes the child with it. The exit signal that comes
+    # by it finds nobody of that pid left, and is ignored.
     ref = context.monitor(entry.pid)
-    context.unlink(entry.pid)
     patience = entry.child.shutdown_ms
     if patience != "brutal_kill":
         context.exit_signal(entry.pid, SHUTDOWN)
@@ -91,7 +92,7 @@ async def stop_all(process: Process, state: restart.State) -> None:
     for entry in state.entries.values():
         if entry.pid is not None:
             waiting[context.monitor(entry.pid)] = entry
-            context.unlink(entry.pid)
+    stopping = {entry.pid for entry in waiting.values()}
     begun = node.now_ms
     ends: deque[tuple[int, Ref]] = deque()
     for ref, entry in waiting.items():
@@ -105,8 +106,11 @@ async def stop_all(process: Process, state: restart.State) -> None:
             if ref in waiting:
                 context.exit_signal(waiting[ref].pid, KILL)
         left = ends[0][0] - node.now_ms if ends else None
-        down = await context.receive(lambda m: type(m) is Down and m.ref in waiting, timeout_ms=left, default=None)
-        if down is not None:
-            del waiting[down.ref]
+        sign = await context.receive(
+            lambda m: (type(m) is Down and m.ref in waiting) or (type(m) is Exit and m.process in stopping),
+            timeout_ms=left, default=None,
+        )  # fmt: skip
+        if type(sign) is Down:
+            del waiting[sign.ref]
     state.entries.clear()
     state.by_pid.clear()

@@ -237,9 +237,13 @@ async def _terminate(process: Process, state: restart.State, id: Any) -> tuple[b
     if state.dynamic:
         if not isinstance(id, Pid):
             return False, "simple_one_for_one"
-        key = state.by_pid.get(id)
+        key = restart.find_dynamic(state, id)
         if key is None:
-            return (False, "not_found") if id in process.node.processes else (True, None)
+            if id in process.node.processes:
+                return False, "not_found"
+            if state.template is not None:
+                restart.drop_ignored(state)
+            return True, None
         id = key
     entry = state.entries.get(id)
     if entry is None:
@@ -288,7 +292,9 @@ def _not_stopped(state: restart.State, id: Any) -> str | None:
 
 async def _spec(process: Process, state: restart.State, id: Any) -> tuple[bool, Any]:
     if state.template is not None:
-        known = id in state.by_pid or id == state.template.id
+        known = id == state.template.id or (
+            isinstance(id, Pid) and (id not in process.node.processes or restart.find_dynamic(state, id) is not None)
+        )  # as in OTP, any process that is gone might have been one
         return (True, state.template) if known else (False, "not_found")
     entry = state.entries.get(id)
     return (False, "not_found") if entry is None else (True, entry.child)

@@ -260,6 +260,9 @@ def _arm(process: Process, ms: int) -> None:
 
 def stop(process: Process, reason: Any, caller: Caller | None = None, answer: Any = None) -> Running | None:
     """Run terminate, answer the caller if there is one, exit. If terminate raises, that becomes the reason."""
+    if process.doom is not None:  # its own exit signal ended it: like any untrapped one, that runs no terminate
+        lifecycle.exit_process(process.node, process, process.doom[0])
+        return None
     engine: Engine = process.behaviour.engine
     try:
         result = engine.terminate(process, reason)
@@ -289,6 +292,9 @@ async def _stop_async(process: Process, reason: Any, coro: Any, caller: Caller |
 
 
 def _stopped(process: Process, reason: Any, caller: Caller | None, answer: Any) -> None:
+    if process.doom is not None:  # terminate sent its own process an exit signal
+        lifecycle.exit_process(process.node, process, process.doom[0])
+        return
     if reason != NORMAL or type(reason) is not str:
         report(process, reason)
     if caller is not None:

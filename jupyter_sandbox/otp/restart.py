@@ -41,7 +41,7 @@ from .restart_terms import (
 __all__ = [
     "Action", "AUTO_SHUTDOWN", "Begin", "Close", "Entry", "Event", "Exited", "Flags", "GiveUp", "NotStarted",
     "Record", "Retry", "STRATEGIES", "Start", "Started", "State", "StopAll", "StopChild", "Stopped", "TryAgain",
-    "Wait", "WaitOver", "add", "decide", "next_action", "note_started", "window_left",
+    "Wait", "WaitOver", "add", "decide", "drop_ignored", "find_dynamic", "next_action", "note_started", "window_left",
 ]  # fmt: skip
 
 
@@ -107,8 +107,23 @@ def _started(state: State, event: Started, now_s: int) -> None:
     entry.restarts += event.id in state.group
     _point(state, entry, event.id, event.pid)
     unnamed = state.dynamic and state.template is None
+    if event.pid is None and state.template is not None:
+        drop_ignored(state, event.id)
     if event.pid is None and (entry.child.restart == "temporary" or unnamed):
         del state.entries[event.id]
+
+
+def drop_ignored(state: State, kept: Any = None) -> None:
+    """``simple_one_for_one`` knows its children by pid: those whose restart ended with ignore share one place."""
+    for id in [id for id, entry in state.entries.items() if entry.ignored and not entry.restarting and id != kept]:
+        del state.entries[id]
+
+
+def find_dynamic(state: State, pid: Pid) -> Any:
+    """The id of a dynamic child by its pid, or by the pid it had before the restart that is being tried."""
+    if pid in state.by_pid:
+        return state.by_pid[pid]
+    return next((id for id, entry in state.entries.items() if entry.restarting and entry.was == pid), None)
 
 
 def _point(state: State, entry: Entry, id: Any, pid: Pid | None) -> None:
@@ -125,9 +140,7 @@ def _not_started(state: State, event: NotStarted, now_s: int) -> None:
     if not state.group:
         _close(state, ("shutdown", ("failed_to_start_child", event.id, event.reason)))
         return
-    if state.flags.strategy == "one_for_all":
-        state.plan.extend(StopChild(id) for id in _running_backwards(state, state.group))
-    entry = state.entries[event.id]
+    entry = state.entries[event.id]  # one_for_all: those started already are stopped by the next try, not before
     _point(state, entry, event.id, None)
     entry.restarting = True
     state.failed = event.id
@@ -165,6 +178,8 @@ def _auto_shutdown(state: State, entry: Entry) -> None:
 def _restart(state: State, entry: Entry, pid: Pid | None, reason: Any, now_s: int) -> None:
     id = entry.child.id
     _point(state, entry, id, None)
+    if pid is not None:
+        entry.was = pid
     if not _allowed(state, now_s):
         flags = state.flags
         state.plan.append(

@@ -39,6 +39,8 @@ class Entry:
     child: Child
     pid: Pid | None = None
     restarting: bool = False
+    was: Pid | None = None
+    """The process that ended last."""
     restarts: int = 0
     ignored: bool = False
     started_s: int = 0

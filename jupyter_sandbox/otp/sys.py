@@ -193,6 +193,11 @@ def _check_switch(on: Any, *others: Any, hint: str = "give True, False, or nothi
         raise UsageError("on", on, hint=hint if others else "give True or False")
 
 
+async def request_terminate(ctx: Context, target: Any, reason: Any = "normal", timeout_ms: int | None = 5_000) -> None:
+    """Like terminate, but it does not wait for the end: it returns once terminate begins (``sys:terminate``)."""
+    await _ask(ctx, target, ("leave", reason), timeout_ms)
+
+
 def _ask(ctx: Context, target: Any, request: tuple[str, Any], timeout_ms: int | None) -> Awaitable[Any]:
     if ctx._process.coro is None:
         raise WaitInPlainCallback(request[0])
@@ -218,6 +223,9 @@ def handle(process: Process, request: Any, caller: Caller) -> Running | None:
     """Carry out one sys request inside the process it is meant for."""
     operation, argument = request
     if operation == "terminate":
+        return gen.stop(process, argument)
+    if operation == "leave":
+        delivery.reply(process.node, caller, (True, None))
         return gen.stop(process, argument)
     try:
         answer = (True, _OPERATIONS[operation](process, argument))

@@ -59,7 +59,8 @@ async def app_load(run: Run, command: Command) -> Any:
     try:
         application.load(run.ctx, spec)
     except application.ApplicationError as error:
-        return ("error", error.reason)
+        what, name = error.reason
+        return ("error", (what, opaque({"app_spec": name})))
     return "ok"
 
 

@@ -138,6 +138,15 @@ async def ets_prev(run: Run, command: Command) -> Any:
 _ITEMS = {"type": "kind", "protection": "access", "named_table": "named"}
 
 
+_INFO = frozenset(
+    {
+        "compressed", "decentralized_counters", "fixed", "heir", "id", "keypos", "memory", "name", "named_table",
+        "node", "owner", "protection", "read_concurrency", "size", "type", "write_concurrency",
+    }
+)  # fmt: skip
+"""What Erlang tells of a table; any other item is a badarg."""
+
+
 async def ets_info(run: Run, command: Command) -> Any:
     item, table = command["item"], run.world.tables.get(command["table"])
     found = None if table is None else run.ctx.ets.info(table)
@@ -145,8 +154,10 @@ async def ets_info(run: Run, command: Command) -> Any:
         return None
     if item == "keypos":
         return found["key"] + 1
-    if item == "heir" and found["heir"] is None:
+    if item == "heir" and (found["heir"] is None or not run.ctx.is_alive(found["heir"])):
         return "none"
+    if item not in _INFO:
+        raise ErlangError("badarg")
     field = _ITEMS.get(str(item), str(item))
     if field not in found:
         raise Unsupported(f"ets_info {item}")

@@ -24,12 +24,15 @@ from jupyter_sandbox.otp import (
     which_children,
 )  # fmt: skip
 from jupyter_sandbox.otp import sys as otp_sys
+from jupyter_sandbox.runtime import lifecycle, plain
+from jupyter_sandbox.runtime.operations import OP_START, ask
+from jupyter_sandbox.runtime.process import Process
 
 from .interpreter import Command, Run, Unsupported
 from .machines import bare
 from .plain import run_proclib
 from .processes import behaviour, child_form
-from .terms import ErlangError, mfa, opaque, render, text_of
+from .terms import ErlangError, Extra, as_id, mfa, opaque, render, text_of
 
 
 def _timeout(command: Command, default: Any) -> int | None:
@@ -42,8 +45,7 @@ async def start(run: Run, command: Command) -> Any:
     timeout = _timeout(command, "infinity")
     try:
         if spec["kind"] == "proclib":
-            relation = {"start_link": "link", "start": "none"}[how]
-            return await run.ctx.start_plain(run_proclib, text_of(spec), relation=relation, timeout_ms=timeout)
+            return await _start_proclib(run, command, how, timeout)
         module = behaviour(spec)
         if module is None:
             raise Unsupported(f"start of a {spec['kind']}")
@@ -55,6 +57,25 @@ async def start(run: Run, command: Command) -> Any:
     if isinstance(found, tuple):
         run.world.keep_ref(command.get("ref"), found[1])
     return ("ok", found)
+
+
+async def _start_proclib(run: Run, command: Command, how: str, timeout: int | None) -> Any:
+    text = text_of(command["spec"])
+    if how != "start_monitor":
+        relation = {"start_link": "link", "start": "none"}[how]
+        return await run.ctx.start_plain(run_proclib, text, relation=relation, timeout_ms=timeout)
+    process = run.ctx._process
+    refs = []
+
+    def watched(child: Process, _: object) -> None:
+        refs.append(lifecycle.monitor(process.node, process, child.pid))  # it is set before the process runs
+        plain.prepare(child, run_proclib)
+
+    try:
+        found = await ask((OP_START, plain.run_plain, (run_proclib, (text,)), "monitor", timeout, watched))
+    except StartError as error:
+        found = ("error", error.reason)
+    return found, run.world.keep_ref(command.get("ref"), refs[0])
 
 
 def _start(ctx: OtpContext, how: str) -> Any:
@@ -127,25 +148,34 @@ async def start_child_(run: Run, command: Command) -> Any:
     if "child" in command:
         answer = start_child(run.ctx, target, child_form(command["child"]))
     else:
-        answer = start_child(run.ctx, target, *command["args"])
-    found = await _child(answer, _failed_child)
+        answer = start_child(run.ctx, target, *(Extra(text_of(item)) for item in command["args"]))
+    found = await _child(answer, lambda reason: _failed_child(reason, command))
     if isinstance(found, tuple):
         return found if found[0] == "error" else ("ok", *found)
     return ("ok", found)
 
 
-def _failed_child(reason: Any) -> Any:
+def _failed_child(reason: Any, command: Command) -> Any:
+    if "args" in command and isinstance(reason, tuple) and reason[0] == "invalid_child_spec":
+        return (reason[0], [opaque(_as_map(item)) for item in command["args"]])
     if isinstance(reason, tuple) and len(reason) == 2 and isinstance(reason[1], Child):
         return (reason[0], opaque({"child": ["undefined", reason[1].id]}))
     return reason
 
 
+def _as_map(shape: Any) -> Any:
+    """A description as Erlang shows it, which has it as a map."""
+    if isinstance(shape, dict):
+        return {"map": sorted(([key, _as_map(value)] for key, value in shape.items()), key=text_of)}
+    return [_as_map(item) for item in shape] if isinstance(shape, list) else shape
+
+
 async def terminate_child_(run: Run, command: Command) -> Any:
-    return await _child(terminate_child(run.ctx, run.target(command["to"]), run.term(command["id"])))
+    return await _child(terminate_child(run.ctx, run.target(command["to"]), as_id(run.term(command["id"]))))
 
 
 async def restart_child_(run: Run, command: Command) -> Any:
-    answer = restart_child(run.ctx, run.target(command["to"]), run.term(command["id"]))
+    answer = restart_child(run.ctx, run.target(command["to"]), as_id(run.term(command["id"])))
     found = await _child(answer, lambda reason: reason)
     if isinstance(found, tuple):
         return found if found[0] == "error" else ("ok", *found)
@@ -153,11 +183,11 @@ async def restart_child_(run: Run, command: Command) -> Any:
 
 
 async def delete_child_(run: Run, command: Command) -> Any:
-    return await _child(delete_child(run.ctx, run.target(command["to"]), run.term(command["id"])))
+    return await _child(delete_child(run.ctx, run.target(command["to"]), as_id(run.term(command["id"]))))
 
 
 async def get_childspec_(run: Run, command: Command) -> Any:
-    found = await _child(get_childspec(run.ctx, run.target(command["to"]), run.term(command["id"])))
+    found = await _child(get_childspec(run.ctx, run.target(command["to"]), as_id(run.term(command["id"]))))
     if not isinstance(found, Child):
         return found
     shutdown = "infinity" if found.shutdown_ms is None else found.shutdown_ms
@@ -178,7 +208,8 @@ async def count_children_(run: Run, command: Command) -> Any:
 
 
 async def check_childspecs_(run: Run, command: Command) -> Any:
-    forms = [child_form(child) for child in command["children"]]
+    given = command["children"]
+    forms = [child_form(child) for child in given] if isinstance(given, list) else given
     reason = check_childspecs(forms, command.get("auto_shutdown"))
     return "ok" if reason is None else ("error", reason)
 
@@ -223,7 +254,8 @@ async def sys_resume(run: Run, command: Command) -> Any:
 async def sys_change_code(run: Run, command: Command) -> Any:
     target = run.target(command["to"])
     pid = target if isinstance(target, Pid) else run.ctx.whereis(target)
-    module = run.ctx._process.node.processes[pid].behaviour if pid is not None else None
+    found = None if pid is None else run.ctx._process.node.processes.get(pid)
+    module = None if found is None else found.behaviour
     try:
         await _sys(run, command, "change_code", module, run.term(command["old_vsn"]), run.term(command["extra"]))
     except otp_sys.SysError as error:
@@ -232,8 +264,9 @@ async def sys_change_code(run: Run, command: Command) -> Any:
 
 
 async def sys_terminate(run: Run, command: Command) -> Any:
-    target = run.target(command["to"])
-    await _elsewhere("sys", "terminate", otp_sys.terminate(run.ctx, target, run.term(command["reason"])))
+    target, timeout = run.target(command["to"]), _timeout(command, "infinity")
+    answer = otp_sys.request_terminate(run.ctx, target, run.term(command["reason"]), timeout)
+    await _elsewhere("sys", "terminate", answer)
     return "ok"
 
 

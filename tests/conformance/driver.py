@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from jupyter_sandbox.otp import Node
+from jupyter_sandbox.otp import Node, ProcessExit
 from jupyter_sandbox.runtime import Apply
 
 from .observing import ROOT, Observer
@@ -91,5 +91,5 @@ class _Driver:
         if not self.node.run(self.now_ms, MAX_STEPS).idle:
             raise Endless(f"after {MAX_STEPS} steps the node was not at rest")
         for reply in self.node.take_replies():
-            if reply.error is not None:
+            if reply.error is not None and not isinstance(reply.error, ProcessExit):  # a client may end itself
                 raise reply.error

@@ -109,6 +109,8 @@ class Run:
         except CallExit as error:
             return {"exit": render((error.exit_reason, mfa("gen_server", "call")), self.world)}
         except ProcessExit as error:
+            if not self.ctx.is_alive(self.ctx.pid):  # an exit signal to oneself cannot be caught
+                raise
             return {"exit": render(error.reason, self.world)}
 
 

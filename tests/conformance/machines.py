@@ -21,6 +21,7 @@ from jupyter_sandbox.otp import (
     GenStatem,
     Info,
     Internal,
+    Keep,
     KeepState,
     NextEvent,
     NextState,
@@ -30,12 +31,13 @@ from jupyter_sandbox.otp import (
     SetTimeout,
     StateTimeout,
     Stop,
+    StopAndReply,
     Throw,
 )  # fmt: skip
 
 from .interpreter import Command, Run, Unsupported, now_or_later
 from .plain import run_data
-from .terms import Program, text_of, thrown
+from .terms import Program, text_of
 from .world import described, world_of
 
 _TYPES: dict[Any, str] = {
@@ -62,7 +64,7 @@ class Machine(GenStatem):
         try:
             command = await run.run(commands)
         except Throw as error:
-            raise thrown(error) from None
+            raise Throw(_as_init_return(error.value)) from None
         match None if command is None else command["cmd"]:
             case None | "ok":
                 return NextState(run.term(spec["state"]), run.data, _actions(run, command))
@@ -73,7 +75,7 @@ class Machine(GenStatem):
                 return Stop(run.term(command["reason"]))
             case "bad_return":
                 assert command is not None
-                return run.term(command["value"])
+                return _as_init_return(run.term(command["value"]))
             case other:
                 raise Unsupported(f"{other} in the init of a state machine")
 
@@ -99,7 +101,7 @@ class Machine(GenStatem):
         try:
             command = await run.run(commands)
         except Throw as error:
-            raise Throw(_as_return(error.value, data)) from None
+            raise Throw(_as_return(error.value)) from None
         return _return(run, command, state, data)
 
     def terminate(self, reason: Any, state: Any, data: Any) -> Any:
@@ -159,28 +161,77 @@ def _return(run: Run, command: Command | None, state: Any, data: Any) -> Any:
         case "stop":
             return Stop(run.term(command["reason"]), run.data)
         case "bad_return":
-            return run.term(command["value"])
+            return _as_return(run.term(command["value"]))
         case "error_return":
             return Error(run.term(command["reason"]))
         case other:
             raise Unsupported(f"{other} in a state machine")
 
 
-def _as_return(term: Any, data: Any) -> Any:
-    """What Erlang would take a thrown term for."""
+def _as_return(term: Any) -> Any:
+    """What a bare term means as the return value of a state machine's callback, if anything."""
     match term:
         case "keep_state_and_data":
             return KEEP
-        case ("keep_state", new):
-            return KeepState(new)
-        case ("next_state", state, new):
-            return NextState(state, new)
+        case ("keep_state_and_data", actions):
+            return Keep(_bare_actions(actions))
+        case ("keep_state", new, *rest) if len(rest) < 2:
+            return KeepState(new, _bare_actions(*rest))
+        case ("next_state", state, new, *rest) if len(rest) < 2:
+            return NextState(state, new, _bare_actions(*rest))
+        case "repeat_state_and_data":
+            return RepeatState()
+        case ("repeat_state_and_data", actions):
+            return RepeatState(actions=_bare_actions(actions))
+        case ("repeat_state", new, *rest) if len(rest) < 2:
+            return RepeatState(new, _bare_actions(*rest))
         case "stop":
             return Stop("normal")
         case ("stop", reason):
             return Stop(reason)
         case ("stop", reason, new):
             return Stop(reason, new)
+        case ("stop_and_reply", reason, replies):
+            return StopAndReply(reason, _bare_actions(replies))
+        case ("stop_and_reply", reason, replies, new):
+            return StopAndReply(reason, _bare_actions(replies), new)
+        case _:
+            return term
+
+
+def _as_init_return(term: Any) -> Any:
+    match term:
+        case "ignore":
+            return IGNORE
+        case ("stop", reason):
+            return Stop(reason)
+        case ("ok", state, data, *rest) if len(rest) < 2:
+            return NextState(state, data, _bare_actions(*rest))
+        case _:
+            return term
+
+
+def _bare_actions(given: Any = ()) -> Any:
+    """Actions from terms, one or a list; what is none is left as it is, for the machine to refuse."""
+    return [_bare_action(term) for term in given] if isinstance(given, list) else _bare_action(given)
+
+
+def _bare_action(term: Any) -> Any:
+    match term:
+        case "postpone":
+            return POSTPONE
+        case "hibernate":
+            return HIBERNATE
+        case ("next_event", str() as kind, content) if kind in _INSERTED:
+            return NextEvent(_INSERTED[kind](content))
+        case ("state_timeout", time, content):
+            return SetStateTimeout(_time(time), content)
+        case ("timeout", time, content):
+            return SetEventTimeout(_time(time), content)
+        case (("timeout", name), time, content):
+            return SetTimeout(name, _time(time), content)
+        case int() if not isinstance(term, bool):
+            return SetEventTimeout(term, term)
         case _:
             return term
 

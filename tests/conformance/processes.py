@@ -27,8 +27,8 @@ from jupyter_sandbox.otp import (
 from .interpreter import Command, Run, now_or_later
 from .machines import bare, machine_for
 from .plain import Begun, run_data, run_process
-from .terms import ErlangError, Form, Program, decode, tag, text_of, thrown
-from .world import described, world_of
+from .terms import ErlangError, Extra, Form, Program, Returned, as_id, as_return, decode, tag, text_of, thrown
+from .world import World, described, world_of
 
 
 class Probe(GenServer):
@@ -84,7 +84,9 @@ class Probe(GenServer):
         try:
             return finish(run, await run.run(commands))
         except Throw as error:
-            raise thrown(error) from None
+            if isinstance(finish, _CodeChange):
+                return _changed(error.value)
+            raise thrown(error, "init" if finish is _init_return else "other") from None
 
 
 def _init_return(run: Run, command: Command | None) -> Any:
@@ -98,7 +100,9 @@ def _init_return(run: Run, command: Command | None) -> Any:
         case "stop":
             return Stop(run.term(command["reason"]))
         case "bad_return":  # in Python whatever init returns is the state; a thrown value is not
-            raise Throw(run.term(command["value"]))
+            raise Throw(as_return(run.term(command["value"]), "init"))
+        case "reply" | "reply_data" | "reply_last" | "noreply" | "finish":  # of another callback
+            raise Throw(_return(run, command))
         case _:
             return _return(run, command)
 
@@ -124,7 +128,7 @@ def _return(run: Run, command: Command | None) -> Any:
         case "stop":
             return Stop(run.term(command["reason"]), run.data)
         case "bad_return":
-            return run.term(command["value"])
+            return as_return(run.term(command["value"]), "other")
         case "error_return":
             return Error(run.term(command["reason"]))
         case "ignore":
@@ -145,8 +149,19 @@ class _CodeChange:
         if command is None:
             return ("migrated", self.extra, self.data)
         if command["cmd"] == "bad_return":  # as with init, only a thrown value is no new state
-            raise Throw(run.term(command["value"]))
+            return _changed(run.term(command["value"]))
         return run.data if command["cmd"] == "ok" else _return(run, command)
+
+
+def _changed(term: Any) -> Any:
+    """What a bare term means as the return value of code_change."""
+    match term:
+        case ("ok", state):
+            return state
+        case ("error", reason):
+            return Error(reason)
+        case _:
+            raise Throw(term)
 
 
 def _then(command: Command) -> Any:
@@ -171,13 +186,31 @@ class Sup(Supervisor):
 
     async def _init(self, spec: dict[str, Any], commands: list[Command]) -> Any:
         run = Run(self, world_of(self).names[self.pid])
-        command = await run.run(commands)
+        try:
+            command = await run.run(commands)
+        except Throw as error:
+            raise Throw(IGNORE if error.value == "ignore" else error.value) from None
         if command is not None:
-            return IGNORE if command["cmd"] == "ignore" else run.term(command["value"])
+            return IGNORE if command["cmd"] == "ignore" else _supervisor_return(run.term(command["value"]))
         simple = spec.get("strategy") == "simple_one_for_one"
-        children = [child_form(child, simple) for child in spec["children"]]
+        given = spec["children"]
+        children = [child_form(child, simple) for child in given] if isinstance(given, list) else _plain(given)
         flags = {field: spec[name] for name, field in _FLAGS.items() if name in spec}
         return Spec(children, **({"intensity": 1} | flags))
+
+
+def _supervisor_return(term: Any) -> Any:
+    """What a bare term means as the return value of a supervisor's init."""
+    match term:
+        case ("ok", ((strategy, intensity, period), list() as children)):
+            return Spec(children, strategy=strategy, intensity=intensity, period_s=period)
+        case ("ok", (dict() as given, list() as children)):
+            flags = {field: given[name] for name, field in _FLAGS.items() if name in given}
+            return Spec(children, **({"intensity": 1} | flags))
+        case ("ok", (flags, list())):
+            raise Throw(Stop(("supervisor_data", ("invalid_type", flags))))
+        case _:
+            return Returned(term)
 
 
 _FLAGS = {"strategy": "strategy", "intensity": "intensity", "period": "period_s", "auto_shutdown": "auto_shutdown"}
@@ -192,9 +225,18 @@ def behaviour(spec: dict[str, Any]) -> Any:
     return machine_for(spec) if spec["kind"] == "statem" else BEHAVIOURS.get(spec["kind"])
 
 
-def child_form(spec: dict[str, Any], simple: bool = False) -> Form:
+def _plain(shape: Any) -> Any:
+    """A term in which no process, reference or table is named."""
+    return decode(shape, World(), None)
+
+
+def child_form(spec: Any, simple: bool = False) -> Any:
     """A child specification as this project takes it, with Erlang's defaults where they differ."""
-    form: dict[str, Any] = {key: spec[key] for key in ("id", "restart", "significant", "modules") if key in spec}
+    if not isinstance(spec, dict) or "tuple" in spec:
+        return Returned(_plain(spec))
+    form: dict[str, Any] = {key: spec[key] for key in ("restart", "significant", "modules") if key in spec}
+    if "id" in spec:
+        form["id"] = as_id(_plain(spec["id"]))
     form["type"] = spec.get("type", "worker")
     form["shutdown_ms"] = 5_000 if form["type"] == "worker" else None
     if "shutdown" in spec:
@@ -202,6 +244,8 @@ def child_form(spec: dict[str, Any], simple: bool = False) -> Form:
     if "start" not in spec:
         return Form(form, spec)
     start = spec["start"]
+    if not isinstance(start, dict) or "kind" not in start:
+        return Form(form | {"start": _plain(start)}, spec)
     kind = start["kind"]
     module = behaviour(start)
     form.setdefault("modules", [MODULES.get(kind, kind)])
@@ -211,11 +255,18 @@ def child_form(spec: dict[str, Any], simple: bool = False) -> Form:
     return Form(form | {"start": _STARTS.get(kind, start_described)}, spec)
 
 
-async def start_described(sup: OtpContext, argument: Any, *extra: Any) -> Any:
-    """The start function of children that are not started in the usual way."""
+def _with_extra(argument: Any, extra: tuple[Any, ...]) -> dict[str, Any]:
+    """The description with what ``start_child`` gave, which is a list with one more argument at most."""
+    if not all(isinstance(item, Extra) for item in extra):
+        raise ErlangError("badarg")
     if len(extra) > 1:
         raise ErlangError("undef")
-    spec = described((argument, *(text_of(item) for item in extra)))
+    return described((argument, *(item.text for item in extra)))
+
+
+async def start_described(sup: OtpContext, argument: Any, *extra: Any) -> Any:
+    """The start function of children that are not started in the usual way."""
+    spec = _with_extra(argument, extra)
     if spec["kind"] == "proc":
         return await _start_process(sup, spec)
     try:
@@ -233,18 +284,26 @@ async def _start_process(sup: OtpContext, spec: dict[str, Any]) -> Any:
 
 async def start_badly(sup: OtpContext, argument: Any, *extra: Any) -> Any:
     """A start function that returns or raises whatever the description says."""
-    spec = described(argument)
+    spec = _with_extra(argument, extra)
     world = world_of(sup)
-    if "raise" in spec:
-        reason = decode(spec["raise"]["reason"], world, sup.pid)
-        raise {"exit": ProcessExit, "error": ErlangError, "throw": Throw}[spec["raise"]["class"]](reason)
-    match decode(spec["return"], world, sup.pid):
+    if "raise" not in spec:
+        return _start_result(decode(spec["return"], world, sup.pid))
+    reason = decode(spec["raise"]["reason"], world, sup.pid)
+    if spec["raise"]["class"] == "throw":  # Erlang's supervisor starts its children under `catch`
+        return _start_result(reason)
+    raise {"exit": ProcessExit, "error": ErlangError}[spec["raise"]["class"]](reason)
+
+
+def _start_result(term: Any) -> Any:
+    match term:
         case "ignore":
             return IGNORE
         case ("error", reason):
             raise StartError(reason)
         case ("ok", Pid() as pid):
             return pid
+        case ("ok", Pid() as pid, info):
+            return pid, info
         case other:
             return other
 

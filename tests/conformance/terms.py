@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyter_sandbox.model.exits import CallFailed, Crash
 from jupyter_sandbox.model.ids import Pid, Ref
 from jupyter_sandbox.otp import (
+    HIBERNATE,
+    After,
     Answer,
     Continue,
     Down,
@@ -34,6 +36,7 @@ from jupyter_sandbox.otp import (
     Transfer,
 )  # fmt: skip
 from jupyter_sandbox.otp.statem import Special
+from jupyter_sandbox.runtime.signals import Caller, Notify, Request
 
 if TYPE_CHECKING:
     from .world import World
@@ -61,6 +64,20 @@ class Order:
 
     op: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """The argument that ``start_child`` adds to a template's: text, and no child specification."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What a supervisor's init returned and Erlang takes for none of its forms, where Python might."""
+
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +184,10 @@ def render(value: Any, world: World) -> Any:
 def _render_tuple(value: tuple[Any, ...], world: World) -> Any:
     if len(value) == 2 and type(value[1]) is Down:  # a monitor with a tag of its own
         return {"tuple": [render(value[0], world), *_down(value[1], world)[1:]]}
+    if len(value) == 3 and isinstance(value[0], type) and isinstance(value[2], Returned | list):
+        module, function, returned = value
+        if isinstance(getattr(returned, "value", returned), list):  # looks like a call with its arguments
+            return {"mfa": [module.__name__.lower(), function]}
     return {"tuple": [render(item, world) for item in value]}
 
 
@@ -181,6 +202,15 @@ def _render_dict(value: dict[Any, Any], world: World) -> Any:
     return {"map": sorted(pairs, key=text_of)}
 
 
+class Listed(tuple[Any, ...]):
+    """A list as the id of a child, which has to be hashable here."""
+
+
+def as_id(term: Any) -> Any:
+    """A term as the id of a child."""
+    return Listed(as_id(part) for part in term) if isinstance(term, list) else term
+
+
 class Form(dict[str, Any]):
     """A child specification as this project takes it, made from a scenario's."""
 
@@ -191,8 +221,10 @@ class Form(dict[str, Any]):
 
 def _render_form(value: Form, world: World) -> Any:
     """A child specification as it was given."""
-    module = {"server": "probe"}.get(value.given["start"]["kind"], value.given["start"]["kind"])
-    shown = value.given | {"start": {"mfa": [module, "start_link"]}}
+    shown = dict(value.given)
+    start = shown.get("start")
+    if isinstance(start, dict) and "kind" in start:
+        shown["start"] = {"mfa": [{"server": "probe"}.get(start["kind"], start["kind"]), "start_link"]}
     return {"map": sorted(([key, field] for key, field in shown.items()), key=text_of)}
 
 
@@ -201,9 +233,12 @@ _SIMPLE: dict[type, Any] = {
     dict: _render_dict,
     Pid: lambda value, world: {"pid": world.name_of(value)},
     Ref: lambda value, world: {"ref": world.ref_name(value)},
+    Caller: lambda value, world: {"tuple": [{"pid": world.name_of(value.pid)}, {"ref": "?"}]},
     TableId: lambda value, world: {"table": world.table_name(value)},
     Program: lambda value, world: {"do": True},
     Opaque: lambda value, world: parse(value.text),
+    Listed: lambda value, world: [render(item, world) for item in value],
+    Returned: lambda value, world: render(value.value, world),
     Down: lambda value, world: {"tuple": _down(value, world)},
     Crash: lambda value, world: {"tuple": [render(value.value, world), {"stack": True}]},
     CallFailed: lambda value, world: {"tuple": [render(value.reason, world), {"mfa": ["gen_server", value.function]}]},
@@ -215,10 +250,12 @@ _SIMPLE: dict[type, Any] = {
 _TUPLES: dict[type, Any] = {
     Exit: lambda value: ("EXIT", value.process, value.reason),
     Timeout: lambda value: ("timeout", value.ref, value.message),
+    Notify: lambda value: ("$gen_cast", value.message),
+    Request: lambda value: ("$gen_call", value.caller, value.message),
     Transfer: lambda value: ("ETS-TRANSFER", value.table, value.sender, value.data),
-    Reply: lambda value: ("reply", value.value, value.state),
-    NoReply: lambda value: ("noreply", value.state),
-    Ok: lambda value: ("ok", value.state),
+    Reply: lambda value: ("reply", value.value, value.state, *_shown_then(value.then)),
+    NoReply: lambda value: ("noreply", value.state, *_shown_then(value.then)),
+    Ok: lambda value: ("ok", value.state, *_shown_then(value.then)),
     Error: lambda value: ("error", value.reason),
     Continue: lambda value: ("continue", value.argument),
     Stop: lambda value: (
@@ -237,6 +274,13 @@ _TUPLES: dict[type, Any] = {
 }
 
 
+def _shown_then(then: Any) -> tuple[Any, ...]:
+    """What follows the state in a return value."""
+    if then is None:
+        return ()
+    return (then.ms,) if type(then) is After else ("hibernate",) if then is HIBERNATE else (then,)
+
+
 def _time_and_content(timer: SetStateTimeout | SetEventTimeout | SetTimeout) -> tuple[Any, ...]:
     return ("infinity" if timer.ms is None else timer.ms, timer.content)
 
@@ -247,11 +291,18 @@ def _rest(result: NextState | KeepState | RepeatState) -> tuple[Any, ...]:
     return (*data, list(result.actions)) if isinstance(result.actions, list) and result.actions else data
 
 
+_HEADS: dict[type, str] = {
+    Exit: "EXIT", Down: "DOWN", Timeout: "timeout", Transfer: "ETS-TRANSFER", Notify: "$gen_cast",
+    Request: "$gen_call",
+}  # fmt: skip
+"""What stands first in the tuples that Erlang has for messages that are objects here."""
+
+
 def tag(message: Any) -> str:
     """What selects an ``on_info`` entry or a ``receive``."""
     if isinstance(message, str):
         return message
-    head = {Exit: "EXIT", Down: "DOWN", Timeout: "timeout", Transfer: "ETS-TRANSFER"}.get(type(message))
+    head = _HEADS.get(type(message))
     if head is not None:
         return head
     if type(message) is tuple and message and isinstance(message[0], str):
@@ -259,27 +310,44 @@ def tag(message: Any) -> str:
     return "_"
 
 
-def as_return(term: Any) -> Any:
-    """What Erlang would take a thrown term for: a callback's return value."""
+def as_return(term: Any, callback: str) -> Any:
+    """What a bare term means as the return value of a server's callback, if anything."""
     match term:
-        case "ignore":
+        case "ignore" if callback == "init":
             return Ignore()
-        case ("stop", reason):
+        case ("stop", reason) if callback == "init":
             return Stop(reason)
+        case ("ok", state, *rest) if callback == "init" and _then(rest) is not _ABSENT:
+            return Ok(state, _then(rest))
+        case _ if callback == "init":
+            return term
         case ("stop", reason, state):
             return Stop(reason, state)
         case ("stop", reason, reply, state):
             return Stop(reason, state, reply)
-        case ("reply", value, state):
-            return Reply(value, state)
-        case ("noreply", state):
-            return NoReply(state)
-        case ("ok", state):
-            return Ok(state)
+        case ("reply", value, state, *rest) if _then(rest) is not _ABSENT:
+            return Reply(value, state, _then(rest))
+        case ("noreply", state, *rest) if _then(rest) is not _ABSENT:
+            return NoReply(state, _then(rest))
         case _:
             return term
 
 
-def thrown(error: Throw) -> Throw:
+def _then(rest: list[Any]) -> Any:
+    """What follows the new state in a return value; ``_ABSENT`` if it is nothing that may follow."""
+    match rest:
+        case [] | ["infinity"]:
+            return None
+        case ["hibernate"]:
+            return HIBERNATE
+        case [int() as ms] if not isinstance(ms, bool) and ms >= 0:
+            return After(ms)
+        case [("continue", argument)]:
+            return Continue(argument)
+        case _:
+            return _ABSENT
+
+
+def thrown(error: Throw, callback: str) -> Throw:
     """The same throw, of what Erlang would take it for."""
-    return Throw(as_return(error.value))
+    return Throw(as_return(error.value, callback))

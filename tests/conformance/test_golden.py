@@ -14,6 +14,7 @@ from .sandboxed import SandboxArm
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(GOLDEN.glob("*.jsonl"))
+MORE = sorted((Path(__file__).parent / "more").glob("*.jsonl"))
 NOTE = {"cmd": "log", "in": "root", "value": "here"}
 SEEN = {"ret": {"value": "ok"}, "log": [{"p": "root#1", "ev": "note", "value": "here"}]}
 ALONE = {"alive": ["root#1"], "links": {}, "registered": {}}
@@ -44,6 +45,14 @@ def test_every_scenario_of_the_group_is_observed_as_erlang_recorded_it(path: Pat
     failed = {one["id"]: told(one, found) for one in scenarios(path) if (found := failures(one, arm))}
 
     assert not failed, f"{len(failed)} scenarios differ: {', '.join(failed)}\n" + "\n".join(failed.values())[:20_000]
+
+
+@pytest.mark.parametrize("path", MORE, ids=lambda path: path.stem)
+def test_further_recordings_are_observed_as_erlang_made_them(path: Path) -> None:
+    with ARMS["node"]() as arm:
+        failed = {one["id"]: told(one, found) for one in scenarios(path) if (found := failures(one, arm))}
+
+    assert not failed, "\n".join(failed.values())[:20_000]
 
 
 def test_the_golden_files_hold_all_scenarios_once() -> None:

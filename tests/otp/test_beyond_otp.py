@@ -310,7 +310,7 @@ def test_a_sibling_that_its_supervisor_stopped_begins_anew() -> None:
         assert supervisor is not None
         return await self.call("cart", "items"), supervisor.dictionary
 
-    assert run(main) == (["new"], None)
+    assert run(main) == (["new"], {"$last_states": {}})
 
 
 def test_a_state_that_init_from_refuses_is_offered_once() -> None:
