@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ..model.boot import Boot
-from . import system
 from .heartbeat import HeartbeatWriter
 from .layers import SWITCH, layers_for, protect
 
@@ -110,6 +109,4 @@ def _settle(boot: Boot, environment: dict[str, str]) -> dict[str, str]:
     gc.enable()
     # Ten thousand, not seven hundred: starting many processes makes nothing but objects that stay.
     gc.set_threshold(10_000, 10, 10)
-    if system.LINUX:
-        system.set_name(f"sbx:{boot.name}")
     return {**environment, "HOME": boot.scratch, "TMPDIR": boot.scratch}

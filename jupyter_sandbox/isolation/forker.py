@@ -1,7 +1,7 @@
 """The program of the zygote: a single thread with everything preloaded that forks guests when the kernel asks.
 
-Runs no user code and stays single-threaded; it holds nothing that a guest
-must not inherit, except its own files, which each child closes. It ends when
+Runs no code of a sandbox and stays single-threaded; it holds nothing that a
+guest must not inherit, except its own files, which each child closes. It ends when
 the kernel does: by the parent-death signal, or at the end of the socket.
 """
 
@@ -21,13 +21,16 @@ import msgspec
 from . import launch, system
 from .child import run_child
 from .confined import prepare
-from .layers import status_of
+from .preimport import preimport as user_modules
 
 _POLL_S = 0.2
 
 
-def main(control_fd: int, kernel_pid: int, entry: str, preload: Sequence[str]) -> None:
-    """Called by the kernel's command line; returns when the kernel closes the socket."""
+def main(control_fd: int, kernel_pid: int, entry: str, preload: Sequence[str], preimport: Sequence[str]) -> None:
+    """Called by the kernel's command line; returns when the kernel closes the socket.
+
+    ``preload`` are modules of our own, ``preimport`` those that the user named.
+    """
     control = socket.socket(fileno=control_fd)
     control.set_inheritable(False)
     if not _tie_to(kernel_pid):
@@ -39,7 +42,9 @@ def main(control_fd: int, kernel_pid: int, entry: str, preload: Sequence[str]) -
     except Exception as error:
         forker.tell(launch.Refused(0, f"cannot import {name}: {type(error).__name__}: {error}"[:1000]))
         return
-    forker.tell(launch.Hello(os.getpid(), int(status_of("self").get("Threads", "1"))))
+    if not user_modules(preimport, forker.tell):
+        return
+    forker.tell(launch.Hello(os.getpid()))
     if system.LINUX:
         prepare(sys.path)
     _freeze()
@@ -142,7 +147,7 @@ class Forker:
     def _end_orphans(self) -> None:
         """Adopted children are programs that outlived the one that started them; killing one may give us its own."""
         for _ in range(100):
-            orphans = [pid for pid in _children_of_self() if pid not in self._children]
+            orphans = [pid for pid in system.children() if pid not in self._children]
             if not orphans:
                 return
             for pid in orphans:
@@ -152,14 +157,6 @@ class Forker:
     def _end(self) -> None:
         for pid in self._children:
             os.kill(pid, signal.SIGKILL)
-
-
-def _children_of_self() -> list[int]:
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children", encoding="utf-8") as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []
 
 
 if __name__ == "__main__":  # pragma: no cover - the kernel's command line calls main

@@ -20,11 +20,11 @@ from ..model.boot import Boot
 from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone
 from ..model.limits import Limits
 from ..model.protection import Protection
-from ..wire.messages import Answer, Request
+from ..wire.messages import Answer, Begin, Request
 from .link import GuestLink, Pushed
 from .output import OutputPump
 from .watch import DISK_FILES, Reading, Watched
-from .zygotes import Zygotes
+from .zygotes import FlavourZygote
 
 A = TypeVar("A", bound=Answer)
 READY_S = 10.0
@@ -56,11 +56,13 @@ class GuestHandle:
     def __init__(self, generation: int, process: GuestProcess, listener: Listener, limits: Limits) -> None:
         self.generation, self.process, self._listener = generation, process, listener
         self.link = GuestLink(
-            lambda frame: listener.on_push(self, frame), lambda text: listener.on_broken(self, text), self._lost
+            lambda frame: self._listener.on_push(self, frame),
+            lambda text: self._listener.on_broken(self, text),
+            self._lost,
         )
         self._max_memory, max_output = limits.max_memory, limits.max_output
-        self.stdout = OutputPump(process.stdout_fd, max_output, lambda *told: listener.on_output(self, "stdout", *told))
-        self.stderr = OutputPump(process.stderr_fd, max_output, lambda *told: listener.on_output(self, "stderr", *told))
+        self.stdout = OutputPump(process.stdout_fd, max_output, lambda *told: self._printed("stdout", *told))
+        self.stderr = OutputPump(process.stderr_fd, max_output, lambda *told: self._printed("stderr", *told))
         self.protection: Protection | None = None
         self.watched = Watched()
         self.held: list[Pushed] = []
@@ -75,9 +77,9 @@ class GuestHandle:
         self._end = asyncio.get_running_loop().create_task(self._watch_end())
 
     @classmethod
-    async def launch(cls, zygotes: Zygotes, boot: Boot, listener: Listener, generation: int) -> GuestHandle:
+    async def launch(cls, zygote: FlavourZygote, boot: Boot, listener: Listener, generation: int) -> GuestHandle:
         """Fork a guest and wait until it is ready. Raises LaunchFailed; leaves nothing behind then."""
-        process = await zygotes.fork(boot)
+        process = await zygote.fork(boot)
         try:
             handle = cls(generation, process, listener, boot.limits)
         except BaseException:
@@ -100,8 +102,35 @@ class GuestHandle:
             ready = await asyncio.shield(self.link.ready)
         self.protection = verify_from_outside(self.process.pid, ready.protection, boot)
         demand(boot, self.protection)
+        self._count_from_here()
+
+    def _count_from_here(self) -> None:
+        """Memory and run time of the sandbox are what comes on top of this moment."""
         self.process.take_baseline()
         self.ready_ns = time.monotonic_ns()
+
+    # --- a spare ----------------------------------------------------------------------------------------------------
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can still be asked for anything."""
+        return not self.status and not self.retired and not self.process.has_ended()
+
+    def begin(self, boot: Boot, listener: Listener, generation: int) -> bool:
+        """A spare becomes the guest of a sandbox, or ends and says False: it cannot be given that much memory."""
+        try:
+            if not self.limit(boot.limits):
+                self.retire("it cannot have the memory that was asked for")
+                return False
+            self.link.tell(lambda number: Begin(id=number, boot=boot), must=True)
+        except SandboxGone:
+            return False
+        self.generation, self._listener = generation, listener
+        self._count_from_here()
+        return True
+
+    def _printed(self, stream: str, text: str, dropped: int) -> None:
+        self._listener.on_output(self, stream, text, dropped)
 
     # --- asking -----------------------------------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ class GuestLink(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._answers: dict[int, asyncio.Future[Answer]] = {}
+        self._must: set[int] = set()
         self._next_id = 1
         self._why_gone = ""
         self._writable = asyncio.Event()
@@ -111,10 +112,12 @@ class GuestLink(asyncio.Protocol):
             raise SandboxGone(self._why_gone)
         return given
 
-    def tell(self, make: Callable[[int], Request]) -> None:
-        """Send a request whose answer nobody needs."""
+    def tell(self, make: Callable[[int], Request], *, must: bool = False) -> None:
+        """Send a request whose answer nobody needs; ``must``: a guest that refuses it is not listened to any more."""
         number, self._next_id = self._next_id, self._next_id + 1
         self._write(make(number))
+        if must:
+            self._must.add(number)
 
     def _write(self, frame: Request) -> None:
         if self._why_gone or self._transport is None:
@@ -168,6 +171,10 @@ class GuestLink(asyncio.Protocol):
             case Ready():
                 if not self.ready.done():
                     self.ready.set_result(frame)
+            case Answer(id=number) if number in self._must:
+                self._must.discard(number)
+                if isinstance(frame, Failed):
+                    self._broken(f"it refused to begin: {frame.message}")
             case Answer():
                 waiting = self._answers.get(frame.id)
                 if waiting is not None and not waiting.done():
