@@ -31,13 +31,14 @@ def run(boot: Boot, control: socket.socket, heartbeat: Heartbeat, protection: Pr
     sys.meta_path.insert(0, LargeImports())
     if boot.spare:
         _rehearse()
+    # First of all: while the kernel looks at us from outside, the rest is set up.
+    channel.send(Ready(protocol=PROTOCOL, pid=os.getpid(), protection=protection))
     guest = Guest(boot, channel.send, channel.push)
     guest.on_begin = _begun
     _begun(boot)
     loop = Loop(guest, channel, heartbeat)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=channel.abandon)
-    channel.send(Ready(protocol=PROTOCOL, pid=os.getpid(), protection=protection))
     try:
         loop.run()
     except RemoteProtocolError:

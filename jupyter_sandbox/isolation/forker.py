@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import msgspec
 
 from . import launch, system
-from .child import run_child
+from .child import Prepared, run_child
 from .confined import prepare
 from .preimport import preimport as user_modules
 
@@ -47,6 +47,7 @@ def main(control_fd: int, kernel_pid: int, entry: str, preload: Sequence[str], p
     forker.tell(launch.Hello(os.getpid()))
     if system.LINUX:
         prepare(sys.path)
+    forker.prepared = Prepared()  # after the imports: they may have changed signals
     _freeze()
     forker.run()
 
@@ -74,6 +75,7 @@ class Forker:
     def __init__(self, control: socket.socket, entry: str) -> None:
         self._control, self._entry = control, entry
         self._environment = dict(os.environ)
+        self.prepared = Prepared()
         self._parent = os.getppid()
         self._children: dict[int, int] = {}
         self._selector = selectors.DefaultSelector()
@@ -115,7 +117,10 @@ class Forker:
             self.tell(launch.Refused(request.id, f"fork: {error.strerror}"))
             return
         if not pid:
-            run_child(request.boot, fds, parent=parent, entry=self._entry, environment=self._environment)
+            run_child(
+                request.boot, fds, parent=parent, entry=self._entry, environment=self._environment,
+                prepared=self.prepared,
+            )  # fmt: skip
         pidfd = os.pidfd_open(pid) if system.LINUX else -1
         self._children[pid] = pidfd
         if pidfd >= 0:
