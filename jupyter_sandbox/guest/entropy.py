@@ -11,6 +11,9 @@ import random
 import sys
 from typing import Any
 
+_SHARED = 0x73686172656421
+"""Keeps the shared stream apart from ``random.Random(seed)``, which a user may make."""
+
 
 def reseed(seed: int) -> None:
     """From now on the shared generators give what belongs to this seed.
@@ -18,8 +21,8 @@ def reseed(seed: int) -> None:
     >>> reseed(7); first = random.random(); reseed(7); random.random() == first
     True
     """
-    stream = random.Random(f"{seed}:shared")
-    random.seed(stream.getrandbits(128))
+    random.seed(seed ^ _SHARED)
     numpy: Any = sys.modules.get("numpy.random")  # never imported for this: only where a flavour has it
     if numpy is not None:
-        numpy.seed([stream.getrandbits(32) for _ in range(8)])
+        words = [seed >> shift & 0xFFFFFFFF for shift in (0, 32, 64)]
+        numpy.seed([len(words), *words])

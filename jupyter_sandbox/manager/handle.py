@@ -122,7 +122,7 @@ class GuestHandle:
             if not self.limit(boot.limits):
                 self.retire("it cannot have the memory that was asked for")
                 return False
-            self.link.tell(lambda number: Begin(id=number, boot=boot), must=True)
+            self.link.begin(lambda number: Begin(id=number, boot=boot))
         except SandboxGone:
             return False
         self.generation, self._listener = generation, listener

@@ -40,6 +40,7 @@ class Shelf:
         self.ready: list[GuestHandle] = []
         self._zygotes = zygotes
         self._refill: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def pop(self) -> GuestHandle | None:
         """One that lives, the oldest first; None when there is none. A refill begins in a moment."""
@@ -50,9 +51,13 @@ class Shelf:
 
     def refill_soon(self) -> None:
         """Fill up when nobody has taken one for a moment."""
-        if self._refill is not None:
-            self._refill.cancel()
-        self._refill = asyncio.get_running_loop().create_task(self._fill())
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(REFILL_S, self._begin_filling)
+
+    def _begin_filling(self) -> None:
+        if self._refill is None or self._refill.done():
+            self._refill = asyncio.get_running_loop().create_task(self._fill())
 
     @property
     def full(self) -> bool:
@@ -60,7 +65,6 @@ class Shelf:
         return sum(spare.usable for spare in self.ready) >= SPARES
 
     async def _fill(self) -> None:
-        await asyncio.sleep(REFILL_S)
         self.ready = [spare for spare in self.ready if spare.usable]
         while len(self.ready) < SPARES:
             boot = Boot("spare", profile=self.kind.profile, spare=True)
@@ -75,6 +79,8 @@ class Shelf:
         for spare in self.ready:
             spare.retire("nobody needs it")
         self.ready = []
+        if self._timer is not None:
+            self._timer.cancel()
         if self._refill is not None:
             self._refill.cancel()
             waits.append(self._refill)
