@@ -69,9 +69,10 @@ class Shelf:
         while len(self.ready) < SPARES:
             boot = Boot("spare", profile=self.kind.profile, spare=True)
             try:
-                self.ready.append(await GuestHandle.launch(self._zygotes.of(self.kind.flavour), boot, DEAF, 0))
+                made = await GuestHandle.launch(self._zygotes.of(self.kind.flavour), boot, DEAF, 0)
             except SandboxError:
                 return  # whoever needs one launches it and learns why that fails
+            self.ready.append(made)  # not before the wait: meanwhile the list may be another one
 
     def clear(self) -> list[asyncio.Task[None] | GuestHandle]:
         """End them all; returns what has to be waited for."""

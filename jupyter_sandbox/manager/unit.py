@@ -142,6 +142,11 @@ class Unit:
             modules=tuple(self.modules), alerts=self._alerts, flavour=self.spec.flavour.name,
         )  # fmt: skip
 
+    @property
+    def memory(self) -> int:
+        """Bytes of private memory at the last reading."""
+        return self._memory
+
     def runtime_s(self) -> int:
         """Whole seconds since it was created, until it ended."""
         return max(0, int((self.ended_at or time.time()) - self.created_at))
@@ -334,17 +339,24 @@ class Unit:
         guest = self.guest
         if guest is None:
             return
-        reading = guest.reading(now_ns, disk=disk)
+        if disk:
+            guest.look_at_disk()
+        if guest.unchanged(now_ns, self.limits):
+            return
+        reading = guest.reading(now_ns)
         self._memory = reading.memory
         self.analytics.memory(reading.memory)
         timed = self.life.status not in (SandboxStatus.STOPPED, SandboxStatus.CRASHED)
         guest.watched, events = judge(guest.watched, reading, self.limits, guest.generation, timed=timed)
+        guest.judged = reading.memory, reading.disk, reading.files, self.limits
         for event in events:
             self.dispatch(self._with_dump(guest, event))
 
     def _watch_building(self, guest: GuestHandle, now_ns: int, disk: bool) -> None:
         """A guest that tries or starts code has a deadline of whoever waits for it; what it takes is limited here."""
-        _, events = judge(guest.watched, guest.reading(now_ns, disk=disk), self.limits, guest.generation, timed=False)
+        if disk:
+            guest.look_at_disk()
+        _, events = judge(guest.watched, guest.reading(now_ns), self.limits, guest.generation, timed=False)
         for event in events:
             if isinstance(event, DiskOver):
                 self.discard(guest, f"it filled its folder with {event.used / 1e6:.0f} MB in {event.files} files")
