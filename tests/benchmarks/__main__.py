@@ -1,30 +1,41 @@
-"""``python -m tests.benchmarks node|costs [workload ...] [--rounds N]``."""
+"""``python -m tests.benchmarks node|costs|creation|frames|watching [workload ...] [--rounds N]``."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
-from . import compare, costs
+from . import compare, costs, creation, frames, watching
 from .measure import WORKLOADS
 
 
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
-    parser.add_argument("what", choices=["node", "costs"])
+    parser.add_argument("what", choices=["node", "costs", "creation", "frames", "watching"])
     parser.add_argument("workloads", nargs="*", metavar="workload")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    if options.what == "costs":
-        lines = costs.report(options.rounds)
-    else:
+    if options.what == "node":
         names = options.workloads or list(WORKLOADS)
         with compare.engines() as commands:
             for line in compare.compare(names, options.rounds, commands):
                 print(line, flush=True)
         return
-    for line in lines:
+    for line in _lines(options.what, options.rounds):
         print(line, flush=True)
+
+
+def _lines(what: str, rounds: int) -> Iterator[str]:
+    match what:
+        case "costs":
+            return costs.report(rounds)
+        case "creation":
+            return creation.report(creation.measure(rounds))
+        case "frames":
+            return frames.report(rounds)
+        case _:
+            return watching.report(rounds)
 
 
 if __name__ == "__main__":
