@@ -126,7 +126,8 @@ class GuestHandle:
                 self.retire("it cannot have the memory that was asked for")
                 return False
             self.link.begin(lambda number: Begin(id=number, boot=boot))
-        except SandboxGone:
+        except SandboxGone as gone:
+            self.retire(str(gone))
             return False
         self.generation, self._listener = generation, listener
         self._count_from_here()

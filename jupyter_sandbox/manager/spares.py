@@ -41,19 +41,34 @@ class Shelf:
         self._zygotes = zygotes
         self._refill: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._deaths = 0
+        """Of its zygote, since somebody took a spare."""
 
     def pop(self) -> GuestHandle | None:
         """One that lives, the oldest first; None when there is none. A refill begins in a moment."""
-        living = [spare for spare in self.ready if spare.usable]
-        spare, self.ready = (living[0], living[1:]) if living else (None, [])
+        self._bury()
+        spare = self.ready.pop(0) if self.ready else None
+        self._deaths = 0
         self.refill_soon()
         return spare
+
+    def _bury(self) -> None:
+        """Let go of those that ended by themselves, or with their zygote."""
+        for spare in [one for one in self.ready if not one.usable]:
+            self.ready.remove(spare)
+            spare.retire("it ended before it was needed")
 
     def refill_soon(self) -> None:
         """Fill up when nobody has taken one for a moment."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(REFILL_S, self._begin_filling)
+        delay_s = REFILL_S * 4 ** min(self._deaths, 5)
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._begin_filling)
+
+    def mend(self) -> None:
+        """The zygote died and took the spares along. One that dies again and again is tried less and less often."""
+        self._deaths += 1
+        self.refill_soon()
 
     def _begin_filling(self) -> None:
         if self._refill is None or self._refill.done():
@@ -65,14 +80,14 @@ class Shelf:
         return sum(spare.usable for spare in self.ready) >= SPARES
 
     async def _fill(self) -> None:
-        self.ready = [spare for spare in self.ready if spare.usable]
+        self._bury()
         while len(self.ready) < SPARES:
             boot = Boot("spare", profile=self.kind.profile, spare=True)
             try:
                 made = await GuestHandle.launch(self._zygotes.of(self.kind.flavour), boot, DEAF, 0)
             except SandboxError:
                 return  # whoever needs one launches it and learns why that fails
-            self.ready.append(made)  # not before the wait: meanwhile the list may be another one
+            self.ready.append(made)
 
     def clear(self) -> list[asyncio.Task[None] | GuestHandle]:
         """End them all; returns what has to be waited for."""
@@ -137,7 +152,7 @@ class Spares:
         """Its zygote died and took the spares along: make others, which starts another zygote."""
         for kind, shelf in self._shelves.items():
             if kind.flavour == flavour and not self._closed:
-                shelf.refill_soon()
+                shelf.mend()
 
     async def close(self) -> None:
         """End all for good. Idempotent."""

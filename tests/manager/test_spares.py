@@ -141,12 +141,16 @@ def test_two_sandboxes_draw_different_numbers(own: SandboxManager) -> None:
 def test_a_spare_that_died_is_not_handed_out(own: SandboxManager) -> None:
     own.create("first")
     dead = spare_pids(own)
+    scratch = Path(f"/proc/{dead[0]}/cwd").resolve().parent
+    files, folders = len(os.listdir("/proc/self/fd")), len(os.listdir(scratch))
     for pid in dead:
         os.kill(pid, signal.SIGKILL)
     until(lambda: not any(map(lives, dead)))
     made = own.create("made")
     assert made.exec("1 + 1") == 2 and pid_of(made) not in dead
     assert not set(spare_pids(own)) & {*dead, pid_of(made)}
+    own.destroy("made")
+    until(lambda: len(os.listdir("/proc/self/fd")) == files and len(os.listdir(scratch)) == folders)
 
 
 def test_each_profile_in_use_has_its_spares_and_they_go_with_its_last_sandbox(own: SandboxManager) -> None:
