@@ -34,7 +34,12 @@ def run(boot: Boot, control: socket.socket, heartbeat: Heartbeat, protection: Pr
     # First of all: while the kernel looks at us from outside, the rest is set up.
     channel.send(Ready(protocol=PROTOCOL, pid=os.getpid(), protection=protection))
     guest = Guest(boot, channel.send, channel.push)
-    guest.on_begin = _begun
+
+    def begun(boot: Boot) -> None:
+        _begun(boot)
+        channel.patient = True  # nobody waits for the answer, and what was asked for with Begin follows
+
+    guest.on_begin = begun
     _begun(boot)
     loop = Loop(guest, channel, heartbeat)
     if hasattr(os, "register_at_fork"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -50,12 +51,13 @@ class Flavour:
     @property
     def name(self) -> str:
         """The shortest way to say it: a known name, and what comes on top of that."""
-        best = max((known for known, has in NAMED.items() if self.modules[: len(has)] == has), key=_size)
-        return "+".join((best, *self.modules[len(NAMED[best]) :]))
+        return _name(self.modules)
 
 
-def _size(name: str) -> int:
-    return len(NAMED[name])
+@functools.lru_cache(maxsize=100)
+def _name(modules: tuple[str, ...]) -> str:
+    best = max((known for known, has in NAMED.items() if modules[: len(has)] == has), key=lambda one: len(NAMED[one]))
+    return "+".join((best, *modules[len(NAMED[best]) :]))
 
 
 def _is_module(name: object) -> bool:
