@@ -89,7 +89,7 @@ class SandboxManager:
         Raises UsageError for a taken name or wrong options, PreimportFailed, Unsupported when a profile asked for
         cannot be had, CompileError for the code, LaunchFailed; after any failure or interrupt nothing is left.
         """
-        openings = absolute(Openings.merged(allow))
+        openings = absolute(Openings.merged(allow)) if allow else Openings()
         spec = Spec(
             seed=int.from_bytes(os.urandom(6)) if seed is None else seed,
             clock=_one_of("clock", clock, ("real", "virtual")),

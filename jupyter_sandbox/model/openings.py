@@ -29,6 +29,8 @@ class Openings:
     @classmethod
     def merged(cls, named: Mapping[str, object] | None) -> Openings:
         """From a map; one path or port may stand alone. Raises UsageError for an unknown key or value."""
+        if not named:
+            return cls()
         known = [field.name for field in fields(cls)]
         given: dict[str, object] = {}
         for name, value in (named or {}).items():

@@ -28,6 +28,11 @@ _FOLLOWS: dict[ConnectionState, dict[type, ConnectionState]] = {
 _REQUESTS = frozenset(cls for cls, kind in KINDS.items() if kind in (Kind.REQUEST, Kind.SHUTDOWN))
 _SENT_BY: dict[Role, frozenset[type]] = {"kernel": _REQUESTS, "guest": frozenset(KINDS) - _REQUESTS}
 _UNSOLICITED = frozenset(cls for cls, kind in KINDS.items() if kind in (Kind.PUSH, Kind.READY))
+_PASSING: dict[ConnectionState, frozenset[type]] = {
+    state: frozenset(cls for cls, following in follows.items() if following is state and cls in _UNSOLICITED)
+    for state, follows in _FOLLOWS.items()
+}
+"""What may pass and changes nothing: the news in the middle of everything, which most frames are."""
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _KERNEL_FRAME: Any = messages.KernelFrame
@@ -78,7 +83,7 @@ class Connection:
         if len(payload) > self._max_frame and self.role == "guest" and len(payload) > LARGE.get(_name(frame_), 0):
             raise LocalProtocolError(f"{_name(frame_)} of {len(payload)} bytes is too long to send")
         data = frame(payload, max_frame=self._max_frame, max_transfer=self._max_transfer)
-        if (refused := self._move(frame_)) is not None:
+        if type(frame_) not in self._passing and (refused := self._move(frame_)) is not None:
             raise LocalProtocolError(refused)
         return data
 
@@ -110,7 +115,7 @@ class Connection:
             received: Frame = self._decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError) as error:
             raise RemoteProtocolError(f"the other side sent a frame that cannot be read: {str(error)[:200]}") from None
-        if (refused := self._move(received)) is not None:
+        if type(received) not in self._passing and (refused := self._move(received)) is not None:
             raise RemoteProtocolError(refused)
         return received
 
@@ -123,8 +128,6 @@ class Connection:
         """Go to the next state; or why this frame may not pass now, and nothing is changed."""
         cls = type(frame_)
         if cls in _UNSOLICITED:
-            if self._follows.get(cls) is self.state:  # a push in the middle of everything, which most frames are
-                return None
             return self._enter(self._follows.get(cls), frame_)
         if cls in _REQUESTS:
             return self._open(frame_)
@@ -160,7 +163,7 @@ class Connection:
         return None
 
     def _become(self, state: ConnectionState) -> None:
-        self.state, self._follows = state, _FOLLOWS[state]
+        self.state, self._follows, self._passing = state, _FOLLOWS[state], _PASSING[state]
 
     def _repaired(self, frame_: Frame) -> bytes:
         """The bytes of a frame that did not encode at the first attempt."""
