@@ -106,7 +106,16 @@ class Prepared:
 
 
 def _stream(fd: int) -> io.TextIOWrapper:
-    return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    """Made while a pipe has this number, as one will: a stream asks once whether it can be seeked in."""
+    kept = os.dup(fd)
+    ends = os.pipe()
+    try:
+        os.dup2(ends[1], fd)
+        return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    finally:
+        os.dup2(kept, fd)
+        for end in (kept, *ends):
+            os.close(end)
 
 
 def _settle(boot: Boot, environment: dict[str, str], prepared: Prepared) -> dict[str, str]:

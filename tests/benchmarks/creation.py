@@ -97,6 +97,7 @@ def no_spares(manager: SandboxManager) -> Iterator[None]:
             manager._loop.post(shelf.clear)
         while manager._spares.count:  # type: ignore[union-attr]
             time.sleep(0.005)
+        time.sleep(0.1)  # until those that were are cleaned up
         yield
     finally:
         spares.SPARES = kept
@@ -106,7 +107,7 @@ def no_spares(manager: SandboxManager) -> Iterator[None]:
 
 def _megabytes(pid: int | None) -> tuple[float, float]:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
-    size = {name: int(value.split()[0]) / 1000 for name, _, value in (line.partition(":") for line in lines)}
+    size = {name: int(value.split()[0]) * 1024 / 1e6 for name, _, value in (line.partition(":") for line in lines)}
     return size["Pss"], size["Private_Clean"] + size["Private_Dirty"]
 
 

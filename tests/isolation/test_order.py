@@ -55,6 +55,7 @@ def test_a_guest_is_confined_before_its_entry_runs(play: Callable[[Story], None]
             assert all(active and verified for _, active, verified in found)
         assert await told.ask("import threading; answer = threading.stack_size()") == STACK_SIZE
         assert await told.ask("import os; answer = os.environ['MALLOC_ARENA_MAX']") == "1"
+        assert await told.ask("import sys; answer = [sys.stdout.seekable(), sys.stdout.fileno()]") == [False, 1]
 
     play(story)
 
