@@ -23,6 +23,7 @@ SPARES = 2
 """Per flavour and profile: loading a cell into a new sandbox takes one to try it in and one to live in."""
 REFILL_S = 0.05
 """New ones are made when nobody has taken any for so long: who did needs the processor now."""
+_ENDED = "it ended before it was needed"
 
 
 class Kind(NamedTuple):
@@ -46,17 +47,20 @@ class Shelf:
 
     def pop(self) -> GuestHandle | None:
         """One that lives, the oldest first; None when there is none. A refill begins in a moment."""
-        self._bury()
-        spare = self.ready.pop(0) if self.ready else None
         self._deaths = 0
         self.refill_soon()
-        return spare
+        while self.ready:
+            spare = self.ready.pop(0)
+            if spare.usable:
+                return spare
+            spare.retire(_ENDED)
+        return None
 
     def _bury(self) -> None:
         """Let go of those that ended by themselves, or with their zygote."""
         for spare in [one for one in self.ready if not one.usable]:
             self.ready.remove(spare)
-            spare.retire("it ended before it was needed")
+            spare.retire(_ENDED)
 
     def refill_soon(self) -> None:
         """Fill up when nobody has taken one for a moment."""

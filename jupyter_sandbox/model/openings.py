@@ -42,7 +42,7 @@ class Openings:
         return cls(**given)  # type: ignore[arg-type]
 
     def __bool__(self) -> bool:
-        return self != Openings()
+        return bool(self.net or self.subprocess or self.ports or self.read or self.write)
 
 
 def _switch(name: str, value: object) -> bool:
