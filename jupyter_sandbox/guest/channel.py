@@ -21,6 +21,8 @@ class Channel:
         control.setblocking(False)
         self.socket = control
         self.ended = False
+        self.patient = False
+        """The next frame need not go at once: it travels with the one after it, or when nothing else is to be done."""
         self._connection = Connection("guest")
         self._out = bytearray()
 
@@ -59,6 +61,9 @@ class Channel:
                 raise
             text = f"the answer cannot be sent ({error}); ask for less of it"
             self._out += self._connection.send(m.Failed(id=frame.id, kind="too_large", message=text))
+        if self.patient:
+            self.patient = False
+            return
         self.flush()
 
     def push(self, frame: m.GuestFrame) -> bool:

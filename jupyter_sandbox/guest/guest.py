@@ -12,12 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..model.boot import Boot
-from ..model.errors import SnapshotError, UsageError
+from ..model.errors import InternalError, SnapshotError, UsageError
 from ..model.ids import Pid
 from ..model.views import StepView
 from ..otp import CallTimeout, Node, inspect
 from ..runtime import Apply, LoadCode, OutsideDone, Reply, RunResult
 from ..runtime.crashes import exit_reason
+from ..runtime.process import Process
 from ..wire import messages as m
 from . import snapshot
 from .capture import Capture
@@ -50,9 +51,16 @@ class Guest:
     """Everything inside one sandbox. ``read_ns`` is a monotonic clock, ``emit`` sends an answer, ``push`` news."""
 
     def __init__(self, boot: Boot, emit: Emit, push: Push, read_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        self.boot, self.emit, self.push, self.read_ns = boot, emit, push, read_ns
-        self.clock = NodeClock(read_ns(), virtual=boot.clock == "virtual")
-        self.reporter = Reporter(push, None if boot.capture is None else frozenset(boot.capture))
+        self.emit, self.push, self.read_ns = emit, push, read_ns
+        self.wake: Callable[[], None] = lambda: None
+        self.on_begin: Callable[[Boot], None] = lambda boot: None
+        """Told when a spare has become a sandbox."""
+        self._set_up(boot)
+
+    def _set_up(self, boot: Boot) -> None:
+        self.boot = boot
+        self.clock = NodeClock(self.read_ns(), virtual=boot.clock == "virtual")
+        self.reporter = Reporter(self.push, None if boot.capture is None else frozenset(boot.capture))
         self.node = Node(
             boot.name,
             seed=boot.seed,
@@ -82,8 +90,18 @@ class Guest:
         self._slice = 64
         self._journal_limit = _JOURNAL_MOST
         self._outside: Any = None
-        self.wake: Callable[[], None] = lambda: None
         self._delayed: list[Callable[[], bool]] = []
+
+    def begin(self, boot: Boot) -> None:
+        """A spare in which nothing ever ran becomes this sandbox, as if it had been forked for it.
+
+        Raises InternalError for any other guest.
+        """
+        if not self.boot.spare or self.node.step_number or self.code.finder.modules:
+            raise InternalError("only a spare guest can begin; please report it")
+        self.close()
+        self._set_up(boot)
+        self.on_begin(boot)
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
@@ -127,6 +145,10 @@ class Guest:
         if self.paused:
             hint = f"{what} needs steps and the sandbox is paused: %sandbox resume first"
             raise UsageError(hint + (f", or {instead}" if instead else ""), kind="paused")
+
+    def whose(self, process: Process) -> tuple[str, int]:
+        """A process in the words people know it by, and the request whose cell it runs (0: none)."""
+        return self.cells.told(process)
 
     # --- time -------------------------------------------------------------------------------------------------------
 

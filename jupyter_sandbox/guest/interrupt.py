@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import faulthandler
 import signal
-from collections.abc import Callable
 from types import FrameType
 from typing import Final, Protocol
 
@@ -35,6 +34,15 @@ class Heartbeat(Protocol):
     def leave(self) -> None: ...
 
 
+class Watched(Protocol):
+    """What may run user code: a guest. Its node is looked up each time, because a spare gets another one."""
+
+    @property
+    def node(self) -> Node: ...
+
+    def whose(self, process: Process) -> tuple[str, int]: ...
+
+
 class HandlerTimeout(BaseException):
     """A callback ran longer than ``handler_budget``. No Exception, so that ``except Exception`` does not hide it."""
 
@@ -42,8 +50,8 @@ class HandlerTimeout(BaseException):
 class Interrupter:
     """Put ``begin`` and ``end`` around everything that may run user code."""
 
-    def __init__(self, node: Node, heartbeat: Heartbeat, told: Callable[[Process], tuple[str, int]]) -> None:
-        self.node, self.heartbeat, self._told = node, heartbeat, told
+    def __init__(self, guest: Watched, heartbeat: Heartbeat) -> None:
+        self.guest, self.heartbeat = guest, heartbeat
         self._seen = -1
         """The step that a tick found at work."""
         self._wanted = -1
@@ -72,20 +80,22 @@ class Interrupter:
         self.heartbeat.leave()
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
-        current, step = self.node.current, self.node.step_number
+        node = self.guest.node
+        current, step = node.current, node.step_number
         if current is None:
             return
         if step != self._seen:
             self._seen = step
-            self.heartbeat.say(*self._told(current))
+            self.heartbeat.say(*self.guest.whose(current))
             self.heartbeat.enter(current.number)
         elif step == self._wanted:
             self._break(frame)
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
-        if self.node.current is None:
+        node = self.guest.node
+        if node.current is None:
             return
-        self._wanted = self.node.step_number
+        self._wanted = node.step_number
         if self._wanted == self._seen:
             self._break(frame)
 

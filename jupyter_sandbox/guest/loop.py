@@ -19,7 +19,7 @@ class Loop:
 
     def __init__(self, guest: Guest, channel: Channel, heartbeat: Heartbeat) -> None:
         self.guest, self.channel = guest, channel
-        self._interrupter = Interrupter(guest.node, heartbeat, guest.cells.told)
+        self._interrupter = Interrupter(guest, heartbeat)
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):

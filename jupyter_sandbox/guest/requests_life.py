@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from .guest import Guest
 
 
+def begin(guest: Guest, request: m.Begin) -> None:
+    """A spare becomes a sandbox."""
+    guest.begin(request.boot)
+    guest.emit(m.Done(id=request.id))
+
+
 def start(guest: Guest, request: m.Start) -> None:
     """Start a main class as an application."""
     guest.must_run("start")
@@ -58,4 +64,4 @@ def shutdown(guest: Guest, request: m.Shutdown) -> None:
     guest.later(request.id, over)
 
 
-HANDLERS: Handlers = {m.Start: start, m.Stop: stop, m.Shutdown: shutdown}
+HANDLERS: Handlers = {m.Begin: begin, m.Start: start, m.Stop: stop, m.Shutdown: shutdown}

@@ -1,8 +1,9 @@
-"""Imported by the zygote only: the first minute of a guest, rehearsed once before any guest is forked.
+"""Imported by the zygote: the first minute of a guest, rehearsed before any guest is forked.
 
 What Python and msgspec work out the first time they run something is then
-there in every guest, which is ready in half the time. Nothing of the rehearsal
-stays, no thread is started, and no user code runs.
+there in every guest, which is ready in half the time. A spare guest rehearses
+once more by itself, so that its memory is its own before it is needed. Nothing
+of a rehearsal stays, no thread is started, and no user code runs.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class _Stage:
         self.guest.watching.push_due()
 
 
-def _rehearse() -> None:
+def rehearse() -> None:
+    """Once through everything."""
     bundle = Bundle((ModuleCode(_MODULE, b"", _SOURCE, f"<{_MODULE}>"),))
     finder = ModuleFinder()
     sys.meta_path.insert(0, finder)
@@ -88,9 +90,9 @@ def _rehearse() -> None:
         stage.ask(m.Stop(id=12, app="rehearsal"))
     finally:
         stage.guest.close()
+        for name in [name for name in linecache.cache if _MODULE in name]:
+            del linecache.cache[name]
 
 
 for _ in range(_ROUNDS):
-    _rehearse()
-for _name in [name for name in linecache.cache if _MODULE in name]:
-    del linecache.cache[_name]
+    rehearse()

@@ -10,6 +10,7 @@ import _thread
 import faulthandler
 import gc
 import importlib
+import io
 import os
 import signal
 import socket
@@ -19,7 +20,6 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ..model.boot import Boot
-from . import system
 from .heartbeat import HeartbeatWriter
 from .layers import SWITCH, layers_for, protect
 
@@ -31,13 +31,14 @@ _CONTROL, _HEARTBEAT = 3, 4
 _NO_MEMORY = b"Traceback (most recent call last):\nMemoryError: no memory was left, not even to tell where\n"
 
 
-def run_child(boot: Boot, fds: Sequence[int], *, parent: int, entry: str, environment: dict[str, str]) -> NoReturn:
+def run_child(
+    boot: Boot, fds: Sequence[int], *, parent: int, entry: str, environment: dict[str, str], prepared: Prepared
+) -> NoReturn:
     """``fds`` as in ``launch.GUEST_FDS``; ``entry`` is ``module:function``."""
     code = FAILED_BEFORE_ENTRY
     try:
         _arrange_files(fds)
-        _reset_signals()
-        inside = _settle(boot, environment)
+        inside = _settle(boot, environment, prepared)
         layers = layers_for(boot, parent=parent, keep=range(_HEARTBEAT + 1), environment=inside)
         protection = protect(layers, boot, environment.get(SWITCH, "").split(","))
         heartbeat = HeartbeatWriter(_HEARTBEAT)
@@ -87,29 +88,47 @@ def _above_fixed(fd: int) -> int:
     return fd if fd > _HEARTBEAT else os.dup(_above_fixed(os.dup(fd)))
 
 
-def _reset_signals() -> None:
-    """Ctrl-C is the kernel's. The manager's two signals must not kill before the guest has its handlers."""
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
-    for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
+class Prepared:
+    """What all guests have in common, made once in the zygote: nothing of it costs a guest time, and it is shared.
+
+    Signals: Ctrl-C is the kernel's, and the manager's two must not kill a guest before it has its handlers; the
+    zygote itself gets none of them. Streams: by the time a guest prints, its pipes have these numbers.
+    """
+
+    def __init__(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_DFL)
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
+        self.stdout, self.stderr = _stream(1), _stream(2)
 
 
-def _settle(boot: Boot, environment: dict[str, str]) -> dict[str, str]:
+def _stream(fd: int) -> io.TextIOWrapper:
+    """Made while a pipe has this number, as one will: a stream asks once whether it can be seeked in."""
+    kept = os.dup(fd)
+    ends = os.pipe()
+    try:
+        os.dup2(ends[1], fd)
+        return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    finally:
+        os.dup2(kept, fd)
+        for end in (kept, *ends):
+            os.close(end)
+
+
+def _settle(boot: Boot, environment: dict[str, str], prepared: Prepared) -> dict[str, str]:
     """Working folder, paths, output streams, collector; returns the environment that the guest is to have."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # its zygote is to outlive a hang-up, a guest need not
     os.umask(0o077)
     os.chdir(boot.scratch)
     sys.path[:0] = [path for path in boot.sys_path if path not in sys.path]
     sys.dont_write_bytecode = True
-    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
-    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
+    sys.stdout, sys.stderr = prepared.stdout, prepared.stderr
+    sys.__stdout__, sys.__stderr__ = prepared.stdout, prepared.stderr  # type: ignore[misc]
     _thread.stack_size(STACK_SIZE)
     gc.enable()
     # Ten thousand, not seven hundred: starting many processes makes nothing but objects that stay.
     gc.set_threshold(10_000, 10, 10)
-    if system.LINUX:
-        system.set_name(f"sbx:{boot.name}")
     return {**environment, "HOME": boot.scratch, "TMPDIR": boot.scratch}

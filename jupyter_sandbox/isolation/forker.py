@@ -1,7 +1,7 @@
 """The program of the zygote: a single thread with everything preloaded that forks guests when the kernel asks.
 
-Runs no user code and stays single-threaded; it holds nothing that a guest
-must not inherit, except its own files, which each child closes. It ends when
+Runs no code of a sandbox and stays single-threaded; it holds nothing that a
+guest must not inherit, except its own files, which each child closes. It ends when
 the kernel does: by the parent-death signal, or at the end of the socket.
 """
 
@@ -19,15 +19,18 @@ from collections.abc import Sequence
 import msgspec
 
 from . import launch, system
-from .child import run_child
+from .child import Prepared, run_child
 from .confined import prepare
-from .layers import status_of
+from .preimport import preimport as user_modules
 
 _POLL_S = 0.2
 
 
-def main(control_fd: int, kernel_pid: int, entry: str, preload: Sequence[str]) -> None:
-    """Called by the kernel's command line; returns when the kernel closes the socket."""
+def main(control_fd: int, kernel_pid: int, entry: str, preload: Sequence[str], preimport: Sequence[str]) -> None:
+    """Called by the kernel's command line; returns when the kernel closes the socket.
+
+    ``preload`` are modules of our own, ``preimport`` those that the user named.
+    """
     control = socket.socket(fileno=control_fd)
     control.set_inheritable(False)
     if not _tie_to(kernel_pid):
@@ -39,9 +42,12 @@ def main(control_fd: int, kernel_pid: int, entry: str, preload: Sequence[str]) -
     except Exception as error:
         forker.tell(launch.Refused(0, f"cannot import {name}: {type(error).__name__}: {error}"[:1000]))
         return
-    forker.tell(launch.Hello(os.getpid(), int(status_of("self").get("Threads", "1"))))
+    if not user_modules(preimport, forker.tell):
+        return
+    forker.tell(launch.Hello(os.getpid()))
     if system.LINUX:
         prepare(sys.path)
+    forker.prepared = Prepared()  # after the imports: they may have changed signals
     _freeze()
     forker.run()
 
@@ -69,6 +75,7 @@ class Forker:
     def __init__(self, control: socket.socket, entry: str) -> None:
         self._control, self._entry = control, entry
         self._environment = dict(os.environ)
+        self.prepared = Prepared()
         self._parent = os.getppid()
         self._children: dict[int, int] = {}
         self._selector = selectors.DefaultSelector()
@@ -110,7 +117,10 @@ class Forker:
             self.tell(launch.Refused(request.id, f"fork: {error.strerror}"))
             return
         if not pid:
-            run_child(request.boot, fds, parent=parent, entry=self._entry, environment=self._environment)
+            run_child(
+                request.boot, fds, parent=parent, entry=self._entry, environment=self._environment,
+                prepared=self.prepared,
+            )  # fmt: skip
         pidfd = os.pidfd_open(pid) if system.LINUX else -1
         self._children[pid] = pidfd
         if pidfd >= 0:
@@ -142,7 +152,7 @@ class Forker:
     def _end_orphans(self) -> None:
         """Adopted children are programs that outlived the one that started them; killing one may give us its own."""
         for _ in range(100):
-            orphans = [pid for pid in _children_of_self() if pid not in self._children]
+            orphans = [pid for pid in system.children() if pid not in self._children]
             if not orphans:
                 return
             for pid in orphans:
@@ -152,14 +162,6 @@ class Forker:
     def _end(self) -> None:
         for pid in self._children:
             os.kill(pid, signal.SIGKILL)
-
-
-def _children_of_self() -> list[int]:
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children", encoding="utf-8") as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []
 
 
 if __name__ == "__main__":  # pragma: no cover - the kernel's command line calls main

@@ -14,9 +14,8 @@ from . import system
 from .exits import ExitStatus
 from .heartbeat import HeartbeatPage
 from .layers import status_of
+from .memory_use import MemoryUse
 from .scratch import folder_use
-
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class GuestProcess:
@@ -36,9 +35,9 @@ class GuestProcess:
         self.heartbeat = HeartbeatPage()
         self.scratch = scratch
         self.baseline = 0
-        """Resident bytes when ``take_baseline`` was called."""
+        """``memory`` when ``take_baseline`` was called: an empty sandbox of its flavour."""
         self.closed = False
-        self._statm = -1
+        self._use: MemoryUse | None = None
         self._on_close = on_close
         self._exit: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
 
@@ -95,13 +94,10 @@ class GuestProcess:
     # --- looking ---
 
     def memory(self) -> int:
-        """Resident bytes, 0 when it has ended. Costs a few microseconds."""
-        if self._statm < 0 and not self._open_statm():
-            return 0
-        try:
-            return int(os.pread(self._statm, 128, 0).split()[1]) * _PAGE
-        except (OSError, IndexError):
-            return 0
+        """Bytes of its own in memory, without those of files; 0 when it has ended. Costs a few microseconds."""
+        if self._use is None:
+            self._use = self._look()
+        return self._use.read() if self._use is not None else 0
 
     def take_baseline(self) -> int:
         """Call when the guest is ready and empty: ``growth`` counts from here."""
@@ -109,7 +105,7 @@ class GuestProcess:
         return self.baseline
 
     def growth(self) -> int:
-        """Resident bytes above the empty sandbox: what ``max_memory`` limits."""
+        """Bytes above the empty sandbox: what ``max_memory`` limits."""
         return max(0, self.memory() - self.baseline)
 
     def disk(self, most_files: int) -> tuple[int, int]:
@@ -136,18 +132,18 @@ class GuestProcess:
         """Threads of the OS process, 0 when it has ended."""
         return int(status_of(self.pid).get("Threads", "0")) if not self.has_ended() else 0
 
-    def _open_statm(self) -> bool:
-        """Once, for good: an open file of /proc belongs to the OS process, not to its number."""
+    def _look(self) -> MemoryUse | None:
+        """Once, for good."""
         if self.closed or not system.LINUX:
-            return False
+            return None
         try:
-            self._statm = os.open(f"/proc/{self.pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+            use = MemoryUse(self.pid)
         except OSError:
-            return False
-        if self.has_ended():  # the number may have been someone else's already
-            os.close(self._statm)
-            self._statm = -1
-        return self._statm >= 0
+            return None
+        if not self.has_ended():
+            return use
+        use.close()  # the number may have been someone else's already
+        return None
 
     # --- the zygote's side of the kernel ---
 
@@ -173,8 +169,10 @@ class GuestProcess:
         self._on_close(self)
 
     def _close_files(self) -> None:
-        fds = (self.stdout_fd, self.stderr_fd, self._statm, self.pidfd)
-        self.stdout_fd = self.stderr_fd = self._statm = self.pidfd = -1
+        if self._use is not None:
+            self._use.close()
+        fds = (self.stdout_fd, self.stderr_fd, self.pidfd)
+        self.stdout_fd = self.stderr_fd = self.pidfd = -1
         for fd in fds:
             if fd >= 0:
                 os.close(fd)

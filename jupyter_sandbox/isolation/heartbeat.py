@@ -22,6 +22,7 @@ if LINUX:
 PAGE = mmap.PAGESIZE
 _LAYOUT = struct.Struct("@4Q")
 _STEPS, _STARTED, _PROCESS, _PHASE = range(4)
+_STARTED_AT, _ZERO = slice(8, 16), bytes(8)
 _NAME = slice(64, 64 + 200)
 
 
@@ -55,6 +56,11 @@ class HeartbeatPage:
     def read(self) -> Beat:
         """The last beat. All zero after ``close``."""
         return Beat(*_LAYOUT.unpack_from(self._map)) if self._map is not None else Beat(0, 0, 0, 0)
+
+    @property
+    def rests(self) -> bool:
+        """Whether no callback runs, as the guest says."""
+        return self._map is None or self._map[_STARTED_AT] == _ZERO
 
     def name(self) -> str:
         """What the guest calls the process whose callback runs; a claim like the rest, without control characters."""

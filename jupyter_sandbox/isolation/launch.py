@@ -21,11 +21,24 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
     boot: Boot
 
 
+class Importing(msgspec.Struct, frozen=True, tag=True):
+    """The zygote goes on to the next module that the user wants imported."""
+
+    module: str
+
+
+class CannotImport(msgspec.Struct, frozen=True, tag=True):
+    """Instead of Hello: one of these modules failed, as ``reason`` says in words; ``missing``: there is none."""
+
+    modules: tuple[str, ...]
+    reason: str
+    missing: bool = False
+
+
 class Hello(msgspec.Struct, frozen=True, tag=True):
-    """The zygote has preloaded everything. ``threads`` above 1 makes forking unsafe."""
+    """The zygote has preloaded everything and forks from now on. It has one thread."""
 
     pid: int
-    threads: int
 
 
 class Forked(msgspec.Struct, frozen=True, tag=True):
@@ -49,7 +62,7 @@ class Exited(msgspec.Struct, frozen=True, tag=True):
     status: int
 
 
-FromZygote = Hello | Forked | Refused | Exited
+FromZygote = Hello | Importing | CannotImport | Forked | Refused | Exited
 
 
 def packet_pair() -> tuple[socket.socket, socket.socket]:

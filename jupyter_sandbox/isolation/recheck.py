@@ -35,7 +35,8 @@ def verify_from_outside(pid: int, protection: Protection, boot: Boot | None = No
     that has ended has nothing in force any more. With ``boot`` the profile is judged again.
     """
     if system.LINUX:
-        layers = tuple(_rechecked(pid, layer) for layer in protection.layers)
+        status = status_of(pid)
+        layers = tuple(_rechecked(pid, status, layer) for layer in protection.layers)
     else:
         layers = tuple(_unverified(layer) for layer in protection.layers)
     if boot is None:
@@ -47,60 +48,63 @@ def _unverified(layer: Layer) -> Layer:
     return replace(layer, verified=False, reason=layer.reason or "cannot be seen from outside here")
 
 
-def _rechecked(pid: int, layer: Layer) -> Layer:
+def _rechecked(pid: int, status: Mapping[str, str], layer: Layer) -> Layer:
     check = _CHECKS.get(layer.name)
     if not layer.active or check is None:
         return layer
     try:
-        confirmed = check(pid)
+        confirmed = check(pid, status)
     except (OSError, ValueError, IndexError):
         return replace(layer, verified=False, reason=layer.reason or "cannot be seen from outside")
     return layer if confirmed else replace(layer, active=False, verified=False, reason=_CONTRADICTED)
 
 
-def _status_says(key: str, wanted: Callable[[str], bool]) -> Callable[[int], bool]:
-    def check(pid: int) -> bool:
-        return wanted(_status(pid).get(key, ""))
+_Status = Mapping[str, str]
+"""Of the guest, as ``/proc/PID/status`` has it, read once for all layers."""
+
+
+def _status_says(key: str, wanted: Callable[[str], bool]) -> Callable[[int, _Status], bool]:
+    def check(pid: int, status: _Status) -> bool:
+        return wanted(_of_living(pid, status).get(key, ""))
 
     return check
 
 
-def _status(pid: int) -> Mapping[str, str]:
-    status = status_of(pid)
+def _of_living(pid: int, status: _Status) -> _Status:
     if not status:
         raise ProcessLookupError(f"no OS process {pid}")
     return status
 
 
-def _filtered(pid: int) -> bool:
+def _filtered(pid: int, status: _Status) -> bool:
     """By a filter more than we are: inside a container everybody has one."""
-    guest, own = _status(pid), _status(os.getpid())
+    guest, own = _of_living(pid, status), status_of(os.getpid())
     more = int(guest.get("Seccomp_filters", "1")) > int(own.get("Seccomp_filters", "0"))
     return guest.get("Seccomp") == "2" and more
 
 
-def _own_session(pid: int) -> bool:
+def _own_session(pid: int, status: _Status) -> bool:
     return os.getsid(pid) == pid
 
 
-def _own_environment(pid: int) -> bool:
+def _own_environment(pid: int, status: _Status) -> bool:
     """What was handed over at exec; the guest itself never execs."""
     with open(f"/proc/{pid}/environ", "rb") as file:
         names = {entry.partition(b"=")[0].decode(errors="replace") for entry in file.read().split(b"\0") if entry}
     return names <= set(environment_for(os.environ)) | _OWN_VARIABLES
 
 
-def _limited(pid: int) -> bool:
+def _limited(pid: int, status: _Status) -> bool:
     with open(f"/proc/{pid}/limits", encoding="utf-8") as file:
         hard = {line[:25].strip(): line[46:67].strip() for line in file.readlines()[1:]}
     capped = all(hard[name] != "unlimited" and int(hard[name]) <= most for name, most in _CAPS.items())
     return capped and all(hard[name] != "unlimited" for name in _BOUNDED)
 
 
-_CHECKS: dict[str, Callable[[int], bool]] = {
+_CHECKS: dict[str, Callable[[int, _Status], bool]] = {
     "no_new_privs": _status_says("NoNewPrivs", lambda text: text == "1"),
     "seccomp": _filtered,
-    "landlock": lambda pid: landlock.version() > 0,
+    "landlock": lambda pid, status: landlock.version() > 0,
     "capabilities": _status_says("CapEff", lambda text: int(text, 16) == 0),
     "session": _own_session,
     "environment": _own_environment,

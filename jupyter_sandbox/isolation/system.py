@@ -98,6 +98,24 @@ def drop_capabilities() -> None:
         raise OSError(ctypes.get_errno(), f"capset: {os.strerror(ctypes.get_errno())}")
 
 
+def capabilities() -> int:
+    """The powers of root that this OS process has, as bits."""
+    header = (ctypes.c_uint32 * 2)(_CAP_VERSION_3, 0)
+    found = (ctypes.c_uint32 * 6)()
+    if _libc().capget(header, found) < 0:
+        raise OSError(ctypes.get_errno(), f"capget: {os.strerror(ctypes.get_errno())}")
+    return int(found[0]) | int(found[3]) << 32
+
+
+def children() -> list[int]:
+    """The OS processes that this thread started or adopted, zombies too; none where Linux does not tell."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="utf-8") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
 def unshare_nothing() -> None:
     """Asks for no new namespace at all: harmless, and only a filter refuses it."""
     if _libc().unshare(0) < 0:

@@ -20,7 +20,7 @@ from typing import IO, Any, assert_never
 import msgspec
 
 from ..model.boot import Boot
-from ..model.errors import LaunchFailed, Unsupported
+from ..model.errors import LaunchFailed, PreimportFailed, SandboxError, Unsupported
 from . import launch, system
 from .exec_zygote import execute
 from .exits import ExitStatus
@@ -50,12 +50,13 @@ class Zygote:
         self.on_death: Callable[[], None] | None = None
         self.alive = True
         self.pid = process.pid
-        self.threads = 1
-        """Threads after preloading; a library that starts some makes forking unsafe."""
         self._process, self._control, self._errors = process, control, errors
         self._loop = asyncio.get_running_loop()
         self._scratch = ScratchRoot()
         self._hello: asyncio.Future[launch.Hello] = self._loop.create_future()
+        self._importing = ""
+        """The module of the user's that is being imported, or was last."""
+        self._patience: asyncio.Timeout | None = None
         self._launching: dict[int, _Launching] = {}
         self._guests: dict[int, GuestProcess] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -70,16 +71,19 @@ class Zygote:
             self._loop.add_reader(self._pidfd, self._on_readable)
 
     @classmethod
-    async def start(cls, *, preload: Sequence[str] = (), entry: str, sys_path: Sequence[str]) -> Zygote:
-        """Exec a new interpreter that imports ``preload`` and the module of ``entry``, then waits for forks.
+    async def start(
+        cls, *, preload: Sequence[str] = (), preimport: Sequence[str] = (), entry: str, sys_path: Sequence[str]
+    ) -> Zygote:
+        """Exec a new interpreter that imports ``preload``, ``preimport`` and the module of ``entry``; then it forks.
 
         ``entry`` is ``module:function``; ``sys_path`` is where it imports from, and only its absolute paths count.
-        Raises LaunchFailed when the interpreter does not come up or cannot import.
+        Raises PreimportFailed when one of the user's modules in ``preimport`` is missing, raises, does not end or
+        starts threads; LaunchFailed when the interpreter does not come up for another reason.
         """
         ours, theirs = launch.packet_pair()
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the zygote; a pipe would need a reader
         try:
-            process = execute(theirs, errors, entry=entry, preload=preload, sys_path=sys_path)
+            process = execute(theirs, errors, entry=entry, preload=preload, preimport=preimport, sys_path=sys_path)
         except OSError as error:
             ours.close()
             errors.close()
@@ -88,15 +92,23 @@ class Zygote:
             theirs.close()
         zygote = cls(process, ours, errors)
         try:
-            async with asyncio.timeout(_START_S):
-                zygote.threads = (await zygote._hello).threads
+            async with asyncio.timeout(_START_S) as zygote._patience:
+                await zygote._hello
         except TimeoutError:
             zygote.close()
-            raise LaunchFailed(f"the sandbox launcher did not come up in {_START_S:.0f} s; try again") from None
+            raise zygote._too_late() from None
         except BaseException:
             zygote.close()
             raise
+        finally:
+            zygote._patience = None
         return zygote
+
+    def _too_late(self) -> LaunchFailed:
+        if self._importing:
+            text = f"the import of {self._importing} did not end in {_START_S:.0f} s; try it in a cell of its own first"
+            return PreimportFailed(text, (self._importing,))
+        return LaunchFailed(f"the sandbox launcher did not come up in {_START_S:.0f} s; try again")
 
     async def fork(self, boot: Boot) -> GuestProcess:
         """A new guest, on its way to the entry.
@@ -199,6 +211,13 @@ class Zygote:
             case launch.Hello():
                 if not self._hello.done():
                     self._hello.set_result(message)
+            case launch.Importing(module):
+                self._importing = module
+                if self._patience is not None:
+                    self._patience.reschedule(self._loop.time() + _START_S)
+            case launch.CannotImport(modules, reason, missing):
+                text = f"the import of {modules[0]} failed: {reason}"
+                _fail(self._hello, PreimportFailed(reason if missing else text, modules, missing=missing))
             case _:
                 assert_never(message)
         for fd in fds:
@@ -217,9 +236,11 @@ class Zygote:
 
     def _refused(self, number: int, reason: str) -> None:
         if not number:
-            _fail(self._hello, f"the sandbox launcher {reason}; check that a new Python can import it")
+            text = f"the sandbox launcher {reason}; check that a new Python can import it"
+            _fail(self._hello, LaunchFailed(text))
         elif number in self._launching:
-            _fail(self._launching[number][1], f"no OS process for the sandbox: {reason}; destroy some sandboxes")
+            text = f"no OS process for the sandbox: {reason}; destroy some sandboxes"
+            _fail(self._launching[number][1], LaunchFailed(text))
 
     def _ended(self, guest: GuestProcess, status: ExitStatus) -> None:
         guest.ended(status)
@@ -235,6 +256,9 @@ class Zygote:
         """It ended by itself."""
         if self.alive:
             reason = self._last_words()
+            if self._importing and not self._hello.done():
+                text = f"the import of {self._importing} ended the OS process{reason}; leave it out"
+                _fail(self._hello, PreimportFailed(text, (self._importing,)))
             self._end(f"the sandbox launcher has ended{reason}; create the sandbox again")
             if self.on_death is not None:
                 self.on_death()
@@ -262,9 +286,9 @@ class Zygote:
         self._errors.close()
         if self._pidfd >= 0:
             os.close(self._pidfd)
-        _fail(self._hello, message)
+        _fail(self._hello, LaunchFailed(message))
         for _, answer in self._launching.values():
-            _fail(answer, message)
+            _fail(answer, LaunchFailed(message))
 
     def _last_words(self) -> str:
         self._errors.seek(0, os.SEEK_END)
@@ -278,7 +302,7 @@ def _settle(waiting: asyncio.Future[None]) -> None:
         waiting.set_result(None)
 
 
-def _fail(waiting: asyncio.Future[Any], message: str) -> None:
+def _fail(waiting: asyncio.Future[Any], error: SandboxError) -> None:
     if not waiting.done():
-        waiting.set_exception(LaunchFailed(message))
+        waiting.set_exception(error)
         waiting.exception()  # nobody may be waiting, and that is no bug

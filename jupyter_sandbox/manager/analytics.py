@@ -18,6 +18,7 @@ RECENT = 10
 """The guide shows the newest ten."""
 KEPT = 1_000
 _TOTALS = ("process_spawns", "process_exits", "messages_sent", "supervisor_restarts", "steps")
+_NOTHING = Counters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class SandboxAnalytics:
     """Everything that was recorded, also what the ring no longer holds and what the guest dropped."""
     memory_peak: int = 0
     dropped: int = 0
-    current: Counters = field(default_factory=Counters)
-    _base: Counters = field(default_factory=Counters)
+    current: Counters = _NOTHING
+    _base: Counters = _NOTHING
     _recent: deque[Recorded] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def sample(self, counters: Counters, events: Sequence[Event], dropped: int, now: float) -> None:
@@ -76,10 +77,12 @@ class SandboxAnalytics:
         """Another guest counts from zero; one that replays history counts it again, in place of the one before."""
         if not replays_history:
             self._base = self.totals()
-        self.current = Counters()
+        self.current = _NOTHING
 
     def totals(self) -> Counters:
         """Counters over all guests; the ones that describe a moment are those of the current guest."""
+        if self._base is _NOTHING:
+            return self.current
         return replace(
             self.current, **{name: getattr(self._base, name) + getattr(self.current, name) for name in _TOTALS}
         )

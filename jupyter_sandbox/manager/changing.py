@@ -71,6 +71,9 @@ async def start_main(unit: Unit, guest: GuestHandle, main: Main) -> None:
 
 async def create(unit: Unit, code: object, main: Main | None) -> None:
     """The first guest, launched while the code is tried in another one."""
+    if code is None and main is None:
+        await build(unit, None)
+        return
     launch = asyncio.get_running_loop().create_task(unit.launch())
     try:
         if code is not None:

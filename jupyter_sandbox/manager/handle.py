@@ -20,11 +20,11 @@ from ..model.boot import Boot
 from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone
 from ..model.limits import Limits
 from ..model.protection import Protection
-from ..wire.messages import Answer, Request
+from ..wire.messages import Answer, Begin, Request
 from .link import GuestLink, Pushed
 from .output import OutputPump
 from .watch import DISK_FILES, Reading, Watched
-from .zygotes import Zygotes
+from .zygotes import FlavourZygote
 
 A = TypeVar("A", bound=Answer)
 READY_S = 10.0
@@ -56,13 +56,18 @@ class GuestHandle:
     def __init__(self, generation: int, process: GuestProcess, listener: Listener, limits: Limits) -> None:
         self.generation, self.process, self._listener = generation, process, listener
         self.link = GuestLink(
-            lambda frame: listener.on_push(self, frame), lambda text: listener.on_broken(self, text), self._lost
+            lambda frame: self._listener.on_push(self, frame),
+            lambda text: self._listener.on_broken(self, text),
+            self._lost,
         )
         self._max_memory, max_output = limits.max_memory, limits.max_output
-        self.stdout = OutputPump(process.stdout_fd, max_output, lambda *told: listener.on_output(self, "stdout", *told))
-        self.stderr = OutputPump(process.stderr_fd, max_output, lambda *told: listener.on_output(self, "stderr", *told))
+        self.stdout = OutputPump(process.stdout_fd, max_output, lambda *told: self._printed("stdout", *told))
+        self.stderr = OutputPump(process.stderr_fd, max_output, lambda *told: self._printed("stderr", *told))
         self.protection: Protection | None = None
         self.watched = Watched()
+        self.judged: tuple[int, int, int, Limits] | None = None
+        """Memory, disk and files at the last reading, and the limits they were judged by."""
+        self._disk = (0, 0)
         self.held: list[Pushed] = []
         """What it told of its main before it took over."""
         self.retired = ""
@@ -75,9 +80,9 @@ class GuestHandle:
         self._end = asyncio.get_running_loop().create_task(self._watch_end())
 
     @classmethod
-    async def launch(cls, zygotes: Zygotes, boot: Boot, listener: Listener, generation: int) -> GuestHandle:
+    async def launch(cls, zygote: FlavourZygote, boot: Boot, listener: Listener, generation: int) -> GuestHandle:
         """Fork a guest and wait until it is ready. Raises LaunchFailed; leaves nothing behind then."""
-        process = await zygotes.fork(boot)
+        process = await zygote.fork(boot)
         try:
             handle = cls(generation, process, listener, boot.limits)
         except BaseException:
@@ -100,8 +105,36 @@ class GuestHandle:
             ready = await asyncio.shield(self.link.ready)
         self.protection = verify_from_outside(self.process.pid, ready.protection, boot)
         demand(boot, self.protection)
+        self._count_from_here()
+
+    def _count_from_here(self) -> None:
+        """Memory and run time of the sandbox are what comes on top of this moment."""
         self.process.take_baseline()
         self.ready_ns = time.monotonic_ns()
+
+    # --- a spare ----------------------------------------------------------------------------------------------------
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can still be asked for anything."""
+        return not self.status and not self.retired and not self.process.has_ended()
+
+    def begin(self, boot: Boot, listener: Listener, generation: int) -> bool:
+        """A spare becomes the guest of a sandbox, or ends and says False: it cannot be given that much memory."""
+        try:
+            if not self.limit(boot.limits):
+                self.retire("it cannot have the memory that was asked for")
+                return False
+            self.link.begin(lambda number: Begin(id=number, boot=boot))
+        except SandboxGone as gone:
+            self.retire(str(gone))
+            return False
+        self.generation, self._listener = generation, listener
+        self._count_from_here()
+        return True
+
+    def _printed(self, stream: str, text: str, dropped: int) -> None:
+        self._listener.on_output(self, stream, text, dropped)
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
@@ -138,14 +171,27 @@ class GuestHandle:
 
     # --- watching ---------------------------------------------------------------------------------------------------
 
-    def reading(self, now_ns: int, *, disk: bool = False) -> Reading:
-        """What the watchdog judges; with ``disk`` its folder too."""
+    def look_at_disk(self) -> None:
+        """Read what its folder holds, for the next readings: this costs more than all the rest."""
+        self._disk = self.process.disk(DISK_FILES)
+
+    def reading(self, now_ns: int) -> Reading:
+        """What the watchdog judges."""
         beat = self.process.heartbeat.read()
-        used, files = self.process.disk(DISK_FILES) if disk else (0, 0)
+        used, files = self._disk
         return Reading(
             now_ns, (now_ns - self.ready_ns) // 1_000_000, self.process.growth(), beat.started_ns, self._whose(beat),
             used, files,
         )  # fmt: skip
+
+    def unchanged(self, now_ns: int, limits: Limits) -> bool:
+        """Whether there is nothing new to judge, which is nearly always so: it costs a fifth of a reading."""
+        return (
+            self.process.heartbeat.rests
+            and self.judged == (self.process.growth(), *self._disk, limits)
+            and not self.watched.stuck_ns
+            and now_ns - self.ready_ns <= limits.max_runtime * 1_000_000
+        )
 
     def _whose(self, beat: Beat) -> str:
         """The process of the running callback; '' when it could not say, being stuck in C from the start."""

@@ -37,6 +37,8 @@ READ_SHARE_BYTES = 4 << 20
 READ_WINDOW_S = 0.1
 FRAME_COST_BYTES = 4096
 """What a frame counts for beside its bytes: many small ones cost the kernel as much as a few large ones."""
+BEGIN_S = 0.005
+"""How long a spare is left asleep after it has become a sandbox: usually its first request comes at once."""
 LOST = "its channel was closed"
 
 
@@ -55,6 +57,8 @@ class GuestLink(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._answers: dict[int, asyncio.Future[Answer]] = {}
+        self._beginning = 0
+        self._early = b""
         self._next_id = 1
         self._why_gone = ""
         self._writable = asyncio.Event()
@@ -116,14 +120,34 @@ class GuestLink(asyncio.Protocol):
         number, self._next_id = self._next_id, self._next_id + 1
         self._write(make(number))
 
+    def begin(self, make: Callable[[int], Request]) -> None:
+        """Send what has to come before anything else, together with the first request, or in a moment.
+
+        Together, because waking a guest twice takes longer than what it then does. A guest that refuses is not
+        listened to any more.
+        """
+        number, self._next_id = self._next_id, self._next_id + 1
+        self._beginning = number
+        self._early = self._encoded(make(number))
+        self._loop.call_later(BEGIN_S, self._send_early)
+
+    def _send_early(self) -> None:
+        early, self._early = self._early, b""
+        if early and self._transport is not None and not self._why_gone:
+            self._transport.write(early)
+
     def _write(self, frame: Request) -> None:
+        data = self._encoded(frame)
+        early, self._early = self._early, b""
+        cast("asyncio.Transport", self._transport).write(early + data if early else data)
+
+    def _encoded(self, frame: Request) -> bytes:
         if self._why_gone or self._transport is None:
             raise SandboxGone(self._why_gone or "its channel is not open")
         try:
-            data = self._connection.send(cast("KernelFrame", frame))
+            return self._connection.send(cast("KernelFrame", frame))
         except LocalProtocolError as error:
             raise InternalError(f"{error}; please report it") from error
-        self._transport.write(data)
 
     async def _drain(self) -> None:
         if self._writable.is_set():
@@ -168,6 +192,8 @@ class GuestLink(asyncio.Protocol):
             case Ready():
                 if not self.ready.done():
                     self.ready.set_result(frame)
+            case Failed(id=number) if number == self._beginning:
+                self._broken(f"it refused to begin: {frame.message}")
             case Answer():
                 waiting = self._answers.get(frame.id)
                 if waiting is not None and not waiting.done():

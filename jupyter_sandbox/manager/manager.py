@@ -15,6 +15,7 @@ from pathlib import Path
 from ..isolation.paths import absolute
 from ..isolation.profiles import PROFILES
 from ..model.errors import SandboxError, UsageError
+from ..model.flavour import Flavour
 from ..model.limits import Limits
 from ..model.openings import Openings
 from ..model.sandbox import Removed, SandboxInfo, SandboxStatus, Update
@@ -28,7 +29,7 @@ from .spares import Spares
 from .store import SnapshotInfo, SnapshotStore
 from .unit import Main, Spec, Unit
 from .watchdog import Watchdog
-from .zygotes import Zygotes, flavour_modules
+from .zygotes import Zygotes
 
 GOODBYE_MS = 1_000
 """What a destroyed sandbox gets for its terminate callbacks."""
@@ -45,12 +46,13 @@ class SandboxManager:
     >>> manager.close()
 
     ``store`` is the SQLite file for snapshots (default: the user's data folder).
-    ``flavour`` names what guests have imported already: plain, or sci (numpy, pandas).
+    ``flavour`` names what sandboxes have imported already unless ``create`` says otherwise: plain, or sci (numpy and
+    pandas).
     Nothing starts before the first sandbox; ``close`` and the kernel's exit leave nothing running.
     """
 
     def __init__(self, store: str | Path | None = None, flavour: str = "plain") -> None:
-        flavour_modules(flavour)
+        Flavour.of(flavour)
         self.store = SnapshotStore(store, _folder(), _notebook())
         self._flavour = flavour
         self._loop = ManagerLoop()
@@ -74,7 +76,7 @@ class SandboxManager:
         limits: Mapping[str, object] | Limits | None = None, env: Mapping[str, object] | None = None,
         seed: int | None = None, clock: str = "real", isolation: str = "copy", profile: str | None = None,
         allow: Mapping[str, object] | None = None, dependencies: Iterable[str] = (),
-        capture: frozenset[str] | None = None,
+        capture: frozenset[str] | None = None, flavour: str | None = None, preimport: str | Iterable[str] = (),
     ) -> Sandbox:  # fmt: skip
         """A new sandbox, with ``code`` loaded and ``main`` started when they are given.
 
@@ -82,14 +84,17 @@ class SandboxManager:
         be; ``capture`` records only these kinds of events in the analytics.
         ``profile`` is strict, standard, basic or off; left out, the best that this machine has. ``allow`` opens
         by name, in ``standard``: ``{"net": True, "subprocess": True, "read": [...], "write": [...]}``.
-        Raises UsageError for a taken name or wrong options, Unsupported when a profile asked for cannot be had,
-        CompileError for the code, LaunchFailed; after any failure or interrupt nothing is left.
+        ``flavour`` "sci" has numpy and pandas imported already, ``preimport`` any modules of the search path; what
+        they take does not count against the sandbox's memory. They are imported once, outside of any sandbox.
+        Raises UsageError for a taken name or wrong options, PreimportFailed, Unsupported when a profile asked for
+        cannot be had, CompileError for the code, LaunchFailed; after any failure or interrupt nothing is left.
         """
-        openings = absolute(Openings.merged(allow))
+        openings = absolute(Openings.merged(allow)) if allow else Openings()
         spec = Spec(
             seed=int.from_bytes(os.urandom(6)) if seed is None else seed,
             clock=_one_of("clock", clock, ("real", "virtual")),
             isolation=_one_of("isolation", isolation, ("copy", "share")),
+            flavour=Flavour.of(flavour or self._flavour, preimport),
             profile=_profile(profile, openings),
             openings=openings,
             env=pack(dict(env), "env") if env else b"",
@@ -189,7 +194,7 @@ class SandboxManager:
 
     def _admit(self, name: str | None, spec: Spec, limits: Limits) -> Unit:
         if self._zygotes is None or self._spares is None:
-            self._zygotes = Zygotes(self._flavour, self._zygote_died)
+            self._zygotes = Zygotes(self._zygote_died)
             self._spares = Spares(self._zygotes)
             self._watchdog = Watchdog(lambda: list(self._units.values()))
         number = self._next_id
@@ -197,8 +202,10 @@ class SandboxManager:
         self._next_id += 1
         unit = Unit(
             number, name, spec, limits,
-            zygotes=self._zygotes, spares=self._spares, publish=self._publish, on_forget=self._forget
+            spares=self._spares, publish=self._publish, on_forget=self._forget
         )  # fmt: skip
+        if not spec.openings:
+            self._spares.keep(unit.kind)
         if self._watchdog is not None:
             unit.on_guest = self._watchdog.wake
         self._sandboxes[number] = Sandbox(unit, self._loop, self.store, self._destroy)
@@ -260,13 +267,21 @@ class SandboxManager:
     def _forget(self, unit: Unit) -> None:
         self._units.pop(unit.life.id, None)
         self._sandboxes.pop(unit.life.id, None)
-        if not self._units and self._spares is not None:
-            self._spares.drop()
+        self._trim()
         self._publish(Removed(unit.name, unit.life.id))
 
-    def _zygote_died(self) -> None:
-        """Its guests die with it and say so themselves; the next launch starts another one."""
-        _LOG.warning("the zygote of the sandboxes died; the next sandbox starts another one")
+    def _trim(self) -> None:
+        """What no sandbox uses any more is not kept ready for one."""
+        units = list(self._units.values())
+        if self._spares is not None and self._zygotes is not None:
+            self._spares.trim(unit.kind for unit in units)
+            self._zygotes.trim({unit.spec.flavour for unit in units})
+
+    def _zygote_died(self, flavour: Flavour) -> None:
+        """Its guests die with it and say so themselves; where its flavour is in use, another one is started."""
+        _LOG.warning("the zygote of the %s sandboxes died; another one is started", flavour.name)
+        if self._spares is not None:
+            self._spares.mend(flavour)
 
     def _publish(self, update: Update) -> None:
         for receive in self._subscribers:

@@ -17,6 +17,7 @@ from typing import TypeVar, assert_never
 from ..model.boot import Boot
 from ..model.code import ClassInfo, ModuleCode
 from ..model.errors import SandboxBusy, SandboxGone
+from ..model.flavour import Flavour
 from ..model.limits import Limits
 from ..model.openings import Openings
 from ..model.sandbox import (
@@ -54,10 +55,9 @@ from .life import (
 )  # fmt: skip
 from .link import Pushed
 from .output import TAIL_BYTES, OutputTail
-from .spares import Spares
+from .spares import Kind, Spares
 from .state import apply
 from .watch import judge
-from .zygotes import Zygotes
 
 A = TypeVar("A", bound=Answer)
 ALERTS_KEPT = 20
@@ -71,6 +71,7 @@ class Spec:
     seed: int
     clock: str = "real"
     isolation: str = "copy"
+    flavour: Flavour = field(default_factory=Flavour)
     profile: str = ""
     openings: Openings = field(default_factory=Openings)
     env: bytes = b""
@@ -91,10 +92,10 @@ class Unit:
 
     def __init__(
         self, number: int, name: str, spec: Spec, limits: Limits, *,
-        zygotes: Zygotes, spares: Spares, publish: Callable[[Update], None], on_forget: Callable[[Unit], None],
+        spares: Spares, publish: Callable[[Update], None], on_forget: Callable[[Unit], None],
     ) -> None:  # fmt: skip
         self.life = Life(number, name)
-        self.spec, self.limits, self.zygotes, self.spares = spec, limits, zygotes, spares
+        self.spec, self.limits, self.spares = spec, limits, spares
         self.publish, self._on_forget = publish, on_forget
         self.created_at = time.time()
         self.ended_at: float | None = None
@@ -122,6 +123,11 @@ class Unit:
         return self.life.name
 
     @property
+    def kind(self) -> Kind:
+        """Which spares it takes from."""
+        return Kind(self.spec.flavour, self.spec.profile)
+
+    @property
     def app_name(self) -> str:
         return f"sandbox_{self.life.id}"
 
@@ -133,8 +139,13 @@ class Unit:
             created_at=self.created_at, os_pid=guest.process.pid if guest else None, main=life.main,
             limits=self.limits, protection=guest.protection if guest else None, memory=self._memory,
             memory_peak=self.analytics.memory_peak, runtime_s=self.runtime_s(), counters=self.analytics.totals(),
-            modules=tuple(self.modules), alerts=self._alerts,
+            modules=tuple(self.modules), alerts=self._alerts, flavour=self.spec.flavour.name,
         )  # fmt: skip
+
+    @property
+    def memory(self) -> int:
+        """Bytes of private memory at the last reading."""
+        return self._memory
 
     def runtime_s(self) -> int:
         """Whole seconds since it was created, until it ended."""
@@ -144,25 +155,27 @@ class Unit:
 
     async def launch_trial(self) -> GuestHandle:
         """A guest to try code in, to be ended with ``discard``."""
-        guest = await self.spares.take(self.limits, self.spec.profile, self.spec.openings)
+        guest = await self.spares.take_trial(self.spec.flavour, self._boot())
         self._build(guest)
         return guest
 
     async def launch(self) -> GuestHandle:
         """A fresh guest beside the present one; it takes over with ``adopt`` or ends with ``discard``."""
         self._generations += 1
-        boot = Boot(
-            name=self.name, seed=self.spec.seed, limits=self.limits, clock=self.spec.clock,
-            isolation=self.spec.isolation, profile=self.spec.profile, openings=self.spec.openings,
-            capture=None if self.spec.capture is None else tuple(sorted(self.spec.capture)),
-        )  # fmt: skip
         listener = Listener(self._pushed, self._broke, self._exited, self._printed)
-        guest = await GuestHandle.launch(self.zygotes, boot, listener, self._generations)
+        guest = await self.spares.take(self.spec.flavour, self._boot(), listener, self._generations)
         if self.life.destroyed:
             guest.retire("destroyed")
             raise self._gone("it was destroyed")
         self._build(guest)
         return guest
+
+    def _boot(self) -> Boot:
+        return Boot(
+            name=self.name, seed=self.spec.seed, limits=self.limits, clock=self.spec.clock,
+            isolation=self.spec.isolation, profile=self.spec.profile, openings=self.spec.openings,
+            capture=None if self.spec.capture is None else tuple(sorted(self.spec.capture)),
+        )  # fmt: skip
 
     def _build(self, guest: GuestHandle) -> None:
         self.building.add(guest)
@@ -326,17 +339,24 @@ class Unit:
         guest = self.guest
         if guest is None:
             return
-        reading = guest.reading(now_ns, disk=disk)
+        if disk:
+            guest.look_at_disk()
+        if guest.unchanged(now_ns, self.limits):
+            return
+        reading = guest.reading(now_ns)
         self._memory = reading.memory
         self.analytics.memory(reading.memory)
         timed = self.life.status not in (SandboxStatus.STOPPED, SandboxStatus.CRASHED)
         guest.watched, events = judge(guest.watched, reading, self.limits, guest.generation, timed=timed)
+        guest.judged = reading.memory, reading.disk, reading.files, self.limits
         for event in events:
             self.dispatch(self._with_dump(guest, event))
 
     def _watch_building(self, guest: GuestHandle, now_ns: int, disk: bool) -> None:
         """A guest that tries or starts code has a deadline of whoever waits for it; what it takes is limited here."""
-        _, events = judge(guest.watched, guest.reading(now_ns, disk=disk), self.limits, guest.generation, timed=False)
+        if disk:
+            guest.look_at_disk()
+        _, events = judge(guest.watched, guest.reading(now_ns), self.limits, guest.generation, timed=False)
         for event in events:
             if isinstance(event, DiskOver):
                 self.discard(guest, f"it filled its folder with {event.used / 1e6:.0f} MB in {event.files} files")

@@ -57,7 +57,7 @@ class Watchdog:
 
     def _announce(self, unit: Unit) -> None:
         # A value that moves by less than a page table's worth is no news.
-        memory = unit.info().memory // 100_000
+        memory = unit.memory // 100_000
         if self._told.get(unit.life.id) != memory:
             self._told[unit.life.id] = memory
             unit.announce()

@@ -1,4 +1,4 @@
-"""The zygote that guests are forked from: started at the first need, started again when it died.
+"""The zygotes that guests are forked from, one per flavour: started at the first need, started again when one died.
 
 Used on the manager's permanent thread only, because the operating system ends
 a zygote together with the thread that started it.
@@ -8,27 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from ..isolation.guest_process import GuestProcess
 from ..isolation.zygote import Zygote
 from ..model.boot import Boot
-from ..model.errors import LaunchFailed, UsageError
+from ..model.errors import LaunchFailed, PreimportFailed, UsageError
+from ..model.flavour import NAMED, Flavour
 
 ENTRY = "jupyter_sandbox.guest.main:run"
-FLAVOURS: dict[str, tuple[str, ...]] = {
-    "plain": ("jupyter_sandbox.guest.main", "jupyter_sandbox.guest.warm"),
-    "sci": ("jupyter_sandbox.guest.main", "jupyter_sandbox.guest.warm", "numpy", "pandas"),
-}
-"""What each flavour has imported before a guest is forked."""
-
-
-def flavour_modules(flavour: str) -> tuple[str, ...]:
-    """The modules of a flavour. Raises UsageError for an unknown one."""
-    if flavour not in FLAVOURS:
-        raise UsageError("flavour", flavour, allowed=FLAVOURS)
-    return FLAVOURS[flavour]
+PRELOAD = ("jupyter_sandbox.guest.main", "jupyter_sandbox.guest.warm")
+"""What every guest needs, so that it is there before a guest is forked."""
+IDLE_KEPT = 2
+"""Zygotes that no sandbox comes from any more, kept for the next one; each holds the memory of what it imported."""
 
 
 def guest_path() -> tuple[str, ...]:
@@ -38,11 +31,11 @@ def guest_path() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(path for path in sys.path if path not in here), package]))
 
 
-class Zygotes:
-    """Forks guests of one flavour. ``on_death`` is called when the zygote died by itself."""
+class FlavourZygote:
+    """Forks guests of one flavour. ``on_death`` is called when its zygote died by itself."""
 
-    def __init__(self, flavour: str, on_death: Callable[[], None], preload: Sequence[str] | None = None) -> None:
-        self._preload = tuple(preload) if preload is not None else flavour_modules(flavour)
+    def __init__(self, flavour: Flavour, on_death: Callable[[], None]) -> None:
+        self.flavour = flavour
         self._on_death = on_death
         self._zygote: Zygote | None = None
         self._starting = asyncio.Lock()
@@ -58,14 +51,28 @@ class Zygotes:
         return await (await self.warm()).fork(boot)
 
     async def warm(self) -> Zygote:
-        """The living zygote, started if need be."""
+        """The living zygote, started if need be. Raises LaunchFailed, UsageError for a module that is not there."""
         async with self._starting:
             if self._zygote is None or not self._zygote.alive:
-                if self._zygote is not None:
-                    self._zygote.close()
-                self._zygote = await Zygote.start(preload=self._preload, entry=ENTRY, sys_path=guest_path())
+                self.close()
+                self._zygote = await self._start()
                 self._zygote.on_death = self._on_death
             return self._zygote
+
+    async def _start(self) -> Zygote:
+        try:
+            return await Zygote.start(
+                preload=PRELOAD, preimport=self.flavour.modules, entry=ENTRY, sys_path=guest_path()
+            )
+        except PreimportFailed as failed:
+            if failed.missing:
+                raise _missing(self.flavour, failed.modules) from None
+            raise PreimportFailed(f"flavour {self.flavour.name!r} cannot be had: {failed}", failed.modules) from None
+
+    @property
+    def pid(self) -> int | None:
+        """The zygote's OS process; None while there is none."""
+        return self._zygote.pid if self._zygote is not None and self._zygote.alive else None
 
     def close(self) -> None:
         """End the zygote and with it every guest it forked. Idempotent."""
@@ -73,3 +80,40 @@ class Zygotes:
             self._zygote.on_death = None
             self._zygote.close()
             self._zygote = None
+
+
+def _missing(flavour: Flavour, modules: tuple[str, ...]) -> UsageError:
+    named = " and ".join(modules)
+    install = f"install what is missing: %pip install {' '.join(module.partition('.')[0] for module in modules)}"
+    for name, has in NAMED.items():
+        if has and set(modules) <= set(has):
+            needs = f"flavour {name!r} needs {' and '.join(has)}, and there is no {named} on the search path"
+            return UsageError(needs, hint=install, kind="preimport_failed")
+    hint = f"no such module on the search path of the notebook; {install}, or load code of your own into the sandbox"
+    return UsageError("preimport", named, hint=f"{hint}: %%sandbox module", kind="preimport_failed")
+
+
+class Zygotes:
+    """All flavours that are in use. ``on_death`` is told whose zygote died by itself; its guests have died with it."""
+
+    def __init__(self, on_death: Callable[[Flavour], None]) -> None:
+        self._on_death = on_death
+        self._kept: dict[Flavour, FlavourZygote] = {}
+
+    def of(self, flavour: Flavour) -> FlavourZygote:
+        """Where guests of this flavour come from. Nothing is started before one is wanted."""
+        kept = self._kept.pop(flavour, None) or FlavourZygote(flavour, lambda: self._on_death(flavour))
+        self._kept[flavour] = kept  # at the end: the one used last
+        return kept
+
+    def trim(self, used: Collection[Flavour]) -> None:
+        """End the zygotes that are not used, but for the newest of them."""
+        idle = [flavour for flavour in self._kept if flavour not in used]
+        for flavour in idle[: max(0, len(idle) - IDLE_KEPT)]:
+            self._kept.pop(flavour).close()
+
+    def close(self) -> None:
+        """End all. Idempotent."""
+        for kept in self._kept.values():
+            kept.close()
+        self._kept.clear()

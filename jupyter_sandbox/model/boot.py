@@ -23,5 +23,7 @@ class Boot:
     openings: Openings = field(default_factory=Openings)
     scratch: str = ""
     """A folder of its own that is the working directory of the guest."""
+    spare: bool = False
+    """It is made before it is needed: it rehearses, since there is time, and gets its real configuration by Begin."""
     capture: tuple[str, ...] | None = None
     """Kinds of events to tell; None: all that are told anyway. Messages and states are only told when named here."""

@@ -139,6 +139,16 @@ class LaunchFailed(IsolationError):
     kind = "launch_failed"
 
 
+class PreimportFailed(LaunchFailed):
+    """A module that a flavour is to have imported cannot be; ``modules`` names which. ``missing``: there is none."""
+
+    kind = "preimport_failed"
+
+    def __init__(self, message: str, modules: tuple[str, ...] = (), *, missing: bool = False) -> None:
+        super().__init__(message)
+        self.modules, self.missing = modules, missing
+
+
 class LimitExceeded(IsolationError):
     """A limit was reached; ``limit`` is process_limit, memory_limit or runtime_limit and so on."""
 

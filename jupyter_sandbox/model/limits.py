@@ -50,6 +50,8 @@ class Limits:
 
         Raises UsageError when a key is unknown or a value is no positive integer.
         """
+        if not partial:
+            return base or cls()
         names = [field.name for field in fields(cls)]
         changes: dict[str, int] = {}
         for name, value in (partial or {}).items():

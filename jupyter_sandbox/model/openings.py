@@ -29,6 +29,8 @@ class Openings:
     @classmethod
     def merged(cls, named: Mapping[str, object] | None) -> Openings:
         """From a map; one path or port may stand alone. Raises UsageError for an unknown key or value."""
+        if not named:
+            return cls()
         known = [field.name for field in fields(cls)]
         given: dict[str, object] = {}
         for name, value in (named or {}).items():
@@ -40,7 +42,7 @@ class Openings:
         return cls(**given)  # type: ignore[arg-type]
 
     def __bool__(self) -> bool:
-        return self != Openings()
+        return bool(self.net or self.subprocess or self.ports or self.read or self.write)
 
 
 def _switch(name: str, value: object) -> bool:

@@ -44,6 +44,8 @@ class SandboxInfo:
     counters: Counters = field(default_factory=Counters)
     modules: tuple[str, ...] = ()
     alerts: tuple[str, ...] = ()
+    flavour: str = "plain"
+    """What it had imported before its own code ran."""
 
 
 @dataclass(frozen=True, slots=True)

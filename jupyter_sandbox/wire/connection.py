@@ -20,11 +20,19 @@ from .legality import ANSWERS, KINDS, LARGE, TRANSITIONS, ConnectionState, Kind
 Frame = messages.KernelFrame | messages.GuestFrame
 Role = Literal["kernel", "guest"]
 
-_NEXT = {
-    state: {kind: following for (here, kind), following in TRANSITIONS.items() if here is state}
+_FOLLOWS: dict[ConnectionState, dict[type, ConnectionState]] = {
+    state: {cls: TRANSITIONS[state, kind] for cls, kind in KINDS.items() if (state, kind) in TRANSITIONS}
     for state in ConnectionState
 }
-_REQUESTS = frozenset({Kind.REQUEST, Kind.SHUTDOWN})
+"""The table of transitions by type of frame: a type is a far quicker key than a member of an enum."""
+_REQUESTS = frozenset(cls for cls, kind in KINDS.items() if kind in (Kind.REQUEST, Kind.SHUTDOWN))
+_SENT_BY: dict[Role, frozenset[type]] = {"kernel": _REQUESTS, "guest": frozenset(KINDS) - _REQUESTS}
+_UNSOLICITED = frozenset(cls for cls, kind in KINDS.items() if kind in (Kind.PUSH, Kind.READY))
+_PASSING: dict[ConnectionState, frozenset[type]] = {
+    state: frozenset(cls for cls, following in follows.items() if following is state and cls in _UNSOLICITED)
+    for state, follows in _FOLLOWS.items()
+}
+"""What may pass and changes nothing: the news in the middle of everything, which most frames are."""
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _KERNEL_FRAME: Any = messages.KernelFrame
@@ -51,7 +59,8 @@ class Connection:
 
     def __init__(self, role: Role, *, max_frame: int = MAX_FRAME, max_transfer: int = MAX_TRANSFER) -> None:
         self.role: Role = role
-        self.state = ConnectionState.STARTING
+        self._become(ConnectionState.STARTING)
+        self._sent = _SENT_BY[role]
         self._max_frame, self._max_transfer = max_frame, max_transfer
         self._deframer = Deframer(max_frame=max_frame, max_transfer=max_transfer)
         self._encode, self._decode = _ENCODE, _DECODE[role]
@@ -65,14 +74,16 @@ class Connection:
 
     def send(self, frame_: Frame) -> bytes:
         """The bytes to write. Raises LocalProtocolError when the frame is not ours to send now, or too long."""
-        kind = KINDS.get(type(frame_))
-        if kind is None or (kind in _REQUESTS) is not (self.role == "kernel"):
+        if type(frame_) not in self._sent:
             raise LocalProtocolError(f"a {self.role} does not send {_name(frame_)}")
-        payload = self._payload(frame_)
+        try:
+            payload = self._encode(frame_)
+        except (msgspec.MsgspecError, TypeError, ValueError, RecursionError, OverflowError):
+            payload = self._repaired(frame_)
         if len(payload) > self._max_frame and self.role == "guest" and len(payload) > LARGE.get(_name(frame_), 0):
             raise LocalProtocolError(f"{_name(frame_)} of {len(payload)} bytes is too long to send")
         data = frame(payload, max_frame=self._max_frame, max_transfer=self._max_transfer)
-        if (refused := self._move(kind, frame_)) is not None:
+        if type(frame_) not in self._passing and (refused := self._move(frame_)) is not None:
             raise LocalProtocolError(refused)
         return data
 
@@ -87,12 +98,13 @@ class Connection:
         try:
             return [self._accept(payload) for payload in self._deframer.feed(data)]
         except RemoteProtocolError:
-            self.state = ConnectionState.FAILED
+            self._become(ConnectionState.FAILED)
             raise
 
     def eof(self) -> None:
         """The stream ended. Raises RemoteProtocolError when it ended inside a frame."""
-        failed, self.state = self.state is ConnectionState.FAILED, ConnectionState.CLOSED
+        failed = self.state is ConnectionState.FAILED
+        self._become(ConnectionState.CLOSED)
         if self._deframer.pending and not failed:
             raise RemoteProtocolError(f"the stream ended inside a frame, after {self._deframer.pending} bytes of it")
 
@@ -103,8 +115,7 @@ class Connection:
             received: Frame = self._decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError) as error:
             raise RemoteProtocolError(f"the other side sent a frame that cannot be read: {str(error)[:200]}") from None
-        kind = KINDS[type(received)]
-        if (refused := self._move(kind, received)) is not None:
+        if type(received) not in self._passing and (refused := self._move(received)) is not None:
             raise RemoteProtocolError(refused)
         return received
 
@@ -113,40 +124,49 @@ class Connection:
         if len(payload) > LARGE.get(name, 0):
             raise RemoteProtocolError(f"the other side sent {len(payload)} bytes of {name or 'no known frame'}")
 
-    def _move(self, kind: Kind, frame_: Any) -> str | None:
+    def _move(self, frame_: Any) -> str | None:
         """Go to the next state; or why this frame may not pass now, and nothing is changed."""
-        if kind is Kind.PUSH or kind is Kind.READY:
-            return self._enter(kind, frame_)
-        if kind is not Kind.ANSWER:
-            return self._open(kind, frame_)
+        cls = type(frame_)
+        if cls in _UNSOLICITED:
+            return self._enter(self._follows.get(cls), frame_)
+        if cls in _REQUESTS:
+            return self._open(frame_)
         allowed = self._pending.get(frame_.id)
         if allowed is None:
             return f"{_name(frame_)} answers request {frame_.id}, which is not waiting for an answer"
         if type(frame_) not in allowed and type(frame_) is not messages.Failed:
             return f"{_name(frame_)} is no answer to request {frame_.id}"
-        refused = self._enter(Kind.LAST_ANSWER if frame_.id == self._shutdown_id else kind, frame_)
+        following = self._follows.get(cls)
+        if frame_.id == self._shutdown_id:
+            following = TRANSITIONS.get((self.state, Kind.LAST_ANSWER))
+        refused = self._enter(following, frame_)
         if refused is None:
             del self._pending[frame_.id]
         return refused
 
-    def _open(self, kind: Kind, frame_: Any) -> str | None:
+    def _open(self, frame_: Any) -> str | None:
         if frame_.id in self._pending:
             return f"{_name(frame_)} uses request id {frame_.id}, which is waiting for an answer"
-        if (refused := self._enter(kind, frame_)) is not None:
+        cls = type(frame_)
+        if (refused := self._enter(self._follows.get(cls), frame_)) is not None:
             return refused
-        self._pending[frame_.id] = ANSWERS[type(frame_)]
-        if kind is Kind.SHUTDOWN:
+        self._pending[frame_.id] = ANSWERS[cls]
+        if cls is messages.Shutdown:
             self._shutdown_id = frame_.id
         return None
 
-    def _enter(self, kind: Kind, frame_: object) -> str | None:
-        following = _NEXT[self.state].get(kind)
-        if following is None:
-            return f"{_name(frame_)} is not allowed while {self.state.value}"
-        self.state = following
+    def _enter(self, following: ConnectionState | None, frame_: object) -> str | None:
+        if following is not self.state:
+            if following is None:
+                return f"{_name(frame_)} is not allowed while {self.state.value}"
+            self._become(following)
         return None
 
-    def _payload(self, frame_: Frame) -> bytes:
+    def _become(self, state: ConnectionState) -> None:
+        self.state, self._follows, self._passing = state, _FOLLOWS[state], _PASSING[state]
+
+    def _repaired(self, frame_: Frame) -> bytes:
+        """The bytes of a frame that did not encode at the first attempt."""
         try:
             return self._encode(frame_)
         except UnicodeEncodeError:

@@ -97,16 +97,17 @@ class Deframer:
         while position + HEADER_SIZE <= total:
             size: int = _unpack_from(data, position)[0]
             start = position + HEADER_SIZE
-            if size > limit or not size or self._parts:
+            whole = 0 < size <= limit and not self._parts  # a payload in one frame, as nearly all are
+            if not whole:
                 self._check(size)
             end = start + (size & ~_MORE)
             if end > total:
                 break
             position = end
-            if size > limit or self._parts:
-                self._join(data[start:end], bool(size & _MORE), payloads)
-            else:
+            if whole:
                 payloads.append(data[start:end])
+            else:
+                self._join(data[start:end], bool(size & _MORE), payloads)
         return position
 
     def _check(self, size: int) -> None:

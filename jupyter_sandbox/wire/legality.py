@@ -57,6 +57,7 @@ ANSWERS: dict[type[m.Request], tuple[type[m.Answer], ...]] = {
     m.Execute: (m.Value,),
     m.CallOff: (m.Done,),
     m.SetLimits: (m.Done,),
+    m.Begin: (m.Done,),
     m.Start: (m.Done,),
     m.Stop: (m.Done,),
     m.Shutdown: (m.Done,),

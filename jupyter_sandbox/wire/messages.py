@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ..model.boot import Boot
 from ..model.code import Bundle, ClassInfo
 from ..model.errors import Diagnostic
 from ..model.limits import Limits
@@ -66,6 +67,12 @@ class CallOff(Request, frozen=True, kw_only=True):
 
 
 # --- life -------------------------------------------------------------------------------------------------------
+
+
+class Begin(Request, frozen=True, kw_only=True):
+    """To a spare guest, before anything else: it is this sandbox from now on. Answer: Done."""
+
+    boot: Boot
 
 
 class Start(Request, frozen=True, kw_only=True):
@@ -277,7 +284,7 @@ class ReplayJournal(Request, frozen=True, kw_only=True):
 
 
 KernelFrame = (
-    Load | Versions | Execute | CallOff | SetLimits | Start | Stop | Shutdown
+    Begin | Load | Versions | Execute | CallOff | SetLimits | Start | Stop | Shutdown
     | Call | Cast | Send | Spawn | Kill | Suspend | Unsuspend
     | GetState | SetState | ChildAction | Children | Tree | Inspect | Events | Why | Waits | Flush | Watch
     | Pause | Resume | Step

@@ -20,6 +20,7 @@ import pytest
 
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
+from jupyter_sandbox.manager.spares import SPARES
 from jupyter_sandbox.model.errors import SandboxError, SandboxGone
 
 CAMP = """
@@ -102,7 +103,7 @@ class Arena:
     scratch: Path
     attackers: list[Sandbox] = field(default_factory=list)
     before: Belongings = Belongings(0, 0, 0, 0)
-    """What there is at rest: the bystander, and the guest that is kept ready for the next trial of code."""
+    """What there is at rest: the bystander, and the spares that are kept ready."""
 
     def attacker(self, **options: Any) -> Sandbox:
         """A sandbox with the process ``evil`` that runs what it is told."""
@@ -162,9 +163,9 @@ class Arena:
         return Belongings(len(os.listdir("/proc/self/fd")), threads, len(children), len(os.listdir(self.scratch)))
 
     def rests(self) -> bool:
-        """The bystander and the guest that is kept ready for the next trial of code are there, and nobody else."""
+        """The bystander and the spares are there, and nobody else."""
         spares = self.manager._spares
-        return spares is not None and spares._ready is not None and self.belongings().processes == 2
+        return spares is not None and spares.full and self.belongings().processes == 1 + SPARES
 
     def until(self, true: Callable[[], bool], otherwise: str, within_s: float = 10.0) -> None:
         """Wait for a fact about the operating system that nobody announces."""

@@ -22,15 +22,21 @@ from .conftest import CAMP, Arena, crash_reason
 
 KERNEL = f"""
 import json, sys, threading, time
+from pathlib import Path
 from jupyter_sandbox.manager.manager import SandboxManager
+from jupyter_sandbox.model.flavour import Flavour
 manager = SandboxManager(store=":memory:")
 made = [manager.create(code={{"camp.py": {CAMP!r}}}, main="camp.Camp") for _ in range(4)]
 for sandbox, how in zip(made, ("while True: pass", "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
                                "sum(range(10**15))", "")):
     threading.Thread(target=sandbox.call, args=("evil", how), daemon=True).start()
 time.sleep(0.5)
-zygote = manager._zygotes._zygote
-print(json.dumps([zygote.pid, *(sandbox.info().os_pid for sandbox in made)]), flush=True)
+while not manager._spares.full: time.sleep(0.01)
+zygote = manager._zygotes.of(Flavour()).pid
+children = {{int(pid) for pid in Path(f"/proc/{{zygote}}/task/{{zygote}}/children").read_text().split()}}
+own = [sandbox.info().os_pid for sandbox in made]
+assert len(children - {{*own}}) == manager._spares.count == 2
+print(json.dumps([zygote, *(children - {{*own}}), *own]), flush=True)
 try:
     while True: time.sleep(60)
 except KeyboardInterrupt:

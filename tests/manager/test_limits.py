@@ -17,6 +17,7 @@ from jupyter_sandbox.manager import output
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.model.errors import SandboxError, SandboxGone, UsageError
+from jupyter_sandbox.model.flavour import Flavour
 from jupyter_sandbox.model.sandbox import AlertRaised, InfoChanged, OutputArrived, SandboxStatus
 
 from .conftest import COUNTER, Told
@@ -231,8 +232,10 @@ def test_a_zygote_that_dies_takes_its_guests_and_is_replaced(
     manager: SandboxManager, shop: Sandbox, told: Told
 ) -> None:
     zygotes = manager._zygotes
-    assert zygotes is not None and zygotes._zygote is not None
-    os.kill(zygotes._zygote.pid, signal.SIGKILL)
+    assert zygotes is not None
+    zygote = zygotes.of(Flavour()).pid
+    assert zygote is not None
+    os.kill(zygote, signal.SIGKILL)
     told.wait(crashed("shop"))
     assert manager.create("next").exec("1 + 1") == 2
     shop.restart()

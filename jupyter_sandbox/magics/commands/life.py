@@ -41,11 +41,20 @@ def create(turn: Turn) -> object:
     extra: dict[str, object] = {
         name: options[name] for name in ("seed", "clock", "isolation", "profile") if name in options
     }
+    extra |= _flavour(turn)
     if allow := {name: options[name] for name in ("net", "subprocess", "read", "write") if name in options}:
         extra["allow"] = allow
     sandbox = turn.desk.manager.create(turn.given.sandbox, limits=limits or None, **extra)  # type: ignore[arg-type]
     turn.desk.follow(sandbox.name)
     return sandbox
+
+
+def _flavour(turn: Turn) -> dict[str, object]:
+    options = turn.given.options
+    named: dict[str, object] = {"flavour": options["flavour"]} if "flavour" in options else {}
+    if "preimport" in options:
+        named["preimport"] = ",".join(options["preimport"])  # type: ignore[arg-type]
+    return named
 
 
 def start(turn: Turn) -> TreePicture:
@@ -86,6 +95,7 @@ def card_of(info: SandboxInfo) -> Card:
         ("modules", ", ".join(info.modules)),
         ("processes", f"{info.counters.processes} of {info.limits.max_processes}"),
         ("memory", f"{_mb(info.memory)} of {_mb(info.limits.max_memory)} MB, at most {_mb(info.memory_peak)} so far"),
+        ("flavour", info.flavour),
         ("run time", f"{info.runtime_s} of {info.limits.max_runtime // 1000} s"),
         ("steps", info.counters.steps),
         ("restarts", info.counters.supervisor_restarts),

@@ -1,0 +1,123 @@
+"""Modules that a zygote imports beforehand are there in every guest; one that cannot be is one clear error."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_sandbox.isolation import zygote as module
+from jupyter_sandbox.isolation.zygote import Zygote
+from jupyter_sandbox.model.errors import PreimportFailed
+
+from .conftest import HERE, Launcher, leaks
+
+BAD = {
+    "raises": ("raise ValueError('no luck')", "the import of bad failed: it raised ValueError: no luck"),
+    "exits": ("raise SystemExit(3)", "the import of bad failed: it raised SystemExit: 3"),
+    "ends": ("import os; os._exit(3)", "the import of bad ended the OS process"),
+    "breaks off": ("import signal, os; os.kill(os.getpid(), signal.SIGKILL)", "the import of bad ended the OS process"),
+    "starts threads": (
+        "import threading\nfor _ in range(2): threading.Thread(target=threading.Event().wait, daemon=True).start()",
+        "the import of bad failed: it started 2 threads, and an OS process with threads cannot be forked safely",
+    ),
+    "starts a program": (
+        "import subprocess; program = subprocess.Popen(['sleep', '1000'])",
+        "the import of bad failed: it started 1 OS process, which no sandbox could reach",
+    ),
+    "has a mistake": ("def :", "the import of bad failed: it raised SyntaxError"),
+}
+
+
+async def start(folder: Path, *modules: str) -> Zygote:
+    """A zygote that imports modules from a folder."""
+    return await Zygote.start(
+        preimport=modules, entry="told_guest:run", sys_path=[str(folder), HERE, *sys.path]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_module_that_cannot_be_imported_is_named_with_its_reason_and_nothing_stays(tmp_path: Path, name: str) -> None:
+    source, text = BAD[name]
+    (tmp_path / "bad.py").write_text(source)
+    before = leaks()
+
+    async def story() -> None:
+        with pytest.raises(PreimportFailed) as caught:
+            await start(tmp_path, "decimal", "bad", "fractions")
+        assert text in str(caught.value)
+        assert caught.value.modules == ("bad",) and not caught.value.missing
+        assert len(str(caught.value).splitlines()) == 1
+
+    asyncio.run(story())
+    assert leaks() == before
+
+
+def test_all_missing_modules_are_named_at_once_before_any_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("raise ValueError")
+
+    async def story() -> None:
+        with pytest.raises(PreimportFailed, match="there is no module neither and no module nor") as caught:
+            await start(tmp_path, "bad", "neither", "nor")
+        assert caught.value.modules == ("neither", "nor") and caught.value.missing
+
+    asyncio.run(story())
+
+
+def test_an_import_that_does_not_end_is_told_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_START_S", 1.0)
+    (tmp_path / "endless.py").write_text("while True: pass")
+    before = leaks()
+
+    async def story() -> None:
+        with pytest.raises(PreimportFailed, match="the import of endless did not end in 1 s") as caught:
+            await start(tmp_path, "endless")
+        assert caught.value.modules == ("endless",)
+
+    asyncio.run(story())
+    assert leaks() == before
+
+
+def test_each_module_has_the_whole_time_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_START_S", 1.5)
+    for name in ("one", "two", "three"):
+        (tmp_path / f"{name}.py").write_text("import time; time.sleep(0.8)")
+
+    async def story() -> None:
+        (await start(tmp_path, "one", "two", "three")).close()
+
+    asyncio.run(story())
+
+
+def test_a_guest_has_what_was_imported_and_is_as_every_other_guest(tmp_path: Path) -> None:
+    (tmp_path / "ready_made.py").write_text(
+        "import os, signal, sys\nborn = os.getpid()\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "signal.signal(signal.SIGHUP, lambda *_: None)\nos.chdir('/tmp')\nkept = open(os.devnull)\nprint('noise')\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
+    )
+    before = leaks()
+
+    async def story() -> None:
+        made = Launcher(await start(tmp_path, "ready_made", "decimal"))
+        try:
+            told = await made.guest(profile="basic")
+            assert await told.ask(
+                "import os, sys; answer = [sys.modules['ready_made'].born == os.getppid(), 'decimal' in sys.modules]"
+            ) == [True, True]
+            assert await told.ask(
+                "import signal; answer = [signal.getsignal(n) == signal.SIG_DFL for n in (1, 15)]"
+                " + [sorted(signal.pthread_sigmask(0, ())), os.getcwd() == boot.scratch]"
+            ) == [True, True, [], True]
+            assert await told.ask("answer = sorted(map(int, os.listdir('/proc/self/fd')))[:4]") == [0, 1, 2, 3]
+            assert await told.ask(
+                "answer = {layer.name: layer.verified for layer in protection.layers}['closed_files']"
+            )
+        finally:
+            for one in made.told:
+                one.process.close()
+            made.zygote.close()
+
+    asyncio.run(story())
+    assert leaks() == before
