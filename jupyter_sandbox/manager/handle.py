@@ -21,6 +21,7 @@ from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone
 from ..model.limits import Limits
 from ..model.protection import Protection
 from ..wire.messages import Answer, Request
+from .answers import visible
 from .link import GuestLink, Pushed
 from .output import OutputPump
 from .watch import DISK_FILES, Reading, Watched
@@ -87,7 +88,7 @@ class GuestHandle:
         try:
             await handle._become_ready(boot)
         except BaseException as error:
-            said = handle.stderr.tail.text()[-500:].strip() if handle.retired == "" else ""
+            said = visible(handle.stderr.tail.text()[-500:].strip()) if handle.retired == "" else ""
             handle.retire("it did not become ready")
             if isinstance(error, SandboxGone | TimeoutError):
                 raise LaunchFailed(_not_ready(error, said)) from None
@@ -173,14 +174,14 @@ class GuestHandle:
     def dump(self) -> str:
         """What was written since ``ask_for_dump``, bounded."""
         self.stderr.drain()
-        return self.stderr.tail.text(self._dump_from)[-4000:]
+        return visible(self.stderr.tail.text(self._dump_from)[-4000:])
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
     async def _watch_end(self) -> None:
         status = str(await self.process.wait())
         self.drain_output()
-        self.status = status + _last_words(self.stderr.tail.text())
+        self.status = status + _last_words(visible(self.stderr.tail.text()))
         if not self.retired:
             self._listener.on_exit(self, self.status)
 

@@ -53,6 +53,7 @@ from .life import (
     Tell,
 )  # fmt: skip
 from .link import Pushed
+from .news import bounded
 from .output import TAIL_BYTES, OutputTail
 from .spares import Spares
 from .state import apply
@@ -278,7 +279,7 @@ class Unit:
     # --- what guests tell -------------------------------------------------------------------------------------------
 
     def _pushed(self, guest: GuestHandle, frame: Pushed) -> None:
-        match frame:
+        match frame := bounded(frame):
             case Notice(level=level, text=text, process=process, traceback=lines, logged=logged):
                 self._tell(NoticeTold(self.name, level, text, process, tuple(lines), logged))
             case _ if guest is not self.guest:

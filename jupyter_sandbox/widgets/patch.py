@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ..model.views import TreeDiff, TreeView
 
+MOST = 20_000
+"""Processes of one tree: a sandbox that tells of more and more must not fill the kernel."""
+
 
 def apply(tree: TreeView, diff: TreeDiff) -> TreeView:
     """The tree after a diff. Keys without a place in ``order`` come last, in the order they were told."""
@@ -12,7 +15,7 @@ def apply(tree: TreeView, diff: TreeDiff) -> TreeView:
     if diff.order is not None:
         ranked = {key: processes[key] for key in diff.order if key in processes}
         processes = {**ranked, **processes}
-    return TreeView(diff.sandbox, diff.step, diff.now_ms, tuple(processes.values()))
+    return TreeView(diff.sandbox, diff.step, diff.now_ms, tuple(processes.values())[:MOST])
 
 
 def merge(first: TreeDiff, second: TreeDiff) -> TreeDiff:
