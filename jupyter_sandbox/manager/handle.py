@@ -14,17 +14,18 @@ from typing import TypeVar
 
 from ..isolation.guest_process import GuestProcess
 from ..isolation.heartbeat import Beat
+from ..isolation.layers import processor_seconds
 from ..isolation.profiles import demand
 from ..isolation.recheck import verify_from_outside
 from ..model.boot import Boot
 from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone
-from ..model.limits import Limits
+from ..model.limits import DISK_FILES, Holdings, Limits
 from ..model.protection import Protection
 from ..wire.messages import Answer, Request
 from .answers import visible
 from .link import GuestLink, Pushed
 from .output import OutputPump
-from .watch import DISK_FILES, Reading, Watched
+from .watch import Reading, Watched
 from .zygotes import Zygotes
 
 A = TypeVar("A", bound=Answer)
@@ -59,7 +60,8 @@ class GuestHandle:
         self.link = GuestLink(
             lambda frame: listener.on_push(self, frame), lambda text: listener.on_broken(self, text), self._lost
         )
-        self._max_memory, max_output = limits.max_memory, limits.max_output
+        self._max_memory, self._max_runtime = limits.max_memory, limits.max_runtime
+        max_output = limits.max_output
         self.stdout = OutputPump(process.stdout_fd, max_output, lambda *told: listener.on_output(self, "stdout", *told))
         self.stderr = OutputPump(process.stderr_fd, max_output, lambda *told: listener.on_output(self, "stderr", *told))
         self.protection: Protection | None = None
@@ -139,13 +141,13 @@ class GuestHandle:
 
     # --- watching ---------------------------------------------------------------------------------------------------
 
-    def reading(self, now_ns: int, *, disk: bool = False) -> Reading:
-        """What the watchdog judges; with ``disk`` its folder too."""
+    def reading(self, now_ns: int, *, holdings: bool = False) -> Reading:
+        """What the watchdog judges; with ``holdings`` its folder and open files too."""
         beat = self.process.heartbeat.read()
-        used, files = self.process.disk(DISK_FILES) if disk else (0, 0)
+        held = self.process.holdings(DISK_FILES) if holdings else Holdings()
         return Reading(
             now_ns, (now_ns - self.ready_ns) // 1_000_000, self.process.growth(), beat.started_ns, self._whose(beat),
-            used, files,
+            held,
         )  # fmt: skip
 
     def _whose(self, beat: Beat) -> str:
@@ -158,12 +160,16 @@ class GuestHandle:
         return beat.started_ns != 0 and beat.process != 0 and beat.phase == request
 
     def limit(self, limits: Limits) -> bool:
-        """Apply what is kept outside the guest; False when its memory limit cannot be moved while it runs."""
+        """Apply what is kept outside the guest; False when the operating system does not let it be moved now."""
         self.stdout.tail.budget = self.stderr.tail.budget = limits.max_output
         more = limits.max_memory - self._max_memory
         if more and not self.process.move_memory_limit(more):
             return False
         self._max_memory = limits.max_memory
+        if limits.max_runtime > self._max_runtime:
+            if not self.process.move_processor_limit(processor_seconds(limits)):
+                return False
+            self._max_runtime = limits.max_runtime
         return True
 
     def ask_for_dump(self) -> None:
