@@ -62,7 +62,13 @@ def error_of(failed: Failed) -> SandboxError:
 def _harmless(failed: Failed) -> Failed:
     """Exceptions are shown as they are, also by a terminal: no control character of a sandbox gets there."""
     shown = [
-        replace(one, file=_cut(one.file), text=_cut(one.text), source_line=_cut(one.source_line))
+        replace(
+            one,
+            file=_cut(one.file),
+            text=_cut(one.text),
+            source_line=_cut(one.source_line),
+            severity=_cut(one.severity),
+        )
         for one in failed.diagnostics[:_MOST]
     ]
     return msgspec.structs.replace(

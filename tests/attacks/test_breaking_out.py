@@ -290,7 +290,9 @@ def test_no_way_around_the_named_ports(strict: Arena, name: str) -> None:
         other.setblocking(False)
         sandbox = strict.attacker(allow={"ports": [named.getsockname()[1]]})
         source = "import socket; s = socket.socket(); s.settimeout(2)\n" + TO_PORTS[name]
-        assert strict.attempt(source.replace("{port}", str(other.getsockname()[1])), sandbox) in REFUSED | {"ENOPROTOOPT"}
+        assert strict.attempt(source.replace("{port}", str(other.getsockname()[1])), sandbox) in REFUSED | {
+            "ENOPROTOOPT"
+        }
         with pytest.raises(BlockingIOError):
             other.accept()
 

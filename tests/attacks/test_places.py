@@ -34,7 +34,9 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
 
 def hold(place: Place, tests: list[str], timeout_s: float) -> int:
     """Run tests there; all must pass, and none may be left out but for a reason that is expected. How many passed."""
-    done = place.run(["-m", "pytest", "-q", "-rsfE", "--tb=short", "-n0" if place.name == "container" else "-q", *tests], timeout_s)
+    done = place.run(
+        ["-m", "pytest", "-q", "-rsfE", "--tb=short", "-n0" if place.name == "container" else "-q", *tests], timeout_s
+    )
     told = done.stdout[-6000:] + done.stderr[-1000:]
     assert done.returncode == 0, f"{place.name}: {told}"
     skipped = [line for line in done.stdout.splitlines() if line.startswith("SKIPPED")]

@@ -74,12 +74,12 @@ def test_a_storm_of_timers_costs_its_own_sandbox_at_most(arena: Arena, name: str
 def test_files_in_flight_do_not_keep_others_from_getting_files(arena: Arena) -> None:
     """They are counted per user, and the kernel sends files to every new sandbox."""
     source = """
-    import os, socket, array
-    keep = []
+    import os, socket, array, builtins
+    keep = builtins.keep = []
     answer = 0
     try:
         for _ in range(40):
-            a, b = socket.socketpair(); keep.append((a, b)); self.keep = keep
+            a, b = socket.socketpair(); keep.append((a, b))
             for _ in range(100):
                 a.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [b.fileno()] * 50))],
                           socket.MSG_DONTWAIT)
