@@ -43,7 +43,8 @@ except KeyboardInterrupt:
 def kernel(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A kernel with four sandboxes, three of them stuck, in an OS process of its own."""
     root = str(Path(__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": root, "TMPDIR": str(tmp_path)}
+    path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         [sys.executable, "-c", KERNEL], stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
     ) as process:
