@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from jupyter_sandbox.isolation import system
 from jupyter_sandbox.isolation.bpf import Allow, Decision, Match, Refuse, When, assemble, encode
@@ -158,15 +159,15 @@ def decisions(machine: str, age: str) -> dict[int, Decision]:
     return decided
 
 
-def _decision(rule: dict[str, object]) -> Decision:
-    refused = Refuse(int(getattr(errno, str(rule.get("errno", "EPERM")))))
-    if (allowed := rule.get("allowed if")) is None:
+def _decision(rule: dict[str, Any]) -> Decision:
+    refused = Refuse(int(getattr(errno, rule.get("errno", "EPERM"))))
+    if "allowed if" not in rule:
         return refused
-    tests = [
-        Match(test["argument"], tuple(int(str(one), 0) for one in test["values"]), int(test.get("mask", "0xffffffff"), 0))
-        for test in allowed  # type: ignore[attr-defined]
-    ]  # fmt: skip
-    return When(tuple(tests), Allow(), refused)
+    return When(tuple(_match(**test) for test in rule["allowed if"]), Allow(), refused)
+
+
+def _match(argument: int, values: Sequence[str], mask: str = "0xffffffff") -> Match:
+    return Match(argument, tuple(int(value, 0) for value in values), int(mask, 0))
 
 
 def _keep_powers(kept: Sequence[int]) -> None:

@@ -61,7 +61,9 @@ BY_NUMBER = {
     "disk priorities of others": "syscall('ioprio_set', 1, {kernel}, 0)",
     "notices of all files": "syscall('fanotify_init', 0, 0)",
     "a queue's notices": "syscall('mq_notify', 0, 0)",
-    "waking by signals of others": "syscall('rt_tgsigqueueinfo', {kernel}, {kernel}, 9, _ctypes.create_string_buffer(128))",
+    "waking by signals of others": (
+        "syscall('rt_tgsigqueueinfo', {kernel}, {kernel}, 9, _ctypes.create_string_buffer(128))"
+    ),
     "a number between the tables": "_libc.syscall(400) < 0 and (_ for _ in ()).throw(OSError(_ctypes.get_errno(), ''))",
     "a number far above": "_libc.syscall(100_000) < 0 and (_ for _ in ()).throw(OSError(_ctypes.get_errno(), ''))",
     "a negative number": "_libc.syscall(-5) < 0 and (_ for _ in ()).throw(OSError(_ctypes.get_errno(), ''))",
@@ -102,7 +104,9 @@ OPENED = {
     "the daemon of containers": "_os.listdir('/run')",
     "the temporary files": "_os.listdir('/tmp')",
     "the heartbeat by its map": "_os.listdir('/proc/self/map_files')",
-    "a program without a name": "f = _os.open('x', _os.O_CREAT | _os.O_RDWR, 0o700); syscall('execveat', f, b'', 0, 0, 0x1000)",
+    "a program without a name": (
+        "f = _os.open('x', _os.O_CREAT | _os.O_RDWR, 0o700); syscall('execveat', f, b'', 0, 0, 0x1000)"
+    ),
     "a program by its descriptor": "_os.execve(_os.open('/bin/sh', 0), ['sh'], {})",
     "the interpreter again": "import sys; _os.execv(sys.executable, [sys.executable, '-c', ''])",
 }  # fmt: skip
@@ -113,7 +117,7 @@ def test_nothing_around_it_can_be_opened(strict: Arena, name: str) -> None:
     assert strict.attempt(OPENED[name]) in REFUSED | {"ENOENT", "ENXIO"}
 
 
-# What follows is machine code of x86-64: mov eax, number; syscall; ret. A filter asks about all calls, whoever makes them.
+# Machine code of x86-64: mov eax, number; syscall; ret. A filter asks about all calls, whoever makes them.
 MACHINE_CODE = """
 import ctypes, mmap
 code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
@@ -309,7 +313,8 @@ GROWN = {
         "import subprocess\np = subprocess.Popen(['sleep', '5'])\nsyscall('ptrace', 16, p.pid, 0, 0)"
     ),
     "signals from a program": (
-        "import subprocess\nanswer = subprocess.run(['kill', '-9', '{kernel}'], capture_output=True).returncode or 'worked'"
+        "import subprocess\n"
+        "answer = subprocess.run(['kill', '-9', '{kernel}'], capture_output=True).returncode or 'worked'"
     ),
     "outliving by a parent of its own": "syscall('clone', 0x8011, 0, 0, 0, 0)",
     "leaving by a namespace": "syscall('clone', 0x10000011, 0, 0, 0, 0)",

@@ -44,8 +44,8 @@ LARGE = {
     ),
     "a reason to end": "for n in range(80): say(m.MainExited(app='x', reason='r' * 900_000, normal=False))",
     "names in the tree": (
-        "for n in range(80): say(m.TreeChanged(diff=v.TreeDiff('x', n, n, (v.ProcessView(f'{n}' + 'k' * 900_000, None, 'n',\n"
-        "    'worker', 'b', 'running'),))))"
+        "for n in range(80):\n    view = v.ProcessView(f'{n}' + 'k' * 900_000, None, 'n', 'worker', 'b', 'running')\n"
+        "    say(m.TreeChanged(diff=v.TreeDiff('x', n, n, (view,))))"
     ),
     "processes in the tree": (
         "for n in range(20):\n    many = tuple(v.ProcessView(f'{n} {k}', None, '', '', '', '') for k in range(8_000))\n"

@@ -72,7 +72,9 @@ def test_a_mailbox_that_is_flooded_is_bounded(arena: Arena) -> None:
 LATE = {
     "that wants all buffers at once": "bytearray(10**9)",
     "that gives up the program": "import os; print('OpenBLAS error: Memory allocation failed'); os._exit(1)",
-    "that interrupts": "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(0.1)\nbytearray(10**9)",
+    "that interrupts": (
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(0.1)\nbytearray(10**9)"
+    ),
     "that raises the interrupt itself": "raise KeyboardInterrupt",
 }
 

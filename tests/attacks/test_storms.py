@@ -1,4 +1,4 @@
-"""Attacks by numbers: timers, signals, files in flight, hidden files, logs and sandboxes in storms. All stay bounded."""
+"""Attacks by numbers: timers, signals, files in flight, hidden files, logs, sandboxes. All stay bounded."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ TIMERS = {
     "that fire at once": "for n in range(50_000): self.send_after(0, 'ticker', 'x')",
     "that repeat": "for n in range(2_000): self.send_interval(1, 'ticker', 'x')",
     "of the interpreter": (
-        "import signal\nsignal.signal(signal.SIGALRM, lambda *_: None)\nsignal.setitimer(signal.ITIMER_REAL, 1e-6, 1e-6)\n"
+        "import signal\nsignal.signal(signal.SIGALRM, lambda *_: None)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 1e-6, 1e-6)\n"
         "import time; time.sleep(0.1); signal.setitimer(signal.ITIMER_REAL, 0)"
     ),
     "of threads": "import threading\nfor n in range(1000): threading.Timer(5, print).start()",
@@ -95,7 +96,8 @@ def test_files_in_flight_do_not_keep_others_from_getting_files(arena: Arena) -> 
 
 HIDDEN_DISK = {
     "deleted files that stay open": (
-        "import os\nkeep = []\nwhile True:\n    f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x'); keep.append(f)\n"
+        "import os\nkeep = []\nwhile True:\n"
+        "    f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x'); keep.append(f)\n"
         "    for _ in range(15): os.write(f, bytes(10**6))"
     ),
     "files that never had a name": (

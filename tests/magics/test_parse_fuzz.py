@@ -1,4 +1,4 @@
-"""Fuzzing of the command line: any text is an invocation or one clear refusal. ``make campaign`` does it for minutes."""
+"""Fuzzing of the command line: any text is an invocation or one clear refusal. ``make campaign`` goes on longer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ options = [f"--{option.name}" for verb in VERBS.values() for option in verb.opti
 words = st.sampled_from(
     [*VERBS, *options, "shop", "bank", "front", "shop/front", "<0.7.0>", "counter.Shop", "50MB", "1_000", "-1", "%",
      "%%", "#", "--", "-", "--help", "-h", "=", '"', "'", '"a b"', "'#'", "(", ")", "[1,", "{2: 3}", "lambda: 0", "\\",
-     "\\\n", "\n", "\t", "\0", "\ufeff", "\u2028", "é", "\ud800", "9" * 40, "9" * 5_000, "1e999", "f'{x}'", "await x", ";"]
+     "\\\n", "\n", "\t", "\0", "\ufeff", "\u2028", "é", "\ud800", "9" * 40, "9" * 5_000, "1e999",
+     "f'{x}'", "await x", ";"]
 )  # fmt: skip
 pieces = words | st.text(max_size=12)
 lines = st.builds(
