@@ -19,7 +19,7 @@ from jupyter_sandbox.model.protection import Layer, Protection
 
 @pytest.mark.parametrize("platform", ["win32", "cygwin", "emscripten"])
 def test_where_nothing_can_be_forked_one_line_says_what_to_do(platform: str) -> None:
-    with pytest.raises(Unsupported, match="there are no sandboxes on .* use WSL") as caught:
+    with pytest.raises(Unsupported, match=r"there are no sandboxes on .* use WSL") as caught:
         require_fork(platform)
     assert "\n" not in str(caught.value)
 
