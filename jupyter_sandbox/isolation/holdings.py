@@ -14,8 +14,9 @@ from .scratch import folder_use
 from .system import LINUX
 
 _DELETED = " (deleted)"
-_MAPS_EVERY = 10
-"""Looks at most between two looks at the memory maps, which cost more than all the rest."""
+_KEPT_EVERY, _MAPS_EVERY = 3, 10
+"""Looks between two looks at open files, and of these between two at memory maps unless they changed: each costs
+several times what the folder does, and what can be taken meanwhile is bounded by files that are open."""
 
 
 class HoldingsMeter:
@@ -23,7 +24,9 @@ class HoldingsMeter:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
+        self._kept: dict[int, int] = {}
         self._mapped: dict[int, int] = {}
+        self._open_files = 0
         self._size = ""
         self._looks = 0
 
@@ -32,10 +35,12 @@ class HoldingsMeter:
         disk, files = folder_use(self._folder, most_files)
         if not LINUX:
             return Holdings(disk, files)
-        kept, open_files = self._kept_open(pid)
-        self._look_at_maps(pid)
-        hidden = self._mapped | kept
-        return Holdings(disk + sum(hidden.values()), files + len(hidden), open_files)
+        if self._looks % _KEPT_EVERY == 0:
+            self._kept, self._open_files = self._kept_open(pid)
+            self._look_at_maps(pid)
+        self._looks += 1
+        hidden = self._mapped | self._kept
+        return Holdings(disk + sum(hidden.values()), files + len(hidden), self._open_files)
 
     def _kept_open(self, pid: int) -> tuple[dict[int, int], int]:
         """Deleted files of its folder by number, with their bytes; and how many files of any kind are open."""
@@ -57,8 +62,7 @@ class HoldingsMeter:
         with suppress(OSError):
             with open(f"/proc/{pid}/statm", encoding="ascii") as file:
                 size = file.read().split(" ", 1)[0]
-            self._looks += 1
-            if size != self._size or self._looks % _MAPS_EVERY == 0:
+            if size != self._size or self._looks % (_KEPT_EVERY * _MAPS_EVERY) == 0:
                 self._size = size
                 with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as file:
                     self._mapped = dict(self._mapped_in(pid, file.read()))

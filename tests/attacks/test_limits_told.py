@@ -25,7 +25,7 @@ EXCEEDED: dict[str, tuple[dict[str, int], str, str]] = {
     "mailbox length": ({"max_mailbox": 50}, "for _ in range(1_000): self.send('ticker', 'x')", "mailbox_limit"),
     "open files": ({"handler_budget": 3_000}, (
         "import builtins, time\nbuiltins.keep = []\ntry:\n    while True: builtins.keep.append(open('/dev/null'))\n"
-        "finally: time.sleep(1)"
+        "finally: time.sleep(2)"
     ), "files_limit"),
     "scratch disk": ({"handler_budget": 9_000}, (
         "n = 0\nwhile True:\n    n += 1\n    open(f'f{n}', 'wb').write(bytes(10**7))"
@@ -60,7 +60,7 @@ def test_peaks_are_kept_after_the_end(arena: Arena) -> None:
     block = bytearray(20_000_000)
     keep = [open(f'f{n}', 'wb') for n in range(30)]
     for file in keep: file.write(bytes(10**6)); file.flush()
-    time.sleep(0.8)
+    time.sleep(2)
     import os; os._exit(3)
     """
     assert arena.attack(source, sandbox).killed
