@@ -115,7 +115,7 @@ class GuestProcess:
         return max(0, self.memory() - self.baseline)
 
     def holdings(self, most_files: int) -> Holdings:
-        """What it holds of disk and open files; stops counting above ``most_files``. Costs some 50 microseconds on average."""
+        """What it holds of disk and open files; stops counting above ``most_files``. Costs some 50 microseconds."""
         return Holdings() if self.closed else self._meter.look(self.pid, most_files)
 
     def move_memory_limit(self, more: int) -> bool:

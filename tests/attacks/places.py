@@ -31,7 +31,7 @@ PROJECT = HERE.parents[1]
 NOBODY = 65534
 NEEDED = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "pytest-timeout", "msgspec", "cloudpickle")
 UNNEEDED = (
-    "__pycache__", "labextension", "test", "tests", "site-packages", "idlelib", "tkinter", "turtledemo", "ensurepip",
+    "labextension", "test", "tests", "site-packages", "idlelib", "tkinter", "turtledemo", "ensurepip",
     "lib2to3", "config-*",
 )  # fmt: skip
 SETTINGS = """\
@@ -100,7 +100,7 @@ def _open_folder() -> Iterator[str]:
 
 
 def _copy_project(folder: str) -> None:
-    ignored = shutil.ignore_patterns("__pycache__", "labextension")
+    ignored = shutil.ignore_patterns("labextension")
     shutil.copytree(PROJECT / "jupyter_sandbox", f"{folder}/jupyter_sandbox", ignore=ignored)
     shutil.copytree(HERE, f"{folder}/tests/attacks", ignore=ignored)
     for name in ("__init__.py", "conftest.py"):
@@ -111,7 +111,7 @@ def _copy_project(folder: str) -> None:
             if ".." not in file.parts:
                 target = Path(folder, "lib", file)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(str(file.locate()), target)
+                shutil.copy2(str(file.locate()), target)  # with its date, so that what was compiled counts
     _open_to_all(folder)
 
 

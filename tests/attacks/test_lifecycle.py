@@ -30,8 +30,8 @@ for sandbox, how in zip(made, ("while True: pass", "import os, signal; os.kill(o
     threading.Thread(target=sandbox.call, args=("evil", how), daemon=True).start()
 time.sleep(0.5)
 zygote = manager._zygotes._zygote
-print(json.dumps([zygote.pid, *(sandbox.info().os_pid for sandbox in made)]), flush=True)
 try:
+    print(json.dumps([zygote.pid, *(sandbox.info().os_pid for sandbox in made)]), flush=True)
     while True: time.sleep(60)
 except KeyboardInterrupt:
     print(json.dumps([sandbox.call("ticker", "count") > -1 for sandbox in made[3:]]), flush=True)
