@@ -59,7 +59,8 @@ def bounded(frame: Pushed) -> Pushed:
     match frame:
         case Notice(level=level, text=text, process=process, traceback=lines):
             return msgspec.structs.replace(
-                frame, level=name(level), text=cut(text), process=name(process), traceback=[*_lines(lines)]
+                frame, level=name(level), text=cut(text), process=name(process), logged=name(frame.logged),
+                traceback=[*_lines(lines)],
             )  # fmt: skip
         case Alert(limit=limit, message=message):
             return Alert(limit=name(limit), message=cut(message))
