@@ -18,6 +18,9 @@ SLOW ?=
 # WORKERS=0 runs the tests one after another.
 WORKERS ?= 2
 
+# How long each part of `make campaign` takes, in minutes.
+MINUTES ?= 10
+
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMPS := $(VENV)/stamps
@@ -32,7 +35,7 @@ export PATH := $(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup lab test lint types contracts labextension wheel clean
+.PHONY: help setup lab test campaign lint types contracts labextension wheel clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -47,6 +50,10 @@ test: setup lint types contracts
 	cd labextension && npm run --silent test
 	$(BIN)/pytest -q -m serial tests || [ $$? -eq 5 ]
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "$(MARKS)"
+
+# What takes too long for every day: all attacks in all places, long fuzzing, a long soak. MINUTES is for each of them.
+campaign: setup
+	JUPYTER_SANDBOX_CAMPAIGN_MINUTES=$(MINUTES) $(BIN)/pytest -n $(WORKERS) -m campaign tests
 
 lint: setup
 	$(BIN)/ruff check .

@@ -22,6 +22,9 @@ __all__ = ["Sandbox", "SandboxManager", "control", "load_ipython_extension", "un
 
 def load_ipython_extension(ipython: Any) -> None:
     """Called by ``%load_ext jupyter_sandbox``: brings ``%sandbox``, ``%%sandbox`` and, in Jupyter, the Lab panel."""
+    from .model.platforms import require_fork
+
+    require_fork()
     from .magics.extension import load
 
     load(ipython)
@@ -39,6 +42,10 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("SandboxManager", "Sandbox"):
+        from .model.platforms import require_fork
+
+        require_fork()
     if name == "SandboxManager":
         from .manager.manager import SandboxManager
 

@@ -12,6 +12,14 @@ def main(arguments: list[str]) -> int:
     if arguments != ["doctor"]:
         print(USAGE, file=sys.stderr)  # noqa: T201 - this is a command
         return 2
+    from .model.errors import Unsupported
+    from .model.platforms import require_fork
+
+    try:
+        require_fork()
+    except Unsupported as error:
+        print(error)  # noqa: T201
+        return 2
     from .isolation import doctor
 
     return doctor.main()

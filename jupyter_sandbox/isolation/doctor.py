@@ -13,6 +13,7 @@ import msgspec
 from ..model.boot import Boot
 from ..model.errors import SandboxError
 from ..model.openings import Openings
+from ..model.platforms import what_is_less
 from ..model.protection import Layer, Protection
 from . import landlock
 from .layers import SWITCH
@@ -72,6 +73,8 @@ def machine() -> Iterator[str]:
     yield f"{platform.system()} {platform.release()} on {platform.machine()}, Python {platform.python_version()}"
     root = ", as root: its powers are given up in every sandbox" if hasattr(os, "geteuid") and os.geteuid() == 0 else ""
     yield f"Landlock: {f'version {landlock.version()}' if landlock.version() else 'none'}{root}"
+    if less := what_is_less():
+        yield less
     if os.environ.get(SWITCH):
         yield f"{SWITCH}={os.environ[SWITCH]} leaves layers out"
 

@@ -14,15 +14,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ..model.boot import Boot
-from ..model.limits import Limits
+from ..model.limits import FILE_SIZE, OPEN_FILES, Limits
 from ..model.protection import Layer, Protection
 from . import system
 from .confined import Landlock, Seccomp
 from .profiles import judge, wants_confinement
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-OPEN_FILES = 128
-FILE_SIZE = 16_000_000
+PENDING_SIGNALS = 1_000
+"""Timers count too. They are of the user as a whole: without a limit one sandbox could have all of them."""
 ADDRESS_SLACK = 256_000_000
 """Address space above ``max_memory``: mappings of libraries that are loaded late are no memory in use."""
 
@@ -153,7 +153,8 @@ class NoNewPrivs:
 
 
 class ResourceLimits:
-    """Limits that the operating system enforces: memory, open files, size of files, no core dumps, no locked memory."""
+    """Limits that the operating system enforces: memory, processor time, open files and signals, size of files, no core
+    dumps, no locked memory."""
 
     name = "rlimits"
 
@@ -164,7 +165,8 @@ class ResourceLimits:
         for kind, value in self.values.items():
             _, hard = resource.getrlimit(kind)
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(kind, (value, value))
+            # Of processor time there is a second between the signal that says what it was and the end without a word.
+            resource.setrlimit(kind, (value - (kind == resource.RLIMIT_CPU), value))
 
     def verify(self) -> str:
         if any(not 0 <= resource.getrlimit(kind)[1] <= value for kind, value in self.values.items()):
@@ -185,8 +187,11 @@ def rlimits_for(limits: Limits, mapped: int, private: int) -> dict[int, int]:
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_FSIZE: FILE_SIZE,
         resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_CPU: processor_seconds(limits),
     }
     if system.LINUX:
+        values[resource.RLIMIT_SIGPENDING] = PENDING_SIGNALS
+        values[resource.RLIMIT_MSGQUEUE] = 0
         values[resource.RLIMIT_DATA] = private + limits.max_memory
         values[resource.RLIMIT_AS] = mapped + limits.max_memory + ADDRESS_SLACK
     return values
@@ -199,6 +204,15 @@ def memory_in_use() -> tuple[int, int]:
     with open("/proc/self/statm", "rb") as file:
         pages = file.read().split()
     return int(pages[0]) * _PAGE, int(pages[5]) * _PAGE
+
+
+def processor_seconds(limits: Limits) -> int:
+    """What all threads together may compute, in seconds: counted by the operating system, also while no kernel looks.
+
+    >>> processor_seconds(Limits(max_runtime=1_500))
+    4
+    """
+    return -(-limits.max_runtime // 1000) + 2
 
 
 def status_of(pid: int | str) -> dict[str, str]:

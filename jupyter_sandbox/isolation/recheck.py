@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ..model.boot import Boot
+from ..model.limits import FILE_SIZE, OPEN_FILES
 from ..model.protection import Layer, Protection
 from . import landlock, system
 from .exec_zygote import environment_for
-from .layers import FILE_SIZE, OPEN_FILES, status_of
+from .layers import PENDING_SIGNALS, status_of
 from .profiles import judge
 
 _CONTRADICTED = "the sandbox says so, the operating system does not"
@@ -24,8 +25,10 @@ _CAPS = {
     "Max open files": OPEN_FILES,
     "Max file size": FILE_SIZE,
     "Max locked memory": 0,
+    "Max pending signals": PENDING_SIGNALS,
+    "Max msgqueue size": 0,
 }
-_BOUNDED = ("Max data size", "Max address space")
+_BOUNDED = ("Max data size", "Max address space", "Max cpu time")
 
 
 def verify_from_outside(pid: int, protection: Protection, boot: Boot | None = None) -> Protection:

@@ -21,7 +21,7 @@ from .syscalls import AUDIT, FOREIGN_FROM, NUMBERS
 _ALLOWED: Final = """
     read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek close close_range
     open creat fstat stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat statfs fstatfs
-    getdents getdents64 getcwd chdir fchdir umask ftruncate fallocate fsync fdatasync sync_file_range fadvise64
+    getdents getdents64 getcwd chdir fchdir umask ftruncate fsync fdatasync sync_file_range fadvise64
     readahead rename renameat renameat2 mkdir mkdirat rmdir unlink unlinkat link linkat symlink symlinkat mknod mknodat
     dup dup2 dup3 pipe pipe2 flock sendfile copy_file_range
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2
@@ -49,6 +49,9 @@ _NO_ATTRIBUTES: Final = """
 _UNKNOWN_ON_PURPOSE: Final = "clone3 openat2"
 """Their flags lie behind a pointer; "no such call" makes the C library fall back to what a filter can read."""
 
+_WITHOUT_WRITING: Final = "fallocate"
+"""Takes any amount of disk in no time, before a watchdog can look; "not supported" makes who asks write instead."""
+
 _NEW_NAMESPACES: Final = 0x7E020080
 _THREAD: Final = 0x00010000
 _OTHER_PARENT: Final = 0x00008000
@@ -66,6 +69,9 @@ _ACCESS, _TRUNCATE = os.O_ACCMODE, os.O_TRUNC
 _UNIX, _STREAM, _DATAGRAM, _PACKETS, _KIND = 1, 1, 2, 5, 0xF
 _INET: Final = (2, 10)
 _TCP_OR_UDP: Final = (0, 6, 17)
+_FASTOPEN: Final = 0x20000000
+_OPTIONS: Final = tuple(range(1, 26))
+"""What clients set. Above are filters and programs in the network, other protocols on top of TCP, and fast open."""
 
 
 def filter_for(machine: str, *, pid: int, openings: Openings, landlock: int) -> bytes:
@@ -104,6 +110,7 @@ def _named(pid: int, landlock: int) -> dict[str, Decision]:
     named |= dict.fromkeys(_PRETENDED.split(), Refuse(0))
     named |= dict.fromkeys(_NO_ATTRIBUTES.split(), Refuse(errno.ENOTSUP))
     named |= dict.fromkeys(_UNKNOWN_ON_PURPOSE.split(), Refuse(errno.ENOSYS))
+    named |= dict.fromkeys(_WITHOUT_WRITING.split(), Refuse(errno.EOPNOTSUPP))
     return named | _times() | _to_itself(pid) | _with_arguments() | _files(landlock)
 
 
@@ -165,10 +172,14 @@ def _programs(landlock: int) -> dict[str, Decision]:
 
 
 def _network() -> dict[str, Decision]:
-    """Connections outward over TCP and UDP. No MPTCP: Landlock's list of ports does not see it."""
+    """Connections outward over TCP and UDP. Landlock's list of ports sees neither MPTCP nor data that opens a
+    connection by itself."""
     kinds = Match(1, (_STREAM, _DATAGRAM), _KIND)
     return {
         "socket": When((Match(0, _INET), kinds, Match(2, _TCP_OR_UDP))),
         "connect": Allow(),
-        "setsockopt": When((Match(1, (1, 6, 0, 41)),)),
+        "setsockopt": When((Match(1, (1, 6, 0, 41)), Match(2, _OPTIONS))),
+        "sendto": When((Match(3, (0,), _FASTOPEN),)),
+        "sendmsg": When((Match(2, (0,), _FASTOPEN),)),
+        "sendmmsg": When((Match(3, (0,), _FASTOPEN),)),
     }

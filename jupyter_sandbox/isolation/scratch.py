@@ -15,8 +15,8 @@ if sys.platform != "win32":
 
 _PREFIX = "jupyter_sandbox-"
 _JOIN_S = 5.0
-_DEEPEST = 1_000
-"""Characters of a path inside a guest's folder: finding what lies deeper costs more and more, and in the end fails."""
+_DEEPEST = 64
+"""Folders in folders inside a guest's folder: each one costs an open file while we look."""
 
 
 class ScratchRoot:
@@ -93,26 +93,56 @@ def _remove_if_free(folder: Path, fd: int) -> None:
 def folder_use(folder: str, most_files: int) -> tuple[int, int]:
     """Bytes that a folder takes on disk, and how many files and folders it holds; stops above ``most_files``.
 
-    Links are not followed. A guest may rename while we look: what cannot be read counts as one file, and what lies
-    too deep to be looked at as too many.
+    Links are not followed, not even those that take a folder's place while we look. What cannot be read counts as
+    one file, and what lies too deep to be looked at as too many.
     """
-    used, files, left = 0, 0, [folder]
-    longest = len(folder) + _DEEPEST
-    while left and files <= most_files:
-        try:
-            with os.scandir(left.pop()) as entries:
-                for entry in entries:
-                    files += 1
-                    if files > most_files:
-                        break
-                    if entry.is_dir(follow_symlinks=False):
-                        if len(entry.path) > longest:
-                            return used, most_files + 1
-                        left.append(entry.path)
-                    used += entry.stat(follow_symlinks=False).st_blocks * 512
-        except OSError:
-            files += 1
-    return used, files
+    count = _Count(most_files)
+    try:
+        top = _open_folder(folder)
+    except OSError:
+        return 0, 0
+    try:
+        count.add(top)
+    finally:
+        os.close(top)
+    return count.used, count.files
+
+
+class _Count:
+    def __init__(self, most: int) -> None:
+        self.used = self.files = 0
+        self._most = most
+
+    def add(self, folder: int, depth: int = 0) -> None:
+        for name in self._entries(folder):
+            if self.files > self._most:
+                return
+            if depth == _DEEPEST:
+                self.files = self._most + 1
+                return
+            try:
+                inner = _open_folder(name, folder)
+            except OSError:
+                self.files += 1
+                continue
+            try:
+                self.add(inner, depth + 1)
+            finally:
+                os.close(inner)
+
+    def _entries(self, folder: int) -> list[str]:
+        """Count what is in it; the folders among it."""
+        folders = []
+        with suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                self.files += 1
+                if self.files > self._most:
+                    break
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.name)
+                with suppress(FileNotFoundError):
+                    self.used += entry.stat(follow_symlinks=False).st_blocks * 512
+        return folders
 
 
 def remove_tree(folder: str | Path) -> None:
@@ -144,7 +174,7 @@ def _clear_once(top: int) -> bool:
             inner = _open_folder(name, top)
             try:
                 for deeper in _remove_files(inner):
-                    _open_up(deeper, inner)
+                    os.close(_open_folder(deeper, inner))
                     os.rename(deeper, os.urandom(8).hex(), src_dir_fd=inner, dst_dir_fd=top)
                     moved = True
             finally:
@@ -167,12 +197,25 @@ def _remove_files(folder: int) -> list[str]:
 
 
 def _open_folder(name: str, parent: int | None = None) -> int:
-    _open_up(name, parent)
-    return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    """Open to list and to change, whatever its permissions: it is ours all the same. Raises OSError for a link."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        fd = os.open(name, flags, dir_fd=parent)
+    except PermissionError:
+        _open_up(name, parent)
+        fd = os.open(name, flags, dir_fd=parent)
+    if os.fstat(fd).st_mode & 0o700 != 0o700:
+        os.fchmod(fd, 0o700)
+    return fd
 
 
 def _open_up(name: str, parent: int | None) -> None:
-    """A folder that may not be read or changed is ours all the same. Its guest has ended: nobody swaps it meanwhile."""
-    found = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    if stat.S_ISDIR(found.st_mode) and found.st_mode & 0o700 != 0o700:
-        os.chmod(name, 0o700, dir_fd=parent)
+    """Of exactly this folder: a link that takes its place meanwhile is not followed."""
+    if not hasattr(os, "O_PATH"):
+        os.chmod(name, 0o700, dir_fd=parent, follow_symlinks=False)
+        return
+    fd = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        os.chmod(f"/proc/self/fd/{fd}", 0o700)
+    finally:
+        os.close(fd)

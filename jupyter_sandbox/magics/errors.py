@@ -70,8 +70,8 @@ def _complaint(diagnostic: Diagnostic, cells: Cells) -> list[str]:
     if source:
         lines.append(f"    {source.lstrip()}")
         indent = len(source) - len(source.lstrip())
-        lines.append("    " + " " * max(0, diagnostic.column - 1 - indent) + "^")
-    return [*lines, f"{diagnostic.severity}: {clean(diagnostic.text, 400)}"]
+        lines.append("    " + " " * min(max(0, diagnostic.column - 1 - indent), len(source)) + "^")
+    return [*lines, f"{clean(diagnostic.severity, 20)}: {clean(diagnostic.text, 400)}"]
 
 
 def _head(text: str, colour: bool) -> str:

@@ -257,18 +257,23 @@ def _option_values(verb: Verb, given: dict[str, list[str]]) -> dict[str, str | i
 
 def _value(name: str, kind: Kind, text: str) -> str | int:
     if kind is Kind.NUMBER:
-        digits = text.replace("_", "")
-        if not digits.isdecimal():
+        if not text.replace("_", "").isdecimal():
             raise UsageError(name, text, hint="give a whole number")
-        if len(digits) > 16 or int(digits) > MOST:
-            raise UsageError(name, text, hint=f"give a whole number of at most {MOST}")
-        return int(digits)
+        return _whole(name, text)
     if kind is Kind.SIZE:
         found = _SIZE.fullmatch(text)
         if found is None:
             raise UsageError(name, text, hint="give bytes or a size such as 50MB")
-        return int(found.group(1)) * _UNITS[found.group(2).lower()]
+        return _whole(name, found.group(1)) * _UNITS[found.group(2).lower()]
     return text
+
+
+def _whole(name: str, text: str) -> int:
+    """Python itself refuses to read numbers of thousands of digits."""
+    digits = text.replace("_", "")
+    if len(digits) > 16 or int(digits) > MOST:
+        raise UsageError(name, text, hint=f"give a whole number of at most {MOST}")
+    return int(digits)
 
 
 def usage(verb: Verb) -> str:

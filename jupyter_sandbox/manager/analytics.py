@@ -47,6 +47,8 @@ class SandboxAnalytics:
     event_count: int = 0
     """Everything that was recorded, also what the ring no longer holds and what the guest dropped."""
     memory_peak: int = 0
+    disk_peak: int = 0
+    open_files_peak: int = 0
     dropped: int = 0
     current: Counters = _NOTHING
     _base: Counters = _NOTHING
@@ -72,6 +74,11 @@ class SandboxAnalytics:
     def memory(self, used: int) -> None:
         """A reading of private memory in bytes."""
         self.memory_peak = max(self.memory_peak, used)
+
+    def held(self, disk: int, open_files: int) -> None:
+        """A reading of bytes on disk and of open files."""
+        self.disk_peak = max(self.disk_peak, disk)
+        self.open_files_peak = max(self.open_files_peak, open_files)
 
     def next_guest(self, *, replays_history: bool = False) -> None:
         """Another guest counts from zero; one that replays history counts it again, in place of the one before."""

@@ -22,6 +22,8 @@ from ..wire.messages import Failed
 
 # All but line ends and tabs; the last ones reorder what the reader sees.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_LONGEST, _MOST = 8_000, 1_000
+"""Characters of a text, pieces of a list: what an honest guest tells is shorter."""
 COMPILE_KINDS = frozenset(
     {
         "compilation_failed", "compilation_error", "load_error", "git_clone_failed", "repo_error",
@@ -59,17 +61,32 @@ def error_of(failed: Failed) -> SandboxError:
 
 def _harmless(failed: Failed) -> Failed:
     """Exceptions are shown as they are, also by a terminal: no control character of a sandbox gets there."""
-    shown = tuple(
-        replace(one, file=_visible(one.file), text=_visible(one.text), source_line=_visible(one.source_line))
-        for one in failed.diagnostics
-    )
+    shown = [
+        replace(
+            one,
+            file=_cut(one.file),
+            text=_cut(one.text),
+            source_line=_cut(one.source_line),
+            severity=_cut(one.severity),
+        )
+        for one in failed.diagnostics[:_MOST]
+    ]
     return msgspec.structs.replace(
-        failed, message=_visible(failed.message), traceback=[_visible(line) for line in failed.traceback],
-        diagnostics=list(shown),
+        failed, kind=_cut(failed.kind), message=_cut(failed.message), reason=_cut(failed.reason), diagnostics=shown,
+        traceback=[_cut(line) for line in failed.traceback[:_MOST]],
     )  # fmt: skip
 
 
-def _visible(text: str) -> str:
+def _cut(text: str) -> str:
+    return visible(text[:_LONGEST])
+
+
+def visible(text: str) -> str:
+    """Text without control characters, which are shown as escapes.
+
+    >>> visible("a\\x1b[2Jb")
+    'a\\\\x1b[2Jb'
+    """
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 

@@ -14,16 +14,18 @@ from typing import TypeVar
 
 from ..isolation.guest_process import GuestProcess
 from ..isolation.heartbeat import Beat
+from ..isolation.layers import processor_seconds
 from ..isolation.profiles import demand
 from ..isolation.recheck import verify_from_outside
 from ..model.boot import Boot
 from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone
-from ..model.limits import Limits
+from ..model.limits import DISK_FILES, Holdings, Limits
 from ..model.protection import Protection
 from ..wire.messages import Answer, Begin, Request
+from .answers import visible
 from .link import GuestLink, Pushed
 from .output import OutputPump
-from .watch import DISK_FILES, Reading, Watched
+from .watch import Reading, Watched
 from .zygotes import FlavourZygote
 
 A = TypeVar("A", bound=Answer)
@@ -60,14 +62,14 @@ class GuestHandle:
             lambda text: self._listener.on_broken(self, text),
             self._lost,
         )
-        self._max_memory, max_output = limits.max_memory, limits.max_output
+        self._max_memory, self._max_runtime, max_output = limits.max_memory, limits.max_runtime, limits.max_output
         self.stdout = OutputPump(process.stdout_fd, max_output, lambda *told: self._printed("stdout", *told))
         self.stderr = OutputPump(process.stderr_fd, max_output, lambda *told: self._printed("stderr", *told))
         self.protection: Protection | None = None
         self.watched = Watched()
-        self.judged: tuple[int, int, int, Limits] | None = None
-        """Memory, disk and files at the last reading, and the limits they were judged by."""
-        self._disk = (0, 0)
+        self.judged: tuple[int, Holdings, Limits] | None = None
+        """Memory and holdings at the last reading, and the limits they were judged by."""
+        self._held = Holdings()
         self.held: list[Pushed] = []
         """What it told of its main before it took over."""
         self.retired = ""
@@ -92,7 +94,7 @@ class GuestHandle:
         try:
             await handle._become_ready(boot)
         except BaseException as error:
-            said = handle.stderr.tail.text()[-500:].strip() if handle.retired == "" else ""
+            said = visible(handle.stderr.tail.text()[-500:].strip()) if handle.retired == "" else ""
             handle.retire("it did not become ready")
             if isinstance(error, SandboxGone | TimeoutError):
                 raise LaunchFailed(_not_ready(error, said)) from None
@@ -122,6 +124,8 @@ class GuestHandle:
     def begin(self, boot: Boot, listener: Listener, generation: int) -> bool:
         """A spare becomes the guest of a sandbox, or ends and says False: it cannot be given that much memory."""
         try:
+            self._max_runtime = boot.limits.max_runtime
+            self.process.move_processor_limit(processor_seconds(boot.limits))  # down, which nobody is refused
             if not self.limit(boot.limits):
                 self.retire("it cannot have the memory that was asked for")
                 return False
@@ -171,24 +175,23 @@ class GuestHandle:
 
     # --- watching ---------------------------------------------------------------------------------------------------
 
-    def look_at_disk(self) -> None:
-        """Read what its folder holds, for the next readings: this costs more than all the rest."""
-        self._disk = self.process.disk(DISK_FILES)
+    def look_at_holdings(self) -> None:
+        """Read what its folder and its open files hold, for the next readings: this costs more than all the rest."""
+        self._held = self.process.holdings(DISK_FILES)
 
     def reading(self, now_ns: int) -> Reading:
         """What the watchdog judges."""
         beat = self.process.heartbeat.read()
-        used, files = self._disk
         return Reading(
             now_ns, (now_ns - self.ready_ns) // 1_000_000, self.process.growth(), beat.started_ns, self._whose(beat),
-            used, files,
+            self._held,
         )  # fmt: skip
 
     def unchanged(self, now_ns: int, limits: Limits) -> bool:
         """Whether there is nothing new to judge, which is nearly always so: it costs a fifth of a reading."""
         return (
             self.process.heartbeat.rests
-            and self.judged == (self.process.growth(), *self._disk, limits)
+            and self.judged == (self.process.growth(), self._held, limits)
             and not self.watched.stuck_ns
             and now_ns - self.ready_ns <= limits.max_runtime * 1_000_000
         )
@@ -203,12 +206,16 @@ class GuestHandle:
         return beat.started_ns != 0 and beat.process != 0 and beat.phase == request
 
     def limit(self, limits: Limits) -> bool:
-        """Apply what is kept outside the guest; False when its memory limit cannot be moved while it runs."""
+        """Apply what is kept outside the guest; False when the operating system does not let it be moved now."""
         self.stdout.tail.budget = self.stderr.tail.budget = limits.max_output
         more = limits.max_memory - self._max_memory
         if more and not self.process.move_memory_limit(more):
             return False
         self._max_memory = limits.max_memory
+        if limits.max_runtime > self._max_runtime:
+            if not self.process.move_processor_limit(processor_seconds(limits)):
+                return False
+            self._max_runtime = limits.max_runtime
         return True
 
     def ask_for_dump(self) -> None:
@@ -219,14 +226,14 @@ class GuestHandle:
     def dump(self) -> str:
         """What was written since ``ask_for_dump``, bounded."""
         self.stderr.drain()
-        return self.stderr.tail.text(self._dump_from)[-4000:]
+        return visible(self.stderr.tail.text(self._dump_from)[-4000:])
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
     async def _watch_end(self) -> None:
         status = str(await self.process.wait())
         self.drain_output()
-        self.status = status + _last_words(self.stderr.tail.text())
+        self.status = status + _last_words(visible(self.stderr.tail.text()))
         if not self.retired:
             self._listener.on_exit(self, self.status)
 

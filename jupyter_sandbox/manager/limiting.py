@@ -12,7 +12,7 @@ async def change_limits(unit: Unit, limits: Limits) -> None:
     unit.limits, guest = limits, unit.guest
     if guest is not None:
         if not guest.limit(limits):
-            text = f"max_memory of {limits.max_memory / 1e6:g} MB counts in full from the next restart on"
-            unit.alert("memory_limit", f"{text}: %sandbox restart {unit.name}")
+            text = f"max_memory of {limits.max_memory / 1e6:g} MB and max_runtime of {limits.max_runtime / 1000:g} s"
+            unit.alert("memory_limit", f"{text} count in full from the next restart on: %sandbox restart {unit.name}")
         guest.tell(lambda number: SetLimits(id=number, limits=limits))
     unit.announce()

@@ -27,9 +27,11 @@ from ..wire.messages import (
     TreeChanged,
 )  # fmt: skip
 from .answers import error_of
+from .news import AT_ONCE, PER_SECOND, Pace, Pushed
+
+__all__ = ["GuestLink", "Pushed"]
 
 A = TypeVar("A", bound=Answer)
-Pushed = TreeChanged | Sample | Alert | MainExited | Notice
 WRITE_HIGH_BYTES = 1 << 20
 WRITE_DEADLINE_S = 5.0
 READ_SHARE_BYTES = 4 << 20
@@ -65,6 +67,7 @@ class GuestLink(asyncio.Protocol):
         self._writable.set()
         self._read_share = READ_SHARE_BYTES
         self._refill: asyncio.TimerHandle | None = None
+        self._pace = Pace()
         self.ready: asyncio.Future[Ready] = self._loop.create_future()
 
     async def open(self, control: socket.socket) -> None:
@@ -199,7 +202,11 @@ class GuestLink(asyncio.Protocol):
                 if waiting is not None and not waiting.done():
                     waiting.set_result(frame)
             case TreeChanged() | Sample() | Alert() | MainExited() | Notice():
-                self._on_push(frame)
+                self._pace = self._pace.one_more(self._loop.time())
+                if self._pace.too_fast:
+                    self._broken(f"it told {AT_ONCE} things faster than {PER_SECOND} a second")
+                elif not self._why_gone:
+                    self._on_push(frame)
             case _:
                 self._broken(f"unexpected {type(frame).__name__}")
 

@@ -20,6 +20,7 @@ from .unit import Unit
 A = TypeVar("A", bound=wire.Answer)
 SAMPLE_S = 0.1
 """Whoever asks for facts waits this long for fresh ones."""
+_SHORTEST_WATCH_MS = 10
 
 
 class Looking:
@@ -79,7 +80,10 @@ class Looking:
         return self._look(lambda number: wire.Versions(id=number), wire.VersionList).versions
 
     def watch(self, interval_ms: int) -> TreeView:
-        """Have changes of the tree told to subscribers at most every ``interval_ms``; 0 ends it. The tree now."""
+        """Have changes of the tree told to subscribers at most every ``interval_ms``; 0 ends it. The tree now.
+
+        Below 10 ms it is 10 ms: nobody sees more, and a guest that tells more is taken for a hostile one.
+        """
         return self._loop.run(_watch(self._unit, interval_ms))
 
     def metrics(self) -> dict[str, object]:
@@ -202,6 +206,7 @@ async def _last(unit: Unit, kind: str, target: str | None) -> list[Event]:
 
 async def _watch(unit: Unit, interval_ms: int) -> TreeView:
     raise_refusal(unit, "look")
+    interval_ms = max(interval_ms, _SHORTEST_WATCH_MS) if interval_ms > 0 else 0
     reply = await unit.ask(lambda number: wire.Watch(id=number, interval_ms=interval_ms), wire.TreeReply)
     unit.watch_ms = interval_ms
     unit.publish(TreeReplaced(unit.name, reply.tree))

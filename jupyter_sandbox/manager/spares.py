@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ..model.boot import Boot
 from ..model.errors import SandboxError
 from ..model.flavour import Flavour
+from ..model.limits import Limits
 from .handle import DEAF, GuestHandle, Listener
 from .zygotes import Zygotes
 
@@ -23,6 +24,8 @@ SPARES = 2
 """Per flavour and profile: loading a cell into a new sandbox takes one to try it in and one to live in."""
 REFILL_S = 0.05
 """New ones are made when nobody has taken any for so long: who did needs the processor now."""
+_LIMITS = Limits(max_runtime=30 * 24 * 3_600_000)
+"""Processor time can only be taken away later: nobody but root may give more of it to an OS process that runs."""
 _ENDED = "it ended before it was needed"
 
 
@@ -86,7 +89,7 @@ class Shelf:
     async def _fill(self) -> None:
         self._bury()
         while len(self.ready) < SPARES:
-            boot = Boot("spare", profile=self.kind.profile, spare=True)
+            boot = Boot("spare", profile=self.kind.profile, limits=_LIMITS, spare=True)
             try:
                 made = await GuestHandle.launch(self._zygotes.of(self.kind.flavour), boot, DEAF, 0)
             except SandboxError:

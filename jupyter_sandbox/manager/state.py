@@ -217,7 +217,7 @@ def _ended(
             return _killed(life, target, reason, None)
         case GuestExited(_, reason):
             ended = replace(life, status=target, present=False, reason=_exit_reason(life, reason))
-            return ended, (Retire(life.generation, reason), Announce())
+            return ended, (Retire(life.generation, reason), *_of_processor_time(life, reason), Announce())
         case MemoryOver(_, used, limit, kill):
             alert = RaiseAlert("memory_limit", _memory_text(life, used, limit))
             return _killed(life, target, f"memory: {alert.message}", alert) if kill else (life, (alert, Announce()))
@@ -276,10 +276,19 @@ def _kept_reason(life: Life, target: S) -> str:
     return life.reason if target in (S.CRASHED, S.STOPPED) else ""
 
 
+def _of_processor_time(life: Life, reason: str) -> tuple[RaiseAlert, ...]:
+    """The one limit that the operating system enforces by a signal of its own."""
+    if "(SIGXCPU)" not in reason:
+        return ()
+    text = f"sandbox {life.name!r} used more processor time than max_runtime allows and was ended by the system"
+    return (RaiseAlert("cpu_limit", text),)
+
+
 def _exit_reason(life: Life, reason: str) -> str:
     if life.status in (S.STOPPED, S.CRASHED) and life.reason:
         return life.reason
-    return f"its OS process ended with {reason}"
+    why = ": more processor time than max_runtime allows" if "(SIGXCPU)" in reason else ""
+    return f"its OS process ended with {reason}{why}"
 
 
 def _memory_text(life: Life, used: int, limit: int) -> str:

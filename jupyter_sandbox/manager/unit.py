@@ -54,6 +54,7 @@ from .life import (
     Tell,
 )  # fmt: skip
 from .link import Pushed
+from .news import bounded
 from .output import TAIL_BYTES, OutputTail
 from .spares import Kind, Spares
 from .state import apply
@@ -62,6 +63,8 @@ from .watch import judge
 A = TypeVar("A", bound=Answer)
 ALERTS_KEPT = 20
 NOTICES_KEPT = 500
+CUT_AGAIN_S = 5.0
+"""Output that is cut after so long a pause is told anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class Unit:
         self.output = OutputTail(TAIL_BYTES)
         self.history = History()
         self._alerts: tuple[str, ...] = ()
+        self._output_cut_at = float("-inf")
         self._memory = 0
         self._generations = 0
 
@@ -140,6 +144,8 @@ class Unit:
             limits=self.limits, protection=guest.protection if guest else None, memory=self._memory,
             memory_peak=self.analytics.memory_peak, runtime_s=self.runtime_s(), counters=self.analytics.totals(),
             modules=tuple(self.modules), alerts=self._alerts, flavour=self.spec.flavour.name,
+            disk_peak=self.analytics.disk_peak, open_files_peak=self.analytics.open_files_peak,
+            printed=self.output.total,
         )  # fmt: skip
 
     @property
@@ -291,7 +297,7 @@ class Unit:
     # --- what guests tell -------------------------------------------------------------------------------------------
 
     def _pushed(self, guest: GuestHandle, frame: Pushed) -> None:
-        match frame:
+        match frame := bounded(frame):
             case Notice(level=level, text=text, process=process, traceback=lines, logged=logged):
                 self._tell(NoticeTold(self.name, level, text, process, tuple(lines), logged))
             case _ if guest is not self.guest:
@@ -328,34 +334,43 @@ class Unit:
         self.output.feed(text.encode("utf-8", "replace"))
         if dropped:
             self.output.mark(stream, dropped)
+            self._cut_output(time.monotonic())
         self.publish(OutputArrived(self.name, stream, text, dropped))
+
+    def _cut_output(self, now: float) -> None:
+        """Told once for a flood, which is cut again and again."""
+        if now - self._output_cut_at > CUT_AGAIN_S:
+            text = f"sandbox {self.name!r} printed more than max_output ({self.limits.max_output} bytes); "
+            self.alert("output_limit", f"{text}the rest is counted and not shown")
+        self._output_cut_at = now
 
     # --- the watchdog's share ---------------------------------------------------------------------------------------
 
-    def watch(self, now_ns: int, *, disk: bool = False) -> None:
-        """One reading of the guest and its consequences; ``disk``: of its folder too, which costs more."""
+    def watch(self, now_ns: int, *, holdings: bool = False) -> None:
+        """One reading of the guest and its consequences; ``holdings``: of its files too, which costs more."""
         for one in list(self.building):
-            self._watch_building(one, now_ns, disk)
+            self._watch_building(one, now_ns, holdings)
         guest = self.guest
         if guest is None:
             return
-        if disk:
-            guest.look_at_disk()
+        if holdings:
+            guest.look_at_holdings()
         if guest.unchanged(now_ns, self.limits):
             return
         reading = guest.reading(now_ns)
         self._memory = reading.memory
         self.analytics.memory(reading.memory)
+        self.analytics.held(reading.held.disk, reading.held.open_files)
         timed = self.life.status not in (SandboxStatus.STOPPED, SandboxStatus.CRASHED)
         guest.watched, events = judge(guest.watched, reading, self.limits, guest.generation, timed=timed)
-        guest.judged = reading.memory, reading.disk, reading.files, self.limits
+        guest.judged = reading.memory, reading.held, self.limits
         for event in events:
             self.dispatch(self._with_dump(guest, event))
 
-    def _watch_building(self, guest: GuestHandle, now_ns: int, disk: bool) -> None:
+    def _watch_building(self, guest: GuestHandle, now_ns: int, holdings: bool) -> None:
         """A guest that tries or starts code has a deadline of whoever waits for it; what it takes is limited here."""
-        if disk:
-            guest.look_at_disk()
+        if holdings:
+            guest.look_at_holdings()
         _, events = judge(guest.watched, guest.reading(now_ns), self.limits, guest.generation, timed=False)
         for event in events:
             if isinstance(event, DiskOver):

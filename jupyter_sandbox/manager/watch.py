@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..model.limits import Limits
-from .life import DiskOver, HandlerOver, LifeEvent, MemoryOver, RuntimeOver
+from ..model.limits import DISK_BYTES, DISK_FILES, OPEN_FILES, Holdings, Limits
+from .life import DiskOver, HandlerOver, LifeEvent, LimitCounted, MemoryOver, RuntimeOver
 
 MEMORY_SLACK = 10_000_000
 """Bytes above max_memory before the guest is killed: the hard limit inside should raise MemoryError there first."""
-DISK_BYTES, DISK_FILES = 100_000_000, 2_000
-"""What the folder of one sandbox may hold; counting many files costs the kernel time."""
 RETRY_NS = 1_000_000_000
 """Between two attempts to interrupt the same callback; a C call such as a sort lets go after some hundred ms."""
+_NOTHING = Holdings()
 ATTEMPTS = 2
 """Attempts to interrupt before the guest is killed."""
 
@@ -31,8 +30,7 @@ class Reading:
     memory: int
     callback_ns: int = 0
     process: str = ""
-    disk: int = 0
-    files: int = 0
+    held: Holdings = _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,7 @@ class Watched:
     """What the watchdog remembers of a guest between two readings."""
 
     memory_told: bool = False
+    files_told: bool = False
     stuck_ns: int = 0
     """Start of the callback that attempts were made on."""
     attempts: int = 0
@@ -58,11 +57,13 @@ def judge(
         return watched, (MemoryOver(generation, reading.memory, limits.max_memory, kill=True),)
     if timed and reading.runtime_ms > limits.max_runtime:
         return watched, (RuntimeOver(generation, limits.max_runtime),)
-    if reading.disk > DISK_BYTES or reading.files > DISK_FILES:
-        return watched, (DiskOver(generation, reading.disk, reading.files),)
+    held = reading.held
+    if held.disk > DISK_BYTES or held.files > DISK_FILES:
+        return watched, (DiskOver(generation, held.disk, held.files),)
     watched, events = _memory(watched, reading, limits, generation)
+    watched, of_files = _open_files(watched, held.open_files, generation)
     watched, more = _callback(watched, reading, limits, generation)
-    return watched, (*events, *more)
+    return watched, (*events, *of_files, *more)
 
 
 def _memory(
@@ -76,6 +77,14 @@ def _memory(
     if watched.memory_told and reading.memory < limits.max_memory * 9 // 10:
         return replace(watched, memory_told=False), ()
     return watched, ()
+
+
+def _open_files(watched: Watched, open_files: int, generation: int) -> tuple[Watched, tuple[LifeEvent, ...]]:
+    """Opening more is an error inside; that it came so far is worth telling, once."""
+    if open_files < OPEN_FILES or watched.files_told:
+        return watched, ()
+    text = f"the sandbox has all of its {OPEN_FILES} files open: opening another one is an error there"
+    return replace(watched, files_told=True), (LimitCounted(generation, "files_limit", text),)
 
 
 def _callback(

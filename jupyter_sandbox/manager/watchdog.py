@@ -51,7 +51,7 @@ class Watchdog:
             self.wake()
 
     def _look(self, unit: Unit, now_ns: int) -> None:
-        unit.watch(now_ns, disk=self._count % DISK_EVERY == 0)
+        unit.watch(now_ns, holdings=self._count % DISK_EVERY == 0)
         if self._count % ANNOUNCE_EVERY == 0:
             self._announce(unit)
 

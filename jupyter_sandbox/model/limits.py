@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 from .errors import UsageError
 
 MOST = 1 << 53
 """No limit and no count is above this: every part of the way, JavaScript included, holds it exactly."""
+
+OPEN_FILES = 128
+FILE_SIZE = 16_000_000
+DISK_BYTES, DISK_FILES = 100_000_000, 2_000
+"""What is the same for every sandbox: open files, bytes of one file, bytes and files of its folder. Counting many
+files costs the kernel time."""
+
+
+class Holdings(NamedTuple):
+    """What a guest holds: bytes on disk, files and folders that take them, and how many files are open."""
+
+    disk: int = 0
+    files: int = 0
+    open_files: int = 0
 
 
 def whole(field: str, value: object, most: int = MOST) -> int:

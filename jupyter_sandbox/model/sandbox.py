@@ -46,6 +46,11 @@ class SandboxInfo:
     alerts: tuple[str, ...] = ()
     flavour: str = "plain"
     """What it had imported before its own code ran."""
+    disk_peak: int = 0
+    """Bytes in its folder and in files that it deleted and keeps open, at most so far."""
+    open_files_peak: int = 0
+    printed: int = 0
+    """Bytes of output that were shown or kept, over all its guests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,8 @@ class StepsTold:
 
 @dataclass(frozen=True, slots=True)
 class AlertRaised:
-    """``limit``: process_limit, memory_limit, runtime_limit, mailbox_limit, output_limit, hang."""
+    """``limit``: process_limit, memory_limit, runtime_limit, cpu_limit, mailbox_limit, output_limit, disk_limit,
+    files_limit, hang."""
 
     name: str
     limit: str

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..model.views import ProcessView, TreeView
 from .layout import Position, tidy
 from .safe import escape
 from .status import budget, details, look, queue_and_restarts
+from .text import count
 
+MOST = 500
+"""Processes in one figure; the rest is counted. More could be neither read nor drawn in a moment."""
 _INK = "#7a828e"
 _ROW_PX = 44
 _CLEAR = 0.03
@@ -22,20 +26,26 @@ def figure_of(tree: TreeView) -> Any:
     """
     import plotly.graph_objects as go  # slow to import, and only wanted by who asks for a figure
 
+    left_out = len(tree.processes) - MOST
+    tree = replace(tree, processes=tree.processes[:MOST])
     places = tidy((process.key, process.parent) for process in tree.processes)
     figure = go.Figure([_edges(go, tree, places), _nodes(go, tree, places)])
     rows = max((place.across for place in places.values()), default=0.0) + 1
     deepest = max((place.depth for place in places.values()), default=0)
-    figure.update_layout(**_layout(tree, rows, deepest))
+    figure.update_layout(**_layout(_title(tree, left_out), rows, deepest))
     return figure
 
 
-def _layout(tree: TreeView, rows: float, deepest: int) -> dict[str, Any]:
+def _title(tree: TreeView, left_out: int) -> str:
+    more = f" · … and {count(left_out, 'process', 'processes')} more" if left_out > 0 else ""
+    return f"{escape(tree.sandbox)} · step {tree.step}{more}"
+
+
+def _layout(title: str, rows: float, deepest: int) -> dict[str, Any]:
     hidden = {"visible": False, "fixedrange": False}
-    title = {"text": f"{escape(tree.sandbox)} · step {tree.step}", "font": {"size": 13}}
     return {
         "template": "none",
-        "title": title,
+        "title": {"text": title, "font": {"size": 13}},
         "showlegend": False,
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",

@@ -12,7 +12,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +85,10 @@ class Belongings:
     threads: int
     processes: int
     folders: int
+    shared: int = 0
 
     def __le__(self, other: Belongings) -> bool:
-        return (
-            self.files <= other.files and self.threads <= other.threads and self.processes <= other.processes
-            and self.folders <= other.folders
-        )  # fmt: skip
+        return all(mine <= most for mine, most in zip(astuple(self), astuple(other), strict=True))
 
 
 @dataclass
@@ -115,7 +113,12 @@ class Arena:
     def attack(self, source: str, sandbox: Sandbox | None = None, *, timeout_ms: int = 20_000) -> Outcome:
         """Run text in ``evil`` while watching that the kernel and the bystander do not care."""
         target = sandbox or self.attacker()
-        return self.watch(lambda: target.call("evil", textwrap.dedent(source), timeout_ms=timeout_ms))
+        outcome = self.watch(lambda: target.call("evil", textwrap.dedent(source), timeout_ms=timeout_ms))
+        if outcome.error is not None:
+            assert str(outcome.error), "an error without a word"
+        if outcome.killed:
+            assert target.info().reason, "it ended and nobody said why"
+        return outcome
 
     def attempt(self, source: str, sandbox: Sandbox | None = None, **options: Any) -> Any:
         """Try one thing: the name of the error it met, ``worked``, or the ``answer`` it set."""
@@ -160,7 +163,8 @@ class Arena:
         """What there is now."""
         children = Path(f"/proc/{self.zygote}/task/{self.zygote}/children").read_text().split()
         threads = len(os.listdir("/proc/self/task"))
-        return Belongings(len(os.listdir("/proc/self/fd")), threads, len(children), len(os.listdir(self.scratch)))
+        files, folders = len(os.listdir("/proc/self/fd")), len(os.listdir(self.scratch))
+        return Belongings(files, threads, len(children), folders, shared_memory())
 
     def rests(self) -> bool:
         """The bystander and the spares are there, and nobody else."""
@@ -173,6 +177,14 @@ class Arena:
         while not true():
             assert time.monotonic() < deadline, otherwise
             time.sleep(0.01)
+
+
+def shared_memory() -> int:
+    """Pieces of memory and queues that outlive who made them: System V's, and those named as attacks name them."""
+    tables = [Path(f"/proc/sysvipc/{kind}") for kind in ("shm", "msg", "sem")]
+    rows = sum(len(table.read_text().splitlines()) - 1 for table in tables if table.exists())
+    named = ("psm_", "evil", "sem.evil")
+    return rows + sum(name.startswith(named) for name in os.listdir("/dev/shm"))
 
 
 _TOLD = """

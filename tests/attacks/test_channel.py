@@ -95,6 +95,38 @@ FLOODS = {
 }
 
 
+def test_a_million_small_frames_cost_the_kernel_nothing(arena: Arena) -> None:
+    """Written as fast as the kernel takes them, without ever reading what it says."""
+    sandbox = arena.attacker(limits={"handler_budget": 10_000})
+    source = (
+        CONTROL
+        + PACKED
+        + (
+            "from jupyter_sandbox.wire import messages as m\nbody = pack(m.Notice(level='info', text='x'))\n"
+            "many = (struct.pack('>I', len(body)) + body) * 1_000\nfor _ in range(1_000): channel.sendall(many)"
+        )
+    )
+    before = resident()
+    outcome = arena.attack(source, sandbox)
+    assert outcome.killed and crash_reason(sandbox).startswith("protocol: ")
+    assert resident() - before < 5_000_000
+
+
+def test_a_pickle_is_bytes_and_never_loaded(arena: Arena) -> None:
+    source = """
+    import pickle
+    class Trap:
+        def __reduce__(self): return (open, ('/tmp/jupyter_sandbox_was_here', 'w'))
+    answer = pickle.dumps(Trap())
+    state = answer
+    """
+    sandbox = arena.attacker()
+    answer = arena.attack(source, sandbox).value
+    assert isinstance(answer, bytes) and answer.startswith(b"\x80")
+    arena.watch(lambda: [sandbox.snapshot("pickled"), sandbox.restore("pickled"), sandbox.tree()])
+    assert not Path("/tmp/jupyter_sandbox_was_here").exists()
+
+
 @pytest.mark.parametrize("name", FLOODS)
 def test_a_flood_of_news_does_not_reach_the_kernel_whole(arena: Arena, name: str) -> None:
     sandbox = arena.attacker(limits={"handler_budget": 10_000})

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .conftest import REFUSED
+from .places import HERE, container
 from .test_reach import ALL, ELSEWHERE
-
-HERE = Path(__file__).parent
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 
 def run(age: str, profile: str, attempts: dict[str, str]) -> Any:
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
-    command = [sys.executable, str(HERE / "elsewhere.py"), profile, json.dumps(attempts), age]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, env=environment, check=False)
+    done = container(age).run([str(HERE / "elsewhere.py"), profile, json.dumps(attempts)], 90)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
 

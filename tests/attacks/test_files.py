@@ -144,7 +144,7 @@ DISK = {
     "folders in folders": "import os\nwhile True: os.mkdir('d'); os.chdir('d')",
     "long folders in folders": "import os\nwhile True: os.mkdir('d' * 250); os.chdir('d' * 250)",
     "files far below": (
-        "import os\nfor _ in range(20): os.mkdir('d' * 250); os.chdir('d' * 250)\nimport time\ntime.sleep(20)"
+        "import os\nfor _ in range(70): os.mkdir('d' * 250); os.chdir('d' * 250)\nimport time\ntime.sleep(20)"
     ),
     "many links": "import os\nn = 0\nwhile True: n += 1; os.symlink('/', f'l{n}')",
     "many large files": "n = 0\nwhile True:\n    n += 1\n    open(f'f{n}', 'wb').write(bytes(10**7))",

@@ -36,8 +36,8 @@ zygote = manager._zygotes.of(Flavour()).pid
 children = {{int(pid) for pid in Path(f"/proc/{{zygote}}/task/{{zygote}}/children").read_text().split()}}
 own = [sandbox.info().os_pid for sandbox in made]
 assert len(children - {{*own}}) == manager._spares.count == 2
-print(json.dumps([zygote, *(children - {{*own}}), *own]), flush=True)
 try:
+    print(json.dumps([zygote, *(children - {{*own}}), *own]), flush=True)
     while True: time.sleep(60)
 except KeyboardInterrupt:
     print(json.dumps([sandbox.call("ticker", "count") > -1 for sandbox in made[3:]]), flush=True)
@@ -49,7 +49,8 @@ except KeyboardInterrupt:
 def kernel(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A kernel with four sandboxes, three of them stuck, in an OS process of its own."""
     root = str(Path(__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": root, "TMPDIR": str(tmp_path)}
+    path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         [sys.executable, "-c", KERNEL], stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
     ) as process:

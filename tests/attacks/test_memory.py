@@ -26,6 +26,8 @@ GREED = {
     "for _ in range(1000): threading.Thread(target=lock.acquire, daemon=True).start()",
     "deep recursion": "import sys; sys.setrecursionlimit(10**9)\ndef f(): return f()\nf()",
     "deep recursion in C": "import sys; sys.setrecursionlimit(10**9)\nx = ()\nfor _ in range(10**6): x = (x,)\nrepr(x)",
+    "deep data": "import json; json.loads('[' * 10**6)",
+    "a list in itself": "l = []\nfor _ in range(100_000): l = [l, l]\nrepr(l)",
     "full pipes": "import os, fcntl\nfor _ in range(60):\n    r, w = os.pipe(); os.set_blocking(w, False)\n"
     "    try:\n        while True: os.write(w, b'x' * 65536)\n    except BlockingIOError: pass\nraise MemoryError",
 }  # fmt: skip
@@ -65,6 +67,29 @@ def test_a_mailbox_that_is_flooded_is_bounded(arena: Arena) -> None:
     outcome = arena.attack("for _ in range(200_000): self.send('ticker', 'x')", sandbox)
     arena.until(lambda: any("messages waited" in text for text in sandbox.info().alerts), "nobody was told")
     assert not outcome.killed and arena.alive(sandbox)
+
+
+LATE = {
+    "that wants all buffers at once": "bytearray(10**9)",
+    "that gives up the program": "import os; print('OpenBLAS error: Memory allocation failed'); os._exit(1)",
+    "that interrupts": (
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(0.1)\nbytearray(10**9)"
+    ),
+    "that raises the interrupt itself": "raise KeyboardInterrupt",
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_a_large_library_imported_late_is_an_error_and_no_interrupt_of_the_kernel(arena: Arena, name: str) -> None:
+    """What numerical libraries do when they get no memory for their buffers or no threads."""
+    sandbox = arena.attacker(limits={"max_memory": 20 * MEGABYTE})
+    source = f"open('large.py', 'w').write({LATE[name]!r})\nimport sys; sys.path.insert(0, '.'); import large"
+    outcome = arena.attack(source, sandbox)
+    assert outcome.error is not None
+    if outcome.killed:
+        assert "exit 1" in crash_reason(sandbox)
+        sandbox.restart()
+    assert arena.alive(sandbox)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("numpy") is None, reason="numpy is not installed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from datetime import datetime
 
-from ...model.limits import Limits
+from ...model.limits import DISK_BYTES, OPEN_FILES, Limits
 from ...model.sandbox import SandboxInfo, SandboxStatus
 from ...widgets.picture import TreePicture
 from ...widgets.story import Card, Lines
@@ -96,6 +96,8 @@ def card_of(info: SandboxInfo) -> Card:
         ("processes", f"{info.counters.processes} of {info.limits.max_processes}"),
         ("memory", f"{_mb(info.memory)} of {_mb(info.limits.max_memory)} MB, at most {_mb(info.memory_peak)} so far"),
         ("flavour", info.flavour),
+        ("disk", f"at most {_mb(info.disk_peak)} of {_mb(DISK_BYTES)} MB so far"),
+        ("open files", f"at most {info.open_files_peak} of {OPEN_FILES} so far"),
         ("run time", f"{info.runtime_s} of {info.limits.max_runtime // 1000} s"),
         ("steps", info.counters.steps),
         ("restarts", info.counters.supervisor_restarts),

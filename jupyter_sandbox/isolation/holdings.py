@@ -1,0 +1,89 @@
+"""What a guest holds of disk and open files, seen from outside: also files that it deleted and keeps.
+
+Looks and counts, decides nothing. A guest changes things meanwhile: no link is
+followed, and whatever cannot be looked at counts as much as it could be.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from ..model.limits import FILE_SIZE, Holdings
+from .scratch import folder_use
+from .system import LINUX
+
+_DELETED = " (deleted)"
+_KEPT_EVERY, _MAPS_EVERY = 3, 10
+"""Looks between two looks at open files, and of these between two at memory maps unless they changed: each costs
+several times what the folder does, and what can be taken meanwhile is bounded by files that are open."""
+
+
+class HoldingsMeter:
+    """Looks at one guest again and again. ``folder`` is its own."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._kept: dict[int, int] = {}
+        self._mapped: dict[int, int] = {}
+        self._open_files = 0
+        self._size = ""
+        self._looks = 0
+
+    def look(self, pid: int, most_files: int) -> Holdings:
+        """What it holds now; stops counting files above ``most_files``."""
+        disk, files = folder_use(self._folder, most_files)
+        if not LINUX:
+            return Holdings(disk, files)
+        if self._looks % _KEPT_EVERY == 0:
+            self._kept, self._open_files = self._kept_open(pid)
+            self._look_at_maps(pid)
+        self._looks += 1
+        hidden = self._mapped | self._kept
+        return Holdings(disk + sum(hidden.values()), files + len(hidden), self._open_files)
+
+    def _kept_open(self, pid: int) -> tuple[dict[int, int], int]:
+        """Deleted files of its folder by number, with their bytes; and how many files of any kind are open."""
+        kept: dict[int, int] = {}
+        try:
+            names = os.listdir(f"/proc/{pid}/fd")
+        except OSError:
+            return kept, 0
+        for name in names:
+            with suppress(OSError):
+                path = f"/proc/{pid}/fd/{name}"
+                if self._is_deleted(os.readlink(path)):
+                    found = os.stat(path)
+                    kept[found.st_ino] = found.st_blocks * 512
+        return kept, len(names)
+
+    def _look_at_maps(self, pid: int) -> None:
+        """A deleted file that is mapped needs no open file. Looked for when the size of its memory has changed."""
+        with suppress(OSError):
+            with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+                size = file.read().split(" ", 1)[0]
+            if size != self._size or self._looks % (_KEPT_EVERY * _MAPS_EVERY) == 0:
+                self._size = size
+                with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as file:
+                    self._mapped = dict(self._mapped_in(pid, file.read()))
+
+    def _mapped_in(self, pid: int, maps: str) -> list[tuple[int, int]]:
+        if _DELETED not in maps or self._folder not in maps:
+            return []
+        fields = (line.split(None, 5) for line in maps.splitlines())
+        return [
+            (int(field[4]), _size_of(pid, field[0]))
+            for field in fields
+            if len(field) > 5 and self._is_deleted(field[5])
+        ]
+
+    def _is_deleted(self, path: str) -> bool:
+        return path.startswith(self._folder) and path.endswith(_DELETED)
+
+
+def _size_of(pid: int, addresses: str) -> int:
+    """Only root may ask how large a mapped file is; else it counts as the largest that there can be."""
+    try:
+        return os.stat(f"/proc/{pid}/map_files/{addresses}").st_blocks * 512
+    except OSError:
+        return FILE_SIZE

@@ -1,0 +1,132 @@
+"""What a guest pushes without being asked, cut to what an honest one tells and made safe to show. Pure.
+
+A guest in the hands of its code can write any frame: legal ones, but with a
+megabyte of text, thousands of events, or more of them than anybody could read.
+What is kept here is kept by the kernel, so it is bounded here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+import msgspec
+
+from ..model.views import Event, ProcessView, WhyView
+from ..wire.messages import Alert, MainExited, Notice, Sample, TreeChanged
+from .answers import visible
+
+Pushed = TreeChanged | Sample | Alert | MainExited | Notice
+NAME, TEXT, LINES, FACTS = 200, 2_000, 20_000, 20
+"""Characters of a name, of a text or line, of all lines of a traceback; facts of an event."""
+EVENTS, DECISIONS = 200, 50
+"""In one sample: what an honest guest puts in at most. The rest counts as dropped."""
+PROCESSES, VIEW = 10_000, 4_000
+"""Processes in one change of the tree; characters of one process in it."""
+AT_ONCE, PER_SECOND = 1_000, 200
+"""Frames. An honest guest tells some sixty a second and changes of its tree a hundred times; after a pause of the
+kernel's there may be a few hundred to catch up with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many more frames may come now; ``at`` is when that was true."""
+
+    left: float = AT_ONCE
+    at: float = 0.0
+
+    def one_more(self, now: float) -> Pace:
+        """After one more frame.
+
+        >>> Pace(500.0, 10.0).one_more(10.5)
+        Pace(left=599.0, at=10.5)
+        """
+        return Pace(min(AT_ONCE, self.left + (now - self.at) * PER_SECOND) - 1, now)
+
+    @property
+    def too_fast(self) -> bool:
+        """Whether more came than any honest guest tells."""
+        return self.left < 0
+
+
+def bounded(frame: Pushed) -> Pushed:
+    """The same news in a size and a form that can be kept and shown.
+
+    >>> bounded(Alert(limit="mailbox_limit", message="over\\x1b[2J"))
+    Alert(limit='mailbox_limit', message='over\\\\x1b[2J')
+    """
+    match frame:
+        case Notice(level=level, text=text, process=process, traceback=lines):
+            return msgspec.structs.replace(
+                frame, level=name(level), text=cut(text), process=name(process), logged=name(frame.logged),
+                traceback=[*_lines(lines)],
+            )  # fmt: skip
+        case Alert(limit=limit, message=message):
+            return Alert(limit=name(limit), message=cut(message))
+        case MainExited(app=app, reason=reason, normal=normal):
+            return MainExited(app=name(app), reason=cut(reason), normal=normal)
+        case Sample(events=events, dropped=dropped, decisions=decisions):
+            left_out = max(0, len(events) - EVENTS)
+            return msgspec.structs.replace(
+                frame, events=[_event(one) for one in events[-EVENTS:]], dropped=max(0, dropped) + left_out,
+                decisions=[_decision(one) for one in decisions[-DECISIONS:]],
+            )  # fmt: skip
+        case TreeChanged(diff=diff):
+            # The widgets clean what they show; here it is kept from growing.
+            changed = tuple(_view(one) for one in diff.changed[:PROCESSES])
+            return TreeChanged(diff=replace(diff, changed=changed))
+        case _:
+            assert_never(frame)
+
+
+def name(text: str) -> str:
+    """A short piece of text on one line."""
+    return visible(text[:NAME])
+
+
+def cut(text: str) -> str:
+    """A text of a readable length."""
+    return visible(text[:TEXT])
+
+
+def _lines(lines: Iterable[str]) -> tuple[str, ...]:
+    kept: list[str] = []
+    left = LINES
+    for line in lines:
+        kept.append(cut(line))
+        left -= len(kept[-1]) + 1
+        if left <= 0:
+            break
+    return tuple(kept)
+
+
+def _event(event: Event) -> Event:
+    data = {
+        name(key): value if isinstance(value, int) else cut(value) for key, value in [*event.data.items()][:FACTS]
+    }  # fmt: skip
+    return replace(
+        event, kind=name(event.kind), pid=name(event.pid), name=name(event.name), text=cut(event.text), data=data
+    )
+
+
+def _view(view: ProcessView) -> ProcessView:
+    lists = (*view.links, *view.monitors)
+    texts = (view.key, view.name, view.behaviour, view.state, view.pid, view.parent, view.registered, view.last_exit)
+    size = len("".join(lists)) + sum(len(text) for text in texts if text) + len(view.kind) + len(view.status)
+    if size <= VIEW and len(lists) <= VIEW:
+        return view
+    return ProcessView(
+        key=cut(view.key), pid=view.pid and name(view.pid), name=name(view.name), kind=name(view.kind),
+        behaviour=name(view.behaviour), status=name(view.status), parent=view.parent and cut(view.parent),
+        state=cut(view.state), queue=view.queue, restarts=view.restarts, steps=view.steps,
+    )  # fmt: skip
+
+
+def _decision(entry: WhyView) -> WhyView:
+    return replace(
+        entry, key=cut(entry.key), name=name(entry.name), reason=cut(entry.reason), cause=cut(entry.cause),
+        message=cut(entry.message), traceback=_lines(entry.traceback), supervisor=name(entry.supervisor),
+        decision=cut(entry.decision), stopped=_lines(entry.stopped), started=_lines(entry.started),
+        state_after=cut(entry.state_after),
+    )  # fmt: skip

@@ -1,0 +1,239 @@
+"""The sixty cases of the battery: what is attacked, and the tests that do it. ``test_battery.py`` keeps it complete.
+
+Paths are relative to this folder; the first test of a case stands for it in places where not all are run.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Case(NamedTuple):
+    """One kind of attack."""
+
+    attack: str
+    tests: tuple[str, ...]
+
+
+HANG = "test_hangs.py::test_a_callback_that_hangs_crashes_alone_and_is_restarted"
+STUCK = "test_hangs.py::test_a_callback_that_cannot_be_broken_ends_the_sandbox_with_the_place_in_the_reason"
+LOADED = "test_hangs.py::test_code_that_hangs_while_it_is_loaded_or_started_is_given_up"
+GREED = "test_memory.py::test_taking_memory_without_end_is_an_error_or_the_end_of_the_sandbox"
+LATE = "test_memory.py::test_a_large_library_imported_late_is_an_error_and_no_interrupt_of_the_kernel"
+REACH = "test_reach.py::test_reaching_out_of_the_sandbox_is_an_error_and_no_more"
+NUMBER = "test_breaking_out.py::test_no_call_by_its_number_leads_out"
+END = "test_ends.py::test_the_end_of_the_os_process_is_told_with_its_reason"
+ALONE = "test_ends.py::test_an_exception_of_any_kind_ends_its_process_alone"
+DISK = "test_files.py::test_filling_the_disk_ends_the_sandbox"
+READ = "test_files.py::test_reading_what_is_not_its_own_fails"
+WRITE = "test_files.py::test_changing_what_is_not_its_own_fails"
+WIRE = "test_channel.py::test_breaking_the_protocol_ends_the_sandbox_with_the_reason"
+PRINT = "test_output.py::test_output_without_end_is_cut_and_counted"
+TRICK = "test_output.py::test_tricks_with_the_terminal_arrive_as_harmless_text"
+LIAR = "test_output.py::test_an_object_that_lies_about_itself_is_shown_bounded_and_escaped"
+CODE = "test_code.py::test_bad_code_is_refused_and_the_old_version_runs_on"
+STATE = "test_code.py::test_a_snapshot_of_an_evil_state_is_an_error_or_harmless"
+
+BATTERY: dict[int, Case] = {
+    1: Case("an endless loop in a callback", (f"{HANG}[an endless loop]", f"{HANG}[an endless comprehension]")),
+    2: Case("an endless loop in init or at the top of a module", (f"{LOADED}[init]", f"{LOADED}[the top of a module]")),
+    3: Case("an endless sum in C", (f"{STUCK}[a sum in C]", f"{STUCK}[an exhausted iterator in C]")),
+    4: Case("a regular expression that tries everything", (f"{HANG}[a regular expression]",)),
+    5: Case("a power without end", (f"{HANG}[a power]",)),
+    6: Case("a sleep for ever", (f"{HANG}[a sleep]", f"{HANG}[a lock]")),
+    7: Case("a loop that catches everything", (f"{STUCK}[a loop that catches everything]",)),
+    8: Case(
+        "the interrupting signal ignored",
+        (f"{STUCK}[a signal that is ignored]", f"{STUCK}[all signals that are blocked]", f"{STUCK}[no more alarms]"),
+    ),
+    9: Case("a stop of itself", (f"{STUCK}[a stop of itself]",)),
+    10: Case(
+        "loops in destructors, at the end, in terminate",
+        (
+            "test_hangs.py::test_code_that_hangs_when_it_is_shut_down_does_not_hold_up_the_end",
+            "test_hangs.py::test_a_loop_in_a_destructor_ends_in_an_error_or_the_end_of_the_sandbox",
+        ),
+    ),
+    11: Case("one large block of memory", (f"{GREED}[one large block]", f"{GREED}[a repeated string]")),
+    12: Case("memory piece by piece", (f"{GREED}[a list without end]", f"{GREED}[objects without end]")),
+    13: Case("memory maps", (f"{GREED}[one large shared map]", f"{GREED}[shared maps]", f"{GREED}[private maps]")),
+    14: Case(
+        "memory that is not counted",
+        (
+            f"{REACH}[memory: a memory file]",
+            f"{REACH}[memory: shared memory]",
+            f"{REACH}[memory: shared memory of System V]",
+        ),
+    ),
+    15: Case(
+        "structures without end", (f"{GREED}[deep recursion]", f"{GREED}[deep data]", f"{GREED}[a list in itself]")
+    ),
+    16: Case(
+        "a numerical library imported late under a small limit",
+        (f"{LATE}[that interrupts]", f"{LATE}[that gives up the program]"),
+    ),
+    17: Case("a fork bomb", (f"{REACH}[children: a fork bomb]", f"{REACH}[children: fork]")),
+    18: Case("other programs", (f"{REACH}[children: subprocess]", f"{REACH}[children: exec]")),
+    19: Case("a thousand threads", (f"{GREED}[stacks of threads]",)),
+    20: Case("a hundred thousand processes", ("test_memory.py::test_more_processes_than_allowed_are_refused",)),
+    21: Case("a daemon", ("test_levels.py::test_programs_that_hide_from_the_sandbox_end_with_it",)),
+    22: Case("children that nobody reaps", ("test_levels.py::test_programs_that_hide_from_the_sandbox_end_with_it",)),
+    23: Case(
+        "thousands of open files",
+        ("test_files.py::test_more_open_files_than_allowed_are_an_error_and_the_channel_works_on",),
+    ),
+    24: Case("all files closed, the channel too", (f"{END}[all files closed]", f"{END}[the channel shut]")),
+    25: Case("the channel replaced", (f"{END}[the channel replaced by nothing]",)),
+    26: Case("a full disk", (f"{DISK}[many large files]", f"{DISK}[many files]")),
+    27: Case(
+        "odd names, links and locked folders",
+        ("test_files.py::test_whatever_is_in_its_folder_goes_with_it_and_nothing_else",),
+    ),
+    28: Case("an exit", (f"{END}[an exit]", f"{END}[an exit that looks fine]")),
+    29: Case("a null pointer", (f"{END}[a null pointer]", "test_ends.py::test_a_crash_leaves_no_core_file")),
+    30: Case("an abort, a kill of itself", (f"{END}[an abort]", f"{END}[a kill of itself]")),
+    31: Case("SystemExit and KeyboardInterrupt", (f"{ALONE}[SystemExit]", f"{ALONE}[KeyboardInterrupt]")),
+    32: Case(
+        "the end of the loop of outside work",
+        (
+            "test_ends.py::test_ending_the_loop_of_outside_work_leaves_the_processes_working[stop]",
+            "test_ends.py::test_ending_the_loop_of_outside_work_leaves_the_processes_working[close]",
+        ),
+    ),
+    33: Case("signals to others", (f"{REACH}[signals: kill the zygote]", f"{REACH}[signals: kill everybody]")),
+    34: Case(
+        "looks into others", (f"{REACH}[looks: trace the kernel]", f"{REACH}[looks: open the memory of the kernel]")
+    ),
+    35: Case("reading files", (f"{READ}[directly]", f"{READ}[through a link of its own]", f"{READ}[through dots]")),
+    36: Case(
+        "changing files",
+        (
+            f"{WRITE}[by writing]",
+            f"{WRITE}[a package that everybody imports]",
+            f"{WRITE}[a compiled module]",
+            "test_files.py::test_changing_what_describes_a_file_has_no_effect[its mode]",
+        ),
+    ),
+    37: Case(
+        "the network", (f"{REACH}[network: TCP]", f"{REACH}[network: netlink]", f"{REACH}[network: a unix socket]")
+    ),
+    38: Case("ports of the kernel", ("test_reach.py::test_connecting_to_a_port_of_the_kernel_fails",)),
+    39: Case(
+        "deep calls", (f"{REACH}[machine: a user namespace]", f"{REACH}[machine: io_uring]", f"{REACH}[machine: bpf]")
+    ),
+    40: Case(
+        "rights",
+        (f"{REACH}[rights: limits up]", f"{REACH}[rights: outliving the kernel]", f"{REACH}[rights: capabilities]"),
+    ),
+    41: Case("typing into the terminal", (f"{REACH}[rights: typing into the terminal]",)),
+    42: Case(
+        "bytes that are not the protocol",
+        (
+            f"{WIRE}[a length of all ones]",
+            f"{WIRE}[nested arrays]",
+            f"{WIRE}[answers that nobody asked for]",
+            "test_channel.py::test_a_frame_that_never_ends_keeps_nobody_waiting_but_its_own_sandbox",
+        ),
+    ),
+    43: Case(
+        "pickles for data",
+        ("test_channel.py::test_a_pickle_is_bytes_and_never_loaded", f"{WIRE}[a value that is pickled]"),
+    ),
+    44: Case("messages of any size", ("test_channel.py::test_an_answer_that_is_too_large_is_cut_or_an_error",)),
+    45: Case(
+        "a million small frames",
+        (
+            "test_channel.py::test_a_million_small_frames_cost_the_kernel_nothing",
+            "test_channel.py::test_a_flood_of_news_does_not_reach_the_kernel_whole[events]",
+        ),
+    ),
+    46: Case("files sent along", ("test_channel.py::test_files_that_are_sent_along_are_not_taken",)),
+    47: Case(
+        "the heartbeat page",
+        (
+            "test_channel.py::test_lies_on_the_heartbeat_page_hurt_their_own_sandbox_at_most[shrinking it]",
+            "test_channel.py::test_lies_on_the_heartbeat_page_hurt_their_own_sandbox_at_most[garbage in it]",
+        ),
+    ),
+    48: Case(
+        "output",
+        (
+            f"{PRINT}[one line without end]",
+            f"{PRINT}[below Python]",
+            f"{TRICK}[going back to the start of the line]",
+            "test_output.py::test_bytes_that_are_no_text_arrive_as_text",
+        ),
+    ),
+    49: Case(
+        "objects and exceptions that lie",
+        (
+            f"{LIAR}[answer-a repr that hangs]",
+            f"{LIAR}[answer-html of its own]",
+            f"{LIAR}[exception-a repr that raises]",
+            f"{ALONE}[an exception from far below]",
+            f"{ALONE}[an exception with large values around it]",
+        ),
+    ),
+    50: Case(
+        "tampering with the interpreter",
+        (
+            "test_channel.py::test_tampering_with_the_interpreter_breaks_its_own_sandbox_at_most[builtins]",
+            "test_channel.py::test_tampering_with_the_interpreter_breaks_its_own_sandbox_at_most[msgspec]",
+        ),
+    ),
+    51: Case(
+        "bad code",
+        (
+            f"{CODE}[a syntax error]",
+            f"{CODE}[a crash at import]",
+            "test_code.py::test_a_changed_layout_that_cannot_take_the_old_state_is_taken_back",
+        ),
+    ),
+    52: Case(
+        "evil and forged snapshots",
+        (
+            "test_code.py::test_a_forged_snapshot_is_opened_inside_a_sandbox_only",
+            f"{STATE}[a lock]",
+            f"{STATE}[a state that is too large to travel]",
+            f"{STATE}[a state that holds itself]",
+        ),
+    ),
+    53: Case(
+        "a killed kernel", ("test_lifecycle.py::test_a_killed_kernel_takes_every_sandbox_along_within_two_seconds",)
+    ),
+    54: Case(
+        "an interrupted kernel", ("test_lifecycle.py::test_an_interrupt_of_the_kernel_does_not_reach_its_sandboxes",)
+    ),
+    55: Case(
+        "a killed zygote",
+        ("test_lifecycle.py::test_a_killed_zygote_is_replaced_and_its_sandboxes_are_told_to_be_dead",),
+    ),
+    56: Case(
+        "ends that come twice and in between",
+        (
+            "test_lifecycle.py::test_ending_twice_at_once_and_while_it_is_made_is_one_end",
+            "test_lifecycle.py::test_a_kill_during_a_transfer_is_an_error_and_no_more",
+        ),
+    ),
+    57: Case(
+        "a number that is used again", ("test_lifecycle.py::test_a_number_that_went_to_another_program_is_not_killed",)
+    ),
+    58: Case(
+        "a hundred at once", ("test_lifecycle.py::test_a_hundred_sandboxes_made_and_killed_at_once_leave_nothing",)
+    ),
+    59: Case(
+        "hostile repositories and archives",
+        (
+            "test_code.py::test_an_address_of_a_repository_that_is_an_injection_is_refused[file:///etc]",
+            "test_code.py::test_a_hostile_archive_is_refused[a bomb]",
+            "test_code.py::test_a_damaged_compiled_module_hurts_a_trial_at_most[evil]",
+        ),
+    ),
+    60: Case(
+        "layers that are missing",
+        (
+            "test_levels.py::test_a_layer_that_is_forced_off_is_missed_in_the_report_and_in_reality[landlock-landlock]",
+            "test_levels.py::test_a_profile_asked_for_by_name_is_had_or_nothing_starts[strict-seccomp]",
+        ),
+    ),
+}

@@ -1,0 +1,330 @@
+"""Attacks that try to break out: calls by number and by machine code, files of others, the channels to the kernel."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from jupyter_sandbox.model.sandbox import SandboxStatus
+
+from .conftest import CAMP, REFUSED, Arena
+
+BY_NUMBER = {
+    "the new clone": "syscall('clone3', _ctypes.create_string_buffer(88), 88)",
+    "the new clone into a namespace": "syscall('clone3', (_ctypes.c_uint64 * 11)(0x10000000), 88)",
+    "a child with other memory": "syscall('clone', 17, 0, 0, 0, 0)",
+    "a child that shares memory": "syscall('clone', 0x4111, 0, 0, 0, 0)",
+    "a thread in a new view of time": "syscall('clone', 0x10f80, 0, 0, 0, 0)",
+    "the new open with all checks off": "syscall('openat2', -100, b'/etc/passwd', (_ctypes.c_uint64 * 3)(), 24)",
+    "io_uring to open": "syscall('io_uring_setup', 1, _ctypes.create_string_buffer(120))",
+    "io_uring to act": "syscall('io_uring_enter', 3, 1, 1, 1, 0, 0)",
+    "asynchronous writing": "syscall('io_setup', 8, _ctypes.create_string_buffer(8))",
+    "a file of another program": "syscall('pidfd_getfd', 0, 0, 0)",
+    "advice about the memory of others": "syscall('process_madvise', 0, 0, 0, 21, 0)",
+    "freeing the memory of others": "syscall('process_mrelease', 0, 0)",
+    "landlock upon landlock": "syscall('landlock_restrict_self', 3, 0)",
+    "a new landlock": "syscall('landlock_create_ruleset', _ctypes.create_string_buffer(24), 24, 0)",
+    "another filter": "syscall('seccomp', 1, 0, _ctypes.create_string_buffer(16))",
+    "another filter by prctl": "syscall('prctl', 22, 2, _ctypes.create_string_buffer(16), 0, 0)",
+    "the strictest filter": "syscall('prctl', 22, 1, 0, 0, 0)",
+    "more of no_new_privs": "syscall('prctl', 38, 0, 0, 0, 0)",
+    "children of others": "syscall('prctl', 36, 1, 0, 0, 0)",
+    "the bounds of rights": "syscall('prctl', 24, 0, 0, 0, 0)",
+    "rights in the surroundings": "syscall('prctl', 47, 2, 0, 0, 0)",
+    "secure bits": "syscall('prctl', 28, 0, 0, 0, 0)",
+    "another program file": "syscall('prctl', 35, 13, 0, 0, 0)",
+    "a scheduling cookie of others": "syscall('prctl', 62, 3, {kernel}, 0, 0)",
+    "keeping rights": "syscall('prctl', 8, 1, 0, 0, 0)",
+    "calls redirected": "syscall('prctl', 59, 1, 0, 0, 0)",
+    "an old style of machine": "syscall('modify_ldt', 0, 0, 0) if _os.uname().machine == 'x86_64' else _os.fork()",
+    "segments of the processor": (
+        "syscall('arch_prctl', 0x1002, 0) if _os.uname().machine == 'x86_64' else _os.fork()"
+    ),
+    "ports of the machine": "syscall('iopl', 3) if _os.uname().machine == 'x86_64' else _os.fork()",
+    "a shadow stack": "syscall('map_shadow_stack', 0, 4096, 0)",
+    "a remapped file": "syscall('remap_file_pages', 0, 0, 0, 0, 0)",
+    "pipes into memory": "syscall('vmsplice', 0, 0, 0, 0)",
+    "pages between pipes": "a, b = _os.pipe(); syscall('tee', a, b, 1, 0)",
+    "pages from files to pipes": "a, b = _os.pipe(); syscall('splice', a, 0, b, 0, 1, 0)",
+    "the name of a file for later": "syscall('name_to_handle_at', -100, b'.', 0, 0, 0)",
+    "all mounts": "syscall('listmount', _ctypes.create_string_buffer(32), 0, 0, 0)",
+    "what a security module knows": "syscall('lsm_set_self_attr', 100, 0, 0, 0)",
+    "attributes of files": "syscall('file_setattr', -100, b'.', 0, 0, 0)",
+    "another tree of mounts": "syscall('open_tree_attr', -100, b'/', 0, 0, 0)",
+    "accounting": "syscall('acct', b'here')",
+    "quotas": "syscall('quotactl_fd', 0, 0, 0, 0)",
+    "memory policy of others": "syscall('move_pages', {kernel}, 0, 0, 0, 0, 0)",
+    "the file system user": "syscall('setfsuid', 0)",
+    "disk priorities of others": "syscall('ioprio_set', 1, {kernel}, 0)",
+    "notices of all files": "syscall('fanotify_init', 0, 0)",
+    "a queue's notices": "syscall('mq_notify', 0, 0)",
+    "waking by signals of others": (
+        "syscall('rt_tgsigqueueinfo', {kernel}, {kernel}, 9, _ctypes.create_string_buffer(128))"
+    ),
+    "a number between the tables": "_libc.syscall(400) < 0 and (_ for _ in ()).throw(OSError(_ctypes.get_errno(), ''))",
+    "a number far above": "_libc.syscall(100_000) < 0 and (_ for _ in ()).throw(OSError(_ctypes.get_errno(), ''))",
+    "a negative number": "_libc.syscall(-5) < 0 and (_ for _ in ()).throw(OSError(_ctypes.get_errno(), ''))",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_NUMBER)
+def test_no_call_by_its_number_leads_out(strict: Arena, name: str) -> None:
+    sandbox = strict.attacker()
+    source = BY_NUMBER[name].replace("{kernel}", str(os.getpid()))
+    assert strict.attempt(source, sandbox) in REFUSED | {"ENOSYS"}
+    assert strict.alive(sandbox)
+
+
+OPENED = {
+    "its own memory": "open('/proc/self/mem', 'r+b')",
+    "the memory of a thread": "open(f'/proc/self/task/{_os.getpid()}/mem', 'r+b')",
+    "its maps": "open('/proc/self/maps').read()",
+    "its environment at the start": "open('/proc/self/environ').read()",
+    "its own details of files": "_os.listdir('/proc/self/fdinfo')",
+    "its view of the mounts": "open('/proc/self/mountinfo').read()",
+    "its name, to be shown elsewhere": "open('/proc/self/comm', 'w').write('init')",
+    "who is killed first": "open('/proc/self/oom_score_adj', 'w').write('1000')",
+    "its user map": "open('/proc/self/uid_map', 'w')",
+    "its core dumps": "open('/proc/self/coredump_filter', 'w')",
+    "the settings of the machine": "open('/proc/sys/kernel/core_pattern').read()",
+    "the keys of the machine": "open('/proc/keys').read()",
+    "the symbols of the machine": "open('/proc/kallsyms').read()",
+    "the interrupts of the machine": "open('/proc/interrupts').read()",
+    "groups of control": "_os.listdir('/sys/fs/cgroup')",
+    "devices": "_os.listdir('/sys/class')",
+    "shared memory": "open('/dev/shm/evil', 'w')",
+    "messages": "_os.listdir('/dev/mqueue')",
+    "terminals": "_os.listdir('/dev/pts')",
+    "the controlling terminal": "_os.open('/dev/tty', _os.O_RDWR)",
+    "the terminal of the machine": "_os.open('/dev/console', _os.O_RDWR)",
+    "tracing": "_os.listdir('/sys/kernel/debug')",
+    "the daemon of containers": "_os.listdir('/run')",
+    "the temporary files": "_os.listdir('/tmp')",
+    "the heartbeat by its map": "_os.listdir('/proc/self/map_files')",
+    "a program without a name": (
+        "f = _os.open('x', _os.O_CREAT | _os.O_RDWR, 0o700); syscall('execveat', f, b'', 0, 0, 0x1000)"
+    ),
+    "a program by its descriptor": "_os.execve(_os.open('/bin/sh', 0), ['sh'], {})",
+    "the interpreter again": "import sys; _os.execv(sys.executable, [sys.executable, '-c', ''])",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_nothing_around_it_can_be_opened(strict: Arena, name: str) -> None:
+    assert strict.attempt(OPENED[name]) in REFUSED | {"ENOENT", "ENXIO"}
+
+
+# Machine code of x86-64: mov eax, number; syscall; ret. A filter asks about all calls, whoever makes them.
+MACHINE_CODE = """
+import ctypes, mmap
+code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+code.write({code})
+run = ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(code)))
+answer = run()
+"""
+SYSCALLS = {"fork": 57, "vfork": 58, "ptrace": 101, "setsid": 112, "unshare": 272, "a namespace": 308}
+
+
+@pytest.mark.parametrize("name", SYSCALLS)
+def test_machine_code_that_calls_by_itself_is_refused_too(strict: Arena, name: str) -> None:
+    if os.uname().machine != "x86_64":
+        pytest.skip("machine code of x86-64")
+    code = b"\xb8" + SYSCALLS[name].to_bytes(4, "little") + b"\x0f\x05\xc3"
+    sandbox = strict.attacker()
+    assert strict.attack(MACHINE_CODE.format(code=code), sandbox).value == -1  # EPERM, as the machine says it
+    assert strict.alive(sandbox)
+
+
+@pytest.mark.parametrize("entry", ["0f34", "cd80"], ids=["sysenter", "int 0x80"])
+def test_the_entries_of_32_bit_programs_end_the_sandbox(strict: Arena, entry: str) -> None:
+    if os.uname().machine != "x86_64":
+        pytest.skip("machine code of x86-64")
+    code = bytes.fromhex("b80b000000" + entry + "c3")  # execve of i386
+    sandbox = strict.attacker()
+    assert strict.attack(MACHINE_CODE.format(code=code), sandbox).killed
+    assert "signal" in sandbox.info().reason
+    sandbox.restart()
+    assert strict.alive(sandbox)
+
+
+INHERITED = """
+import os, stat
+answer = sorted(
+    (fd, stat.S_IFMT(os.fstat(fd).st_mode), os.readlink(f'/proc/self/fd/{fd}').split(':')[0])
+    for fd in map(int, os.listdir('/proc/self/fd')) if os.path.exists(f'/proc/self/fd/{fd}')
+)
+"""
+
+
+def test_no_file_of_the_kernel_is_inherited(strict: Arena, tmp_path: Path) -> None:
+    """Neither those that the kernel has open now nor those that may be inherited by a program that is executed."""
+    kept = [os.open(tmp_path / "history.sqlite", os.O_CREAT | os.O_RDWR), os.dup(1)]
+    server = socket.create_server(("127.0.0.1", 0))
+    for fd in (*kept, server.fileno()):
+        os.set_inheritable(fd, True)
+    try:
+        with type(strict.manager)(store=str(tmp_path / "store.db")) as manager:
+            sandbox = manager.create(code={"camp.py": CAMP}, main="camp.Camp")
+            sandbox.snapshot("one")
+            open_files = sandbox.call("evil", INHERITED)
+    finally:
+        server.close()
+        for fd in kept:
+            os.close(fd)
+    names = [name for _, _, name in open_files]
+    assert not any("history" in name or "store" in name for name in names)
+    assert sum(name == "socket" for name in names) <= 3, "the channel, and the pair that wakes its loop of outside work"
+    assert len(open_files) <= 8
+
+
+REOPENED = {
+    "its output, to read what was printed": "_os.read(_os.open('/proc/self/fd/1', _os.O_RDONLY | _os.O_NONBLOCK), 1)",
+    "its channel": "_os.open('/proc/self/fd/3', _os.O_RDWR)",
+    "its input, to write": "_os.open('/proc/self/fd/0', _os.O_RDWR)",
+    "the files of the zygote": "_os.open(f'/proc/{_os.getppid()}/fd/3', _os.O_RDWR)",
+    "the files of the kernel": "_os.open('/proc/{kernel}/fd/1', _os.O_RDWR)",
+}
+
+
+@pytest.mark.parametrize("name", REOPENED)
+def test_reopening_files_gives_no_more_than_there_was(strict: Arena, name: str) -> None:
+    sandbox = strict.attacker()
+    before = strict.bystander.output()
+    answer = strict.attempt(REOPENED[name].replace("{kernel}", str(os.getpid())), sandbox)
+    # A pipe of its own output and /dev/null may be opened again: nobody else reads or writes them.
+    assert answer in REFUSED | {"ENXIO", "EAGAIN", "worked"}
+    if name.startswith(("its channel", "the files")):
+        assert answer != "worked"
+    assert strict.alive(sandbox) and strict.bystander.output() == before
+
+
+PEER = """
+import socket, struct
+channel = socket.socket(fileno=_os.dup(3))
+pidfd = struct.unpack('i', channel.getsockopt(socket.SOL_SOCKET, 77, 4))[0]
+"""
+WITH_THE_PEER = {
+    "kill it": "syscall('pidfd_send_signal', pidfd, 9, 0, 0)",
+    "take its files": "syscall('pidfd_getfd', pidfd, 0, 0)",
+    "enter its namespaces": "syscall('setns', pidfd, 0x10000000)",
+    "advise its memory": "syscall('process_madvise', pidfd, 0, 0, 21, 0)",
+    "ask about it": "import fcntl; fcntl.ioctl(pidfd, 0xC040FF0B, bytes(64))",
+    "get its network": "import fcntl; fcntl.ioctl(pidfd, 0xFF04, 0)",
+}
+
+
+@pytest.mark.parametrize("name", WITH_THE_PEER)
+def test_knowing_the_kernel_by_its_socket_gives_no_hold_on_it(strict: Arena, name: str) -> None:
+    sandbox = strict.attacker()
+    if strict.attempt(PEER, sandbox) in ("ENOPROTOOPT", "EOPNOTSUPP"):
+        pytest.skip("this Linux does not tell")
+    assert strict.attempt(PEER + WITH_THE_PEER[name], sandbox) in REFUSED
+    assert strict.alive(sandbox)
+
+
+CREDENTIALS = {
+    "of root": "(1, 0, 0)",
+    "of the kernel": "({kernel}, 0, 0)",
+    "of another user": "(_os.getpid(), 12345, 12345)",
+}
+
+
+@pytest.mark.parametrize("name", CREDENTIALS)
+def test_credentials_cannot_be_forged(strict: Arena, name: str) -> None:
+    forged = CREDENTIALS[name].replace("{kernel}", str(os.getpid()))
+    source = f"""
+    import socket, struct
+    a, b = socket.socketpair()
+    a.sendmsg([b'x'], [(socket.SOL_SOCKET, 2, struct.pack('3i', *{forged}))])
+    """
+    assert strict.attempt(source) in REFUSED | {"ESRCH"}
+
+
+SIBLINGS = {
+    "kill it": "_os.kill({pid}, 9)",
+    "stop a thread of it": "syscall('tgkill', {pid}, {pid}, 19)",
+    "trace it": "syscall('ptrace', 16, {pid}, 0, 0)",
+    "read its memory": "open('/proc/{pid}/mem', 'rb')",
+    "read its files": "_os.listdir('/proc/{pid}/fd')",
+    "read its environment": "open('/proc/{pid}/environ').read()",
+    "enter its folder": "_os.chdir('/proc/{pid}/cwd')",
+    "know what it uses": "open('/proc/{pid}/status').read()",
+    "limit it": "import resource; resource.prlimit({pid}, resource.RLIMIT_NOFILE, (0, 0))",
+    "have it scheduled last": "_os.setpriority(_os.PRIO_PROCESS, {pid}, 19)",
+    "wait for it": "_os.waitpid({pid}, 0)",
+    "lead its group": "_os.setpgid({pid}, _os.getpid())",
+    "hold it by a pidfd": "_os.pidfd_open({pid})",
+}
+
+
+@pytest.mark.parametrize("name", SIBLINGS)
+def test_another_sandbox_cannot_be_reached(strict: Arena, name: str) -> None:
+    pid = strict.bystander.info().os_pid
+    assert strict.attempt(SIBLINGS[name].replace("{pid}", str(pid))) in REFUSED | {"ECHILD"}
+    assert strict.bystander.status is SandboxStatus.RUNNING
+
+
+TO_PORTS = {
+    "with the first data": "s.sendto(b'x', 0x20000000, ('127.0.0.1', {port}))",
+    "with the first data of a message": "s.sendmsg([b'x'], [], 0x20000000, ('127.0.0.1', {port}))",
+    "with many messages": (
+        "import ctypes, struct\n"
+        "addr = ctypes.create_string_buffer(struct.pack('=HH4s8x', 2, socket.htons({port}), b'\\x7f\\0\\0\\1'))\n"
+        "data = ctypes.create_string_buffer(b'x')\n"
+        "iov = (ctypes.c_uint64 * 2)(ctypes.addressof(data), 1)\n"
+        "vec = (ctypes.c_uint64 * 8)(ctypes.addressof(addr), 16, ctypes.addressof(iov), 1, 0, 0, 0, 0)\n"
+        "syscall('sendmmsg', s.fileno(), vec, 1, 0x20000000)"
+    ),
+    "later": "s.setsockopt(6, 30, 1); s.connect(('127.0.0.1', {port})); s.send(b'x')",
+    "after a listener": "s.bind(('127.0.0.1', 0))",
+    "by listening": "s.listen()",
+    "by a filter": "s.setsockopt(1, 26, b'x' * 16)",
+    "by a program in the network": "s.setsockopt(1, 50, b'x' * 4)",
+    "by another protocol on top": "s.setsockopt(6, 31, b'smc'); s.connect(('127.0.0.1', {port}))",
+    "over IPv6": "socket.create_connection(('::ffff:127.0.0.1', {port}), 2)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TO_PORTS)
+def test_no_way_around_the_named_ports(strict: Arena, name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as named, socket.create_server(("127.0.0.1", 0)) as other:
+        other.setblocking(False)
+        sandbox = strict.attacker(allow={"ports": [named.getsockname()[1]]})
+        source = "import socket; s = socket.socket(); s.settimeout(2)\n" + TO_PORTS[name]
+        assert strict.attempt(source.replace("{port}", str(other.getsockname()[1])), sandbox) in REFUSED | {
+            "ENOPROTOOPT"
+        }
+        with pytest.raises(BlockingIOError):
+            other.accept()
+
+
+GROWN = {
+    "a program that is made here": (
+        "import subprocess\nopen('tool', 'w').write('#!/bin/sh\\ncat /etc/passwd\\n'); _os.chmod('tool', 0o700)\n"
+        "answer = subprocess.run(['/bin/sh', 'tool'], capture_output=True).returncode or 'worked'"
+    ),
+    "a program with the rights of its owner": (
+        "import subprocess\nanswer = subprocess.run(['su', '-c', 'id'], capture_output=True).returncode or 'worked'"
+    ),
+    "the debugger of programs": (
+        "import subprocess\np = subprocess.Popen(['sleep', '5'])\nsyscall('ptrace', 16, p.pid, 0, 0)"
+    ),
+    "signals from a program": (
+        "import subprocess\n"
+        "answer = subprocess.run(['kill', '-9', '{kernel}'], capture_output=True).returncode or 'worked'"
+    ),
+    "outliving by a parent of its own": "syscall('clone', 0x8011, 0, 0, 0, 0)",
+    "leaving by a namespace": "syscall('clone', 0x10000011, 0, 0, 0, 0)",
+    "the memory of the parent": "open('/proc/{kernel}/mem')",
+}
+
+
+@pytest.mark.parametrize("name", GROWN)
+def test_programs_opened_by_name_do_not_lead_further(strict: Arena, name: str) -> None:
+    sandbox = strict.attacker(allow={"subprocess": True}, limits={"handler_budget": 5_000})
+    answer = strict.attempt(GROWN[name].replace("{kernel}", str(os.getpid())), sandbox)
+    assert answer in REFUSED or (isinstance(answer, int) and answer != 0)
+    assert strict.alive(sandbox)

@@ -1,0 +1,149 @@
+"""Attacks with frames that are legal but forged: a guest in the hands of its code writes what no honest one would."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import pytest
+
+from jupyter_sandbox.magics.mirror import Mirror
+from jupyter_sandbox.model.sandbox import SandboxStatus, Update
+from jupyter_sandbox.model.views import TreeView
+from jupyter_sandbox.widgets.picture import TreePicture
+from jupyter_sandbox.widgets.story import Lines, Story
+
+from .conftest import Arena, crash_reason, resident
+
+FORGE = """
+import os, socket, struct, time, msgspec
+from jupyter_sandbox.wire import messages as m
+from jupyter_sandbox.wire.framing import frame
+from jupyter_sandbox.model import views as v
+channel = socket.socket(fileno=os.dup(3)); channel.setblocking(True)
+def say(told): channel.sendall(frame(msgspec.msgpack.encode(told)))
+def sample(*events): return m.Sample(counters=v.Counters(), events=list(events))
+"""
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
+LARGE = {
+    "notices": "for n in range(80): say(m.Notice(level='error', text='x' * 900_000))",
+    "tracebacks": "for n in range(80): say(m.Notice(level='error', text='x', traceback=['y' * 1000] * 900))",
+    "alerts": "for n in range(80): say(m.Alert(limit='x' * 400_000, message='y' * 400_000))",
+    "events": "for n in range(80): say(sample(v.Event(n, n, 'crash', '<0.1.0>', 'a' * 400_000, 'b' * 400_000)))",
+    "events with many facts": (
+        "data = {str(n): n for n in range(60_000)}\n"
+        "for n in range(80): say(sample(v.Event(n, n, 'crash', '', '', '', data)))"
+    ),
+    "many events in one": (
+        "told = sample(*[v.Event(1, 1, '', '', '', '')] * 25_000)\nfor n in range(80): say(told)"
+    ),
+    "decisions": (
+        "why = v.WhyView('k', 'n', 1, 1, 'r' * 900_000, '', '', (), '', '')\n"
+        "for n in range(80): say(m.Sample(counters=v.Counters(), events=[], decisions=[why]))"
+    ),
+    "a reason to end": "for n in range(80): say(m.MainExited(app='x', reason='r' * 900_000, normal=False))",
+    "names in the tree": (
+        "for n in range(80):\n    view = v.ProcessView(f'{n}' + 'k' * 900_000, None, 'n', 'worker', 'b', 'running')\n"
+        "    say(m.TreeChanged(diff=v.TreeDiff('x', n, n, (view,))))"
+    ),
+    "processes in the tree": (
+        "for n in range(20):\n    many = tuple(v.ProcessView(f'{n} {k}', None, '', '', '', '') for k in range(8_000))\n"
+        "    say(m.TreeChanged(diff=v.TreeDiff('x', n, n, many)))"
+    ),
+    "another order of the tree again and again": (
+        "many = tuple(map(str, range(100_000)))\n"
+        "for n in range(40): say(m.TreeChanged(diff=v.TreeDiff('x', n, n, (), many, many)))"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_news_of_any_size_costs_the_kernel_neither_time_nor_memory(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 8_000, "max_memory": 200_000_000})
+    mirror = Mirror()
+    unsubscribe = arena.manager.subscribe(mirror.take)
+    before = resident()
+    try:
+        arena.attack(f"{FORGE}{LARGE[name]}", sandbox)
+    finally:
+        unsubscribe()
+    assert resident() - before < 40_000_000
+    assert sum(len(str(told)) for told in sandbox.log(1000)) < 5_000_000
+    assert len(str(sandbox.info())) < 200_000
+
+
+MANY = {
+    "alerts": "say(m.Alert(limit='mailbox_limit', message='over'))",
+    "notices": "say(m.Notice(level='error', text='over'))",
+    "ends of the application": "say(m.MainExited(app='x', reason='over', normal=True))",
+    "samples": "say(sample())",
+    "changes of the tree": "say(m.TreeChanged(diff=v.TreeDiff('x', 1, 1)))",
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_more_news_than_an_honest_guest_has_ends_the_sandbox(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 8_000})
+    updates: list[Update] = []
+    unsubscribe = arena.manager.subscribe(updates.append)
+    before = resident()
+    try:
+        outcome = arena.attack(f"{FORGE}while True: {MANY[name]}", sandbox)
+    finally:
+        unsubscribe()
+    assert outcome.killed and crash_reason(sandbox).startswith("protocol: it told 1000 things")
+    assert len(updates) < 5_000
+    assert resident() - before < 5_000_000
+
+
+HOSTILE = "'<script>alert(1)</script><img src=x onerror=alert(1)>\\x1b]0;owned\\x07\\x9b2J\\u202egpj.exe\\r'"
+TEXTS = {
+    "a notice": f"say(m.Notice(level={HOSTILE}, text={HOSTILE}, process={HOSTILE}, traceback=[{HOSTILE}]))",
+    "an alert": f"say(m.Alert(limit={HOSTILE}, message={HOSTILE}))",
+    "an event": f"say(sample(v.Event(1, 1, {HOSTILE}, {HOSTILE}, {HOSTILE}, {HOSTILE}, {{{HOSTILE}: {HOSTILE}}})))",
+    "a decision": (
+        f"h = {HOSTILE}\nsay(m.Sample(counters=v.Counters(), events=[], decisions=["
+        "v.WhyView('evil', h, 1, 1, h, h, h, (h,), h, h, (h,), (h,), h)]))"
+    ),
+    "a reason to end": f"say(m.MainExited(app={HOSTILE}, reason={HOSTILE}, normal=False))",
+    "a reason in the last words": (
+        "os.write(2, ('Traceback (most recent call last)\\nValueError: \\x1b[31m' + " + HOSTILE + ").encode())\n"
+        "os._exit(1)"
+    ),
+    "an answer": f"say(m.Failed(id=[n for n in range(1, 99)][0], kind={HOSTILE}, message={HOSTILE}))",
+    "a process of the tree": (
+        f"h = {HOSTILE}\nview = v.ProcessView(h, h, h, h, h, h, h, h, h, strategy=h, links=(h,), monitors=(h,), "
+        "last_exit=h)\nsay(m.TreeChanged(diff=v.TreeDiff(h, 1, 1, (view,), (), (h,))))"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_news_with_tricks_in_its_text_is_shown_as_harmless_text(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker()
+    mirror = Mirror()
+    arrived = threading.Event()
+    unsubscribe = arena.manager.subscribe(lambda update: (mirror.take(update), arrived.set()))  # type: ignore[func-returns-value]
+    sandbox.watch(50)
+    try:
+        arena.attack(f"{FORGE}{TEXTS[name]}\n", sandbox, timeout_ms=1_000)
+        arrived.wait(5)
+    finally:
+        unsubscribe()
+    told = [f"{entry.level} {entry.text} {entry.process} {entry.traceback}" for entry in sandbox.log()]
+    raw = "\n".join([*told, crash_reason(sandbox), *sandbox.info().alerts])
+    assert CONTROL.search(raw) is None
+    outcome = arena.watch(lambda: sandbox.call("evil", "answer = 1"))
+    assert CONTROL.search(str(outcome.error)) is None
+    shown = [Lines(told).html(), TreePicture(mirror.trees.get(sandbox.name, TreeView("x", 0, 0)), None).html()]
+    shown += [Story(sandbox._unit.history.why("evil", 9, present=True), "evil").html()]
+    assert all("<script" not in page and "<img src=x" not in page and CONTROL.search(page) is None for page in shown)
+
+
+def test_a_sandbox_that_ends_its_application_by_a_lie_ends_itself_alone(arena: Arena) -> None:
+    sandbox = arena.attacker()
+    arena.attack(f"{FORGE}say(m.MainExited(app='sandbox_1', reason='normal', normal=True))", sandbox)
+    arena.until(lambda: sandbox.status is not SandboxStatus.RUNNING, "the lie was not heard")
+    assert arena.bystander.status is SandboxStatus.RUNNING
+    sandbox.restart()
+    assert arena.alive(sandbox)

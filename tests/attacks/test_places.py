@@ -1,0 +1,67 @@
+"""The battery in other places: for an ordinary user and inside a container every attack ends as it does here."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from .battery import BATTERY
+from .places import HERE, Place, container, ordinary_user
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+
+PLACES = ("ordinary user", "container")
+EXPECTED_SKIPS = (
+    "numpy is not installed", "an ordinary user has none", "only root can", "of x86", "_testcapi", "does not tell",
+)  # fmt: skip
+NOT_THERE = (
+    "test_places.py", "test_container.py", "test_ordinary_user.py", "test_battery.py", "test_soak.py",
+    "test_markup.py",
+)  # fmt: skip
+"""Tests that go to such places themselves, or ask about nothing that a place could change."""
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    with ExitStack() as stack:
+        if request.param == "container":
+            yield container()
+        elif os.geteuid() != 0:
+            pytest.skip("only root can become another user")
+        else:
+            yield stack.enter_context(ordinary_user())
+
+
+def hold(place: Place, tests: list[str], timeout_s: float) -> int:
+    """Run tests there; all must pass, and none may be left out but for a reason that is expected. How many passed."""
+    done = place.run(["-m", "pytest", "-q", "-rsfE", "--tb=short", *tests], timeout_s)
+    told = done.stdout[-6000:] + done.stderr[-1000:]
+    assert done.returncode == 0, f"{place.name}: {told}"
+    skipped = [line for line in done.stdout.splitlines() if line.startswith("SKIPPED")]
+    assert [line for line in skipped if not any(reason in line for reason in EXPECTED_SKIPS)] == []
+    found = re.search(r"(\d+) passed", done.stdout)
+    assert found, told
+    return int(found[1])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_each_of_the_sixty_cases_ends_the_same_elsewhere(place: Place) -> None:
+    first = dict.fromkeys(f"tests/attacks/{case.tests[0]}" for case in BATTERY.values())
+    assert hold(place, list(first), 500) >= len(first) - 2
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(1200)
+def test_every_attack_ends_the_same_elsewhere(place: Place) -> None:
+    left_out = [f"--ignore=tests/attacks/{name}" for name in NOT_THERE]
+    assert hold(place, ["-m", "not campaign", *left_out, "tests/attacks"], 1100) > 400
+
+
+def test_no_file_of_attacks_is_left_out_by_accident() -> None:
+    assert {path.name for path in HERE.glob("test_*.py")} >= set(NOT_THERE)

@@ -1,0 +1,131 @@
+"""A soak: twenty sandboxes crash, hang and flood without a pause, and the kernel stays as it was."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import os
+import random
+import threading
+import time
+
+import pytest
+
+from jupyter_sandbox.model.errors import SandboxError
+from jupyter_sandbox.model.sandbox import SandboxStatus
+
+from .conftest import PATIENCE_S, Arena, resident
+
+MINUTES = float(os.environ.get("JUPYTER_SANDBOX_CAMPAIGN_MINUTES", "10"))
+SANDBOXES = 20
+LONGEST_S = 5.0
+"""Once in a while the bystander has to wait for a processor that forty others want too."""
+GROWTH = 40_000_000
+"""Bytes that the kernel may grow after it has warmed up: rings that fill, and memory in pieces."""
+MISERY = (
+    "import os; os._exit(1)",
+    "import ctypes; ctypes.string_at(0)",
+    "while True: pass",
+    "import signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN)\nwhile True: pass",
+    "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
+    "while True: print('x' * 10_000)",
+    "for _ in range(50_000): self.log('error', 'x' * 500)",
+    "import os; os.write(3, os.urandom(100_000))",
+    "x = []\nwhile True: x.append(bytearray(10**6))",
+    "n = 0\nwhile True:\n    n += 1\n    open(f'f{n}', 'wb').write(bytes(10**7))",
+    "for _ in range(50_000): self.send('ticker', 'x')",
+    "import threading\nfor _ in range(50): threading.Thread(target=lambda: sum(range(10**8)), daemon=True).start()",
+    "raise SystemExit",
+    "import sys; sys.modules.clear()",
+    "answer = ['y' * 100_000] * 50",
+)
+LIMITS = {"handler_budget": 200, "max_output": 20_000, "max_memory": 30_000_000}
+
+
+class Soak:
+    """Twenty victims, each attacked by a thread of its own until the time is over."""
+
+    def __init__(self, arena: Arena) -> None:
+        self.arena = arena
+        self.victims = [arena.attacker(limits=LIMITS) for _ in range(SANDBOXES)]
+        self.over = threading.Event()
+        self.rounds = itertools.count()
+        self.done = 0
+        self.unexplained: list[str] = []
+        self.answers_s: list[float] = []
+
+    def run(self, seconds: float) -> None:
+        """Soak for so long, asking the bystander on and on."""
+        self.over.clear()
+        threads = [threading.Thread(target=self._torment, args=(number,)) for number in range(SANDBOXES)]
+        for thread in threads:
+            thread.start()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            asked = time.monotonic()
+            self.arena.ticks()
+            self.answers_s.append(time.monotonic() - asked)
+            time.sleep(0.02)
+        self.over.set()
+        for thread in threads:
+            thread.join(60)
+        assert not any(thread.is_alive() for thread in threads)
+
+    def _torment(self, number: int) -> None:
+        chance, victim = random.Random(number), self.victims[number]
+        while not self.over.is_set():
+            self.done = next(self.rounds)
+            try:
+                victim.call("evil", chance.choice(MISERY), timeout_ms=5_000)
+            except SandboxError as error:
+                if not str(error):
+                    self.unexplained.append(repr(error))
+            if victim.status is not SandboxStatus.RUNNING:
+                if not victim.info().reason:
+                    self.unexplained.append(f"{victim.name} {victim.status} without a reason")
+                self._restart(victim.name)
+
+    def _restart(self, name: str) -> None:
+        try:
+            self.arena.manager.get(name).restart()
+        except SandboxError as error:
+            self.unexplained.append(str(error))
+
+
+def soak(arena: Arena, warm_s: float, seconds: float) -> Soak:
+    """Warm up, measure, soak, measure again."""
+    soaked = Soak(arena)
+    before_ticks = arena.ticks()
+    soaked.run(warm_s)
+    gc.collect()
+    before, rest = resident(), arena.belongings()
+    soaked.answers_s.clear()
+    soaked.run(seconds)
+    gc.collect()
+    answers_s = sorted(soaked.answers_s)
+    usual_s, longest_s = answers_s[len(answers_s) * 99 // 100], answers_s[-1]
+    print(
+        f"soak of {seconds:.0f} s: {soaked.done} rounds, memory of the kernel {before / 1e6:.0f} -> "
+        f"{resident() / 1e6:.0f} MB, the bystander answers 99 of 100 times in {usual_s * 1000:.0f} ms, "
+        f"always in {longest_s * 1000:.0f} ms"
+    )
+    assert resident() - before < GROWTH
+    assert usual_s < PATIENCE_S and longest_s < LONGEST_S
+    assert soaked.unexplained == []
+    assert arena.ticks() > before_ticks
+    # Twenty guests live, and the one that is kept for trials; whatever was there in between is gone.
+    most = SANDBOXES + arena.before.processes
+    arena.until(lambda: arena.belongings().processes <= most, f"{arena.belongings()} left, {rest} at the start", 30)
+    return soaked
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_twenty_sandboxes_in_misery_leave_the_kernel_as_it_was(arena: Arena) -> None:
+    assert soak(arena, 5, 30).done > 50
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(MINUTES * 60 + 600)
+def test_minutes_of_misery_leave_the_kernel_as_it_was(arena: Arena) -> None:
+    assert soak(arena, 20, MINUTES * 60).done > 100 * MINUTES

@@ -1,0 +1,213 @@
+"""Attacks by numbers: timers, signals, files in flight, hidden files, logs, sandboxes. All stay bounded."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from jupyter_sandbox.model.sandbox import SandboxStatus
+
+from .conftest import Arena, crash_reason, resident
+
+KERNEL_TIMERS = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+event = (ctypes.c_int * 16)(); event[2] = 0; event[3] = 1  # a signal that is never sent: SIGEV_NONE
+answer = 0
+while libc.syscall(NUMBER, 1, event, ctypes.byref(ctypes.c_int())) == 0 and answer < 200_000: answer += 1
+"""
+
+
+def test_timers_of_the_operating_system_are_bounded_for_one_sandbox(arena: Arena) -> None:
+    """They are taken from what the user has as a whole."""
+    from jupyter_sandbox.isolation.syscalls import NUMBERS
+
+    number = NUMBERS[os.uname().machine]["timer_create"]
+    sandbox = arena.attacker(limits={"handler_budget": 8_000})
+    outcome = arena.attack(KERNEL_TIMERS.replace("NUMBER", str(number)), sandbox)
+    assert outcome.error is None and 0 <= outcome.value <= 1_000
+    assert arena.alive(sandbox)
+
+
+def test_signals_that_wait_are_bounded_for_one_sandbox(arena: Arena) -> None:
+    source = """
+    import ctypes, os, signal
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGRTMIN])
+    libc = ctypes.CDLL(None)
+    answer = 0
+    while libc.sigqueue(os.getpid(), signal.SIGRTMIN, 0) == 0 and answer < 200_000: answer += 1
+    """
+    sandbox = arena.attacker(limits={"handler_budget": 8_000})
+    outcome = arena.attack(source, sandbox)
+    assert outcome.error is None and outcome.value <= 1_000
+    assert arena.alive(sandbox)
+
+
+TIMERS = {
+    "of the node": "for n in range(50_000): self.send_after(n, self.pid, 'x')",
+    "that fire at once": "for n in range(50_000): self.send_after(0, 'ticker', 'x')",
+    "that repeat": "for n in range(2_000): self.send_interval(1, 'ticker', 'x')",
+    "of the interpreter": (
+        "import signal\nsignal.signal(signal.SIGALRM, lambda *_: None)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 1e-6, 1e-6)\n"
+        "import time; time.sleep(0.1); signal.setitimer(signal.ITIMER_REAL, 0)"
+    ),
+    "of threads": "import threading\nfor n in range(1000): threading.Timer(5, print).start()",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TIMERS)
+def test_a_storm_of_timers_costs_its_own_sandbox_at_most(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 3_000, "max_mailbox": 1_000})
+    before = resident()
+    arena.attack(TIMERS[name], sandbox)
+    arena.watch(lambda: sandbox.call("evil", "answer = 1", timeout_ms=2_000))
+    assert resident() - before < 20_000_000
+    if sandbox.status is not SandboxStatus.RUNNING:
+        assert crash_reason(sandbox)
+    arena.watch(sandbox.restart)
+    assert arena.alive(sandbox)
+
+
+def test_files_in_flight_do_not_keep_others_from_getting_files(arena: Arena) -> None:
+    """They are counted per user, and the kernel sends files to every new sandbox."""
+    source = """
+    import os, socket, array, builtins
+    keep = builtins.keep = []
+    answer = 0
+    try:
+        for _ in range(40):
+            a, b = socket.socketpair(); keep.append((a, b))
+            for _ in range(100):
+                a.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [b.fileno()] * 50))],
+                          socket.MSG_DONTWAIT)
+                answer += 50
+    except OSError as error: answer = (answer, error.errno)
+    """
+    sandbox = arena.attacker()
+    told = arena.attack(source, sandbox)
+    assert told.error is None and isinstance(told.value, tuple) and told.value[0] < 1_000
+    assert arena.watch(lambda: arena.attacker().exec("1 + 1")).value == 2
+    assert arena.alive(sandbox)
+
+
+HIDDEN_DISK = {
+    "deleted files that stay open": (
+        "import os\nkeep = []\nwhile True:\n"
+        "    f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x'); keep.append(f)\n"
+        "    for _ in range(15): os.write(f, bytes(10**6))"
+    ),
+    "files that never had a name": (
+        "import os\nkeep = []\nwhile True:\n    f = os.open('.', os.O_TMPFILE | os.O_RDWR); keep.append(f)\n"
+        "    for _ in range(15): os.write(f, bytes(10**6))"
+    ),
+    "deleted files that stay mapped": (
+        "import os, mmap\nkeep = []\nwhile True:\n    f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x')\n"
+        "    for _ in range(15): os.write(f, bytes(10**6))\n    keep.append(mmap.mmap(f, 4096)); os.close(f)"
+    ),
+    "a folder that cannot be listed": (
+        "import os\nos.mkdir('d', 0o300)\nn = 0\nwhile True:\n    n += 1\n    open(f'd/{n}', 'wb').write(bytes(10**7))"
+    ),
+    "a folder with an end but no way": "import os\nfor _ in range(70): os.mkdir('d'); os.chdir('d')\nwhile True: pass",
+    "many small files": "n = 0\nwhile True:\n    n += 1\n    open(f'f{n}', 'wb').write(b'x')",
+    "names that move": (
+        "import os\nopen('a', 'wb').write(bytes(10**7))\nn = 0\nwhile True:\n    n += 1\n"
+        "    open(f'f{n}', 'wb').write(bytes(10**7)); os.rename(f'f{n}', f'g{n}')"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HIDDEN_DISK)
+def test_disk_that_is_taken_out_of_sight_is_counted_too(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 15_000})
+    outcome = arena.attack(HIDDEN_DISK[name], sandbox)
+    assert outcome.killed and crash_reason(sandbox).startswith("disk: ")
+    assert any("filled its folder" in text for text in sandbox.info().alerts)
+
+
+def test_disk_cannot_be_taken_without_writing(strict: Arena) -> None:
+    sandbox = strict.attacker()
+    source = "f = _os.open('x', _os.O_CREAT | _os.O_RDWR); syscall('fallocate', f, 0, 0, 10**7)"
+    assert strict.attempt(source, sandbox) in {"ENOTSUP", "EOPNOTSUPP"}
+    assert strict.attempt("f = _os.open('y', _os.O_CREAT | _os.O_RDWR); _os.posix_fallocate(f, 0, 10**5)", sandbox) in (
+        "worked", "EOPNOTSUPP", "ENOTSUP",
+    )  # fmt: skip
+
+
+def test_a_sparse_file_is_counted_by_what_it_takes(arena: Arena) -> None:
+    sandbox = arena.attacker()
+    source = "for n in range(50): _os.truncate(_os.open(f'f{n}', _os.O_CREAT | _os.O_RDWR), 15_000_000)"
+    assert arena.attempt(source, sandbox) == "worked"
+    arena.until(lambda: sandbox.info().open_files_peak > 40, "nobody looked")
+    assert arena.alive(sandbox) and sandbox.info().disk_peak < 10_000_000
+
+
+def test_a_folder_that_turns_into_a_link_while_it_is_looked_at_leads_nowhere(arena: Arena, tmp_path: Path) -> None:
+    for number in range(3_000):
+        (tmp_path / str(number)).touch()
+    sandbox = arena.attacker(limits={"handler_budget": 20_000})
+    source = f"""
+    import os, time
+    os.mkdir('real'); os.symlink({str(tmp_path)!r}, 'link')
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        os.rename('real', 'other'); os.rename('link', 'real'); os.rename('real', 'link'); os.rename('other', 'real')
+    answer = 'done'
+    """
+    assert arena.attack(source, sandbox).value == "done", "what lies behind the link was counted as its own"
+    sandbox.destroy()
+    assert len(list(tmp_path.iterdir())) == 3_000
+
+
+LOGS = {
+    "long lines": "for _ in range(2_000): self.log('error', 'x' * 100_000)",
+    "many lines": "for _ in range(200_000): self.log('error', 'x')",
+    "lines of the library": "import logging\nfor _ in range(50_000): logging.getLogger('x').error('y' * 100)",
+    "warnings": "import warnings\nfor n in range(20_000): warnings.warn(f'w{n}' * 10)",
+    "crashes": (
+        "async def die(self): raise ValueError('z' * 10_000)\n"
+        "for _ in range(5_000):\n    try: self.spawn(die)\n    except Exception: pass"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_a_storm_of_logs_is_cut_and_told(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 10_000, "max_output": 10_000})
+    before = resident()
+    arena.attack(LOGS[name], sandbox)
+    assert resident() - before < 20_000_000
+    assert sum(len(entry.text) for entry in sandbox.log(1_000)) < 2_000_000
+    assert len(sandbox.output()) < 300_000
+
+
+def test_a_storm_of_sandboxes_that_crash_leaves_the_bystander_ticking(arena: Arena) -> None:
+    sandboxes = [arena.attacker() for _ in range(5)]
+
+    def storm() -> None:
+        def one(index: int) -> None:
+            for _ in range(6):
+                sandboxes[index].restart()
+                arena_calls_to_die(sandboxes[index])
+
+        threads = [threading.Thread(target=one, args=(index,)) for index in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+
+    assert arena.watch(storm).error is None
+    assert all(sandbox.status is SandboxStatus.CRASHED for sandbox in sandboxes)
+
+
+def arena_calls_to_die(sandbox: object) -> None:
+    from jupyter_sandbox.model.errors import SandboxError
+
+    try:
+        sandbox.call("evil", "import os; os._exit(1)")  # type: ignore[attr-defined]
+    except SandboxError:
+        return
+    raise AssertionError("it lives")
