@@ -194,7 +194,22 @@ def _check_switch(on: Any, *others: Any, hint: str = "give True, False, or nothi
 
 
 async def request_terminate(ctx: Context, target: Any, reason: Any = "normal", timeout_ms: int | None = 5_000) -> None:
-    """Like terminate, but it does not wait for the end: it returns once terminate begins (``sys:terminate``)."""
+    """Like terminate, but it does not wait for the end: it returns once terminate begins (``sys:terminate``).
+
+    Raises CallExit ``timeout`` when it does not get there within ``timeout_ms`` milliseconds (None: no limit).
+
+    >>> from jupyter_sandbox.otp import GenServer, Node, sys
+    >>> class Worker(GenServer):
+    ...     def init(self, argument): return argument
+    >>> async def main(self):
+    ...     worker = await self.start(Worker)
+    ...     ref = self.monitor(worker)
+    ...     await sys.request_terminate(self, worker, "shutdown")
+    ...     down = await self.receive(lambda message: message.ref == ref)
+    ...     return down.reason
+    >>> Node().run_function(main)
+    'shutdown'
+    """
     await _ask(ctx, target, ("leave", reason), timeout_ms)
 
 
