@@ -50,7 +50,7 @@ def test_a_mac_gets_the_layers_that_it_can_have(mac: None) -> None:
     assert [layer.name for layer in found] == [
         "session", "environment", "closed_files", "rlimits", "landlock", "seccomp",
     ]  # fmt: skip
-    assert layers.resource.RLIMIT_DATA not in layers.rlimits_for(Limits(), {})
+    assert layers.resource.RLIMIT_DATA not in layers.rlimits_for(Limits(), 0, 0)
     assert landlock.version() == 0
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from jupyter_sandbox.manager.answers import error_of
 from jupyter_sandbox.manager.news import Pushed, bounded
+from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.errors import RemoteProtocolError
 from jupyter_sandbox.model.protection import Protection
 from jupyter_sandbox.wire import messages as m
@@ -64,7 +65,7 @@ def peer(role: Role) -> Connection:
 
 def needed(kind: type) -> dict[str, object]:
     """The least that a request needs beside its id."""
-    zero: dict[object, object] = {str: "", int: 1, bytes: b"", bool: False}
+    zero: dict[object, object] = {str: "", int: 1, bytes: b"", bool: False, Boot: {"name": "x"}}
     given: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
         if field.required and field.name != "id":
