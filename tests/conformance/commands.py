@@ -91,7 +91,7 @@ async def monitor(run: Run, command: Command) -> Any:
 
 async def demonitor(run: Run, command: Command) -> Any:
     options = command.get("opts", ())
-    found = run.ctx.demonitor(run.world.refs[command["ref"]], flush="flush" in options)
+    found = run.ctx.demonitor(run.world.ref(command["ref"]), flush="flush" in options)
     return found if "info" in options else True
 
 
@@ -100,7 +100,7 @@ async def alias(run: Run, command: Command) -> Any:
 
 
 async def unalias(run: Run, command: Command) -> Any:
-    return run.ctx.unalias(run.world.refs[command["ref"]])
+    return run.ctx.unalias(run.world.ref(command["ref"]))
 
 
 async def exit_signal(run: Run, command: Command) -> Any:
@@ -186,12 +186,12 @@ async def start_timer(run: Run, command: Command) -> Any:
 
 
 async def cancel_timer(run: Run, command: Command) -> Any:
-    left = run.ctx.cancel_timer(run.world.refs[command["timer"]])
+    left = run.ctx.cancel_timer(run.world.ref(command["timer"]))
     return False if left is None else opaque({"left": True})
 
 
 async def read_timer(run: Run, command: Command) -> Any:
-    left = run.ctx.read_timer(run.world.refs[command["timer"]])
+    left = run.ctx.read_timer(run.world.ref(command["timer"]))
     return False if left is None else opaque({"left": True})
 
 
@@ -202,7 +202,7 @@ async def send_interval(run: Run, command: Command) -> Any:
 
 
 async def cancel_interval(run: Run, command: Command) -> Any:
-    run.ctx.cancel_timer(run.world.refs[command["timer"]])
+    run.ctx.cancel_timer(run.world.ref(command["timer"]))
     return "ok"
 
 

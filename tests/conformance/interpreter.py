@@ -10,7 +10,7 @@ from jupyter_sandbox.model.ids import Pid, Ref
 from jupyter_sandbox.otp import CallExit, OtpContext, ProcessExit, Throw
 
 from .terms import ErlangError, decode, mfa, render
-from .world import Skip, World, world_of
+from .world import Skip, Unsupported, World, world_of
 
 Command = dict[str, Any]
 
@@ -20,10 +20,6 @@ RETURNS = frozenset(
         "next_state", "keep_state", "repeat_state", "finish",
     }
 )  # fmt: skip
-
-
-class Unsupported(Exception):
-    """A scenario uses something that this runner does not know: a failure of the scenario."""
 
 
 class Run:
@@ -45,9 +41,10 @@ class Run:
         if isinstance(shape, dict) and "name" in shape:
             return shape["name"]
         if isinstance(shape, dict) and "alias" in shape:
-            return self.world.refs[shape["alias"]]
+            return self.world.ref(shape["alias"])
         found = self.term(shape)
-        assert isinstance(found, (Pid, Ref)), f"not a target: {shape}"
+        if not isinstance(found, (Pid, Ref)):
+            raise Unsupported(f"{shape} is no target")
         return found
 
     async def run(self, commands: list[Command]) -> Command | None:
@@ -93,6 +90,8 @@ class Run:
             raise ErlangError("noproc" if name == "link" else "badarg") from None
         except UsageError:
             raise ErlangError("badarg") from None
+        except (LookupError, ValueError, AttributeError, AssertionError) as error:
+            raise Unsupported(f"command {name}: {type(error).__name__}: {error}") from error
 
     async def outcome(self, command: Command) -> Any:
         """Execute one command and render its result or the exception it ended with."""

@@ -135,9 +135,9 @@ def decode(shape: Any, world: World, own: Pid | None) -> Any:
         case "pid":
             return world.pid(inner)
         case "ref":
-            return world.refs[inner]
+            return world.ref(inner)
         case "table":
-            return world.tables[inner]
+            return world.table(inner)
         case "self":
             return own
         case "do":

@@ -20,6 +20,10 @@ class Skip(Exception):
         self.label = label
 
 
+class Unsupported(Exception):
+    """A scenario uses something that this runner does not know: a failure of the scenario."""
+
+
 class World:
     """The record of one scenario."""
 
@@ -55,7 +59,13 @@ class World:
         found = self.incarnations.get(label)
         if not found:
             raise Skip(text)
-        return found[int(number) - 1] if number else found[-1]
+        if not number:
+            return found[-1]
+        if not number.isdigit():
+            raise Unsupported(f"{text} is no incarnation of {label}")
+        if not 0 < int(number) <= len(found):
+            raise Skip(text)
+        return found[int(number) - 1]
 
     def name_of(self, pid: Pid) -> str:
         """How a process is shown."""
@@ -70,6 +80,12 @@ class World:
             self.ref_names[ref] = name
         return ref
 
+    def ref(self, name: str) -> Any:
+        """The reference that was given this name last."""
+        if name not in self.refs:
+            raise Unsupported(f"no reference has the name {name}")
+        return self.refs[name]
+
     def ref_name(self, ref: Ref) -> str:
         """How a reference is shown."""
         return self.ref_names.get(ref, "?")
@@ -79,6 +95,12 @@ class World:
         self.tables[name] = table
         if isinstance(table, TableId):
             self.table_names[table] = name
+
+    def table(self, name: str) -> Any:
+        """The newest table that was created under this name."""
+        if name not in self.tables:
+            raise Unsupported(f"no table has the name {name}")
+        return self.tables[name]
 
     def table_name(self, table: TableId) -> str:
         """How a table is shown."""
