@@ -29,7 +29,10 @@ from jupyter_sandbox.isolation.syscalls import AUDIT, NUMBERS
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
 NOBODY = 65534
-NEEDED = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "pytest-timeout", "msgspec", "cloudpickle")
+NEEDED = (
+    "pytest", "pluggy", "iniconfig", "packaging", "pygments", "pytest-timeout", "msgspec", "cloudpickle", "hypothesis",
+    "sortedcontainers",
+)  # fmt: skip
 UNNEEDED = (
     "labextension", "test", "tests", "site-packages", "idlelib", "tkinter", "turtledemo", "ensurepip",
     "lib2to3", "config-*",
