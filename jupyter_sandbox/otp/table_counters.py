@@ -22,15 +22,13 @@ def update(table: Table, key: Any, change: Any, default: Any) -> Any:
 def set_elements(table: Table, key: Any, change: Any) -> bool:
     """Set elements; False when there is no object."""
     item = _item(table, key, None)
-    steps = change if type(change) is list else [change]
-    for step in steps:
+    if item is None:
+        return False  # before the change is looked at, as in Erlang
+    for step in change if type(change) is list else [change]:
         if not (type(step) is tuple and len(step) == 2):
             raise _bad("change", step, "give (position, value)")
-        if item is not None:
-            _check_position(table, item, step[0])
-            item[step[0]] = step[1]
-    if item is None:
-        return False
+        _check_position(table, item, step[0])
+        item[step[0]] = step[1]
     _put(table, key, tuple(item))
     return True
 
