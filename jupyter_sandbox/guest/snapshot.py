@@ -25,7 +25,7 @@ from ..runtime.process import Process
 from ..runtime.signals import INIT
 from .code_server import CodeServer
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _NOT_SAVED: Final = frozenset({"node", "number", "pid", "context", "coro", "message", "since", "upgrade", "wait"})
 _COUNTERS: Final = frozenset({"messages_sent", "process_spawns", "process_exits", "restarts"})
 """The kernel counts over all guests of a sandbox, and these have been counted."""

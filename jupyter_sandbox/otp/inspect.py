@@ -150,7 +150,7 @@ def status(process: Process) -> str:
         return "exiting"
     if process.suspended or process.status == SUSPENDED:
         return "suspended"
-    if process.status == READY:
+    if process.status <= READY:
         return "running"
     return "waiting"
 

@@ -17,7 +17,7 @@ from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import CallExit, ProcessExit, Throw, WaitInPlainCallback
 from ..runtime.isolate import ATOMIC
 from ..runtime.operations import OP_STOP, call
-from ..runtime.process import Process, Running
+from ..runtime.process import READY, Process, Running
 from ..runtime.signals import SYSTEM, Caller
 from . import debug, gen
 from .returns import Error, Ok
@@ -271,6 +271,7 @@ def _replace_state(process: Process, function: Callable[[Any], Any]) -> Any:
 
 def _suspend(process: Process, _: Any) -> None:
     process.suspended = True
+    process.status = READY  # it takes this step, but is FRESH no more
 
 
 def _resume(process: Process, _: Any) -> None:

@@ -106,4 +106,4 @@ def _doing(node: Node, process: Process) -> str:
     waiting = waiting_for(node, process)
     if waiting:
         return f"waits for {waiting}"
-    return "is running" if process.status == READY else "has not answered yet"
+    return "is running" if process.status <= READY else "has not answered yet"

@@ -18,9 +18,9 @@ from .exceptions import ProcessExit, WaitInPlainCallback
 from .generic import TypeVar
 from .isolate import ATOMIC
 from .operations import OP_OUTSIDE, OP_RECEIVE, OP_SLEEP, OP_START, OP_YIELD, ask, call
-from .process import IDLE, READY, Process
+from .process import FRESH, IDLE, READY, Process
 from .process_info import info
-from .signals import CALL, CAST, MISSING, Asks, Caller, Timeout, Value
+from .signals import CALL, CAST, INFO, MISSING, Asks, Caller, Timeout, Value
 
 Other = TypeVar("Other")
 Args = TypeVarTuple("Args")
@@ -115,7 +115,16 @@ class Context(metaclass=_NoAttributes):
         Raises NoProcess when a name is not registered (Erlang: badarg).
         """
         process = self._process
-        if not delivery.send(process.node, process, target, message):
+        node = process.node
+        found = node.processes.get(target) if type(target) is Pid else None
+        if found is not None and type(message) in ATOMIC and node.trace is None:
+            node.messages_sent += 1  # what follows is as delivery.send would, for the most frequent cases
+            box = found.mailbox
+            if box and found.status <= READY and len(box) < node.max_mailbox:
+                box.append((INFO, message, process.number))
+            else:
+                delivery.deliver(node, found, (INFO, message, process.number))
+        elif not delivery.send(node, process, target, message):
             raise NoProcess(f"no process is registered as {target!r}")
 
     def cast(self, target: Any, request: Any) -> None:
@@ -137,9 +146,9 @@ class Context(metaclass=_NoAttributes):
             box = found.mailbox  # what follows is as deliver would, for the most frequent cases
             if found.status == IDLE and box is not None:
                 box.append((CAST, request, process.number))
-                found.status = READY
+                found.status = FRESH
                 node.ready.append(found)
-            elif box and found.status == READY and len(box) < node.max_mailbox:
+            elif box and found.status <= READY and len(box) < node.max_mailbox:
                 box.append((CAST, request, process.number))
             else:
                 delivery.deliver(node, found, (CAST, request, process.number))

@@ -15,14 +15,13 @@ from .exceptions import CallExit, CallTimeout, ReceiveTimeout, StartError
 from .inputs import Reply
 from .isolate import ATOMIC
 from .operations import OP_SLEEP, OP_START, OP_STOP, Raise, Receive
-from .process import DEAD, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
+from .process import DEAD, FRESH, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
 from .signals import EXIT, INFO, MISSING, SYSTEM, Caller, Entry, Exit, Response
 
 if TYPE_CHECKING:
     from .node import Node
 
 
-_WOKEN_BY_ANY: Final = (IDLE, RECEIVING)
 REPLY_DEMONITOR: Final = "reply_demonitor"
 
 
@@ -54,7 +53,10 @@ def deliver(node: Node, process: Process, entry: Entry) -> None:
     else:
         box.append(entry)
     status = process.status
-    if status in _WOKEN_BY_ANY or (status == SUSPENDED and is_signal(process, entry)):
+    if status == IDLE:
+        process.status = FRESH
+        node.ready.append(process)
+    elif status == RECEIVING or (status == SUSPENDED and is_signal(process, entry)):
         process.status = READY
         node.ready.append(process)
     elif box is not None and len(box) > node.max_mailbox:
@@ -209,9 +211,9 @@ def doom(node: Node, process: Process, reason: Any) -> None:
     if process.doom is not None or process.status == DEAD:
         return
     process.doom = (reason,)
-    if process.status != READY:
-        process.status = READY
+    if process.status > READY:
         node.ready.append(process)
+    process.status = READY
 
 
 def call_failed(node: Node, caller: Pid, tag: int, reason: Any, target: str) -> None:

@@ -12,8 +12,8 @@ from .exceptions import CallExit
 from .inputs import Apply, Ask, Input, LoadCode, OutsideDone, Tell, Tick
 from .isolate import ATOMIC
 from .operations import Raise
-from .process import IDLE, READY, Process
-from .signals import CALL, CAST, INFO, Caller
+from .process import Process
+from .signals import CALL, CAST, INFO, Caller, Entry
 
 if TYPE_CHECKING:
     from .node import Node
@@ -53,29 +53,30 @@ def _admit(node: Node, what: Apply | Tell | OutsideDone | Tick | LoadCode) -> No
 
 
 def ask(node: Node, what: Ask) -> None:
-    """Put a call from outside into the mailbox of who is asked; ``delivery`` knows whose answer it is by its tag."""
+    """Put a call from outside into the mailbox of who is asked."""
+    callee, entry, _ = asked(node, what)
+    if callee is not None:
+        delivery.deliver(node, callee, entry)
+
+
+def asked(node: Node, what: Ask) -> tuple[Process | None, Entry, int]:
+    """Journal a call from outside: who owes the answer, None when there is nobody, the entry to handle, its tag.
+
+    By the tag ``delivery`` knows whose answer it is.
+    """
     if node.journal is not None:
         node.journal.append((node.folded + len(node.trail), what))
-    callee = delivery.lookup(node, what.target)
+    target, request = what.target, what.request
+    callee = delivery.lookup(node, target)
     node.next_tag = tag = node.next_tag + 1
     node.asked[tag] = what.id
     if callee is None:
-        delivery.ask_failed(node, tag, CallExit(NOPROC, str(what.target)))
-        return
-    if callee.callers is None:
+        delivery.ask_failed(node, tag, CallExit(NOPROC, str(target)))
+    elif callee.callers is None:
         callee.callers = {tag: OUTSIDE}
     else:
         callee.callers[tag] = OUTSIDE
-    request = what.request
-    if type(request) not in ATOMIC:
-        request = node.copy(request)
-    entry = (CALL, request, Caller(OUTSIDE, tag))
-    if callee.status == IDLE and callee.mailbox is not None:  # as deliver would, for the most frequent case
-        callee.mailbox.append(entry)
-        callee.status = READY
-        node.ready.append(callee)
-    else:
-        delivery.deliver(node, callee, entry)
+    return callee, (CALL, request if type(request) in ATOMIC else node.copy(request), Caller(OUTSIDE, tag)), tag
 
 
 def _tell(node: Node, what: Tell) -> None:

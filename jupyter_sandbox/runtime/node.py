@@ -54,7 +54,7 @@ class Node:
         "aliases", "answers", "asked", "copy", "current", "dead_names", "digest", "drivers", "folded", "globals",
         "hops", "isolation", "journal", "loader", "max_mailbox", "max_processes", "messages_sent", "name", "names",
         "next_client", "next_number", "next_tag", "now_ms", "outside", "outside_waiting", "policy", "process_exits",
-        "process_spawns", "processes", "ready", "restarts", "seed", "sink", "stale", "tables", "taken", "timer_heap",
+        "process_spawns", "processes", "ready", "restarts", "seed", "sink", "stale", "tables", "timer_heap",
         "timers", "told", "trace", "trail", "woken", "young",
     )  # fmt: skip
 
@@ -103,8 +103,6 @@ class Node:
         self.folded = 0
         """How many steps are in ``digest``."""
         self.digest = seed
-        self.taken = (0, 0)
-        """A step, and how many receives in it found their message there already."""
         self.drivers: list[Any] = []
         """Drivers of callbacks that have nothing to do, see ``operations.driver``."""
         self.journal: list[JournalEntry] | None = [] if journal else None
@@ -146,6 +144,27 @@ class Node:
             entrance.ask(self, what)
         else:
             entrance.admit(self, what)
+
+    def ask(self, what: Ask, now_ms: int) -> Reply | None:
+        """Let a call from outside in and run; its answer, or None if it is not there yet (see ``take_replies``).
+
+        The quick way from code that is no process, such as a coroutine of asyncio.
+
+        >>> from jupyter_sandbox.otp import GenServer, Node, Reply
+        >>> from jupyter_sandbox.runtime import Ask
+        >>> class Upper(GenServer):
+        ...     def handle_call(self, request, caller, state):
+        ...         return Reply(request.upper(), state)
+        >>> async def main(self):
+        ...     await self.start(Upper, name="upper")
+        >>> node = Node()
+        >>> node.run_function(main)
+        >>> node.ask(Ask(1, "upper", "hello"), node.now_ms).value
+        'HELLO'
+        """
+        if now_ms > self.now_ms:
+            entrance.tick(self, now_ms)
+        return scheduler.ask(self, what)
 
     def run(self, now_ms: int, max_steps: int = 1_000_000_000) -> RunResult:
         """Take steps until nothing can run at ``now_ms`` or ``max_steps`` are taken; a cut never changes the order."""

@@ -12,22 +12,24 @@ from .signals import Entry
 if TYPE_CHECKING:
     from .node import Node
 
-IDLE: Final = 0
-"""Nothing to do: waits for its next message between callbacks."""
+FRESH: Final = 0
+"""As READY, and all there is to do is its messages: no callback is suspended, no exit signal fatal, no sys:suspend."""
 READY: Final = 1
-"""Stands in the run queue, or is next."""
-WAITING: Final = 2
+"""Stands in the run queue, is next, or takes a step. ``status <= READY`` asks for both."""
+IDLE: Final = 2
+"""Nothing to do: waits for its next message between callbacks."""
+WAITING: Final = 3
 """A callback is suspended in an await that a message cannot end."""
-RECEIVING: Final = 3
+RECEIVING: Final = 4
 """A callback is suspended in a receive: every new message is looked at."""
-SUSPENDED: Final = 4
+SUSPENDED: Final = 5
 """sys:suspend: only system messages and exit signals are handled."""
-DEAD: Final = 5
+DEAD: Final = 6
 
 HIBERNATED: Final = "hibernated"
 """As ``timer``: no timeout, but the next message is to be noticed, as if there were one."""
 
-STATUS_NAMES: Final = ("waiting", "running", "running", "waiting", "suspended", "exiting")
+STATUS_NAMES: Final = ("running", "running", "waiting", "running", "waiting", "suspended", "exiting")
 
 Running = Coroutine[Any, Any, None]
 Dispatch = Callable[["Process", Entry], Running | None]
@@ -99,7 +101,7 @@ class Process:
         self.number = number
         self.pid = Pid(PID_TAG | number)
         self.dispatch = dispatch
-        self.status = READY
+        self.status = FRESH
         self.mailbox = self.context = self.state = self.behaviour = self.coro = self.resume = self.wait = None
         self.doom = self.group = self.upgrade = self.links = self.monitors = self.monitored_by = self.callers = None
         self.aliases = self.name = self.label = self.lineage = self.parent = self.starter = self.timer = None

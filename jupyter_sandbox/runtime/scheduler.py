@@ -5,19 +5,24 @@ Which step is next and what it does is in ``steps``; nothing here decides that.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from ..model.ids import Pid
-from . import delivery, lifecycle, storytelling, timers
+from . import delivery, entrance, lifecycle, storytelling, timers
 from .crashes import exit_reason
+from .inputs import Reply as Answer
 from .inputs import RunResult
-from .operations import OP_STOP
-from .process import DEAD, WAITING, Process
-from .steps import choose, register, take_steps
+from .operations import OP_STOP, Reply
+from .process import DEAD, FRESH, IDLE, WAITING, Process
+from .steps import FOLD, choose, fold, register, take_steps
 
 if TYPE_CHECKING:
     from ..model.views import StepView
+    from .inputs import Ask
     from .node import Node
+
+FOREVER: Final = 1_000_000_000_000
+"""More steps than anybody takes."""
 
 
 def run(node: Node, max_steps: int) -> RunResult:
@@ -32,6 +37,49 @@ def run(node: Node, max_steps: int) -> RunResult:
         node.current = None
     due = timers.next_deadline(node) if node.timer_heap or node.young else None
     return RunResult(node.folded + len(trail) - before, due, not node.ready)
+
+
+def ask(node: Node, what: Ask) -> Answer | None:
+    """Let a call from outside in and take the steps that follow; the answer, unless it comes later.
+
+    Who is idle while nobody stands in the queue answers on the spot, in the very
+    step that would be taken by way of the queue.
+    """
+    if len(node.trail) >= FOLD:
+        fold(node)
+    callee, entry, tag = entrance.asked(node, what)
+    if callee is None or callee.status != IDLE or node.ready or node.policy is not None or node.trace is not None:
+        if callee is not None:
+            delivery.deliver(node, callee, entry)
+        run(node, FOREVER)
+        return _answer_to(node, what.id)
+    callee.status = FRESH
+    node.trail.append(callee.number)
+    callee.steps += 1
+    node.current = callee
+    callee.message = entry
+    try:
+        operation: Any = callee.dispatch(callee, entry)
+        if type(operation) is Reply and callee.status == FRESH and not callee.mailbox and node.woken is None:
+            callee.status = IDLE
+            assert callee.callers is not None
+            del callee.callers[tag], node.asked[tag]
+            if node.ready or node.timer_heap or node.young:
+                take_steps(node, FOREVER)
+            return Answer(what.id, True, operation.value)
+        take_steps(node, FOREVER, callee, entry, operation)
+    except Exception as error:  # as in run
+        _go_on(node, error, FOREVER)
+    finally:
+        node.current = None
+    return _answer_to(node, what.id)
+
+
+def _answer_to(node: Node, number: int) -> Answer | None:
+    for index, answer in enumerate(node.answers):
+        if answer.id == number:
+            return node.answers.pop(index)
+    return None
 
 
 def _go_on(node: Node, error: Exception, until: int) -> None:

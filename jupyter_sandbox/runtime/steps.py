@@ -15,10 +15,10 @@ from . import delivery, lifecycle, timers, waiting
 from .crashes import exit_reason
 from .exceptions import CallExit, ForeignAwait
 from .isolate import ATOMIC
-from .operations import DONE, OP_START, OP_STOP, UP, WAIT_NAMES, Raise, Receive, Reply
-from .process import DEAD, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
-from .signals import INIT, MISSING, Caller, Entry
-from .waiting import PARKED
+from .operations import DONE, OP_RECEIVE, OP_START, OP_STOP, UP, WAIT_NAMES, Raise, Receive, Reply
+from .process import DEAD, FRESH, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
+from .signals import CAST, INIT, MISSING, Caller, Entry
+from .waiting import MAX_TAKEN, PARKED
 
 if TYPE_CHECKING:
     from .node import Node
@@ -36,15 +36,20 @@ def choose(node: Node) -> Process | None:
             index = 0 if node.policy is None else node.policy.choose(node.ready)
             process = node.ready[index]
             del node.ready[index]
-            if process.status == READY:
+            if process.status <= READY:
                 return process
         node.current = None
         if not timers.fire_due(node):
             return None
 
 
-def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # noqa: C901
+def take_steps(  # noqa: C901
+    node: Node, left: int, first: Process | None = None, entry: Entry | None = None, operation: Any = None
+) -> None:
     """Take up to ``left`` steps, the first by ``first`` if it is given.
+
+    With an ``entry``, ``first`` has handled that already, with ``operation`` as
+    its result: that step is counted, and what the result asks for comes first.
 
     This is the hot loop, hence one long function over local variables. From
     round to round ``process`` is who goes next, None for whoever the queue
@@ -61,12 +66,11 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
     ready, trail, hops, trace = node.ready, node.trail, node.hops, node.trace
     quick = node.policy is None
     most = MAX_HOPS if quick else -1
-    note, find = trail.append, node.processes.get
-    entry: Entry | None = None
+    find = node.processes.get
     caller: Process | None = None
     tag = 0
-    handled = False
-    operation: Any = None
+    handled, raising = entry is not None, False
+    taken = 0
     value: Any
     process: Any = first
     while True:  # not ``while left``: CPython 3.11 speeds a running function up at unconditional jumps back alone
@@ -81,21 +85,13 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                     fold(node)
                 if quick and ready:
                     process = ready.popleft()
-                    if process.status != READY:
-                        process = None
-                        continue
-                    if (
-                        process.coro is None
-                        and process.doom is None
-                        and not process.suspended
-                        and len(process.mailbox) == 1
-                    ):
+                    if process.status == FRESH and len(process.mailbox) == 1:
                         # --- one message each for those who stand in the queue: a step is one turn of this loop ---
                         burst = left if left < FOLD else FOLD
                         left -= burst
                         while True:
                             burst -= 1
-                            note(process.number)
+                            trail.append(process.number)
                             process.steps += 1
                             node.current = process
                             entry = process.message = process.mailbox.popleft()
@@ -105,29 +101,28 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                                 operation = None
                             if (
                                 operation is not None
-                                or node.woken is not None
+                                or process.status != FRESH
                                 or process.mailbox
-                                or process.status != READY
-                                or process.doom is not None
-                                or process.suspended
+                                or node.woken is not None
                             ):
                                 handled = True
                                 break
                             process.status = IDLE
-                            process = entry = None
                             if not ready:
+                                process = entry = None
                                 break
                             process = ready.popleft()
-                            if process.status != READY:
-                                process = None
-                                break
-                            if burst == 0 or process.coro is not None or process.doom is not None:
-                                break
-                            if process.suspended or len(process.mailbox) != 1:
+                            if process.status != FRESH or burst == 0 or len(process.mailbox) != 1:
+                                entry = None
                                 break
                         left += burst
-                        if handled or process is None or left <= 0:
+                        if handled or process is None:
                             continue
+                    if process.status > READY:
+                        process = None
+                        continue
+                    if left <= 0:
+                        continue
                 else:
                     if not (ready or node.timer_heap or node.young):
                         break
@@ -135,7 +130,7 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                     if process is None:
                         break
             left -= 1
-            note(process.number)
+            trail.append(process.number)
             process.steps += 1
             node.current = process
             coro = process.coro
@@ -174,20 +169,21 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                     coro = None
                 else:
                     process.wait, process.token = None, 0
+                    raising = type(value) is Raise
             else:
                 value = process.resume
                 process.resume = None
+                raising = type(value) is Raise
 
         # --- a message was handled: what does the result ask for? ---
         if entry is not None:
             if type(operation) is Reply:
                 if (
                     caller is not None
-                    and caller.token == tag
-                    and caller.doom is None
-                    and node.woken is None
-                    and process.doom is None
+                    and caller.status == WAITING
+                    and process.status == FRESH
                     and not process.mailbox
+                    and node.woken is None
                 ):
                     if trace is not None:
                         trace("reply", process, (caller.pid, operation.value))
@@ -204,6 +200,8 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                 if coro is None:
                     coro = process.coro = operation
                     operation = None
+                if process.status == FRESH:
+                    process.status = READY
             if caller is not None:
                 if caller.token == tag:
                     register(node, caller, process)
@@ -212,10 +210,12 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
 
         # --- drive: resume the callback and do what it asks for, until it waits or ends ---
         following = None
+        taken = 0
         while coro is not None:
             if operation is None:
                 try:
-                    if type(value) is Raise:
+                    if raising:
+                        raising = False
                         operation = coro.throw(value.error)
                     else:
                         operation = coro.send(value)
@@ -236,7 +236,7 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                     node.drivers.append(coro)
                     delivery.hand_over(node, process.message[2], operation.value)
                     break
-                value = Raise(ForeignAwait(operation))
+                value, raising = Raise(ForeignAwait(operation)), True
             elif operation[0] <= OP_STOP:
                 kind, target, request, _, told = operation
                 try:
@@ -244,17 +244,17 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                 except TypeError:
                     callee = None
                 if callee is None:
-                    callee = delivery.lookup(node, target)
-                if callee is None or callee is process:
-                    reason = NOPROC if callee is None else "calling_self"
-                    value = Raise(CallExit(reason, _shown(target), WAIT_NAMES[kind]))
+                    callee = delivery.lookup(node, target) or process
+                if callee is process:
+                    reason = NOPROC if delivery.lookup(node, target) is None else "calling_self"
+                    value, raising = Raise(CallExit(reason, _shown(target), WAIT_NAMES[kind])), True
                     operation = None
                     continue
                 if type(request) not in ATOMIC and kind != OP_STOP:
                     try:
                         request = node.copy(request)
                     except TypeError as error:
-                        value, operation = Raise(error), None
+                        value, raising, operation = Raise(error), True, None
                         continue
                 node.next_tag = tag = node.next_tag + 1
                 node.messages_sent += 1
@@ -266,48 +266,42 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                 entry = (told, request, Caller(process.pid, tag))
                 if callee.status == IDLE and node.woken is None and hops < most:
                     hops += 1
-                    callee.status = READY
-                    if not quick or left < 2 or process.doom is not None:
+                    callee.status = FRESH
+                    if left < 2 or process.doom is not None:
                         caller, following = process, callee
                         break
                     # --- on the spot: the step of the callee, and that of the caller if it is answered at once ---
-                    left -= 1
-                    note(callee.number)
+                    left -= 2
+                    trail.append(callee.number)
                     callee.steps += 1
                     node.current = callee
                     callee.message = entry
                     operation = callee.dispatch(callee, entry)
                     if (
                         type(operation) is Reply
-                        and process.token == tag
-                        and process.doom is None
-                        and node.woken is None
-                        and callee.doom is None
+                        and process.status == WAITING
+                        and callee.status == FRESH
                         and not callee.mailbox
+                        and node.woken is None
                     ):
                         callee.status = IDLE
                         value = operation.value
                         process.token = 0
                         if trace is not None:
                             trace("reply", callee, (process.pid, value))
-                    elif (
-                        kind == OP_STOP
-                        and callee.status == DEAD
-                        and process.token == tag
-                        and process.doom is None
-                        and node.woken is None
-                    ):
+                    elif kind == OP_STOP and callee.status == DEAD and process.status == WAITING and node.woken is None:
                         value = callee.doom
                         process.token = 0
                     else:
+                        left += 1
                         handled, caller, process = True, process, callee
                         break
-                    left -= 1
-                    note(process.number)
+                    trail.append(process.number)
                     process.steps += 1
                     node.current = process
                     process.status = READY
                     operation = entry = None
+                    taken = 0
                     continue
                 hops = 0
                 register(node, process, callee)
@@ -317,7 +311,7 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
             elif operation[0] == OP_START:
                 value = waiting.start(node, process, operation)
                 if type(value) is not Process:
-                    operation = None
+                    raising, operation = True, None
                     continue
                 entry = (INIT, operation[2], None)
                 if node.woken is None and hops < most:
@@ -327,34 +321,34 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                         following = value
                         break
                     # --- on the spot: the first step of the child, and that of its starter if it is up at once ---
-                    left -= 1
-                    note(value.number)
+                    left -= 2
+                    trail.append(value.number)
                     value.steps = 1
                     node.current = value
                     value.message = entry
                     operation = begin(value, operation[2])
                     if (
                         operation is UP
-                        and process.token
-                        and node.woken is None
-                        and process.doom is None
-                        and value.doom is None
+                        and process.status == WAITING
+                        and value.status == FRESH
                         and value.mailbox is None
+                        and node.woken is None
                     ):
                         value.starter = None
                         value.status = IDLE
                         value = value.pid
                         process.token = 0
                         process.status = READY
-                        left -= 1
-                        note(process.number)
+                        trail.append(process.number)
                         process.steps += 1
                         node.current = process
                         operation = entry = None
+                        taken = 0
                         continue
                     if operation is UP:
                         lifecycle.acknowledge(node, value, value.pid)
                         operation = None
+                    left += 1
                     handled, process = True, value
                     break
                 hops = 0
@@ -362,17 +356,33 @@ def take_steps(node: Node, left: int, first: Process | None = None) -> None:  # 
                 ready.append(value)
                 entry = None
                 break
+            elif operation[0] == OP_RECEIVE:
+                if operation[1] is None and process.mailbox:  # any message will do, and there is one
+                    kind, value, told = process.mailbox.popleft()
+                    if kind and kind <= CAST:
+                        value = waiting.visible((kind, value, told))
+                else:
+                    value = waiting.receive(node, process, operation)
+                    if value is PARKED:
+                        break
+                    raising = type(value) is Raise
+                taken += 1
+                if taken > MAX_TAKEN:
+                    raising = False
+                    waiting.let_others_go(node, process, value)
+                    break
             else:
                 value = waiting.OPERATIONS[operation[0]](node, process, operation)
                 if value is PARKED:
                     break
+                raising = type(value) is Raise
             operation = None
         if handled:
             continue
 
         # --- settle: who goes next? ---
         woken = node.woken
-        if process.status == READY:
+        if process.status <= READY:
             if process.coro is not None:
                 pass  # it let the others go first and stands in the queue already
             elif process.doom is not None:

@@ -11,7 +11,7 @@ from . import delivery, lifecycle, timers
 from .crashes import exit_reason
 from .exceptions import StartError, SystemLimit
 from .inputs import OutsideWork
-from .operations import OP_OUTSIDE, OP_RECEIVE, OP_SLEEP, OP_START, OP_YIELD, Raise, Receive
+from .operations import OP_OUTSIDE, OP_SLEEP, OP_START, OP_YIELD, Raise, Receive
 from .process import RECEIVING, WAITING, Process
 from .signals import CALL, CAST, DOWN, MISSING, Caller, Down, Entry, Notify, Request
 
@@ -21,26 +21,23 @@ if TYPE_CHECKING:
 PARKED: Final = object()
 """The result of an operation whose process now waits."""
 MAX_TAKEN: Final = 100
-"""Receives in one step that find their message there already, before the others get their turn."""
+"""Receives in one step that need not wait, before the others get their turn."""
 
 
 def receive(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
     """Take a message that is there already, or wait for one."""
     _, match, timeout_ms, default = operation
-    box = process.mailbox
-    if box and match is None:
-        return _without_waiting(node, process, _visible(box.popleft()))
     wait = Receive(match, default)
     process.scanned = 0
-    if box:
+    if process.mailbox:
         value = scan(process, wait)
         if value is not MISSING:
-            return _without_waiting(node, process, value)
+            return value
     if timeout_ms == 0:
         process.wait = wait
         value = delivery.timed_out(process)
         process.wait = None
-        return _without_waiting(node, process, value)
+        return value
     node.next_tag = process.token = node.next_tag + 1  # as _park would, for the most frequent wait but the call
     process.wait = wait
     process.since = node.now_ms
@@ -50,18 +47,10 @@ def receive(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
     return PARKED
 
 
-def _without_waiting(node: Node, process: Process, value: Any) -> Any:
-    """The result of a receive that need not wait; once in a while the others go first, or a loop would starve them."""
-    step = node.folded + len(node.trail)
-    if node.taken[0] != step:
-        node.taken = (step, 1)
-        return value
-    if node.taken[1] < MAX_TAKEN:
-        node.taken = (step, node.taken[1] + 1)
-        return value
+def let_others_go(node: Node, process: Process, value: Any) -> None:
+    """Put a process that need not wait at the end of the queue: a loop of receives would starve the others."""
     process.status = WAITING
     delivery.wake(node, process, value)
-    return PARKED
 
 
 def scan(process: Process, wait: Receive) -> Any:
@@ -74,7 +63,7 @@ def scan(process: Process, wait: Receive) -> Any:
         return _scan_down(process, box, match)
     try:
         for index in range(process.scanned, len(box)):
-            message = _visible(box[index])
+            message = visible(box[index])
             if match is None or match(message):
                 del box[index]
                 process.scanned = 0
@@ -97,7 +86,7 @@ def _scan_down(process: Process, box: deque[Entry], ref: Ref) -> Any:
     return MISSING
 
 
-def _visible(entry: Entry) -> Any:
+def visible(entry: Entry) -> Any:
     """A mailbox entry as a plain process sees it."""
     kind, payload, source = entry
     if kind == CALL:
@@ -172,7 +161,6 @@ def _yield(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
 
 
 OPERATIONS: Final[dict[int, Callable[[Node, Process, tuple[Any, ...]], Any]]] = {
-    OP_RECEIVE: receive,
     OP_SLEEP: _sleep,
     OP_OUTSIDE: _outside,
     OP_YIELD: _yield,

@@ -185,9 +185,9 @@ def outside_call(size: int) -> float:
 
 async def ask(node: Node, number: int, server: Any, request: Any) -> Any:
     """Call a server of the node from asyncio; it answers in the steps that are taken here, so nothing is awaited."""
-    node.admit(Ask(number, server, request))
-    node.run(node.now_ms)
-    return node.take_replies()[0].value
+    reply = node.ask(Ask(number, server, request), node.now_ms)
+    assert reply is not None
+    return reply.value
 
 
 ENGINE = {

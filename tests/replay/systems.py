@@ -20,7 +20,7 @@ from jupyter_sandbox.otp import (
     start_child,
 )
 from jupyter_sandbox.otp import sys as otp_sys
-from jupyter_sandbox.runtime import Apply
+from jupyter_sandbox.runtime import Apply, Ask
 from jupyter_sandbox.runtime import Node as RuntimeNode
 
 NAMES = ("a", "b", "c", "d")
@@ -194,6 +194,8 @@ def drive(node: RuntimeNode, actions: list[tuple[str, Any, Any]], slices: list[i
             node.run(now, size)
         elif verb == "grow":
             node.admit(Apply(index + 1, f"{home}:grow", (value,)))
+        elif verb == "question":
+            node.ask(Ask(index + 1, target, value), now)
         elif verb == "churn":
             node.admit(Apply(index + 1, f"{home}:churn", (value,)))
         else:

@@ -139,6 +139,48 @@ def test_a_question_from_outside_to_nobody_or_to_one_that_dies_fails() -> None:
     assert set(failed) == {1, 2} and all(isinstance(error, CallExit) for error in failed.values())
 
 
+def test_a_question_is_answered_on_the_spot_or_later() -> None:
+    node = node_with_desk()
+    at_once = node.ask(Ask(1, "desk", "plain"), 0)
+    assert at_once is not None and (at_once.id, at_once.value) == (1, "plain")
+    assert node.ask(Ask(2, "desk", "later"), 1) is None
+    assert node.ask(Ask(3, "desk", "behind it"), 2) is None
+    node.run(6)
+    assert [(reply.id, reply.value) for reply in node.take_replies()] == [(2, "later"), (3, "behind it")]
+    nobody = node.ask(Ask(4, "nobody", "hello"), 6)
+    assert nobody is not None and isinstance(nobody.error, CallExit)
+    assert node.asked == {}
+
+
+class Fragile(GenServer):
+    """Dies of the question, answers by another way, or breaks its engine's rules."""
+
+    def init(self, argument: Any) -> Any:
+        return argument
+
+    def handle_call(self, request: Any, caller: Any, state: Any) -> Any:
+        if request == "die":
+            raise ValueError(request)
+        self.cast("desk", request)
+        self.reply(caller, "by hand")
+        return NoReply(state)
+
+
+def test_a_question_answered_by_hand_or_by_a_death_has_its_outcome_at_once() -> None:
+    node = node_with_desk()
+
+    async def begin_fragile(self: Any) -> None:
+        await self.start(Fragile, name="fragile")
+
+    node.run_function(begin_fragile)
+    by_hand = node.ask(Ask(1, "fragile", "note"), 0)
+    assert by_hand is not None and by_hand.value == "by hand"
+    assert node.processes[node.names["desk"]].state == ["note"]
+    died = node.ask(Ask(2, "fragile", "die"), 0)
+    assert died is not None and isinstance(died.error, CallExit)
+    assert "fragile" not in node.names and node.current is None
+
+
 async def _kill_desk(self: Any) -> None:
     self.exit_signal("desk", "kill")
 
