@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from operator import is_
 from typing import TYPE_CHECKING, Any, Final, overload
 
 import msgspec
@@ -191,24 +190,35 @@ class Settling:
 
     def __init__(self, auto_shutdown: Any) -> None:
         self.auto_shutdown = auto_shutdown
-        self.shape: tuple[Any, ...] = ()
-        """Every field but those, as the last child was given it."""
+        self.module: Any = None
+        self.given: tuple[Any, ...] = ()
+        """Every other field but those, as the last child was given it."""
         self.rest: tuple[Any, ...] = ()
-        """What settled makes of the shape."""
+        """What settled makes of them."""
 
     def settled(self, form: Any) -> Child:
         """What ``as_child`` says of a form."""
         if type(form) is not Child:
             return as_child(form, self.auto_shutdown)
-        module, argument, name, id, *rest = msgspec.structs.astuple(form)
-        shape = (module, *rest)
-        if len(shape) == len(self.shape) and all(map(is_, shape, self.shape)):
+        fields = msgspec.structs.astuple(form)
+        module, given = fields[0], fields[4:]
+        like = self.given
+        if (
+            module is self.module
+            and given == like
+            and given[1] is like[1]  # the fields in which what is equal may be something else: 1, 1.0 and True
+            and given[3] is like[3]
+            and given[6] is like[6]
+            and given[9] is like[9]
+        ):
+            name, id = fields[2], fields[3]
             if id is msgspec.UNSET:
                 id = name if name is not None else _class_name(module)
             if type(id) is str:
-                return Child(module, argument, name, id, *self.rest)
+                a, b, c, d, e, f, g, h, i, j = self.rest
+                return Child(module, fields[1], name, id, a, b, c, d, e, f, g, h, i, j)
         child = form.settled(self.auto_shutdown)
-        self.shape, self.rest = shape, msgspec.structs.astuple(child)[4:]
+        self.module, self.given, self.rest = module, given, msgspec.structs.astuple(child)[4:]
         return child
 
 

@@ -32,8 +32,7 @@ class Flags:
     extra_arguments: tuple[Any, ...] = ()
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct):
     """One child: its specification and the process that runs it. ``restarting``: waits for its next attempt."""
 
     child: Child

@@ -14,6 +14,7 @@ import msgspec
 from ..model.ids import Pid
 from ..model.text import short_text
 from ..runtime import delivery, lifecycle
+from ..runtime.operations import OP_ROW, UP
 from ..runtime.process import Process, Running
 from ..runtime.signals import CALL, EXIT, INFO, INIT, SYSTEM, Caller, Entry
 from ..runtime.storytelling import state_text
@@ -22,6 +23,7 @@ from .child import Form, Settling, SpecError
 from .hints import Maybe
 from .process import OtpProcess
 from .returns import IGNORE, Ignore, Ok, Stop
+from .row import Row
 
 _RETRY = "$supervisor_retry"
 _WAIT_OVER = "$supervisor_wait_over"
@@ -209,23 +211,29 @@ async def _boot(process: Process, argument: Any) -> Any:
 @coroutine
 def _begin(process: Process, state: restart.State) -> Generator[Any, Any, tuple[Any] | None]:
     """What ``pursue`` does for Begin, for as long as all goes well without a decision; then ``pursue`` goes on."""
-    ids = list(state.entries)
-    for index, id in enumerate(ids):
-        entry = state.entries[id]
-        child = entry.child
-        if child.start is not None or child.keep_state or child.extra:
-            outcome: restart.Event = yield from children.start_child(process, id, child)
+    row = Row(state)
+    while row.at < len(row.entries):
+        try:
+            outcome: restart.Event | None = None
+            pid = yield (OP_ROW, row)
+            entry = row.entries[row.at - 1]
+            if pid is UP and row.at < len(row.entries):
+                entry = row.entries[row.at]
+                row.at += 1
+                child = entry.child
+                if child.start is not None or child.keep_state or child.extra:
+                    outcome = yield from children.start_child(process, child.id, child)
+                else:
+                    pid = yield gen.request(process, child.module, child.argument, child.name, "link", child.timeout_ms)
+        except BaseException as error:  # whatever was raised is judged there
+            outcome = children.failed(row.entries[row.at - 1].child.id, error)
         else:
-            try:
-                pid = yield gen.request(process, child.module, child.argument, child.name, "link", child.timeout_ms)
-            except BaseException as error:  # whatever was raised is judged there
-                outcome = children.failed(id, error)
-            else:
-                if pid is not IGNORE:
+            if outcome is None and pid is not IGNORE:
+                if pid is not UP:
                     restart.note_started(state, entry, pid, process.node.now_ms // 1000)
-                    continue
-                outcome = restart.Started(id, None)
-        state.plan.extend([restart.Start(other) for other in ids[index + 1 :]])
+                continue
+            outcome = outcome or restart.Started(entry.child.id, None)
+        state.plan.extend([restart.Start(other.child.id) for other in row.entries[row.at :]])
         given_up: tuple[Any] | None = yield from pursue(process, outcome)
         return given_up
     return None

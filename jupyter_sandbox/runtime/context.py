@@ -54,7 +54,7 @@ class Context(metaclass=_NoAttributes):
     _process: Process
 
     def __init__(self, process: Process) -> None:
-        _set_process(self, process)
+        set_process(self, process)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(
@@ -530,7 +530,7 @@ class Context(metaclass=_NoAttributes):
         return f"<{type(self).__name__} {self._process.name or self._process.pid}>"
 
 
-_set_process: Final[Callable[[Context, Process], None]] = Context.__dict__["_process"].__set__
+set_process: Final[Callable[[Context, Process], None]] = Context.__dict__["_process"].__set__
 """Sets the one attribute there is, past ``__setattr__``, which refuses."""
 
 

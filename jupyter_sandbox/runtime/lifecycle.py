@@ -23,6 +23,8 @@ _NO_ENTRY = object()
 KEPT = "explicit_unalias"
 ALIAS_ENDS = (KEPT, "demonitor", delivery.REPLY_DEMONITOR)
 _REMEMBERED = 256
+NO_NAMES = frozenset({"", "undefined"})
+"""What nobody can be called."""
 KEEPS_STATE = "$keeps_state"
 """In its process dictionary: the last state of this process is left to its supervisor, should it die by itself."""
 LAST_STATES = "$last_states"
@@ -343,7 +345,7 @@ def register(node: Node, name: str, process: Process) -> str | None:
         return f"the name {name!r} is taken by {node.names[name]}"
     if process.name is not None:
         return f"{process.pid} is registered as {process.name!r} already"
-    if name == "undefined" or not name:
+    if name in NO_NAMES:
         return f"{name!r} cannot be a name"
     node.names[name] = process.pid
     process.name = name

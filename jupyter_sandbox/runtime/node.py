@@ -52,9 +52,9 @@ class Node:
 
     __slots__ = (
         "aliases", "answers", "asked", "copy", "current", "dead_names", "digest", "drivers", "folded", "globals",
-        "hops", "isolation", "journal", "loader", "max_mailbox", "max_processes", "messages_sent", "name", "names",
+        "isolation", "journal", "loader", "max_mailbox", "max_processes", "messages_sent", "name", "names",
         "next_client", "next_number", "next_tag", "now_ms", "outside", "outside_waiting", "policy", "process_exits",
-        "process_spawns", "processes", "ready", "restarts", "seed", "sink", "stale", "tables", "timer_heap",
+        "process_spawns", "processes", "ready", "restarts", "seed", "sink", "spare", "stale", "tables", "timer_heap",
         "timers", "told", "trace", "trail", "woken", "young",
     )  # fmt: skip
 
@@ -87,7 +87,8 @@ class Node:
         self.ready: deque[Process] = deque()
         self.woken: Process | None = None
         self.current: Process | None = None
-        self.hops = 0
+        self.spare = steps.MAX_HOPS
+        """Hand-overs that are left before the run queue gets its turn."""
         self.timer_heap: list[Any] = []
         self.timers: dict[Ref, Any] = {}
         self.young: list[Any] = []

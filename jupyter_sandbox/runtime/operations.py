@@ -26,7 +26,11 @@ OP_SLEEP: Final = 3
 OP_START: Final = 4
 OP_OUTSIDE: Final = 5
 OP_YIELD: Final = 6
-WAIT_NAMES: Final = ("call", "stop", "receive", "sleep", "start", "outside work", "yield")
+OP_ROW: Final = 7
+"""Start many processes: ``(OP_ROW, row)``. ``row.start(process, most)`` starts up to ``most`` of them on the spot; the
+result says how the last one came up, or is UP if they all have.
+"""
+WAIT_NAMES: Final = ("call", "stop", "receive", "sleep", "start", "outside work", "yield", "start")
 
 Matcher = Callable[[Any], Any]
 

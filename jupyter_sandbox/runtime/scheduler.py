@@ -14,7 +14,7 @@ from .inputs import Reply as Answer
 from .inputs import RunResult
 from .operations import OP_STOP, Reply
 from .process import DEAD, FRESH, IDLE, WAITING, Process
-from .steps import FOLD, choose, fold, register, take_steps
+from .steps import FOLD, MAX_HOPS, choose, fold, register, take_steps
 
 if TYPE_CHECKING:
     from ..model.views import StepView
@@ -118,7 +118,7 @@ def _contain(node: Node, error: Exception) -> None:
     process = node.current
     if process is None or process.status == DEAD:
         raise error
-    node.hops = 0
+    node.spare = MAX_HOPS
     for caller in node.processes.values():
         waits = caller.status == WAITING and type(caller.wait) is tuple and caller.wait[0] <= OP_STOP
         if waits and caller.token and _callee(node, caller) is process and caller.token not in (process.callers or ()):

@@ -15,7 +15,7 @@ from . import delivery, lifecycle, timers, waiting
 from .crashes import exit_reason
 from .exceptions import CallExit, ForeignAwait
 from .isolate import ATOMIC
-from .operations import DONE, OP_RECEIVE, OP_START, OP_STOP, UP, WAIT_NAMES, Raise, Receive, Reply
+from .operations import DONE, OP_RECEIVE, OP_ROW, OP_START, OP_STOP, UP, WAIT_NAMES, Raise, Receive, Reply
 from .process import DEAD, FRESH, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
 from .signals import CAST, INIT, MISSING, Caller, Entry
 from .waiting import MAX_TAKEN, PARKED
@@ -63,9 +63,10 @@ def take_steps(  # noqa: C901
     cannot finish it leaves with ``handled`` set: the entry was dispatched, its
     result is still to be looked at.
     """
-    ready, trail, hops, trace = node.ready, node.trail, node.hops, node.trace
+    ready, trail, trace = node.ready, node.trail, node.trace
     quick = node.policy is None
-    most = MAX_HOPS if quick else -1
+    most = MAX_HOPS if quick else 0
+    spare = node.spare if quick else 0
     find = node.processes.get
     caller: Process | None = None
     tag = 0
@@ -144,15 +145,13 @@ def take_steps(  # noqa: C901
                 if entry is None:
                     box = process.mailbox
                     assert box is not None
-                    drain = (
-                        node.drains.get(process.dispatch) if trace is None and len(box) > 1 and hops < most else None
-                    )
+                    drain = node.drains.get(process.dispatch) if trace is None and len(box) > 1 and spare else None
                     if drain is not None and not process.suspended:
                         # A burst: the behaviour goes on by itself, one counted step per message, as this loop would.
                         taken = len(trail)
-                        operation = drain(process, box, trail, min(left, most - hops))
+                        operation = drain(process, box, trail, min(left, spare))
                         taken = len(trail) - taken
-                        hops += taken
+                        spare -= taken
                         left -= taken
                         entry = process.message
                     else:
@@ -264,8 +263,8 @@ def take_steps(  # noqa: C901
                 if trace is not None:
                     trace("message_send", process, ("call", target, request))
                 entry = (told, request, Caller(process.pid, tag))
-                if callee.status == IDLE and node.woken is None and hops < most:
-                    hops += 1
+                if callee.status == IDLE and node.woken is None and spare:
+                    spare -= 1
                     callee.status = FRESH
                     if left < 2 or process.doom is not None:
                         caller, following = process, callee
@@ -276,16 +275,16 @@ def take_steps(  # noqa: C901
                     callee.steps += 1
                     node.current = callee
                     callee.message = entry
-                    operation = callee.dispatch(callee, entry)
+                    result = callee.dispatch(callee, entry)
                     if (
-                        type(operation) is Reply
+                        type(result) is Reply
                         and process.status == WAITING
                         and callee.status == FRESH
                         and not callee.mailbox
                         and node.woken is None
                     ):
                         callee.status = IDLE
-                        value = operation.value
+                        value = result.value
                         process.token = 0
                         if trace is not None:
                             trace("reply", callee, (process.pid, value))
@@ -294,6 +293,7 @@ def take_steps(  # noqa: C901
                         process.token = 0
                     else:
                         left += 1
+                        operation = result
                         handled, caller, process = True, process, callee
                         break
                     trail.append(process.number)
@@ -303,7 +303,7 @@ def take_steps(  # noqa: C901
                     operation = entry = None
                     taken = 0
                     continue
-                hops = 0
+                spare = most
                 register(node, process, callee)
                 delivery.deliver(node, callee, entry)
                 entry = None
@@ -314,8 +314,8 @@ def take_steps(  # noqa: C901
                     raising, operation = True, None
                     continue
                 entry = (INIT, operation[2], None)
-                if node.woken is None and hops < most:
-                    hops += 1
+                if node.woken is None and spare:
+                    spare -= 1
                     begin = node.begins.get(operation[1]) if quick else None
                     if begin is None or left < 2 or process.doom is not None:
                         following = value
@@ -351,7 +351,7 @@ def take_steps(  # noqa: C901
                     left += 1
                     handled, process = True, value
                     break
-                hops = 0
+                spare = most
                 value.mailbox = delivery.new_box(entry)
                 ready.append(value)
                 entry = None
@@ -371,6 +371,22 @@ def take_steps(  # noqa: C901
                     raising = False
                     waiting.let_others_go(node, process, value)
                     break
+            elif operation[0] == OP_ROW:
+                value = UP
+                if quick and trace is None and node.woken is None and process.doom is None:
+                    row = operation[1]
+                    begun, child, operation = row.start(process, min(left // 2, spare))
+                    left -= 2 * begun
+                    spare -= begun
+                    if child is not None:
+                        if operation is UP:
+                            lifecycle.acknowledge(node, child, child.pid)
+                            operation = None
+                        left -= 1
+                        spare -= 1
+                        entry = child.message
+                        handled, process = True, child
+                        break
             else:
                 value = waiting.OPERATIONS[operation[0]](node, process, operation)
                 if value is PARKED:
@@ -391,11 +407,11 @@ def take_steps(  # noqa: C901
                 process.status = SUSPENDED if process.suspended else IDLE
             elif process.suspended and _signal(process) is None:
                 process.status = SUSPENDED
-            elif woken is None and hops < most:
-                hops += 1
+            elif woken is None and spare:
+                spare -= 1
                 following = process
             else:
-                hops = 0
+                spare = most
                 ready.append(process)
         elif process.doom is not None and process.status != DEAD:
             process.status = READY
@@ -404,7 +420,7 @@ def take_steps(  # noqa: C901
             node.woken = None
             following = woken
         process = following
-    node.hops = hops
+    node.spare = spare
     if process is not None:
         _put_back(node, process, entry, caller)
 
