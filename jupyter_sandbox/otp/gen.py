@@ -22,7 +22,7 @@ from .returns import IGNORE, NO_STATE, After, Continue, Hibernate, Ignore, Ok, S
 from .status import state_to_report
 
 Outcome = Coroutine[Any, Any, None] | None
-_MEANINGFUL = frozenset({Ok, Ignore, Stop, *NO_STATE})
+SPECIAL = frozenset({CoroutineType, Ok, Ignore, Stop, *NO_STATE})
 """What init may return, or must not, besides a bare state."""
 OFFERED = "$last_state"
 """In the process dictionary until init: the last state of the process that this one is to replace."""
@@ -148,20 +148,28 @@ def try_begin(process: Process, starting: Starting) -> Any:
     """Run init. UP when it returned a bare state, as most do; else the starter is told, now or by the coroutine."""
     try:
         result = process.behaviour.engine.init(process, starting[1])
-    except Throw as thrown:
-        _init_thrown(process, thrown.value)
     except BaseException as error:  # a failing init is a failed start, whatever it raised
-        _init_failed(process, exit_reason(error))
+        return init_raised(process, error)
+    if type(result) in SPECIAL:
+        return init_returned(process, result)
+    process.state = result
+    process.message = None  # what there is per idle process, the cyclic collector visits
+    return UP
+
+
+def init_raised(process: Process, error: BaseException) -> None:
+    """What follows when init raised."""
+    if isinstance(error, Throw):
+        _init_thrown(process, error.value)
     else:
-        kind = type(result)
-        if kind is CoroutineType:
-            return _begin_async(process, result)
-        if kind in _MEANINGFUL:
-            _begun(process, result)
-        else:
-            process.state = result
-            process.message = None  # what there is per idle process, the cyclic collector visits
-            return UP
+        _init_failed(process, exit_reason(error))
+
+
+def init_returned(process: Process, result: Any) -> Running | None:
+    """What follows when init returned something of SPECIAL."""
+    if type(result) is CoroutineType:
+        return _begin_async(process, result)
+    _begun(process, result)
     return None
 
 

@@ -2,7 +2,8 @@
 
 A start by itself passes through the scheduler, the supervisor's coroutines and
 its decisions. Here all that is looked up once, for as long as each child is a
-plain one and comes up at once. Whoever is not is left to the usual way.
+plain one and comes up at once. Whoever is not is left to the usual way. This
+is a hot loop, hence one long function over local variables.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from ..runtime.isolate import ATOMIC
 from ..runtime.operations import OP_START, UP
 from ..runtime.process import FRESH, IDLE, READY, WAITING, Process
 from ..runtime.signals import INIT
-from .gen import Starting
-from .restart import Entry, State, note_started
+from . import gen
+from .restart import Entry, State
 
-_new_object: Final = object.__new__
+_new: Final = object.__new__
+NOT_COPYABLE: Final = object()
 
 
 class Row:
@@ -32,41 +34,81 @@ class Row:
         self.entries: Sequence[Entry] = list(state.entries.values())
         self.at = 0
 
-    def start(self, process: Process, most: int) -> tuple[int, Process | None, Any]:
+    def start(self, process: Process, most: int) -> tuple[int, Process | None, Any]:  # noqa: C901
         """Start up to ``most`` of them, while all goes well.
 
         How many have come up, and, if one is not up after its first step: that
         one, and what its dispatch gave.
         """
-        node, entries = process.node, self.entries
-        now_s, began = node.now_ms // 1000, self.at
+        node, by_pid = process.node, self.state.by_pid
+        trail, names, processes, sink = node.trail, node.names, node.processes, node.sink
+        now_s, parent, group = node.now_ms // 1000, process.pid, process.group
         ancestors = process.lineage or lifecycle.lineage(process)
+        if process.links is None:
+            process.links = {}
+        links = process.links
         process.status, process.since = WAITING, node.now_ms
-        for entry in entries[began : began + most]:
-            starting = self._plain(process, entry)
-            if starting is None:
+        limit, no_names = node.max_processes, lifecycle.NO_NAMES
+        behaviour: Any = None
+        dispatch: Any = None
+        begun, child, result = 0, None, UP
+        special = gen.SPECIAL
+        for entry in self.entries[self.at : self.at + most]:
+            spec = entry.child
+            if spec.module is not behaviour:
+                if not _is_plain(process, spec.module):
+                    break
+                behaviour = spec.module
+                dispatch = behaviour.engine.dispatch
+            name, argument = spec.name, spec.argument
+            if type(argument) not in ATOMIC:
+                argument = _copied(process, argument)
+            if (
+                spec.start is not None
+                or spec.keep_state
+                or spec.extra
+                or spec.timeout_ms is not None
+                or argument is NOT_COPYABLE
+                or (name is not None and (type(name) is not str or name in names or name in no_names))
+                or len(processes) >= limit
+            ):
                 break
-            child = lifecycle.create(node, entry.child.module.engine.dispatch, parent=process)
-            pid = child.pid
-            child.behaviour, _, name = starting
-            child.context = context = _new_object(child.behaviour)
+            # --- as lifecycle.create, gen.prepare and waiting.start would ---
+            node.next_number = (number := node.next_number) + 1
+            child = Process(node, number, dispatch)
+            processes[pid := child.pid] = child
+            child.behaviour = behaviour
+            child.context = context = _new(behaviour)
             set_process(context, child)
             if name is not None:
-                node.names[name] = pid
+                names[name] = pid
                 child.name = name
+            if group is not None:
+                child.group = group
             child.ancestors = ancestors
-            child.parent = process.pid
-            lifecycle.join(process, child)
+            child.parent = parent
+            child.links = {parent: None}
+            links[pid] = None
             node.next_tag = process.token = tag = node.next_tag + 1
-            child.starter = (process.pid, tag)
-            if node.sink is not None:
-                node.sink("process_spawn", child, process.pid)
-            node.trail.append(child.number)
+            child.starter = (parent, tag)
+            if sink is not None:
+                sink("process_spawn", child, parent)
+            # --- the first step of the child ---
+            trail.append(number)
             child.steps = 1
             node.current = child
-            child.message = (INIT, starting, None)
-            self.at += 1
-            result = node.begins[child.dispatch](child, starting)
+            try:
+                state = context.init(argument)
+            except BaseException as error:  # a failing init is a failed start, whatever it raised
+                child.message = (INIT, (behaviour, argument, name), None)
+                gen.init_raised(child, error)
+                result = None
+            else:
+                if type(state) in special:
+                    child.message = (INIT, (behaviour, argument, name), None)
+                    result = gen.init_returned(child, state)
+                else:
+                    child.state = state
             if (
                 result is not UP
                 or process.status != WAITING
@@ -75,32 +117,39 @@ class Row:
                 or node.woken is not None
             ):
                 process.wait = (OP_START, pid)
-                return self.at - began - 1, child, result
+                break
+            # --- that of the supervisor ---
             child.starter = None
             child.status = IDLE
-            node.trail.append(process.number)
+            begun += 1
+            trail.append(process.number)
             process.steps += 1
-            note_started(self.state, entry, pid, now_s)
-        node.current = process
-        process.token = 0
-        process.status = READY
-        return self.at - began, None, None
+            by_pid[pid] = spec.id
+            entry.pid = pid
+            if spec.backoff is not None:
+                entry.started_s = now_s
+            child = None
+        if child is None:
+            node.current = process
+            process.token = 0
+            process.status = READY
+        tried = begun if child is None else begun + 1
+        node.process_spawns += tried
+        self.at += tried
+        return begun, child, result
 
-    def _plain(self, process: Process, entry: Entry) -> Starting | None:
-        """What a child begins with, if nothing about its start is out of the ordinary."""
-        child, node = entry.child, process.node
-        module, name, argument = child.module, child.name, child.argument
-        if child.start is not None or child.keep_state or child.extra or child.timeout_ms is not None:
-            return None
-        if module.engine.dispatch not in node.begins or module.__init__ is not Context.__init__:
-            return None
-        if name is not None and (type(name) is not str or name in node.names or name in lifecycle.NO_NAMES):
-            return None
-        if len(node.processes) >= node.max_processes:
-            return None
-        if type(argument) not in ATOMIC:
-            try:
-                argument = node.copy(argument)
-            except TypeError:
-                return None
-        return module, argument, name
+
+def _is_plain(process: Process, behaviour: Any) -> bool:
+    """Whether processes of this behaviour begin with no more than their init."""
+    engine = behaviour.engine
+    return (
+        engine.dispatch in process.node.begins and engine.init is gen.initial and behaviour.__init__ is Context.__init__
+    )
+
+
+def _copied(process: Process, argument: Any) -> Any:
+    """The argument as the child gets it; what cannot be copied is told on the usual way."""
+    try:
+        return process.node.copy(argument)
+    except TypeError:
+        return NOT_COPYABLE

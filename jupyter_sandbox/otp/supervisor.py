@@ -252,15 +252,15 @@ def read_spec(context: Supervisor, spec: Any) -> restart.State:
     forms = list(spec.children)
     if flags.strategy == "simple_one_for_one" and len(forms) != 1:
         raise SpecError(("bad_start_spec", forms), "simple_one_for_one takes exactly one child")
-    settling = Settling(flags.auto_shutdown)
+    settled, entries = Settling(flags.auto_shutdown).settled, state.entries
     for form in forms:
         try:
-            child = settling.settled(form)
+            child = settled(form)
         except SpecError as error:
             raise SpecError(("start_spec", error.reason), error.hint) from None
-        if child.id in state.entries:
-            raise SpecError(("start_spec", ("duplicate_child_name", child.id)), "give each child an id of its own")
-        state.entries[child.id] = restart.Entry(child)
+        if (id := child.id) in entries:
+            raise SpecError(("start_spec", ("duplicate_child_name", id)), "give each child an id of its own")
+        entries[id] = restart.Entry(child)
     if flags.strategy == "simple_one_for_one":
         state.template = state.entries.popitem()[1].child
     return state

@@ -139,6 +139,30 @@ class Top(Supervisor):
         return Spec(children, strategy=strategy, intensity=self.intensity, period_s=self.period_s)
 
 
+class Nursery(Supervisor):
+    """Its children are of many kinds and begin in many ways, some of them with trouble."""
+
+    restart = "temporary"
+
+    def init(self, size: int) -> Any:
+        if self.random.random() < 0.2:
+            self.send(self.pid, "unexpected")
+        return [
+            Child(Worker if index % 3 == 1 else Passing, index if self.random.random() < 0.5 else 0, id=index)
+            for index in range(size)
+        ]
+
+
+async def nursery(ctx: Any, size: int) -> Any:
+    """Start a supervisor with many children at once, and stop it again."""
+    try:
+        pid = await ctx.start(Nursery, size)
+        await ctx.stop(pid, "normal", 50)
+    except (CallExit, StartError) as error:
+        return type(error).__name__
+    return "stopped"
+
+
 async def boot(ctx: Any, strategy: str) -> Any:
     """Start the system."""
     return await ctx.start(Top, strategy, name="top")
@@ -196,8 +220,8 @@ def drive(node: RuntimeNode, actions: list[tuple[str, Any, Any]], slices: list[i
             node.admit(Apply(index + 1, f"{home}:grow", (value,)))
         elif verb == "question":
             node.ask(Ask(index + 1, target, value), now)
-        elif verb == "churn":
-            node.admit(Apply(index + 1, f"{home}:churn", (value,)))
+        elif verb in ("churn", "nursery"):
+            node.admit(Apply(index + 1, f"{home}:{verb}", (value,)))
         else:
             node.admit(Apply(index + 1, f"{home}:{'ask' if verb == 'call' else 'tell'}", (target, value)))
         node.run(now, size)

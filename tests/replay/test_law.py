@@ -23,7 +23,7 @@ ACTIONS = st.lists(
         st.tuples(st.sampled_from(["call", "cast", "question"]), st.sampled_from(systems.NAMES), st.integers(0, 9)),
         st.tuples(st.just("wait"), st.none(), st.integers(1, 40)),
         st.tuples(st.just("grow"), st.none(), st.integers(0, 3)),
-        st.tuples(st.just("churn"), st.none(), st.integers(1, 40)),
+        st.tuples(st.sampled_from(["churn", "nursery"]), st.none(), st.integers(1, 40)),
     ),
     min_size=1,
     max_size=40,
