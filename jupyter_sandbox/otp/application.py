@@ -127,7 +127,7 @@ async def start(ctx: OtpContext, name: str, kind: str = "temporary") -> None:
         master.hidden = True
 
     try:
-        await ask((OP_START, plain.run_plain, (app_master.run, (entry,)), "none", None, prepare))
+        await ask((OP_START, plain.run_plain, (app_master.run, (entry,)), None, ("none", prepare)))
     except StartError as error:
         raise ApplicationError(f"start of {name}", error.reason) from None
     node.emit("application_start", node.processes[ctx.pid], name)

@@ -78,11 +78,11 @@ async def stop_child(process: Process, entry: restart.Entry) -> Any:
     patience = entry.child.shutdown_ms
     if patience != "brutal_kill":
         context.exit_signal(entry.pid, SHUTDOWN)
-        down = await ask((OP_RECEIVE, ref, patience, None))
+        down = await ask((OP_RECEIVE, ref, None, patience, None))
         if down is not None:
             return down.reason
     context.exit_signal(entry.pid, KILL)
-    return (await ask((OP_RECEIVE, ref, None, None))).reason
+    return (await ask((OP_RECEIVE, ref, None, None, None))).reason
 
 
 async def stop_all(process: Process, state: restart.State) -> None:

@@ -16,8 +16,7 @@ from typing import Any, Final, NamedTuple
 from ..model.ids import Pid
 from ..model.text import short_text
 from ..runtime import delivery
-from ..runtime.operations import DONE as CALLBACK_DONE
-from ..runtime.operations import Reply
+from ..runtime.operations import OP_REPLY, Reply
 from ..runtime.process import Process
 from ..runtime.signals import CONTINUE, INIT, SYSTEM, TIMEOUT, Caller, Entry
 
@@ -175,11 +174,11 @@ def _watched(process: Process, running: Any, operation: Any) -> Generator[Any, A
         except StopIteration:
             break
         value = error = None
-        if operation is CALLBACK_DONE or type(operation) is Reply:
+        if type(operation) is tuple and operation[0] >= OP_REPLY:
             process.node.drivers.append(running)
-            if type(operation) is Reply:
+            if operation[0] == OP_REPLY:
                 with _watching(process):
-                    delivery.hand_over(process.node, process.message[2], operation.value)
+                    delivery.hand_over(process.node, process.message[2], operation[1].value)
             break
     _ended(process)
 

@@ -92,7 +92,7 @@ def request(
         via.check_free(process.node, name)
     if type(argument) not in ATOMIC:
         argument = process.node.copy(argument)
-    return (OP_START, behaviour.engine.dispatch, (behaviour, argument, name), relation, timeout_ms, prepare)
+    return (OP_START, behaviour.engine.dispatch, (behaviour, argument, name), timeout_ms, (relation, prepare))
 
 
 async def _start_watched(process: Process, behaviour: Any, argument: Any, name: Any, timeout_ms: int | None) -> Any:
@@ -107,7 +107,7 @@ async def _start_watched(process: Process, behaviour: Any, argument: Any, name: 
 
     first = (behaviour, node.copy(argument), name)
     try:
-        result = await ask((OP_START, behaviour.engine.dispatch, first, "monitor", timeout_ms, watched))
+        result = await ask((OP_START, behaviour.engine.dispatch, first, timeout_ms, ("monitor", watched)))
     except StartError:
         for ref in refs:  # none when there was no room for a process
             lifecycle.demonitor(node, process, ref, flush=True)

@@ -33,7 +33,7 @@ def start(process: Process, child: Child, argument: Any, last: Last) -> Awaitabl
         gen.prepare(heir, starting)
 
     first = (child.module, process.node.copy(argument), child.name)
-    return ask((OP_START, child.module.engine.dispatch, first, "link", child.timeout_ms, prepare))
+    return ask((OP_START, child.module.engine.dispatch, first, child.timeout_ms, ("link", prepare)))
 
 
 def left(supervisor: Process, child: Pid) -> Last:

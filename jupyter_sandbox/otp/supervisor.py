@@ -215,7 +215,7 @@ def _begin(process: Process, state: restart.State) -> Generator[Any, Any, tuple[
     while row.at < len(row.entries):
         try:
             outcome: restart.Event | None = None
-            pid = yield (OP_ROW, row)
+            pid = yield (OP_ROW, row, None, None, None)
             entry = row.entries[row.at - 1]
             if pid is UP and row.at < len(row.entries):
                 entry = row.entries[row.at]

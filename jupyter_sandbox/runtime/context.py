@@ -224,18 +224,18 @@ class Context(metaclass=_NoAttributes):
             check_duration(timeout_ms)
         if match is not None and isinstance(match, type):
             kind = match
-            return ask((OP_RECEIVE, lambda message: isinstance(message, kind), timeout_ms, default))
-        return ask((OP_RECEIVE, match, timeout_ms, default))
+            return ask((OP_RECEIVE, lambda message: isinstance(message, kind), default, timeout_ms, None))
+        return ask((OP_RECEIVE, match, default, timeout_ms, None))
 
     def sleep(self, ms: int) -> Awaitable[None]:
         """Wait; messages stay in the mailbox meanwhile."""
         self._may_wait("sleep")
-        return ask((OP_SLEEP, check_duration(ms)))
+        return ask((OP_SLEEP, check_duration(ms), None, None, None))
 
     def yield_(self) -> Awaitable[None]:
         """Let the others go first (``erlang:yield``)."""
         self._may_wait("yield_")
-        return ask((OP_YIELD,))
+        return ask((OP_YIELD, None, None, None, None))
 
     @overload
     def outside(self, work: Awaitable[Value]) -> Awaitable[Value]: ...
@@ -249,7 +249,7 @@ class Context(metaclass=_NoAttributes):
         ``page = await self.outside(lambda: path.read_text())``.
         """
         self._may_wait("outside")
-        return ask((OP_OUTSIDE, work))
+        return ask((OP_OUTSIDE, work, None, None, None))
 
     def _may_wait(self, what: str, timeout_ms: int | None = None) -> None:
         if self._process.coro is None:
@@ -310,7 +310,8 @@ class Context(metaclass=_NoAttributes):
 
         self._may_wait("start_plain", timeout_ms)
         first = (function, self._process.node.copy(args))
-        return ask((OP_START, plain.run_plain, first, relation, timeout_ms, lambda p, _: plain.prepare(p, function)))
+        how = (relation, lambda process, _: plain.prepare(process, function))
+        return ask((OP_START, plain.run_plain, first, timeout_ms, how))
 
     def init_ack(self, value: Any) -> None:
         """Tell the starter that this process is up."""

@@ -1,6 +1,7 @@
 """What a suspended callback waits for: the requests that ``await self. ...`` hands to the node.
 
-Each is a tuple with its number first, made for every await, hence no class.
+Each is a tuple made for every await, hence no class: ``(kind, subject, detail, timeout_ms, more)``, all five always,
+so that the scheduler takes it apart before it looks at the kind.
 """
 
 from __future__ import annotations
@@ -27,9 +28,13 @@ OP_START: Final = 4
 OP_OUTSIDE: Final = 5
 OP_YIELD: Final = 6
 OP_ROW: Final = 7
-"""Start many processes: ``(OP_ROW, row)``. ``row.start(process, most)`` starts up to ``most`` of them on the spot; the
-result says how the last one came up, or is UP if they all have.
+"""Start many processes; the subject is a row. ``row.start(process, most)`` starts up to ``most`` of them on the spot;
+the result says how the last one came up, or is UP if they all have.
 """
+OP_REPLY: Final = 8
+"""A driver's callback has answered with the Reply that is the subject."""
+OP_DONE: Final = 9
+"""A driver's callback has ended."""
 WAIT_NAMES: Final = ("call", "stop", "receive", "sleep", "start", "outside work", "yield", "start")
 
 Matcher = Callable[[Any], Any]
@@ -77,11 +82,7 @@ UP: Final = object()
 """What a function of ``node.begins`` returns when init is done and all that is left is to tell the starter."""
 
 
-class Done(msgspec.Struct, frozen=True):
-    """What a driver yields when a callback has ended."""
-
-
-DONE: Final = Done()
+DONE: Final = (OP_DONE, None, None, None, None)
 
 
 @coroutine
@@ -110,7 +111,7 @@ def driver() -> Generator[Any, Any, None]:
                 and process.upgrade is None
             ):
                 process.state = result.state
-                job = yield result
+                job = yield (OP_REPLY, result, None, None, None)
                 continue
             job = follow(process, result, None, caller)
         if job is None:
@@ -127,10 +128,8 @@ def drive(process: Any, coro: Any, follow: Callable[..., Any], caller: Any) -> A
         found.send(None)
     process.coro = found
     operation = found.send((process, coro, follow, caller))
-    if type(operation) is not Reply:
-        if operation is not DONE:
-            return operation
-        operation = None
+    if type(operation) is not tuple or operation[0] < OP_REPLY:
+        return operation
     process.coro = None
     drivers.append(found)
-    return operation
+    return operation[1]

@@ -40,7 +40,7 @@ async def take(process: Process, ref: Ref, timeout_ms: int | None) -> Any:
     def is_it(message: Any) -> bool:
         return type(message) is Response and message.ref == ref
 
-    response = await ask((OP_RECEIVE, is_it, timeout_ms, None))
+    response = await ask((OP_RECEIVE, is_it, None, timeout_ms, None))
     lifecycle.drop_alias(process.node, process, ref)
     if response is None:
         raise CallTimeout("timeout", repr(ref))

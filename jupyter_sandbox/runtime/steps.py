@@ -15,7 +15,7 @@ from . import delivery, lifecycle, timers, waiting
 from .crashes import exit_reason
 from .exceptions import CallExit, ForeignAwait
 from .isolate import ATOMIC
-from .operations import DONE, OP_RECEIVE, OP_ROW, OP_START, OP_STOP, UP, WAIT_NAMES, Raise, Receive, Reply
+from .operations import OP_RECEIVE, OP_REPLY, OP_ROW, OP_START, OP_STOP, UP, WAIT_NAMES, Raise, Receive, Reply
 from .process import DEAD, FRESH, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
 from .signals import CAST, INIT, MISSING, Caller, Entry
 from .waiting import MAX_TAKEN, PARKED
@@ -73,6 +73,7 @@ def take_steps(  # noqa: C901
     handled, raising = entry is not None, False
     taken = 0
     value: Any
+    result: Any
     process: Any = first
     while True:  # not ``while left``: CPython 3.11 speeds a running function up at unconditional jumps back alone
         coro = value = None
@@ -225,30 +226,22 @@ def take_steps(  # noqa: C901
                     process.coro = None
                     lifecycle.exit_process(node, process, exit_reason(error))
                     break
-            if type(operation) is not tuple:
-                if operation is DONE:
-                    process.coro = None
-                    node.drivers.append(coro)
-                    break
-                if type(operation) is Reply:
-                    process.coro = None
-                    node.drivers.append(coro)
-                    delivery.hand_over(node, process.message[2], operation.value)
-                    break
-                value, raising = Raise(ForeignAwait(operation)), True
-            elif operation[0] <= OP_STOP:
+            try:
                 kind, target, request, _, told = operation
+            except Exception:  # what somebody else's awaitable yields may do anything when it is taken apart
+                value, raising, operation = Raise(ForeignAwait(operation)), True, None
+                continue
+            if kind <= OP_STOP:
                 try:
                     callee = find(target)
                 except TypeError:
                     callee = None
                 if callee is None:
-                    callee = delivery.lookup(node, target) or process
-                if callee is process:
-                    reason = NOPROC if delivery.lookup(node, target) is None else "calling_self"
-                    value, raising = Raise(CallExit(reason, _shown(target), WAIT_NAMES[kind])), True
-                    operation = None
-                    continue
+                    callee = delivery.lookup(node, target)
+                    if callee is None:
+                        value, raising = Raise(CallExit(NOPROC, _shown(target), WAIT_NAMES[kind])), True
+                        operation = None
+                        continue
                 if type(request) not in ATOMIC and kind != OP_STOP:
                     try:
                         request = node.copy(request)
@@ -260,7 +253,7 @@ def take_steps(  # noqa: C901
                 process.token = tag
                 process.wait = operation
                 process.status = WAITING
-                if trace is not None:
+                if trace is not None and callee is not process:
                     trace("message_send", process, ("call", target, request))
                 entry = (told, request, Caller(process.pid, tag))
                 if callee.status == IDLE and node.woken is None and spare:
@@ -303,20 +296,26 @@ def take_steps(  # noqa: C901
                     operation = entry = None
                     taken = 0
                     continue
+                if callee is process:
+                    process.status, process.token = READY, 0
+                    node.messages_sent -= 1
+                    value, raising = Raise(CallExit("calling_self", _shown(target), WAIT_NAMES[kind])), True
+                    operation = entry = None
+                    continue
                 spare = most
                 register(node, process, callee)
                 delivery.deliver(node, callee, entry)
                 entry = None
                 break
-            elif operation[0] == OP_START:
+            if kind == OP_START:
                 value = waiting.start(node, process, operation)
                 if type(value) is not Process:
                     raising, operation = True, None
                     continue
-                entry = (INIT, operation[2], None)
+                entry = (INIT, request, None)
                 if node.woken is None and spare:
                     spare -= 1
-                    begin = node.begins.get(operation[1]) if quick else None
+                    begin = node.begins.get(target) if quick else None
                     if begin is None or left < 2 or process.doom is not None:
                         following = value
                         break
@@ -326,7 +325,7 @@ def take_steps(  # noqa: C901
                     value.steps = 1
                     node.current = value
                     value.message = entry
-                    operation = begin(value, operation[2])
+                    operation = begin(value, request)
                     if (
                         operation is UP
                         and process.status == WAITING
@@ -356,8 +355,8 @@ def take_steps(  # noqa: C901
                 ready.append(value)
                 entry = None
                 break
-            elif operation[0] == OP_RECEIVE:
-                if operation[1] is None and process.mailbox:  # any message will do, and there is one
+            if kind == OP_RECEIVE:
+                if target is None and process.mailbox:  # any message will do, and there is one
                     kind, value, told = process.mailbox.popleft()
                     if kind and kind <= CAST:
                         value = waiting.visible((kind, value, told))
@@ -371,11 +370,10 @@ def take_steps(  # noqa: C901
                     raising = False
                     waiting.let_others_go(node, process, value)
                     break
-            elif operation[0] == OP_ROW:
+            elif kind == OP_ROW:
                 value = UP
                 if quick and trace is None and node.woken is None and process.doom is None:
-                    row = operation[1]
-                    begun, child, operation = row.start(process, min(left // 2, spare))
+                    begun, child, operation = target.start(process, min(left // 2, spare))
                     left -= 2 * begun
                     spare -= begun
                     if child is not None:
@@ -387,8 +385,14 @@ def take_steps(  # noqa: C901
                         entry = child.message
                         handled, process = True, child
                         break
+            elif kind >= OP_REPLY:
+                process.coro = None
+                node.drivers.append(coro)
+                if kind == OP_REPLY:
+                    delivery.hand_over(node, process.message[2], target.value)
+                break
             else:
-                value = waiting.OPERATIONS[operation[0]](node, process, operation)
+                value = waiting.OPERATIONS[kind](node, process, operation)
                 if value is PARKED:
                     break
                 raising = type(value) is Raise

@@ -26,7 +26,7 @@ MAX_TAKEN: Final = 100
 
 def receive(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
     """Take a message that is there already, or wait for one."""
-    _, match, timeout_ms, default = operation
+    _, match, default, timeout_ms, _ = operation
     wait = Receive(match, default)
     process.scanned = 0
     if process.mailbox:
@@ -111,7 +111,7 @@ def _sleep(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
 
 def start(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
     """Create a process and wait until it says that it is up. The result is the process, or a Raise."""
-    _, dispatch, first, relation, timeout_ms, prepare = operation
+    _, dispatch, first, timeout_ms, (relation, prepare) = operation
     try:
         child = lifecycle.create(node, dispatch, parent=process)
     except SystemLimit as error:

@@ -72,7 +72,7 @@ async def _start_proclib(run: Run, command: Command, how: str, timeout: int | No
         plain.prepare(child, run_proclib)
 
     try:
-        found = await ask((OP_START, plain.run_plain, (run_proclib, (text,)), "monitor", timeout, watched))
+        found = await ask((OP_START, plain.run_plain, (run_proclib, (text,)), timeout, ("monitor", watched)))
     except StartError as error:
         found = ("error", error.reason)
     return found, run.world.keep_ref(command.get("ref"), refs[0])
