@@ -27,7 +27,7 @@ from .code_server import CodeServer
 
 _FORMAT: Final = 2
 _NOT_SAVED: Final = frozenset({"node", "number", "pid", "context", "coro", "message", "since", "upgrade", "wait"})
-_COUNTERS: Final = frozenset({"messages_sent", "process_spawns", "process_exits", "restarts"})
+_COUNTERS: Final = frozenset({"sent", "other_tags", "process_spawns", "process_exits", "restarts"})
 """The kernel counts over all guests of a sandbox, and these have been counted."""
 _OF_THE_GUEST: Final = frozenset(
     {
@@ -87,6 +87,7 @@ def restore(node: Node, code: CodeServer, saved: Saved) -> None:
         node.processes[process.pid] = process
     facts = _loads(node, saved.node, "the node")
     ready = facts.pop("ready")
+    node.other_tags += facts["next_tag"] - node.next_tag  # those taken before are no calls of this guest
     for name, value in facts.items():
         setattr(node, name, value)
     node.ready = deque(ready)
@@ -146,7 +147,7 @@ def _go_on_as_master(node: Node, process: Process, name: str, state: Any) -> Non
     running = plain.run_plain(process, (INIT, (application.attend, args), None))
     assert running is not None
     process.coro = running
-    _, match, _, default = running.send(None)
+    _, match, default, _, _ = running.send(None)
     process.wait = Receive(match, default)
 
 

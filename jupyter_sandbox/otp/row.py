@@ -135,6 +135,7 @@ class Row:
             process.status = READY
         tried = begun if child is None else begun + 1
         node.process_spawns += tried
+        node.other_tags += tried
         self.at += tried
         return begun, child, result
 

@@ -118,7 +118,7 @@ class Context(metaclass=_NoAttributes):
         node = process.node
         found = node.processes.get(target) if type(target) is Pid else None
         if found is not None and type(message) in ATOMIC and node.trace is None:
-            node.messages_sent += 1  # what follows is as delivery.send would, for the most frequent cases
+            node.sent += 1  # what follows is as delivery.send would, for the most frequent cases
             box = found.mailbox
             if box and found.status <= READY and len(box) < node.max_mailbox:
                 box.append((INFO, message, process.number))
@@ -131,7 +131,7 @@ class Context(metaclass=_NoAttributes):
         """Send a request that wants no answer; to nobody it is dropped (``gen_server:cast``)."""
         process = self._process
         node = process.node
-        node.messages_sent += 1
+        node.sent += 1
         if node.trace is not None:
             node.trace("message_send", process, ("cast", target, request))
         try:

@@ -78,7 +78,7 @@ def send(node: Node, sender: Process, target: Any, message: Any) -> bool:
     """Send a plain message; to a dead pid it is dropped. False when a name is not registered."""
     kind = type(target)
     process = node.processes.get(target) if kind is Pid else lookup(node, target)
-    node.messages_sent += 1
+    node.sent += 1
     if node.trace is not None:
         node.trace("message_send", sender, ("send", target, message))
     if process is None:

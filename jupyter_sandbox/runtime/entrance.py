@@ -69,6 +69,7 @@ def asked(node: Node, what: Ask) -> tuple[Process | None, Entry, int]:
     target, request = what.target, what.request
     callee = delivery.lookup(node, target)
     node.next_tag = tag = node.next_tag + 1
+    node.other_tags += 1
     node.asked[tag] = what.id
     if callee is None:
         delivery.ask_failed(node, tag, CallExit(NOPROC, str(target)))
@@ -82,7 +83,7 @@ def asked(node: Node, what: Ask) -> tuple[Process | None, Entry, int]:
 def _tell(node: Node, what: Tell) -> None:
     process = node.processes.get(what.target)
     message = resolve(what.opener)(what.message) if what.opener else node.copy(what.message)
-    node.messages_sent += 1
+    node.sent += 1
     if node.trace is not None:
         stranger = Process(node, OUTSIDE.number, plain.run_client)
         node.trace("message_send", stranger, ("cast" if what.cast else "send", what.target, message))

@@ -51,11 +51,11 @@ class Node:
     """
 
     __slots__ = (
-        "aliases", "answers", "asked", "copy", "current", "dead_names", "digest", "drivers", "folded", "globals",
-        "isolation", "journal", "loader", "max_mailbox", "max_processes", "messages_sent", "name", "names",
-        "next_client", "next_number", "next_tag", "now_ms", "outside", "outside_waiting", "policy", "process_exits",
-        "process_spawns", "processes", "ready", "restarts", "seed", "sink", "spare", "stale", "tables", "timer_heap",
-        "timers", "told", "trace", "trail", "woken", "young",
+        "aliases", "answers", "asked", "copy", "current", "dead_names", "digest", "drivers", "folded",
+        "globals", "isolation", "journal", "loader", "max_mailbox", "max_processes", "name", "names",
+        "next_client", "next_number", "next_tag", "now_ms", "other_tags", "outside", "outside_waiting",
+        "policy", "process_exits", "process_spawns", "processes", "ready", "restarts", "seed", "sent", "sink",
+        "spare", "stale", "tables", "timer_heap", "timers", "told", "trace", "trail", "woken", "young",
     )  # fmt: skip
 
     context_class: type[Context] = Context
@@ -116,7 +116,7 @@ class Node:
         self.trace: Sink | None = None
         """Like sink, but told of every message; set only while someone looks."""
         self.told: list[str] | None = None
-        self.messages_sent = self.process_spawns = self.process_exits = self.restarts = 0
+        self.sent = self.other_tags = self.process_spawns = self.process_exits = self.restarts = 0
 
     # --- how far it is ---------------------------------------------------------------------------------------------
 
@@ -124,6 +124,11 @@ class Node:
     def step_number(self) -> int:
         """How many steps were taken."""
         return self.folded + len(self.trail)
+
+    @property
+    def messages_sent(self) -> int:
+        """Messages, casts and calls so far. A call takes a tag; tags that were taken for something else are counted."""
+        return self.sent + self.next_tag - 1 - self.other_tags
 
     @property
     def hash(self) -> int:
@@ -209,6 +214,7 @@ class Node:
     def new_ref(self) -> Ref:
         """A reference that this node never used before."""
         self.next_tag = tag = self.next_tag + 1
+        self.other_tags += 1
         return Ref(REF_TAG | tag)
 
     def emit(self, kind: str, process: Process, data: Any) -> None:

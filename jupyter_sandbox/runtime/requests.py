@@ -24,7 +24,7 @@ def send(node: Node, process: Process, target: Any, request: Any) -> Ref:
     if callee is None:
         delivery.deliver(node, process, (INFO, Response(ref, False, NOPROC), None))
         return ref
-    node.messages_sent += 1
+    node.sent += 1
     if callee.callers is None:
         callee.callers = {}
     callee.callers[ref.number] = process.pid

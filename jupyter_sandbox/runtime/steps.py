@@ -71,7 +71,7 @@ def take_steps(  # noqa: C901
     caller: Process | None = None
     tag = 0
     handled, raising = entry is not None, False
-    taken = 0
+    step = taken = 0
     value: Any
     result: Any
     process: Any = first
@@ -103,7 +103,7 @@ def take_steps(  # noqa: C901
                                 operation = None
                             if (
                                 operation is not None
-                                or process.status != FRESH
+                                or process.status  # FRESH is 0
                                 or process.mailbox
                                 or node.woken is not None
                             ):
@@ -210,7 +210,7 @@ def take_steps(  # noqa: C901
 
         # --- drive: resume the callback and do what it asks for, until it waits or ends ---
         following = None
-        taken = 0
+        step = -1
         while coro is not None:
             if operation is None:
                 try:
@@ -249,7 +249,6 @@ def take_steps(  # noqa: C901
                         value, raising, operation = Raise(error), True, None
                         continue
                 node.next_tag = tag = node.next_tag + 1
-                node.messages_sent += 1
                 process.token = tag
                 process.wait = operation
                 process.status = WAITING
@@ -272,8 +271,7 @@ def take_steps(  # noqa: C901
                     if (
                         type(result) is Reply
                         and process.status == WAITING
-                        and callee.status == FRESH
-                        and not callee.mailbox
+                        and not (callee.status or callee.mailbox)  # FRESH is 0
                         and node.woken is None
                     ):
                         callee.status = IDLE
@@ -294,11 +292,10 @@ def take_steps(  # noqa: C901
                     node.current = process
                     process.status = READY
                     operation = entry = None
-                    taken = 0
                     continue
                 if callee is process:
                     process.status, process.token = READY, 0
-                    node.messages_sent -= 1
+                    node.other_tags += 1
                     value, raising = Raise(CallExit("calling_self", _shown(target), WAIT_NAMES[kind])), True
                     operation = entry = None
                     continue
@@ -329,7 +326,7 @@ def take_steps(  # noqa: C901
                     if (
                         operation is UP
                         and process.status == WAITING
-                        and value.status == FRESH
+                        and not value.status  # FRESH is 0
                         and value.mailbox is None
                         and node.woken is None
                     ):
@@ -342,7 +339,6 @@ def take_steps(  # noqa: C901
                         process.steps += 1
                         node.current = process
                         operation = entry = None
-                        taken = 0
                         continue
                     if operation is UP:
                         lifecycle.acknowledge(node, value, value.pid)
@@ -356,6 +352,8 @@ def take_steps(  # noqa: C901
                 entry = None
                 break
             if kind == OP_RECEIVE:
+                if len(trail) != step:
+                    step, taken = len(trail), 0
                 if target is None and process.mailbox:  # any message will do, and there is one
                     kind, value, told = process.mailbox.popleft()
                     if kind and kind <= CAST:

@@ -32,6 +32,7 @@ def arm_wait(node: Node, process: Process, timeout_ms: int) -> None:
     Most waits end at once, so the timer only joins the heap if it outlives the present burst of steps.
     """
     node.next_tag += 1
+    node.other_tags += 1
     arm_call(node, process, timeout_ms, node.next_tag)
 
 
@@ -122,6 +123,7 @@ def _compact(node: Node) -> None:
 
 def _push(node: Node, timeout_ms: int, kind: int, subject: Any, detail: Any) -> Any:
     node.next_tag += 1
+    node.other_tags += 1
     item = (node.now_ms + timeout_ms, node.next_tag, kind, subject, detail)
     heappush(node.timer_heap, item)
     if node.stale > _MANY and node.stale * 2 > len(node.timer_heap):

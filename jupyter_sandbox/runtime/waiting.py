@@ -38,6 +38,7 @@ def receive(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
         value = delivery.timed_out(process)
         process.wait = None
         return value
+    node.other_tags += 1
     node.next_tag = process.token = node.next_tag + 1  # as _park would, for the most frequent wait but the call
     process.wait = wait
     process.since = node.now_ms
@@ -96,6 +97,7 @@ def visible(entry: Entry) -> Any:
 
 
 def _park(node: Node, process: Process, wait: Any, timeout_ms: int | None) -> None:
+    node.other_tags += 1
     node.next_tag = process.token = node.next_tag + 1
     process.wait = wait
     process.since = node.now_ms
@@ -130,6 +132,7 @@ def start(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
     if relation == "link":
         child.parent = process.pid
         lifecycle.join(process, child)
+    node.other_tags += 1
     node.next_tag = process.token = tag = node.next_tag + 1
     process.wait = (OP_START, child.pid)
     process.since = node.now_ms
