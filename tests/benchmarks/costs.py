@@ -46,8 +46,9 @@ async def _dicts(self: Any, size: int) -> float:
 
 
 def _events() -> Node:
-    node = Node(sink=EventLog())
-    node.trace = node.sink
+    log = EventLog()
+    node = Node(sink=log)
+    node.trace = log.message
     return node
 
 
