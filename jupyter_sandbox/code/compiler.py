@@ -127,5 +127,5 @@ def _line(text: str, number: int) -> str:
 
 def _refused(faults: list[Diagnostic]) -> CompileError:
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    message = f"{faults[0]}{more}; correct it and load again, the running code is untouched"
+    message = f"{faults[0]}{more}; correct it and try again; what runs is untouched"
     return CompileError("compilation_failed", message, tuple(faults))

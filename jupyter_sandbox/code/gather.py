@@ -70,6 +70,8 @@ def _cell(cell: CellSource) -> Bundle:
 def _files(source: FilesSource) -> Bundle:
     modules: dict[str, ModuleCode] = {}
     for file, text in source.files.items():
+        if not isinstance(text, str):
+            raise UsageError("file", file, hint=f"it holds {type(text).__name__}, not text; give its source as text")
         name, is_package = module_of(file)
         if name in modules:
             raise UsageError("file", file, hint=f"two files make the module {name}; rename one")

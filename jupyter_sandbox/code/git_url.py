@@ -57,7 +57,11 @@ def _remote(text: str, private_hosts: bool) -> str:
     if not host or host.startswith("-") or " " in text or "\\" in text or parts.fragment or parts.query:
         raise refused(text, "it is no plain https address")
     if not private_hosts and _is_private(host):
-        raise refused(text, "its host is on this machine or the local network; allow it with private_hosts=True")
+        raise refused(
+            text,
+            "its host is on this machine or the local network; allow it with --private-hosts, "
+            "in Python GitSource(..., private_hosts=True)",
+        )
     shown = f"[{host}]" if ":" in host else host
     return f"https://{shown}{f':{port}' if port else ''}{parts.path}"
 

@@ -109,7 +109,12 @@ def _from_map(value: Mapping[object, object]) -> Source:
         return FilesSource({str(name): str(text) for name, text in value.items()})
     if all(isinstance(name, str) and isinstance(code, bytes) for name, code in value.items()):
         return CompiledSource(modules={str(name): code for name, code in value.items() if isinstance(code, bytes)})
-    raise invalid_code_type(value)
+    odd = next(item for item in value.items() if not all(isinstance(one, str) for one in item))
+    raise CompileError(
+        "invalid_code_type",
+        f"{odd[0]!r} is given as {type(odd[1]).__name__}: give a map of file name to text, "
+        "or of module name to the bytes of its .pyc",
+    )
 
 
 def _from_paths(value: Sequence[object]) -> Source:

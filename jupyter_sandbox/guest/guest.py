@@ -143,8 +143,9 @@ class Guest:
     def must_run(self, what: str, instead: str = "") -> None:
         """Refuse what needs steps while nothing takes any. Raises UsageError (paused)."""
         if self.paused:
-            hint = f"{what} needs steps and the sandbox is paused: %sandbox resume first"
-            raise UsageError(hint + (f", or {instead}" if instead else ""), kind="paused")
+            name = self.node.name
+            hint = f"{what} needs steps and sandbox {name!r} is paused; let it go on first: %sandbox resume {name}"
+            raise UsageError(hint + (f". Or {instead}" if instead else ""), kind="paused")
 
     def whose(self, process: Process) -> tuple[str, int]:
         """A process in the words people know it by, and the request whose cell it runs (0: none)."""

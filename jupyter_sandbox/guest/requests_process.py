@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def call(guest: Guest, request: m.Call) -> None:
     """GenServer call; the reply comes back as data."""
-    guest.must_run("call", "cast or send queues a message")
+    guest.must_run("call", "leave a message that waits for the next step: %sandbox cast, %sandbox send")
     args = (request.target, request.args, request.timeout_ms)
     guest.apply(request, f"{CLIENTS}call", args, _value(request.id))
 
@@ -93,7 +93,7 @@ def child_action(guest: Guest, request: m.ChildAction) -> None:
 
 def children(guest: Guest, request: m.Children) -> None:
     """which_children."""
-    guest.must_run("children", "`%sandbox tree` shows them")
+    guest.must_run("children", f"see them in %sandbox tree {guest.node.name}")
     guest.apply(request, f"{OTP_CLIENTS}children", (request.target,), _value(request.id))
 
 

@@ -110,7 +110,6 @@ class Extension:
 
     def run(self, line: str, cell: str | None, local: Mapping[str, Any] | None) -> object:
         """One command; errors of sandboxes come out as IPython shows them best."""
-        self.hub.printing += 1
         problem: BaseException
         try:
             given = parse(line, [info.name for info in self.manager.list()], cell=cell is not None)
@@ -120,7 +119,7 @@ class Extension:
         except KeyboardInterrupt as interrupt:
             problem = interrupted(interrupt, colour=self._colour())
         finally:
-            self.hub.printing -= 1
+            self.hub.command_ended()
         if isinstance(problem, IPythonUsageError):
             raise problem
         raise problem from None

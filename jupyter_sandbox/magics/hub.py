@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -27,15 +28,20 @@ if TYPE_CHECKING:
 
 
 class Hub:
-    """``take`` runs on the manager's thread and never blocks or asks the manager anything."""
+    """``take`` runs on the manager's thread and never blocks or asks the manager anything.
+
+    What sandboxes print and their alerts are told in the context of whoever acted on them last (see ``Unit``), and
+    ipykernel finds the cell in there: so they appear under that cell, also when it is not the newest any more.
+    """
 
     def __init__(self, mirror: Mirror, pictures: Pictures, follow: Callable[[str], None]) -> None:
         self._mirror, self._pictures, self._follow = mirror, pictures, follow
         self._pacer = Pacer(self._deliver)
+        self._lock = threading.Lock()
         self._followed: set[str] = set()
+        self._dropped: dict[str, int] = {}
+        """Bytes not shown since that was last said. A flood goes on for long: it is said once a command."""
         self.bridge: LabBridge | None = None
-        self.printing = 0
-        """Commands that are running: while there are any, what sandboxes print appears under the cell."""
 
     def take(self, update: Update) -> None:
         """Pass one update on."""
@@ -56,12 +62,19 @@ class Hub:
                 self._pictures.freeze(name, "the sandbox was destroyed")
             case AlertRaised(name, _, message):
                 sys.stderr.write(f"sandbox {clean(name)}: {clean(message, 500)}\n")
-            case OutputArrived() if self.printing:
+            case OutputArrived():
                 self._print(update)
             case _:
                 pass
         if self.bridge is not None:
             self.bridge.publish(update)
+
+    def command_ended(self) -> None:
+        """Say what was dropped until now. Called in the cell, after the command."""
+        with self._lock:
+            dropped, self._dropped = self._dropped, {}
+        for name, size in dropped.items():
+            sys.stdout.write(f"\n[{size} bytes more were printed in {clean(name)} and dropped]\n")
 
     def close(self) -> None:
         """Deliver nothing any more."""
@@ -73,11 +86,13 @@ class Hub:
             self.bridge.publish_tree(name, change)
 
     def _print(self, update: OutputArrived) -> None:
-        stream = sys.stderr if update.stream == "stderr" else sys.stdout
-        stream.write(clean(update.text, 1_000_000))
+        if update.text:
+            stream = sys.stderr if update.stream == "stderr" else sys.stdout
+            stream.write(clean(update.text, 1_000_000))
+            stream.flush()
         if update.dropped:
-            stream.write(f"\n[{update.dropped} bytes more were printed in {clean(update.name)} and dropped]\n")
-        stream.flush()
+            with self._lock:
+                self._dropped[update.name] = self._dropped.get(update.name, 0) + update.dropped
 
 
 def status_line(info: SandboxInfo) -> str:

@@ -17,7 +17,7 @@ from .words import Word, complaint, split, without_comment
 
 _SIZE = re.compile(r"(\d[\d_]*)\s*(|b|kb|mb|gb)", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
-_TRAILING = re.compile(r"\s--([a-z-]+)(?:[ =]([^\s=]+))?$")
+_OPTION = re.compile(r"--([a-z-]+)(?:=(.*))?", re.DOTALL)
 
 
 def parse(line: str, sandboxes: Sequence[str], *, cell: bool = False) -> Invocation:
@@ -96,10 +96,14 @@ def _take_option(verb: Verb, words: list[Word], index: int, given: dict[str, lis
     if not equals:
         index += 1
         if index == len(words):
-            raise UsageError(f"--{name} needs a value", hint=f"type --{name} {option.value}")
+            raise _needs_value(option)
         value = words[index].text
     given.setdefault(name, []).append(Word(value, 0).plain)
     return index + 1
+
+
+def _needs_value(option: Option) -> UsageError:
+    return UsageError(f"--{option.name} needs a value", hint=f"type --{option.name} {option.value}")
 
 
 def _known_option(verb: Verb, name: str) -> Option:
@@ -152,9 +156,14 @@ def _bind_unnamed(
     try:
         return _fill(verb, sandboxes[0], words, options, line)
     except UsageError:
-        if words and _fits(verb, words[1:], options, line) and _has_all(verb, words[1:]):
+        if _may_be_name(words) and _fits(verb, words[1:], options, line) and _has_all(verb, words[1:]):
             raise UsageError("sandbox", words[0].plain, allowed=sandboxes) from None
         raise
+
+
+def _may_be_name(words: list[Word]) -> bool:
+    """Whether the first word could name a sandbox: ``-3`` is a number gone wrong."""
+    return bool(words) and (words[0].plain[:1].isalpha() or words[0].plain[:1] == "_")
 
 
 def _fits(verb: Verb, words: list[Word], options: dict[str, list[str]], line: str) -> bool:
@@ -211,29 +220,43 @@ def _refuse_surplus(verb: Verb, words: list[Word]) -> None:
 
 
 def _raw(verb: Verb, argument: Argument, source: str, options: dict[str, list[str]]) -> str:
-    """The expression, without options that stand after it. ``"x" --timeout -5`` is one option, though Python could
-    subtract it."""
+    """The expression, without the options that stand after it; what looks like one inside its quotes is part of it.
+
+    ``"x" --timeout -5`` is one option, though Python could subtract it.
+    """
     many = argument.kind is Kind.EXPRESSIONS
-    wrong = complaint(f"({source},)" if many else source)
-    while True:
-        found = _TRAILING.search(source)
-        option = verb.option(found.group(1)) if found else None
-        if wrong is None and option is None:
-            return source.strip()
-        if found is not None and option is None and _is_good(source[: found.start()], many):
-            raise _no_option(verb, found.group(1))
-        if found is None or option is None:
-            raise UsageError(
-                f"{argument.name} {source!r} is no Python expression ({wrong})",
-                hint=f'texts stand in quotes; type {verb.magic} {usage(verb)}, such as "{verb.example}"',
-            )
-        options.setdefault(option.name, []).append(Word(found.group(2) or "yes", 0).plain)
-        source = source[: found.start()].rstrip()
-        wrong = complaint(f"({source},)" if many else source)
+    wrong = _complaint(source, many)
+    while (found := _last_option(split(source))) is not None:
+        start, name, value = found
+        option = verb.option(name)
+        if option is None:
+            if wrong is not None and _complaint(source[:start], many) is None:
+                raise _no_option(verb, name)
+            break
+        if value is None and option.kind is not Kind.FLAG:
+            raise _needs_value(option)
+        options.setdefault(name, []).append(value or "yes")
+        source = source[:start].rstrip()
+        wrong = _complaint(source, many)
+    if wrong is None:
+        return source.strip()
+    raise UsageError(
+        f"{argument.name} {source!r} is no Python expression ({wrong})",
+        hint=f"texts stand in quotes; type {verb.magic} {usage(verb)}, such as {verb.magic} {verb.example}",
+    )
 
 
-def _is_good(source: str, many: bool) -> bool:
-    return complaint(f"({source},)" if many else source) is None
+def _last_option(words: list[Word]) -> tuple[int, str, str | None] | None:
+    """Where the option at the end of the words begins, its name and its value. The first word is never one."""
+    for back in (1, 2):
+        if len(words) > back and (found := _OPTION.fullmatch(words[-back].text)) is not None:
+            value = words[-1].plain if back == 2 else found.group(2)
+            return None if back == 2 and found.group(2) is not None else (words[-back].start, found.group(1), value)
+    return None
+
+
+def _complaint(source: str, many: bool) -> str | None:
+    return complaint(f"({source},)" if many else source)
 
 
 # --- values -----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ from .mirror import Mirror
 if TYPE_CHECKING:
     from ..manager.manager import SandboxManager
     from ..manager.sandbox import Sandbox
+
+_PLAIN = re.compile(r"[\w.-]+")
+"""Words without spaces, brackets, commas or quotes: probably meant as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +73,18 @@ class Turn:
     def values(self, argument: str) -> tuple[Any, ...]:
         """The values of expressions with commas between them; empty when there are none."""
         source = self.given.values.get(argument)
-        return () if source is None else tuple(self._evaluate(argument, f"({source},)"))
+        return () if source is None else tuple(self._evaluate(argument, str(source), many=True))
 
-    def _evaluate(self, argument: str, source: str) -> Any:
+    def _evaluate(self, argument: str, source: str, *, many: bool = False) -> Any:
         try:
-            return eval(compile(source, f"<{argument}>", "eval"), dict(self.desk.namespace), self.local)
+            code = compile(f"({source},)" if many else source, f"<{argument}>", "eval")
+            return eval(code, dict(self.desk.namespace), self.local)
         except NameError as error:
             if f" --{error.name}" in source:
                 verb = self.given.verb.name
                 raise UsageError(f"{verb} has no option --{error.name}", hint=f"type %sandbox {verb} --help") from None
-            hint = f"define it in the notebook first, or put quotes around it if it is text: {source!r}"
+            text = source if _PLAIN.fullmatch(source) else error.name
+            hint = f"define it in the notebook first, or put quotes around it if it is text: {text!r}"
             raise UsageError(f"{argument} {source}: {error}", hint=hint) from None
         except Exception as error:
             text = f"{argument} {source}: {type(error).__name__}: {error}"

@@ -61,6 +61,7 @@ CODE = (
     ), (
         Option("commit", Kind.WORD, "full commit id; needed for git", "ID"),
         Option("subfolder", Kind.WORD, "the part of the repository to load", "PATH"),
+        Option("private-hosts", Kind.FLAG, "the repository may be on this machine or in the local network"),
     ), naming=Naming.EITHER),
     Verb("versions", "code", "current and old version of every module", "versions shop"),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _OPEN, _CLOSE, _QUOTES = "([{", ")]}", "'\""
@@ -37,13 +38,8 @@ def without_comment(line: str) -> str:
     >>> without_comment('call front "#1"   # ask')
     'call front "#1"'
     """
-    quote = ""
-    for index, char in enumerate(line):
-        if quote:
-            quote = "" if char == quote and line[index - 1] != "\\" else quote
-        elif char in _QUOTES:
-            quote = char
-        elif char == "#" and (index == 0 or line[index - 1].isspace()):
+    for index, char, quoted in _scan(line):
+        if char == "#" and not quoted and (index == 0 or line[index - 1].isspace()):
             return line[:index].rstrip()
     return line.rstrip()
 
@@ -55,21 +51,30 @@ def split(line: str) -> list[Word]:
     ['call', 'front', '("add", 2)']
     """
     words: list[Word] = []
-    start, depth, quote = -1, 0, ""
-    for index, char in enumerate(line):
-        if quote:
-            quote = "" if char == quote and line[index - 1] != "\\" else quote
-        elif char.isspace() and depth <= 0:
+    start, depth = -1, 0
+    for index, char, quoted in _scan(line):
+        if not quoted and char.isspace() and depth <= 0:
             if start >= 0:
                 words.append(Word(line[start:index], start))
             start, depth = -1, 0
             continue
-        elif char in _QUOTES:
-            quote = char
-        else:
+        if not quoted:
             depth += (char in _OPEN) - (char in _CLOSE)
         start = index if start < 0 else start
     return [*words, Word(line[start:], start)] if start >= 0 else words
+
+
+def _scan(line: str) -> Iterator[tuple[int, str, bool]]:
+    """Every character with its place and whether it is in quotes, the quotes themselves included."""
+    quote, escaped = "", False
+    for index, char in enumerate(line):
+        if quote:
+            yield index, char, True
+            quote = "" if char == quote and not escaped else quote
+            escaped = char == "\\" and not escaped
+        else:
+            quote = char if char in _QUOTES else ""
+            yield index, char, bool(quote)
 
 
 def complaint(source: str) -> str | None:

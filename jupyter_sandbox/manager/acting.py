@@ -12,7 +12,7 @@ from ..model.sandbox import SandboxStatus
 from ..wire import messages as wire
 from ..wire.values import decode_value
 from .handle import ASK_S, GuestHandle
-from .loading import raise_refusal
+from .loading import admit
 from .loop import ManagerLoop
 from .pickles import pack
 from .unit import Unit
@@ -144,7 +144,7 @@ class Acting:
 
 
 async def _restart(unit: Unit, target: str) -> object:
-    raise_refusal(unit, "act")
+    admit(unit, "act")
     seen = (await unit.ask(lambda number: wire.Inspect(id=number, target=target), wire.InspectReply)).inspection
     above, child = seen.process.parent, seen.process.pid or target
     if above is None:
@@ -187,7 +187,7 @@ async def _call_off(guest: GuestHandle, request: int) -> None:
 
 async def act(unit: Unit, make: Callable[[int], wire.Request], answer: type[A], wait_s: float | None = ASK_S) -> A:
     """Ask the guest to act; what it printed meanwhile is told before its answer."""
-    raise_refusal(unit, "act")
+    admit(unit, "act")
     guest = unit.guest
     if guest is not None:
         guest.renew_output()

@@ -21,7 +21,7 @@ from ..wire import messages as wire
 from .handle import GuestHandle
 from .history import DECISIONS_KEPT, EVENTS_KEPT
 from .life import BuildFailed, MainStarted, Paused, RestartBegan, Resumed, StopBegan, StopEnded, StopRefused
-from .loading import default_main, load_into, main_name, modules_of, prepare, raise_refusal, remember, whole
+from .loading import admit, default_main, load_into, main_name, modules_of, prepare, remember, whole
 from .loop import in_thread
 from .reports import Stepped
 from .store import SnapshotInfo, SnapshotStore
@@ -130,7 +130,7 @@ async def tree(unit: Unit) -> TreeView:
 async def start(unit: Unit, main: str | None, args: bytes) -> TreeView:
     """Start the main application; brings a guest first when there is none."""
     async with unit.lane:
-        raise_refusal(unit, "start")
+        admit(unit, "start")
         wanted = _wanted_main(unit, main, args)
         if unit.guest is None:
             await build(unit, wanted)
@@ -162,7 +162,7 @@ def _wanted_main(unit: Unit, main: str | None, args: bytes) -> Main:
 async def stop(unit: Unit) -> None:
     """Stop the application in order and let nothing run; looking stays possible. Does nothing when it is stopped."""
     async with unit.lane:
-        raise_refusal(unit, "stop")
+        admit(unit, "stop")
         guest = unit.guest
         if unit.life.status is SandboxStatus.STOPPED or guest is None:
             return
@@ -198,7 +198,7 @@ async def _stop_application(unit: Unit, guest: GuestHandle) -> None:
 async def restart(unit: Unit) -> TreeView:
     """A fresh guest with the same code and main; state is lost."""
     async with unit.lane:
-        raise_refusal(unit, "restart")
+        admit(unit, "restart")
         main = unit.main
         await remember_history(unit)
         unit.dispatch(RestartBegan())
@@ -213,7 +213,7 @@ async def restart(unit: Unit) -> TreeView:
 async def snapshot(unit: Unit, store: SnapshotStore, name: str) -> SnapshotInfo:
     """Save the state of the system under a name."""
     async with unit.lane:
-        raise_refusal(unit, "snapshot")
+        admit(unit, "snapshot")
         taken = await unit.ask(lambda number: wire.TakeSnapshot(id=number), wire.SnapshotBlob, STATE_S)
         main = unit.main or Main("")
         meta = msgspec.msgpack.encode(
@@ -227,7 +227,7 @@ async def snapshot(unit: Unit, store: SnapshotStore, name: str) -> SnapshotInfo:
 async def restore(unit: Unit, store: SnapshotStore, name: str) -> TreeView:
     """Build the saved system beside the running one, then switch."""
     async with unit.lane:
-        raise_refusal(unit, "restore")
+        admit(unit, "restore")
         stored = await in_thread(lambda: store.load(unit.name, name))
         if stored is None:
             known = list(dict.fromkeys(info.name for info in await in_thread(lambda: store.list(unit.name))))
@@ -279,7 +279,7 @@ async def back(unit: Unit, count: int) -> Stepped:
     Also after the main supervisor gave up or was stopped, as long as the OS process lives: the journal is in there.
     """
     async with unit.lane:
-        raise_refusal(unit, "back")
+        admit(unit, "back")
         journal = await unit.ask(lambda number: wire.TakeJournal(id=number), wire.SnapshotBlob, STATE_S)
         if count < 1 or count > journal.step:
             raise UsageError("count", count, hint=f"give a number from 1 to {journal.step}, the steps taken so far")
@@ -303,7 +303,7 @@ async def back(unit: Unit, count: int) -> Stepped:
 
 async def pause(unit: Unit) -> int:
     """Stop stepping; the number of the step it stands at."""
-    raise_refusal(unit, "pause")
+    admit(unit, "pause")
     generation = unit.life.generation
     at = await unit.ask(lambda number: wire.Pause(id=number), wire.PausedAt)
     unit.dispatch(Paused(generation))
@@ -312,7 +312,7 @@ async def pause(unit: Unit) -> int:
 
 async def resume(unit: Unit) -> None:
     """Let a paused sandbox go on; does nothing when it runs."""
-    raise_refusal(unit, "resume")
+    admit(unit, "resume")
     generation = unit.life.generation
     await unit.ask(lambda number: wire.Resume(id=number), wire.Done)
     unit.dispatch(Resumed(generation))
@@ -320,7 +320,7 @@ async def resume(unit: Unit) -> None:
 
 async def step(unit: Unit, make: Callable[[int], wire.Request], timeout_s: float) -> Stepped:
     """Take steps by ``Step`` or ``Until`` and tell them to observers."""
-    raise_refusal(unit, "step")
+    admit(unit, "step")
     told = await unit.ask(make, wire.Stepped, timeout_s)
     unit.publish(StepsTold(unit.name, tuple(told.steps), told.step))
     return Stepped(tuple(told.steps), told.step, told.waiting)

@@ -9,6 +9,7 @@ from .unit import Unit
 
 async def change_limits(unit: Unit, limits: Limits) -> None:
     """From now on these limits count; what cannot be moved in the running guest is told as an alert."""
+    unit.heard_by_caller()
     unit.limits, guest = limits, unit.guest
     if guest is not None:
         if not guest.limit(limits):

@@ -73,7 +73,7 @@ async def load(unit: Unit, source: object, module: str | None = None) -> LoadRep
     """Load or hot-reload code into the sandbox; after any failure the old version runs on."""
     began = time.perf_counter()
     async with unit.lane:
-        raise_refusal(unit, "load")
+        admit(unit, "load")
         ready = await prepare(unit, source, module)
         before = {one.name: one.source for one in unit.modules.values() if one.source}
         loaded = await unbroken(_go_live(unit, ready))
@@ -159,11 +159,13 @@ def _only_main(unit: Unit) -> str:
         return ""
 
 
-def raise_refusal(unit: Unit, verb: Verb) -> None:
-    """Raise why ``verb`` is not possible now, if it is not."""
+def admit(unit: Unit, verb: Verb) -> None:
+    """Raise why ``verb`` is not possible now, if it is not; whoever acts is who hears from then on."""
     refused = refusal(unit.life, verb)
     if refused is not None:
         raise refused
+    if verb != "look":
+        unit.heard_by_caller()
 
 
 def modules_of(bundle: Bundle) -> dict[str, ModuleCode]:

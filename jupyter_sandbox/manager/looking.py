@@ -12,7 +12,7 @@ from ..model.limits import whole
 from ..model.sandbox import NoticeTold, SandboxInfo, SandboxStatus, TreeReplaced
 from ..model.views import EVENT_KINDS, Event, Inspection, ModuleVersion, TreeView, WaitView, WhyView
 from ..wire import messages as wire
-from .loading import raise_refusal
+from .loading import admit
 from .loop import ManagerLoop
 from .state import refusal
 from .unit import Unit
@@ -139,7 +139,7 @@ async def _sampled(unit: Unit) -> None:
 
 async def look(unit: Unit, make: Callable[[int], wire.Request], answer: type[A]) -> A:
     """Ask the guest something that changes nothing."""
-    raise_refusal(unit, "look")
+    admit(unit, "look")
     return await unit.ask(make, answer)
 
 
@@ -205,7 +205,7 @@ async def _last(unit: Unit, kind: str, target: str | None) -> list[Event]:
 
 
 async def _watch(unit: Unit, interval_ms: int) -> TreeView:
-    raise_refusal(unit, "look")
+    admit(unit, "look")
     interval_ms = max(interval_ms, _SHORTEST_WATCH_MS) if interval_ms > 0 else 0
     reply = await unit.ask(lambda number: wire.Watch(id=number, interval_ms=interval_ms), wire.TreeReply)
     unit.watch_ms = interval_ms

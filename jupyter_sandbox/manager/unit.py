@@ -8,6 +8,7 @@ comes back as an event.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from collections import deque
 from collections.abc import Callable
@@ -100,6 +101,8 @@ class Unit:
         self.life = Life(number, name)
         self.spec, self.limits, self.spares = spec, limits, spares
         self.publish, self._on_forget = publish, on_forget
+        self._hearer = contextvars.copy_context()
+        """Of whoever acted on it last: what it prints and its alerts are told in there, so that they find its cell."""
         self.created_at = time.time()
         self.ended_at: float | None = None
         self.analytics = SandboxAnalytics(self.created_at, spec.capture)
@@ -240,6 +243,10 @@ class Unit:
             return SandboxBusy(f"sandbox {name!r} is paused, so {why}: %sandbox resume {name}, or %sandbox step {name}")
         return SandboxBusy(f"sandbox {name!r}: {why}. See what it does: %sandbox info {name}")
 
+    def heard_by_caller(self) -> None:
+        """What it prints from now on, and its alerts, are told in the context of the task that calls this."""
+        self._hearer = contextvars.copy_context()
+
     def announce(self) -> None:
         """Tell observers facts that are not a matter of status."""
         self.publish(InfoChanged(self.info()))
@@ -283,7 +290,7 @@ class Unit:
     def alert(self, limit: str, message: str) -> None:
         """Raise an alert that observers are told and ``info`` shows."""
         self._alerts = (*self._alerts, message)[-ALERTS_KEPT:]
-        self.publish(AlertRaised(self.name, limit, message, time.time()))
+        self._hearer.run(self.publish, AlertRaised(self.name, limit, message, time.time()))
 
     def _tell(self, told: NoticeTold) -> None:
         self.notices.append(told)
@@ -335,13 +342,15 @@ class Unit:
         if dropped:
             self.output.mark(stream, dropped)
             self._cut_output(time.monotonic())
-        self.publish(OutputArrived(self.name, stream, text, dropped))
+        self._hearer.run(self.publish, OutputArrived(self.name, stream, text, dropped))
 
     def _cut_output(self, now: float) -> None:
         """Told once for a flood, which is cut again and again."""
         if now - self._output_cut_at > CUT_AGAIN_S:
-            text = f"sandbox {self.name!r} printed more than max_output ({self.limits.max_output} bytes); "
-            self.alert("output_limit", f"{text}the rest is counted and not shown")
+            text = (
+                f"it printed more than max_output ({self.limits.max_output} bytes); the rest is counted and not shown"
+            )
+            self.alert("output_limit", text)
         self._output_cut_at = now
 
     # --- the watchdog's share ---------------------------------------------------------------------------------------

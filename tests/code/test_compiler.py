@@ -68,7 +68,7 @@ def test_every_module_that_is_wrong_is_told() -> None:
 
 
 def test_the_error_ends_with_what_to_do_next() -> None:
-    with pytest.raises(CompileError, match="load again"):
+    with pytest.raises(CompileError, match="try again"):
         compile_bundle(gather({"a.py": "x = "}))
 
 

@@ -271,3 +271,13 @@ def test_a_text_beside_its_pyc_wins_in_an_archive(tmp_path: Path) -> None:
         archive.writestr("__pycache__/a.cpython-311.pyc", data)
     modules: tuple[ModuleCode, ...] = gather(tmp_path / "a.zip").modules
     assert [(m.name, m.source) for m in modules] == [("a", COUNTER)]
+
+
+def test_a_map_that_holds_no_text_says_which_file() -> None:
+    for odd in ({"a.py": "n = 1", "b.py": 5}, {"a.py": "n = 1", "b.py": b"n = 1"}):
+        with pytest.raises(CompileError) as caught:
+            gather(odd)
+        assert caught.value.kind == "invalid_code_type"
+        assert str(caught.value).startswith("'b.py' is given as ")
+    with pytest.raises(UsageError, match=r"file 'b.py' is not valid: it holds int, not text"):
+        gather(FilesSource({"b.py": 5}))  # type: ignore[dict-item]

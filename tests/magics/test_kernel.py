@@ -34,6 +34,14 @@ class Shop(Supervisor):
         return [Child(Counter, 0, name="front"), Child(Counter, 100, name="back")]
 """
 
+LATE = """%%sandbox exec shop
+async def late(self):
+    await self.sleep(200)
+    print("late")
+self.spawn(late)
+None
+"""
+
 
 class Notebook:
     """A kernel and the messages it sends."""
@@ -193,6 +201,23 @@ def test_an_edited_cell_takes_the_running_processes_along(shop: Notebook) -> Non
 def test_an_exec_cell_prints_and_shows_its_value(shop: Notebook) -> None:
     printed, value = shop.run("%%sandbox exec shop\nprint('inside')\n2 + 3")
     assert (printed["text"], value["data"]["text/plain"]) == ("inside\n", "5")
+
+
+def test_what_is_printed_little_by_little_appears_under_its_own_cell(shop: Notebook) -> None:
+    outputs = shop.run("%%sandbox exec shop\nfor n in range(3):\n    print(n)\n    await self.sleep(100)")
+    assert "".join(output["text"] for output in outputs) == "0\n1\n2\n"
+
+
+def test_what_is_printed_later_appears_under_the_cell_that_caused_it(shop: Notebook) -> None:
+    cause = shop.start(LATE)
+    texts = [output["text"] for output in shop.finish(cause)]  # there already when the machine is slow
+    other = shop.start("%sandbox list")
+    if not texts:
+        printed = shop.wait(lambda message: message["msg_type"] == "stream")
+        assert printed["parent_header"]["msg_id"] == cause
+        texts = [printed["content"]["text"]]
+    assert texts == ["late\n"]
+    shop.finish(other)
 
 
 def test_an_error_in_an_exec_cell_points_at_its_line(shop: Notebook) -> None:

@@ -332,6 +332,12 @@ def test_why_tells_the_cell_and_the_decision(shell: InteractiveShell, shop: Fake
     assert str(run(shell, "why shop front")).split("\n")[0] == expected
 
 
+def test_a_value_is_stored_under_the_name_of_a_variable_only(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    with pytest.raises(IPythonUsageError, match="--out '3x' is not valid: give the name of a variable, such as result"):
+        shell.run_cell_magic("sandbox", "exec shop --out 3x", "1")
+    assert not [asked for asked in shop.asked if asked[0] == "exec"]
+
+
 # --- what is printed ------------------------------------------------------------------------------------------------
 
 
@@ -340,17 +346,28 @@ def test_alerts_are_shown(shop: FakeSandbox, manager: FakeManager, capsys: pytes
     assert capsys.readouterr().err == "sandbox shop: 51 of 50 MB\n"
 
 
-def test_what_a_sandbox_prints_during_a_command_is_shown(
+def test_what_a_sandbox_prints_is_shown_at_once(
+    shop: FakeSandbox, manager: FakeManager, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manager.publish(OutputArrived("shop", "stdout", "hello\x1b[2J\n", 0))
+    manager.publish(OutputArrived("shop", "stderr", "oh\n", 0))
+    assert capsys.readouterr() == ("hello\\x1b[2J\n", "oh\n")
+
+
+def test_what_was_dropped_is_said_once_at_the_end_of_a_command(
     shell: InteractiveShell, shop: FakeSandbox, manager: FakeManager, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def call(*_: Any, **__: Any) -> None:
-        manager.publish(OutputArrived("shop", "stdout", "hello\x1b[2J\n", 3))
+        manager.publish(OutputArrived("shop", "stdout", "hello\n", 3))
+        manager.publish(OutputArrived("shop", "stdout", "", 4))
 
     shop.__dict__["call"] = call
     run(shell, 'call front "x"')
-    assert capsys.readouterr().out == "hello\\x1b[2J\n\n[3 bytes more were printed in shop and dropped]\n"
+    assert capsys.readouterr().out == "hello\n\n[7 bytes more were printed in shop and dropped]\n"
     call()
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == "hello\n"
+    run(shell, "list")
+    assert capsys.readouterr().out == "\n[7 bytes more were printed in shop and dropped]\n"
 
 
 # --- coming and going -----------------------------------------------------------------------------------------------

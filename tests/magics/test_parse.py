@@ -57,6 +57,9 @@ def test_options_stand_before_or_after_an_expression() -> None:
 
 
 def test_text_that_looks_like_an_option_stays_in_its_quotes() -> None:
+    assert parse('call front "wait --timeout 5"', ONE).values["REQUEST"] == '"wait --timeout 5"'
+    both = parse("""call front "it's --timeout 5" --timeout 7""", ONE)
+    assert (both.values["REQUEST"], both.options) == ('"it\'s --timeout 5"', {"timeout": 7})
     given = parse('call front "--timeout 5"', ONE)
     assert (given.values["REQUEST"], given.options) == ('"--timeout 5"', {})
 
@@ -128,10 +131,27 @@ def test_a_number_must_be_one() -> None:
     assert refused("step shop many", ONE) == "COUNT 'many' is not valid: give a whole number"
 
 
+def test_an_option_after_an_expression_may_have_spaces_in_its_quotes() -> None:
+    given = parse('spawn m.S 1, 2 --name "front door"', ONE)
+    assert (given.values["ARGS"], given.options) == ("1, 2", {"name": "front door"})
+
+
+def test_a_backslash_does_not_end_a_text() -> None:
+    assert parse(r'call front "a\\" --timeout 5', ONE).options == {"timeout": 5}
+
+
+def test_an_option_after_an_expression_needs_its_value() -> None:
+    assert refused('call front "x" --timeout', ONE) == "--timeout needs a value: type --timeout MS"
+
+
+def test_a_number_gone_wrong_is_no_name_of_a_sandbox() -> None:
+    assert refused("step -3", ONE) == "COUNT '-3' is not valid: give a whole number"
+
+
 def test_an_expression_must_be_one() -> None:
     text = refused('call front ("add", ', ONE)
     assert "was never closed" in text
-    assert text.endswith('such as "call shop front ("add", 2)"')
+    assert text.endswith('such as %sandbox call shop front ("add", 2)')
 
 
 def test_a_cell_verb_on_a_line_says_how_to_begin_the_cell() -> None:

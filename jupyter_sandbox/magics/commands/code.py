@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from keyword import iskeyword
 from pathlib import Path
 
-from ...code.sources import CellSource, CompiledSource, FilesSource, FolderSource, GitSource
+from ...code.sources import CellSource, CompiledSource, FolderSource, GitSource, as_source
 from ...manager.reports import LoadReport
 from ...model.errors import UsageError
 from ...model.sandbox import SandboxStatus
@@ -37,9 +38,11 @@ def module(turn: Turn) -> Loaded:
 
 
 def execute(turn: Turn) -> object:
+    out = turn.given.option("out")
+    if out is not None and (not out.isidentifier() or iskeyword(out)):
+        raise UsageError("--out", out, hint="give the name of a variable, such as result")
     cell = turn.desk.cells.enter(turn.line, turn.body or "")
     value = turn.sandbox.exec(cell.padded, cell.file)
-    out = turn.given.option("out")
     if out is not None:
         turn.desk.store(out, value)
     return value
@@ -95,7 +98,7 @@ def _source(turn: Turn) -> object:
         return FolderSource(path)
     value = turn.desk.namespace.get(text)
     if isinstance(value, Mapping):
-        return FilesSource(value)
+        return as_source(value)
     hint = "give a folder, a file, a git URL with --commit, or a variable that holds a map of file name to text"
     raise UsageError(f"there is no file, folder or map of files {text!r}", hint=hint)
 
@@ -103,7 +106,8 @@ def _source(turn: Turn) -> object:
 def _git(turn: Turn, url: str, commit: str | None) -> GitSource:
     if commit is None:
         raise UsageError("git needs a commit", hint=f"type %sandbox load {turn.name} {url} --commit FULL_ID")
-    return GitSource(url, commit, subfolder=turn.given.option("subfolder"))
+    private = "private-hosts" in turn.given.options
+    return GitSource(url, commit, subfolder=turn.given.option("subfolder"), private_hosts=private)
 
 
 def _existing(path: Path) -> Path:
