@@ -131,6 +131,8 @@ def main_name(unit: Unit, main: str) -> str:
 
     Left to the guest when nothing fits: it knows all classes and says so.
     """
+    if not unit.modules:
+        raise _nothing_loaded(unit)
     if "." in main:
         return main
     found = [f"{one.module}.{one.name}" for classes in unit.classes.values() for one in classes if one.name == main]
@@ -148,7 +150,15 @@ def default_main(unit: Unit) -> str:
             return found[0]
         if found:
             raise UsageError("main", hint=f"name one of the classes that can be started: {', '.join(found)}")
-    raise UsageError("main", hint="the code has no application, supervisor or server class; define one and load it")
+    if not unit.modules:
+        raise _nothing_loaded(unit)
+    hint = f"the code has no application, supervisor or server class; define one in %%sandbox module {unit.name} MODULE"
+    raise UsageError("main", hint=hint)
+
+
+def _nothing_loaded(unit: Unit) -> UsageError:
+    hint = f"begin a cell with %%sandbox module {unit.name} MODULE, or type %sandbox load {unit.name} SOURCE"
+    return UsageError(f"sandbox {unit.name!r} has no code to start", hint=hint)
 
 
 def _only_main(unit: Unit) -> str:

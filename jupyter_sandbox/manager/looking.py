@@ -188,11 +188,11 @@ async def _ended(unit: Unit, target: str) -> list[WhyView]:
     exits = await _last(unit, "process_exit", target) or (
         await _last(unit, "application_stop", None) if is_main else []
     )
-    why_not = unit.life.reason or "no supervisor watched it"
+    why_not = "it was the main application, which nobody restarts" if is_main else "no supervisor watched it"
     return [
         WhyView(
             key=target, name=name, step=event.step, now_ms=event.now_ms, cause="", message="", traceback=(),
-            reason=event.text.removeprefix("exited: ") if event.kind == "process_exit" else why_not,
+            reason=event.text.partition(": ")[2],  # "exited: REASON", "NAME ended: REASON"
             supervisor="", decision=why_not,
         )
         for event in exits

@@ -159,4 +159,5 @@ def _text(kind: str, data: Any) -> str:
 
 
 def _others(record: Any) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    return ("stopped", record.stopped), ("started", record.started)
+    waits = ", after " in record.decision  # the delay of a back-off has only begun
+    return ("stopped", record.stopped), ("to be started" if waits else "started", record.started)

@@ -95,7 +95,8 @@ def _body(entry: WhyView) -> list[str]:
     if entry.stopped:
         lines.append(f"stopped: {', '.join(entry.stopped)}")
     if entry.started:
-        lines.append(f"started: {', '.join(entry.started)}")
+        # Up again only when it is known with which state: before that a back-off waits, or it did not start.
+        lines.append(f"{'started' if entry.state_after else 'to be started'}: {', '.join(entry.started)}")
     told = [line(text, 400) for text in lines]
     return told + [clean(text, 400) for chunk in entry.traceback[:40] for text in chunk.rstrip("\n").split("\n")]
 
@@ -136,7 +137,7 @@ class Card(Result):
 
     def __init__(self, title: str, facts: Sequence[tuple[str, object]], subject: object = None) -> None:
         self.title, self.subject = line(title), subject
-        self.facts = tuple(Fact(name, line(value, 600)) for name, value in facts if value not in (None, ""))
+        self.facts = tuple(Fact(clean(name, 80), line(value, 600)) for name, value in facts if value not in (None, ""))
 
     def text(self) -> str:
         return "\n".join([self.title, *_facts([(fact.name, fact.value) for fact in self.facts])])

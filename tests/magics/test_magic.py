@@ -188,6 +188,12 @@ def test_a_snapshot_without_a_name_gets_one(shell: InteractiveShell, shop: FakeS
     assert str(run(shell, "snapshot")).startswith("saved snapshot-1;")
 
 
+def test_a_snapshot_in_place_of_another_says_so(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shop.answers["snapshots"] = [SnapshotInfo("mine", 1.0, 3, 2, 10), SnapshotInfo("b", 2.0, 3, 2, 10, "other.ipynb")]
+    assert str(run(shell, "snapshot shop mine")).startswith("saved mine in place of the one before;")
+    assert str(run(shell, "snapshot shop b")).startswith("saved b; ")
+
+
 def test_snapshots_of_other_notebooks_say_whose_they_are(shell: InteractiveShell, shop: FakeSandbox) -> None:
     shop.answers["snapshots"] = [SnapshotInfo("mine", 1.0, 3, 2, 10)]
     assert "taken in" not in str(run(shell, "snapshots"))

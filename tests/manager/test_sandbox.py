@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 
 import pytest
 
@@ -434,6 +433,13 @@ def test_a_restore_that_fails_leaves_the_running_system(shop: Sandbox, manager: 
     assert (shop.status, shop.call("front", "next")) == (SandboxStatus.RUNNING, 1)
 
 
+def test_starting_without_code_says_how_to_load_some(manager: SandboxManager) -> None:
+    empty = manager.create("empty")
+    for main in (None, "counter.Shop"):
+        with pytest.raises(UsageError, match=r"has no code to start: begin a cell with %%sandbox module empty MODULE"):
+            empty.start(main)
+
+
 def test_counts_are_bounded(shop: Sandbox) -> None:
     huge = 99_999_999_999_999_999_999
     shop.pause()
@@ -446,12 +452,11 @@ def test_counts_are_bounded(shop: Sandbox) -> None:
             act()
 
 
-def test_why_of_the_main_supervisor_that_was_killed(shop: Sandbox) -> None:
+def test_why_of_the_main_supervisor_that_was_killed(shop: Sandbox, told: Told) -> None:
     shop.kill("Shop")
-    while shop.status == "running":
-        time.sleep(0.01)
+    told.wait(lambda update: isinstance(update, InfoChanged) and update.info.status == "crashed")
     (entry,) = shop.why("Shop")
-    assert "kill" in entry.reason and "main application ended" in entry.decision
+    assert entry.line() == "'killed' → exit → it was the main application, which nobody restarts"
 
 
 def test_why_of_the_main_supervisor_that_gave_up(shop: Sandbox) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -96,6 +97,12 @@ def test_a_reason_is_one_line_and_then_its_story() -> None:
     assert lines[0] == "TypeError in handle_call → exit → one_for_one restart 1 of 3 in 5 s → state back to 0"
     assert lines[1] == "  step 9, 0.120 s: front handled ('add', 'x')"
     assert lines[-2:] == ["  line one", "    line two"]
+
+
+def test_a_restart_that_has_not_come_yet_is_not_told_as_done() -> None:
+    delayed = replace(WHY, decision="one_for_one restart 1 of 3 in 5 s, after 100 ms", started=("front",))
+    assert "  started: front" in str(Story([delayed], "front"))
+    assert "  to be started: front" in str(Story([replace(delayed, state_after="")], "front"))
 
 
 def test_without_a_reason_nothing_happened() -> None:

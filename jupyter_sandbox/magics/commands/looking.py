@@ -73,7 +73,8 @@ def events(turn: Turn) -> Table[Event]:
         limit=turn.given.number("limit", 50), kinds=kinds, target=None if target is None else str(target)
     )
     told = [replace(event, text=turn.desk.cells.label(event.text)) for event in found]
-    return Table(told, EVENTS, empty="no such event yet")
+    about = "" if target is None else f" of {target}; who there is: %sandbox ps {turn.name}"
+    return Table(told, EVENTS, empty=f"no such event yet{about}")
 
 
 def why(turn: Turn) -> Story:

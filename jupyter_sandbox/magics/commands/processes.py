@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...model.ids import Pid
 from ...model.sandbox import SandboxStatus
 from ...widgets.story import Lines
+from ...widgets.supervising import supervisor_card
 from ...widgets.table import Column, Table
 from ..turn import Turn
 
@@ -48,7 +49,8 @@ def spawn(turn: Turn) -> Pid | str:
 def kill(turn: Turn) -> Lines:
     target, reason = turn.given.text("TARGET"), turn.given.option("reason") or "kill"
     turn.sandbox.kill(target, reason=reason)
-    return _done(turn, f"{target} was told to exit: {reason}", f"why {turn.name} {target}")
+    follow_up = f"step {turn.name}" if turn.sandbox.status is SandboxStatus.PAUSED else f"why {turn.name} {target}"
+    return _done(turn, f"{target} was told to exit: {reason}", follow_up)
 
 
 def suspend(turn: Turn) -> Lines:
@@ -64,7 +66,9 @@ def unsuspend(turn: Turn) -> Lines:
 
 
 def state(turn: Turn) -> object:
-    return turn.sandbox.state(turn.given.text("TARGET"))
+    """The state itself; of a supervisor a card that tells it, with the state as its ``subject``."""
+    target = turn.given.text("TARGET")
+    return supervisor_card(target, turn.sandbox.state(target))
 
 
 def set_state(turn: Turn) -> object:

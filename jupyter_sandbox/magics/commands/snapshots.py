@@ -26,11 +26,14 @@ ORIGIN: Column[SnapshotInfo] = Column("taken in", lambda snapshot: snapshot.orig
 
 def snapshot(turn: Turn) -> Lines:
     given = turn.given.values["SNAPSHOT"]
-    taken = {saved.name for saved in _saved(turn)}
+    before = _saved(turn)
+    taken = {saved.name for saved in before}
     name = str(given) if given is not None else next(f"snapshot-{n}" for n in count(1) if f"snapshot-{n}" not in taken)
     turn.sandbox.snapshot(name)
     _saved(turn)
-    return Lines([f"saved {name}; go back to it with %sandbox restore {turn.name} {quoted(name)}"])
+    ours = {saved.name for saved in before if saved.origin == turn.desk.manager.origin}
+    instead = " in place of the one before" if name in ours else ""
+    return Lines([f"saved {name}{instead}; go back to it with %sandbox restore {turn.name} {quoted(name)}"])
 
 
 def snapshots(turn: Turn) -> Table[SnapshotInfo]:
