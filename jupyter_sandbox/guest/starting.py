@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import CoroutineType, GeneratorType
 from typing import Any
 
 from ..model.exits import Crash
@@ -37,13 +38,19 @@ def _peeled(reason: Any) -> tuple[Any, str | None]:
         case ("bad_return" | "bad_return_value", ((_, str() as callback, _), ("EXIT", inner))):
             return inner, f"its {callback} raised"
         case ("bad_return" | "bad_return_value", ((_, str() as callback, _), value)):
-            return _Said(f"its {callback} returned {short_text(value, 80)}, which is no process"), ""
+            return _Said(f"its {callback} returned {short_text(value, 80)}, which is no process{_forgot(value)}"), ""
         case ("bad_return_value", value):
             return _Said(f"its init returned {short_text(value, 80)}, which means nothing here"), ""
         case ("EXIT", inner):
             return inner, ""
         case _:
             return reason, None
+
+
+def _forgot(value: Any) -> str:
+    """What is missing in front of a call that gives something to wait for."""
+    waits = isinstance(value, GeneratorType | CoroutineType)
+    return ": write `async def start` and `return await self.start_link(...)`" if waits else ""
 
 
 class _Said(str):
@@ -59,6 +66,8 @@ def _last(reason: Any) -> str:
             return f"{short_error(reason)}{where}{hint(text)}"
         case ("already_started", who):
             return f"{short_text(who, 80)} has its name already; stop that one first or give another name"
+        case ("not_started", needed):
+            return f"it depends on the application {needed}, which is not running; take it out of its dependencies"
         case "timeout":
             return "it did not come up in time"
         case "ignore":

@@ -16,7 +16,16 @@ from typing import assert_never
 from ..model.errors import CompileError, NoProcess, SandboxError
 from ..model.sandbox import SandboxInfo
 from ..model.views import ProcessView, TreeView
-from .experiment import CodeReload, ExperimentStep, MessageSend, ProcessSpawn, SupervisorRestart, read_config, read_step
+from .experiment import (
+    CodeReload,
+    ExperimentStep,
+    MessageSend,
+    ProcessSpawn,
+    SupervisorRestart,
+    UnknownCodeType,
+    read_config,
+    read_step,
+)  # fmt: skip
 from .manager import SandboxManager
 from .sandbox import Sandbox
 
@@ -223,8 +232,8 @@ def _result(act: Callable[[], object]) -> Result:
 def _reason(error: SandboxError) -> object:
     """The guide's form: a bare name when the name says all, else name and text."""
     match error:
-        case CompileError(kind="invalid_code_type"):
-            return "invalid_code_type"
+        case UnknownCodeType():
+            return error.kind
         case CompileError():
             where = "\n".join(str(one) for one in error.diagnostics if str(one) not in str(error))
             return error.kind, "\n".join(part for part in (str(error), where, *error.traceback) if part)

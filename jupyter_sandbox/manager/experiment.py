@@ -23,7 +23,17 @@ CONFIG_KEYS = (
     "resource_limits", "dependencies", "env", "cinema_debugger", "name", "args", "seed",
 )  # fmt: skip
 CINEMA_KEYS = ("enabled", "capture_events", "visualization_endpoint")
-STEP_TYPES = ("message_send", "process_spawn", "supervisor_restart", "code_reload")
+STEP_KEYS: Mapping[str, tuple[str, ...]] = {
+    "message_send": ("target", "message", "timeout_ms"),
+    "process_spawn": ("function", "module", "args", "name"),
+    "supervisor_restart": ("child", "target", "supervisor"),
+    "code_reload": ("source", "new_source", "module_name", "module", "beam_files"),
+}
+"""The step types and what each may say."""
+
+
+class UnknownCodeType(CompileError):
+    """The guide's ``invalid_code_type``: its name says all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,7 @@ def read_config(config: object) -> Experiment:
         args=tuple(_sequence(given, "args")),
         limits=Limits.merged(_mapping("resource_limits", _or_empty(given, "resource_limits"))),
         env=_mapping("env", _pairs(given.get("env"))),
-        dependencies=tuple(str(one) for one in _sequence(given, "dependencies")),
+        dependencies=_names(given, "dependencies"),
         capture=_capture(cinema),
         name=_text_or_none(given, "name"),
         seed=_whole_or_none(given, "seed"),
@@ -111,7 +121,7 @@ def _source(given: Mapping[str, object]) -> Source:
             return _git(given)
         case _:
             allowed = ", ".join(("module_source", "beam_files", "git_repo"))
-            raise CompileError("invalid_code_type", f"code_type {code_type!r} is not known; use one of {allowed}")
+            raise UnknownCodeType("invalid_code_type", f"code_type {code_type!r} is not known; use one of {allowed}")
 
 
 def _files(source: object) -> Mapping[str, str]:
@@ -174,8 +184,11 @@ def read_step(step: object) -> ExperimentStep | None:
     >>> read_step({"type": "message_send", "target": "front", "message": ("call", "next")})
     MessageSend(target='front', message=('call', 'next'), timeout_ms=5000)
     """
-    given = _mapping("step", step)
-    match given.get("type"):
+    kind = _mapping("step", step).get("type")
+    if not isinstance(kind, str) or kind not in STEP_KEYS:
+        return None
+    given = _mapping(kind, step, ("type", *STEP_KEYS[kind]))
+    match kind:
         case "message_send":
             if "message" not in given:
                 raise UsageError("message", hint='give the message: ("call", x), ("cast", x), or a plain one')
@@ -189,10 +202,8 @@ def read_step(step: object) -> ExperimentStep | None:
         case "supervisor_restart":
             child = "child" if "child" in given else "target"
             return SupervisorRestart(_target(given, child), _text_or_none(given, "supervisor"))
-        case "code_reload":
-            return _reload(given)
         case _:
-            return None
+            return _reload(given)
 
 
 def _reload(given: Mapping[str, object]) -> CodeReload:
@@ -202,6 +213,8 @@ def _reload(given: Mapping[str, object]) -> CodeReload:
         return CodeReload(compiled_source(given["beam_files"]))
     if source is None:
         raise UsageError("source", hint="give the new source: a map of files, or a text with module_name")
+    if isinstance(source, str) and not module:
+        raise UsageError("module_name", module, hint="a text of source needs the name of its module, such as 'counter'")
     return CodeReload(source, module)
 
 
@@ -235,6 +248,13 @@ def _sequence(given: Mapping[str, object], key: str) -> Sequence[object]:
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise UsageError(key, value, hint="give a list")
     return value
+
+
+def _names(given: Mapping[str, object], key: str) -> tuple[str, ...]:
+    for one in (names := _sequence(given, key)):
+        if not isinstance(one, str) or not one:
+            raise UsageError(key, one, hint="give a list of names")
+    return tuple(str(one) for one in names)
 
 
 def _text_or_none(given: Mapping[str, object], key: str) -> str | None:

@@ -291,10 +291,9 @@ class SandboxManager:
                 _LOG.exception("a subscriber of sandbox updates raised")
 
     def _find(self, name_or_id: str | int) -> Unit | None:
-        for unit in list(self._units.values()):
-            if unit.life.id == name_or_id or unit.name == name_or_id or str(unit.life.id) == name_or_id:
-                return unit
-        return None
+        wanted = str(name_or_id) if type(name_or_id) in (str, int) else None
+        known = list(self._units.values())
+        return next((unit for unit in known if wanted in (unit.name, str(unit.life.id))), None)
 
 
 def _folder() -> str:

@@ -141,9 +141,7 @@ class Sandbox(Looking, Acting):
 
     def snapshot(self, name: str) -> SnapshotInfo:
         """Save the state under a name; it survives the kernel. Raises SnapshotError naming what cannot be saved."""
-        if not isinstance(name, str) or not 1 <= len(name) <= 200:
-            raise UsageError("snapshot", name, hint="give a name of 1 to 200 characters")
-        return self._loop.run(changing.snapshot(self._unit, self._store, name))
+        return self._loop.run(changing.snapshot(self._unit, self._store, _snapshot_name(name)))
 
     def snapshots(self) -> list[SnapshotInfo]:
         """All snapshots of this sandbox's name, oldest first."""
@@ -152,4 +150,10 @@ class Sandbox(Looking, Acting):
 
     def restore(self, name: str) -> TreeView:
         """Build the saved system beside the running one, then switch; a failure leaves the running one alive."""
-        return self._loop.run(changing.restore(self._unit, self._store, name))
+        return self._loop.run(changing.restore(self._unit, self._store, _snapshot_name(name)))
+
+
+def _snapshot_name(name: str) -> str:
+    if not isinstance(name, str) or not 1 <= len(name) <= 200:
+        raise UsageError("snapshot", name, hint="give a name of 1 to 200 characters")
+    return name

@@ -6,6 +6,7 @@ from ..runtime.signals import Asks, Response
 from ..runtime.table import END
 from ..runtime.tables import TableId, Transfer
 from .agent import Agent
+from .application import Application
 from .backoff import Backoff
 from .child import Child
 from .commands import (
@@ -59,8 +60,9 @@ from .task_supervisor import TaskSupervisor
 from .task_wait import Died, Done, TaskReply
 
 __all__ = [
-    "ANY", "After", "Agent", "Answer", "Asks", "Backoff", "Call", "CallExit", "CallResult", "CallTimeout", "Caller",
-    "Cast", "CastResult", "Child", "ChildError", "Continue", "Died", "Done", "Down", "DynamicSupervisor", "END",
+    "ANY", "After", "Agent", "Answer", "Application", "Asks", "Backoff", "Call", "CallExit", "CallResult",
+    "CallTimeout", "Caller", "Cast", "CastResult", "Child", "ChildError", "Continue", "Died", "Done", "Down",
+    "DynamicSupervisor", "END",
     "Enter", "Error", "Event", "EventResult", "EventTimeout", "Exit", "GenServer", "GenStatem", "GenericTimeout",
     "HIBERNATE", "Hibernate", "IGNORE", "Ignore", "Info", "InitResult", "Internal", "KEEP", "Keep", "KeepState",
     "NextEvent", "NextState", "NoReply", "Node", "Ok", "OtpContext", "POSTPONE", "Partition", "PartitionSupervisor",

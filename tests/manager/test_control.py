@@ -341,6 +341,28 @@ def test_what_is_no_map_and_no_name_is_refused(control: Control, experiment: dic
     number = experiment["sandbox_id"]
     assert error(control.create_experiment({**CONFIG, "resource_limits": []}))[0] == "usage_error"
     assert error(control.snapshot_experiment(number, 5))[0] == "usage_error"  # type: ignore[arg-type]
+    assert error(control.restore_experiment(number, None))[0] == "usage_error"  # type: ignore[arg-type]
+    assert error(control.get_experiment_state(True)) == "not_found"
     step = {"type": "process_spawn", "module": "nowhere.Server"}
     assert "nowhere" in error(control.run_experiment_step(number, step))[1]
     assert "nowhere" in error(control.run_experiment_step(number, {**step, "module": "nowhere"}))[1]
+
+
+def test_a_dependency_that_does_not_run_is_named(control: Control) -> None:
+    reason = error(control.create_experiment({**CONFIG, "dependencies": ["billing"]}))
+    assert reason[0] == "start_failed"
+    assert "it depends on the application billing, which is not running" in reason[1]
+
+
+def test_an_application_that_forgets_to_wait_for_its_supervisor_is_told_so(control: Control) -> None:
+    source = (
+        "from jupyter_sandbox.otp import Application, Supervisor\nclass Top(Supervisor): pass\n"
+        "class App(Application):\n    def start(self, kind, argument):\n        return self.start_link(Top)\n"
+    )
+    reason = error(control.create_experiment({**CONFIG, "source": {"app.py": source}, "main_module": "app.App"}))
+    assert "write `async def start` and `return await self.start_link(...)`" in reason[1]
+
+
+def test_compiled_files_of_a_wrong_kind_are_named(control: Control) -> None:
+    reason = error(control.create_experiment({"code_type": "beam_files", "beam_files": ["/etc/passwd"]}))
+    assert reason[0] == "invalid_code_type" and "passwd is no compiled file" in reason[1]

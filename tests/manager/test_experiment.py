@@ -84,6 +84,7 @@ def test_the_cinema_block_filters_events_when_it_is_enabled() -> None:
         ({"resource_limits": 7}, "give a map"),
         ({"main_module": 7}, "give a text"),
         ({"dependencies": "logger"}, "give a list"),
+        ({"dependencies": [5]}, "dependencies 5 is not valid"),
         ({"env": 7}, "give a map"),
         ({"cinema_debugger": {"enabled": "yes"}}, "True or False"),
         ({"cinema_debugger": {"enabled": True, "capture_events": ["spawned"]}}, "process_spawn"),
@@ -121,6 +122,9 @@ def test_an_unknown_step_type_is_none(kind: object) -> None:
         ({"type": "process_spawn"}, "function"),
         ({"type": "supervisor_restart"}, "target"),
         ({"type": "code_reload"}, "source"),
+        ({"type": "code_reload", "source": "n = 1"}, "module_name"),
+        ({"type": "message_send", "target": "A", "message": 1, "mesage": 2}, "Did you mean 'message'"),
+        ({"type": "process_spawn", "function": "a.f", "target": "A"}, "process_spawn 'target' is not known"),
         ("not a map", "step"),
     ],
 )
