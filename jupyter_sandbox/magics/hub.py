@@ -61,7 +61,8 @@ class Hub:
                 self._pacer.forget(name)
                 self._pictures.freeze(name, "the sandbox was destroyed")
             case AlertRaised(name, _, message):
-                sys.stderr.write(f"sandbox {clean(name)}: {clean(message, 500)}\n")
+                whose = "" if repr(name) in message else f"sandbox {clean(name)}: "
+                sys.stderr.write(f"{whose}{clean(message, 500)}\n")
             case OutputArrived():
                 self._print(update)
             case _:

@@ -12,10 +12,14 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 _MRO: Any = type.__dict__["__mro__"]
 _NAMESPACE: Any = type.__dict__["__dict__"]
 _QUALNAME: Any = type.__dict__["__qualname__"]
 _MODULE: Any = type.__dict__["__module__"]
+_STRUCT_META: Any = type(msgspec.Struct)
+_STRUCT_FIELDS: Any = _STRUCT_META.__dict__["__struct_fields__"]
 _ARGS: Any = BaseException.__dict__["args"]
 # Standard classes whose C or library ``repr`` is short, quick and calls no user code.
 _STANDARD = {
@@ -124,10 +128,12 @@ def _read(descriptor: Any, value: Any) -> object:
 
 
 def named_fields(value: Any) -> list[str] | None:
-    """Field names in order when the type is a dataclass; None for any other type."""
+    """Field names in order when the type is a dataclass or a msgspec struct; None for any other type."""
     declared: Any = lookup(type(value), "__dataclass_fields__")
     if type(declared) is not dict:
-        return None
+        if not isinstance_of(type(value), _STRUCT_META):
+            return None
+        declared = _STRUCT_FIELDS.__get__(type(value))
     return [name for name in declared if type(name) is str]
 
 

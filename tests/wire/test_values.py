@@ -92,6 +92,11 @@ class Level(enum.StrEnum):
     LOW = "low"
 
 
+class Crate(msgspec.Struct):
+    label: str
+    apples: int = 3
+
+
 @dataclasses.dataclass
 class Counter:
     n: int = 1
@@ -112,6 +117,7 @@ Point = collections.namedtuple("Point", "x y")
     [
         (Counter(2, Counter(3)), "Counter(n=2, inner=Counter(n=3, inner=None))"),
         (Slotted(1), "Slotted(a=1, b='x')"),
+        (Crate("green"), "Crate(label='green', apples=3)"),
         (Point(1, [2]), "Point(x=1, y=[2])"),
         (Color.RED, "Color.RED"),
         (Level.LOW, "Level.LOW"),
