@@ -107,12 +107,21 @@ def _walk(root: Path) -> list[str]:
     """All ``.py`` paths below, sorted, without following links; stops early when there are too many."""
     found: list[str] = []
     for folder, subfolders, files in os.walk(root, followlinks=False):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and name != "__pycache__")
+        subfolders[:] = sorted(name for name in subfolders if not _is_foreign(folder, name))
         base = Path(folder).relative_to(root)
         found += [(base / name).as_posix() for name in sorted(files) if name.endswith(".py")]
         if len(found) > 10 * MAX_FILES:
             check_sizes(len(found), 0, 0, str(root))
     return found
+
+
+def _is_foreign(folder: str, name: str) -> bool:
+    """Hidden folders and those that tools fill, a virtual environment above all: none of it is the program."""
+    return (
+        name.startswith(".")
+        or name in ("__pycache__", "node_modules")
+        or os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
+    )
 
 
 def _read(path: Path) -> bytes:

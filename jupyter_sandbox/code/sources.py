@@ -36,7 +36,7 @@ class FolderSource:
     """A folder, or one ``.py`` file.
 
     All ``.py`` files below the folder become modules, named by their path in it
-    (in its ``src`` when it has one). Left out: hidden folders, and the usual
+    (in its ``src`` when it has one). Left out: hidden folders, virtual environments, and the usual
     files that are not the program (see ``tree.LEFT_OUT``).
     """
 

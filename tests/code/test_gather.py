@@ -281,3 +281,12 @@ def test_a_map_that_holds_no_text_says_which_file() -> None:
         assert str(caught.value).startswith("'b.py' is given as ")
     with pytest.raises(UsageError, match=r"file 'b.py' is not valid: it holds int, not text"):
         gather(FilesSource({"b.py": 5}))  # type: ignore[dict-item]
+
+
+def test_what_tools_put_into_a_folder_is_not_the_program(tmp_path: Path) -> None:
+    for path in ("counter.py", "env/lib/six.py", "node_modules/katex/fonts.py", "__pycache__/x.py", ".hidden/y.py"):
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(COUNTER)
+    (tmp_path / "env" / "pyvenv.cfg").touch()
+    assert names(FolderSource(tmp_path)) == ["counter"]

@@ -209,6 +209,10 @@ def test_exec_keeps_its_line_numbers_and_its_value(shell: InteractiveShell, shop
     assert shell.user_ns["five"] == 5
 
 
+def test_an_empty_source_is_not_the_folder_of_the_notebook(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    assert refused(shell, 'load shop ""') == "SOURCE '' is not valid: for the folder of the notebook type ."
+
+
 def test_files_are_loaded_from_a_variable(shell: InteractiveShell, shop: FakeSandbox) -> None:
     shell.user_ns["files"] = {"a.py": "x = 1"}
     run(shell, "load shop files")

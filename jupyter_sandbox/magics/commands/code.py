@@ -91,6 +91,8 @@ def _source(turn: Turn) -> object:
     commit = turn.given.option("commit")
     if commit is not None or text.startswith(_GIT):
         return _git(turn, text, commit)
+    if not text.strip():
+        raise UsageError("SOURCE", text, hint="for the folder of the notebook type .")
     path = Path(text).expanduser()
     if path.suffix in _COMPILED:
         return CompiledSource(paths=(_existing(path),))

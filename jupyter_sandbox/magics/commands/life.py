@@ -29,7 +29,7 @@ SANDBOXES: tuple[Column[SandboxInfo], ...] = (
     Column("protection", lambda info: info.protection.profile if info.protection else "–"),
     Column("processes", lambda info: f"{info.counters.processes} of {info.limits.max_processes}", right=True),
     Column("memory", lambda info: f"{_mb(info.memory)} of {_mb(info.limits.max_memory)} MB", right=True),
-    Column("run time", lambda info: f"{info.runtime_s} of {info.limits.max_runtime // 1000} s", right=True),
+    Column("run time", lambda info: f"{info.runtime_s} of {info.limits.max_runtime / 1000:g} s", right=True),
     Column("reason", lambda info: info.reason),
 )
 
@@ -98,7 +98,7 @@ def card_of(info: SandboxInfo) -> Card:
         ("flavour", info.flavour),
         ("disk", f"at most {_mb(info.disk_peak)} of {_mb(DISK_BYTES)} MB so far"),
         ("open files", f"at most {info.open_files_peak} of {OPEN_FILES} so far"),
-        ("run time", f"{info.runtime_s} of {info.limits.max_runtime // 1000} s"),
+        ("run time", f"{info.runtime_s} of {info.limits.max_runtime / 1000:g} s"),
         ("steps", info.counters.steps),
         ("restarts", info.counters.supervisor_restarts),
         ("OS process", info.os_pid),
