@@ -12,6 +12,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.manager.spares import SPARES
 from jupyter_sandbox.model.errors import SandboxError, SandboxGone
+from jupyter_sandbox.model.sandbox import Update
 
 CAMP = """
 from jupyter_sandbox.otp import Child, GenServer, NoReply, Reply, Supervisor
@@ -237,6 +239,28 @@ def strict(strict_machine: None, arena: Arena) -> Arena:
 def resident() -> int:
     """Bytes of this kernel's memory."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def growing_at_most(size: int) -> Iterator[None]:
+    """What happens inside leaves this kernel with no more than so many bytes more."""
+    before = resident()
+    yield
+    assert resident() - before < size
+
+
+@contextmanager
+def hearing(manager: SandboxManager, receive: Callable[[Update], object]) -> Iterator[None]:
+    """What happens inside is told to ``receive``."""
+
+    def pass_on(update: Update) -> None:
+        receive(update)
+
+    unsubscribe = manager.subscribe(pass_on)
+    try:
+        yield
+    finally:
+        unsubscribe()
 
 
 def crash_reason(sandbox: Sandbox) -> str:

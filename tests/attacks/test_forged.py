@@ -13,7 +13,7 @@ from jupyter_sandbox.model.views import TreeView
 from jupyter_sandbox.widgets.picture import TreePicture
 from jupyter_sandbox.widgets.story import Lines, Story
 
-from .conftest import Arena, crash_reason, resident
+from .conftest import Arena, crash_reason, growing_at_most, hearing
 
 FORGE = """
 import os, socket, struct, time, msgspec
@@ -60,14 +60,8 @@ LARGE = {
 @pytest.mark.parametrize("name", LARGE)
 def test_news_of_any_size_costs_the_kernel_neither_time_nor_memory(arena: Arena, name: str) -> None:
     sandbox = arena.attacker(limits={"handler_budget": 8_000, "max_memory": 200_000_000})
-    mirror = Mirror()
-    unsubscribe = arena.manager.subscribe(mirror.take)
-    before = resident()
-    try:
+    with hearing(arena.manager, Mirror().take), growing_at_most(40_000_000):
         arena.attack(f"{FORGE}{LARGE[name]}", sandbox)
-    finally:
-        unsubscribe()
-    assert resident() - before < 40_000_000
     assert sum(len(str(told)) for told in sandbox.log(1000)) < 5_000_000
     assert len(str(sandbox.info())) < 200_000
 
@@ -85,15 +79,10 @@ MANY = {
 def test_more_news_than_an_honest_guest_has_ends_the_sandbox(arena: Arena, name: str) -> None:
     sandbox = arena.attacker(limits={"handler_budget": 8_000})
     updates: list[Update] = []
-    unsubscribe = arena.manager.subscribe(updates.append)
-    before = resident()
-    try:
+    with hearing(arena.manager, updates.append), growing_at_most(5_000_000):
         outcome = arena.attack(f"{FORGE}while True: {MANY[name]}", sandbox)
-    finally:
-        unsubscribe()
     assert outcome.killed and crash_reason(sandbox).startswith("protocol: it told 1000 things")
     assert len(updates) < 5_000
-    assert resident() - before < 5_000_000
 
 
 HOSTILE = "'<script>alert(1)</script><img src=x onerror=alert(1)>\\x1b]0;owned\\x07\\x9b2J\\u202egpj.exe\\r'"
@@ -123,13 +112,10 @@ def test_news_with_tricks_in_its_text_is_shown_as_harmless_text(arena: Arena, na
     sandbox = arena.attacker()
     mirror = Mirror()
     arrived = threading.Event()
-    unsubscribe = arena.manager.subscribe(lambda update: (mirror.take(update), arrived.set()))  # type: ignore[func-returns-value]
-    sandbox.watch(50)
-    try:
+    with hearing(arena.manager, mirror.take), hearing(arena.manager, lambda _: arrived.set()):
+        sandbox.watch(50)
         arena.attack(f"{FORGE}{TEXTS[name]}\n", sandbox, timeout_ms=1_000)
         arrived.wait(5)
-    finally:
-        unsubscribe()
     told = [f"{entry.level} {entry.text} {entry.process} {entry.traceback}" for entry in sandbox.log()]
     raw = "\n".join([*told, crash_reason(sandbox), *sandbox.info().alerts])
     assert CONTROL.search(raw) is None

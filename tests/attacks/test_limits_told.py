@@ -12,7 +12,7 @@ from jupyter_sandbox.model.errors import SandboxError
 from jupyter_sandbox.model.limits import Limits
 from jupyter_sandbox.model.sandbox import AlertRaised, SandboxStatus, Update
 
-from .conftest import Arena, crash_reason
+from .conftest import Arena, crash_reason, hearing
 
 EXCEEDED: dict[str, tuple[dict[str, int], str, str]] = {
     "memory": ({"max_memory": 20_000_000, "handler_budget": 8_000}, (
@@ -39,13 +39,10 @@ EXCEEDED: dict[str, tuple[dict[str, int], str, str]] = {
 def test_exceeding_a_limit_raises_its_alert_and_is_shown(arena: Arena, name: str) -> None:
     limits, source, kind = EXCEEDED[name]
     told: list[Update] = []
-    unsubscribe = arena.manager.subscribe(told.append)
-    try:
+    with hearing(arena.manager, told.append):
         sandbox = arena.attacker(limits=limits)
         outcome = arena.attack(source, sandbox)
         arena.until(lambda: any(isinstance(one, AlertRaised) and one.limit == kind for one in told), f"no {kind}")
-    finally:
-        unsubscribe()
     info = sandbox.info()
     (message, *_) = [one.message for one in told if isinstance(one, AlertRaised) and one.limit == kind]
     assert message in info.alerts and message in [fact.value for fact in card_of(info).facts if fact.name == "alert"]
