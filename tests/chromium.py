@@ -7,13 +7,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
 MISSING = CHROMIUM is None and not os.environ.get("CI")
 """Whether browser tests are to be skipped; CI must have a browser."""
+PATIENCE_MS = 30_000
+"""How long a page may take to come to what is expected of it: a busy machine is no fault of the page."""
 WHY = "Chromium is not installed (apt-get install chromium)"
 
 
@@ -21,6 +23,7 @@ WHY = "Chromium is not installed (apt-get install chromium)"
 def chromium() -> Iterator[Browser]:
     """A browser. As long as Playwright is there, no other test of the OS process can start an event loop."""
     assert CHROMIUM is not None, "CI needs Chromium"
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield browser

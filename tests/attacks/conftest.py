@@ -25,6 +25,8 @@ from jupyter_sandbox.manager.spares import SPARES
 from jupyter_sandbox.model.errors import SandboxError, SandboxGone
 from jupyter_sandbox.model.sandbox import Update
 
+from ..waiting import until
+
 CAMP = """
 from jupyter_sandbox.otp import Child, GenServer, NoReply, Reply, Supervisor
 
@@ -173,12 +175,9 @@ class Arena:
         spares = self.manager._spares
         return spares is not None and spares.full and self.belongings().processes == 1 + SPARES
 
-    def until(self, true: Callable[[], bool], otherwise: str, within_s: float = 10.0) -> None:
-        """Wait for a fact about the operating system that nobody announces."""
-        deadline = time.monotonic() + within_s
-        while not true():
-            assert time.monotonic() < deadline, otherwise
-            time.sleep(0.01)
+    def until(self, true: Callable[[], bool], otherwise: str, within_s: float = 15.0) -> None:
+        """Wait for a fact that nobody announces."""
+        until(true, otherwise, within_s=within_s)
 
 
 def shared_memory() -> int:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.model.errors import SandboxError, SandboxGone
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
+from ..waiting import until
 from .conftest import CAMP, Arena, crash_reason
 
 KERNEL = f"""
@@ -58,13 +59,6 @@ def kernel(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def until(true: Callable[[], bool], within_s: float) -> None:
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def runs(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
@@ -77,7 +71,7 @@ def test_a_killed_kernel_takes_every_sandbox_along_within_two_seconds(kernel: su
     pids = json.loads(kernel.stdout.readline())
     assert all(map(runs, pids))
     kernel.kill()
-    until(lambda: not any(map(runs, pids)), 2.0)
+    until(lambda: not any(map(runs, pids)), within_s=2.0)
 
 
 def test_an_interrupt_of_the_kernel_does_not_reach_its_sandboxes(kernel: subprocess.Popen[str]) -> None:
@@ -93,7 +87,7 @@ def test_a_killed_zygote_is_replaced_and_its_sandboxes_are_told_to_be_dead(tmp_p
         sandboxes = [manager.create(code={"camp.py": CAMP}, main="camp.Camp") for _ in range(3)]
         zygote = int(str(sandboxes[0].exec("import os; os.getppid()")))
         os.kill(zygote, signal.SIGKILL)
-        until(lambda: all(one.status is SandboxStatus.CRASHED for one in sandboxes), 2.0)
+        until(lambda: all(one.status is SandboxStatus.CRASHED for one in sandboxes), within_s=2.0)
         assert all("SIGKILL" in crash_reason(one) for one in sandboxes)
         assert manager.create().exec("1 + 1") == 2
         sandboxes[0].restart()

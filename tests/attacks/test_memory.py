@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 
 import pytest
@@ -92,7 +91,6 @@ def test_a_large_library_imported_late_is_an_error_and_no_interrupt_of_the_kerne
     assert arena.alive(sandbox)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("numpy") is None, reason="numpy is not installed")
 def test_numpy_imported_late_under_a_small_limit_is_a_clear_error_and_no_interrupt_of_the_kernel(arena: Arena) -> None:
     sandbox = arena.attacker(limits={"max_memory": 20 * MEGABYTE, "handler_budget": 20_000})
     outcome = arena.attack("import numpy", sandbox)

@@ -8,39 +8,16 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from ..shop import BUSY_CELL
+
 LOAD = "%load_ext jupyter_sandbox"
-MODULE = """\
-%%sandbox module shop counter
-from jupyter_sandbox.otp import GenServer, Supervisor, Reply, NoReply, Child
-
-class Counter(GenServer):
-    def init(self, start):
-        return start
-    def handle_call(self, request, caller, n):
-        match request:
-            case "next":      return Reply(n, n + 1)
-            case ("add", k):  return Reply(n + k, n + k)
-
-class Walker(GenServer):
-    def init(self, n):
-        self.send(self.pid, "go on")
-        return n
-    def handle_info(self, message, n):
-        self.send_after(20, self.pid, "go on")
-        return NoReply(n + 1)
-
-class Shop(Supervisor):
-    strategy = "one_for_one"
-    def init(self, _):
-        return [Child(Counter, 0, name="front"), Child(Counter, 100, name="back"), Child(Walker, 0, name="walker")]
-"""
 START = "%sandbox start shop counter.Shop"
 SPIN = "import time\nend = time.monotonic() + 60\nwhile time.monotonic() < end: pass"
 Open = Callable[..., Any]
 
 
 def started(notebook: Open, *more: str) -> Any:
-    lab = notebook(LOAD, MODULE, START, *more)
+    lab = notebook(LOAD, BUSY_CELL, START, *more)
     lab.run_cell()
     lab.run_cell()
     lab.run_cell()
@@ -124,7 +101,7 @@ def test_unloading_the_extension_empties_the_panel_and_loading_it_again_fills_it
 
 
 def test_what_the_readme_shows(notebook: Open, screenshots: Path) -> None:
-    cells = [LOAD, MODULE, START, '%sandbox call shop front "next"', '%sandbox call shop front ("add", "x")',
+    cells = [LOAD, BUSY_CELL, START, '%sandbox call shop front "next"', '%sandbox call shop front ("add", "x")',
              "%sandbox why shop front", '%sandbox pause shop\n%sandbox send shop walker "hurry"',
              "%sandbox step shop 3", SPIN]  # fmt: skip
     lab = notebook(*cells, name="01-first-sandbox.ipynb")

@@ -14,25 +14,10 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from ..shop import CELL
+
 DEADLINE_S = 30.0
 pytestmark = pytest.mark.xdist_group("kernel")
-
-COUNTER = """%%sandbox module shop counter
-from jupyter_sandbox.otp import GenServer, Supervisor, Reply, Child
-
-class Counter(GenServer):
-    def init(self, start):
-        return start
-    def handle_call(self, request, caller, n):
-        match request:
-            case "next":      return Reply(n, n + 1)
-            case ("add", k):  return Reply(n + k, n + k)
-
-class Shop(Supervisor):
-    strategy = "one_for_one"
-    def init(self, _):
-        return [Child(Counter, 0, name="front"), Child(Counter, 100, name="back")]
-"""
 
 LATE = """%%sandbox exec shop
 async def late(self):
@@ -148,7 +133,7 @@ def notebook(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterato
 def shop(notebook: Notebook) -> Iterator[Notebook]:
     """The extension is loaded and a shop runs."""
     notebook.run("%load_ext jupyter_sandbox")
-    notebook.run(COUNTER)
+    notebook.run(CELL)
     notebook.run("%sandbox start shop counter.Shop")
     yield notebook
     notebook.run("%unload_ext jupyter_sandbox")
@@ -191,7 +176,7 @@ def test_a_mistake_is_one_line(shop: Notebook) -> None:
 
 def test_an_edited_cell_takes_the_running_processes_along(shop: Notebook) -> None:
     shop.run('%sandbox call shop front ("add", 5)')
-    told = shop.text(COUNTER.replace("n + 1)", "n + 10)"))
+    told = shop.text(CELL.replace("n + 1)", "n + 10)"))
     assert "3 processes went on in the new code with their state" in told
     assert '+            case "next":      return Reply(n, n + 10)' in told
     assert shop.text('%sandbox call shop front "next"') == "5"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import sys
@@ -19,12 +18,10 @@ from jupyter_sandbox.model.errors import PreimportFailed, SandboxError, UsageErr
 from jupyter_sandbox.model.flavour import Flavour
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
-from .test_spares import children, filled, until
+from ..waiting import until
+from .test_spares import children, filled
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-sci = pytest.mark.skipif(
-    not all(map(importlib.util.find_spec, ("numpy", "pandas"))), reason="numpy and pandas are not installed"
-)
 
 
 @pytest.fixture
@@ -157,7 +154,6 @@ def test_zygotes_of_flavours_that_nobody_uses_are_ended_but_for_the_newest(own: 
     assert Path(f"/proc/{pids[-1]}/fd").exists()
 
 
-@sci
 def test_numpy_and_pandas_work_in_the_profile_that_closes_everything(own: SandboxManager) -> None:
     sandbox = own.create("lab", flavour="sci")
     assert has(sandbox, "numpy", "pandas") == ["numpy", "pandas"]
@@ -174,7 +170,6 @@ def test_numpy_and_pandas_work_in_the_profile_that_closes_everything(own: Sandbo
     assert sandbox.info().memory < 30_000_000
 
 
-@sci
 def test_shared_generators_of_numpy_differ_between_sandboxes_and_follow_the_seed(own: SandboxManager) -> None:
     draw = "import numpy; (float(numpy.random.rand()), float(numpy.random.default_rng().random()))"
     one, two = own.create(flavour="sci").exec(draw), own.create(flavour="sci").exec(draw)
@@ -183,7 +178,6 @@ def test_shared_generators_of_numpy_differ_between_sandboxes_and_follow_the_seed
     assert again[0][0] == again[1][0]  # type: ignore[index]
 
 
-@sci
 @pytest.mark.parametrize("module", ["numpy", "pandas"])
 def test_a_late_import_that_does_not_fit_names_the_flavour_and_the_sandbox_goes_on(
     own: SandboxManager, module: str

@@ -134,16 +134,18 @@ def test_an_error_of_blocking_work_arrives(loop: ManagerLoop) -> None:
 def test_what_must_not_stop_half_way_is_finished_before_the_interrupt_takes_effect() -> None:
     done: list[str] = []
 
-    async def two_halves() -> None:
+    async def two_halves(begun: asyncio.Event, go_on: asyncio.Event) -> None:
         done.append("one")
-        await asyncio.sleep(0.02)
+        begun.set()
+        await go_on.wait()
         done.append("two")
 
     async def interrupted() -> None:
-        task = asyncio.ensure_future(unbroken(two_halves()))
-        while not done:
-            await asyncio.sleep(0)
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        task = asyncio.ensure_future(unbroken(two_halves(begun, go_on)))
+        await begun.wait()
         task.cancel()
+        asyncio.get_running_loop().call_soon(go_on.set)
         with pytest.raises(asyncio.CancelledError):
             await task
 

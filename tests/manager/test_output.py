@@ -83,12 +83,10 @@ def test_a_flood_through_a_pipe_is_read_to_its_end_in_bounded_memory() -> None:
         pump = OutputPump(reader, 1_000_000, lambda text, dropped: told.append((text, dropped)))
         thread = threading.Thread(target=flood)
         thread.start()
-        while thread.is_alive() or pump.tail.total < size:
-            await asyncio.sleep(0.005)
-        pump.flush()
+        await asyncio.to_thread(thread.join)
+        pump.drain()  # what the pipe still holds
         pump.close()
         os.close(reader)
-        thread.join()
         return pump.tail
 
     tail = asyncio.run(asyncio.wait_for(pump(), 30))

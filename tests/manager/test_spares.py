@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from jupyter_sandbox.manager.spares import SPARES, Spares
 from jupyter_sandbox.model.errors import SandboxError
 from jupyter_sandbox.model.flavour import Flavour
 
+from ..waiting import until
 from .conftest import COUNTER
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -27,14 +28,6 @@ def own() -> Iterator[SandboxManager]:
     """A manager of one test alone."""
     with SandboxManager(store=":memory:") as manager:
         yield manager
-
-
-def until(true: Callable[[], bool], within_s: float = 15.0) -> None:
-    """Wait for a fact that nobody announces."""
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def spares_of(manager: SandboxManager) -> Spares:
