@@ -40,6 +40,11 @@ def test_the_cells_run_and_show_what_they_promise(client: Any) -> None:
     module = CELLS[1].partition("\n")[2]
     shown = [run(client, cell) for cell in CELLS[:-1]]
     assert "◌ front" in shown[2][0] and shown[2][-1] == "0"
-    assert "MissingCallback in handle_cast" in shown[3][0]
-    assert len(shown[3]) >= 3
+    _, _, steps, why, back, _ = shown[3]
+    assert [line.split()[1] for line in steps.split("\n")] == ["back", "Shop", "back", "Shop"]
+    assert "spawned back" in steps and "nothing more to do" not in steps
+    assert why.startswith(
+        "MissingCallback in handle_cast → exit → one_for_one restart 1 of 3 in 5 s → state back to 100"
+    )
+    assert "shop is back at step" in back
     assert run(client, f"source = {module!r}\n{CELLS[-1]}\nprint('done')") == []
