@@ -47,7 +47,7 @@ class Looking:
     def info(self) -> SandboxInfo:
         """All facts as of now, of a busy guest as of its last sample; also works when it crashed."""
         if not self._loop.is_current:  # an observer on the manager's thread cannot wait
-            self._loop.run(_sampled(self._unit))
+            self._loop.run(sampled(self._unit))
         return self._unit.info()
 
     def tree(self) -> TreeView:
@@ -90,7 +90,7 @@ class Looking:
         """The guide's analytics: runtime_seconds, event_count, metrics, recent_events (newest 10, newest first)."""
 
         async def read() -> dict[str, object]:
-            await _sampled(self._unit)
+            await sampled(self._unit)
             return self._unit.analytics.metrics(self._unit.ended_at or time.time())
 
         return self._loop.run(read())
@@ -126,7 +126,7 @@ class Looking:
         return self._loop.run(look(self._unit, make, answer))
 
 
-async def _sampled(unit: Unit) -> None:
+async def sampled(unit: Unit) -> None:
     """Have the counters be those of now, if the guest says so quickly."""
     guest = unit.guest
     if guest is None:

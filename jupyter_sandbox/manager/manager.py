@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import functools
 import logging
@@ -22,6 +23,7 @@ from ..model.sandbox import Removed, SandboxInfo, SandboxStatus, Update
 from ..wire import messages as wire
 from . import changing
 from .life import DestroyAsked, StopBegan
+from .looking import sampled
 from .loop import ManagerLoop, in_thread
 from .pickles import pack
 from .sandbox import Sandbox
@@ -118,6 +120,20 @@ class SandboxManager:
     def list(self) -> list[SandboxInfo]:
         """All sandboxes in the order of their ids, also the crashed ones."""
         return [unit.info() for unit in self._units.copy().values()]
+
+    def refresh(self, name_or_id: str | int | None = None) -> None:
+        """Have the counters in ``list`` and ``info`` be those of now, of all sandboxes or of one.
+
+        Guests tell them once a second by themselves. One that does not answer within a tenth of a second keeps those
+        that it told last.
+        """
+        found = list(self._units.values()) if name_or_id is None else [self._find(name_or_id)]
+
+        async def ask_all() -> None:
+            await asyncio.gather(*(sampled(unit) for unit in found if unit is not None))
+
+        if any(found):
+            self._loop.run(ask_all())
 
     def destroy(self, name_or_id: str | int) -> bool:
         """End a sandbox and forget it, its analytics and its snapshots; False when there was none. Idempotent."""

@@ -110,6 +110,9 @@ class FakeManager:
             raise UsageError("sandbox", name, allowed=list(self.sandboxes))
         return self.sandboxes[name]
 
+    def refresh(self, name: str | None = None) -> None:
+        """Its facts are always those of now."""
+
     def list(self) -> list[SandboxInfo]:
         return [sandbox.info() for sandbox in self.sandboxes.values()]
 

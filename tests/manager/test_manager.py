@@ -52,6 +52,23 @@ def test_code_and_main_can_be_given_at_once(shop: Sandbox) -> None:
     assert shop.info().main == "counter.Shop" and shop.info().modules == ("counter",)
 
 
+def test_counters_are_those_of_now_when_they_are_refreshed(manager: SandboxManager, shop: Sandbox) -> None:
+    shop.spawn("counter.Counter", 0)
+    manager.refresh("shop")
+    assert shop.info().counters.processes == 4
+    shop.spawn("counter.Counter", 0)
+    manager.refresh()
+    assert [info.counters.processes for info in manager.list()] == [5]
+
+
+def test_refreshing_without_sandboxes_starts_nothing() -> None:
+    before = set(threading.enumerate())
+    with SandboxManager(store=":memory:") as manager:
+        manager.refresh()
+        manager.refresh("nobody")
+        assert set(threading.enumerate()) <= before
+
+
 def test_a_sandbox_is_found_by_name_or_id_and_listed(manager: SandboxManager, shop: Sandbox) -> None:
     assert manager.get("shop") is shop and manager.get(1) is shop
     assert [info.name for info in manager.list()] == ["shop"]

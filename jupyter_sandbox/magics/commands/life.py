@@ -79,10 +79,12 @@ def destroy(turn: Turn) -> Lines:
 
 def list_all(turn: Turn) -> Table[SandboxInfo]:
     empty = "no sandbox yet: type %sandbox create NAME, or begin a cell with %%sandbox module NAME MODULE"
+    turn.desk.manager.refresh()
     return Table(turn.desk.manager.list(), SANDBOXES, empty=empty)
 
 
 def info(turn: Turn) -> Card:
+    turn.desk.manager.refresh(turn.name)
     return card_of(turn.sandbox.info())
 
 
