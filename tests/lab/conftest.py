@@ -58,7 +58,11 @@ def lab_url(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(20)
+        try:
+            server.wait(60)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def lab_command(root: Path, port: int) -> list[str]:
