@@ -35,7 +35,10 @@ async def save_from(run: Run, command: Command) -> Any:
 
 
 async def answer(run: Run, command: Command) -> Any:
-    run.ctx.reply(run.ctx.dictionary["from", command["as"]], run.term(command["value"]))
+    caller = run.ctx.dictionary.get(("from", command["as"]))
+    if caller is None:
+        raise ErlangError("function_clause")
+    run.ctx.reply(caller, run.term(command["value"]))
     return "ok"
 
 
@@ -165,7 +168,9 @@ async def info(run: Run, command: Command) -> Any:
         return "none" if value is None else value
     if item in ("links", "monitors"):
         return as_set(run, [(entry, "node") if isinstance(entry, str) else entry for entry in value])
-    return list(value) if item == "ancestors" else value
+    if item == "ancestors":  # a process that Erlang's proc_lib did not start knows of none
+        return list(value) or None
+    return value
 
 
 def as_set(run: Run, values: list[Any]) -> Any:

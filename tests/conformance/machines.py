@@ -76,8 +76,8 @@ class Machine(GenStatem):
             case "bad_return":
                 assert command is not None
                 return _as_init_return(run.term(command["value"]))
-            case other:
-                raise Unsupported(f"{other} in the init of a state machine")
+            case _:  # of another callback
+                return _return(run, command, spec["state"], run.data)
 
     def handle_event(self, event: Any, state: Any, data: Any) -> Any:
         kind = ("timeout", event.name) if isinstance(event, GenericTimeout) else _TYPES[type(event)]
@@ -157,15 +157,16 @@ def _return(run: Run, command: Command | None, state: Any, data: Any) -> Any:
         case "reply_data":
             return KeepState(run.data, [Answer(run.caller, run.data), *actions])
         case "stop" if "reply" in command:
-            return Stop(run.term(command["reason"]), run.data, run.term(command["reply"]))
+            answer = Answer(run.caller, run.term(command["reply"]))
+            return StopAndReply(run.term(command["reason"]), [answer], run.data)
         case "stop":
             return Stop(run.term(command["reason"]), run.data)
         case "bad_return":
             return _as_return(run.term(command["value"]))
         case "error_return":
             return Error(run.term(command["reason"]))
-        case other:
-            raise Unsupported(f"{other} in a state machine")
+        case other:  # of another callback
+            return other
 
 
 def _as_return(term: Any) -> Any:
@@ -192,9 +193,9 @@ def _as_return(term: Any) -> Any:
         case ("stop", reason, new):
             return Stop(reason, new)
         case ("stop_and_reply", reason, replies):
-            return StopAndReply(reason, _bare_actions(replies))
+            return StopAndReply(reason, replies if isinstance(replies, list) else [replies])
         case ("stop_and_reply", reason, replies, new):
-            return StopAndReply(reason, _bare_actions(replies), new)
+            return StopAndReply(reason, replies if isinstance(replies, list) else [replies], new)
         case _:
             return term
 
@@ -213,23 +214,31 @@ def _as_init_return(term: Any) -> Any:
 
 def _bare_actions(given: Any = ()) -> Any:
     """Actions from terms, one or a list; what is none is left as it is, for the machine to refuse."""
-    return [_bare_action(term) for term in given] if isinstance(given, list) else _bare_action(given)
+    if given == ():
+        return ()
+    return [_bare_action(term) for term in (given if isinstance(given, list) else [given])]
 
 
 def _bare_action(term: Any) -> Any:
     match term:
-        case "postpone":
+        case "postpone" | ("postpone", True):
             return POSTPONE
-        case "hibernate":
+        case "hibernate" | ("hibernate", True):
             return HIBERNATE
         case ("next_event", str() as kind, content) if kind in _INSERTED:
             return NextEvent(_INSERTED[kind](content))
+        case ("state_timeout", "cancel"):
+            return SetStateTimeout(None)
         case ("state_timeout", time, content):
             return SetStateTimeout(_time(time), content)
         case ("timeout", time, content):
             return SetEventTimeout(_time(time), content)
+        case (("timeout", name), "cancel"):
+            return SetTimeout(name, None)
         case (("timeout", name), time, content):
             return SetTimeout(name, _time(time), content)
+        case "infinity":
+            return SetEventTimeout(None)
         case int() if not isinstance(term, bool):
             return SetEventTimeout(term, term)
         case _:
@@ -250,7 +259,7 @@ def _action(run: Run, action: Any) -> Any:
     if "next_event" in action:
         return NextEvent(_inserted(run, action["next_event"], content))
     if "reply_to" in action:
-        return Answer(run.ctx.dictionary["from", action["reply_to"]], run.term(action["value"]))
+        return Answer(run.ctx.dictionary.get(("from", action["reply_to"])), run.term(action["value"]))
     if "reply" in action:
         return Answer(run.caller, run.term(action["reply"]))
     if "state_timeout" in action:

@@ -101,10 +101,10 @@ def _init_return(run: Run, command: Command | None) -> Any:
             return Stop(run.term(command["reason"]))
         case "bad_return":  # in Python whatever init returns is the state; a thrown value is not
             raise Throw(as_return(run.term(command["value"]), "init"))
-        case "reply" | "reply_data" | "reply_last" | "noreply" | "finish":  # of another callback
+        case "error_return":
+            return Error(run.term(command["reason"]))
+        case _:  # of another callback
             raise Throw(_return(run, command))
-        case _:
-            return _return(run, command)
 
 
 def _call_return(run: Run, command: Command | None) -> Any:
@@ -115,6 +115,9 @@ def _return(run: Run, command: Command | None) -> Any:
     if command is None:
         return NoReply(run.data)
     match command["cmd"]:
+        case "reply" | "reply_data" | "reply_last" if run.caller is None:  # of another callback
+            value = {"reply_data": run.data, "reply_last": run.last}.get(command["cmd"])
+            return ("reply", run.term(command["value"]) if "value" in command else value, run.data, *_rest(run, command))
         case "reply":
             return Reply(run.term(command["value"]), run.data, _then(command))
         case "reply_data":
@@ -134,9 +137,17 @@ def _return(run: Run, command: Command | None) -> Any:
         case "ignore":
             return "ignore"
         case "ok":
-            return ("ok", run.data)
+            return ("ok", run.data, *_rest(run, command))
         case other:
             return other
+
+
+def _rest(run: Run, command: Command) -> list[Any]:
+    """What follows the state in a tuple that this callback may not return."""
+    then = command.get("then")
+    if isinstance(then, dict):
+        return [("continue", Program(text_of(then["continue"]))) if "continue" in then else then["timeout"]]
+    return [] if then is None else [then]
 
 
 class _CodeChange:
@@ -148,9 +159,17 @@ class _CodeChange:
     def __call__(self, run: Run, command: Command | None) -> Any:
         if command is None:
             return ("migrated", self.extra, self.data)
-        if command["cmd"] == "bad_return":  # as with init, only a thrown value is no new state
-            return _changed(run.term(command["value"]))
-        return run.data if command["cmd"] == "ok" else _return(run, command)
+        match command["cmd"]:
+            case "ok" if "then" not in command:
+                return run.data
+            case "error_return":
+                return Error(run.term(command["reason"]))
+            case "bad_return":  # as with init, only a thrown value is no new state
+                return _changed(run.term(command["value"]))
+            case "noreply":
+                return _changed(("noreply", run.data, *_rest(run, command)))
+            case _:  # of another callback
+                return _changed(_return(run, command))
 
 
 def _changed(term: Any) -> Any:

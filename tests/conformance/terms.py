@@ -288,7 +288,7 @@ def _time_and_content(timer: SetStateTimeout | SetEventTimeout | SetTimeout) -> 
 def _rest(result: NextState | KeepState | RepeatState) -> tuple[Any, ...]:
     """Data and actions of a state machine's result, as far as they are given."""
     data = () if result.data is _ABSENT else (result.data,)
-    return (*data, list(result.actions)) if isinstance(result.actions, list) and result.actions else data
+    return (*data, list(result.actions)) if isinstance(result.actions, list) else data
 
 
 _HEADS: dict[type, str] = {
