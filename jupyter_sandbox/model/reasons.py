@@ -25,7 +25,7 @@ _FIELDS: Final[dict[str, str]] = {
     "invalid_max_children": "max_children {} is neither None nor a whole number, 0 or more",
     "invalid_extra_arguments": "extra_arguments {} is no list",
     "invalid_child_spec": "{} is no child: give Child(...), a class, (class, argument) or a mapping",
-    "invalid_child_id": "id {} of a child cannot be a key of a dictionary",
+    "invalid_child_id": "id {} of a child cannot be compared with another",
     "invalid_mfa": "{} is no behaviour that can be started",
     "invalid_restart_type": "restart {} is none of permanent, transient, temporary",
     "invalid_child_type": "type {} is neither worker nor supervisor",

@@ -11,8 +11,9 @@ from typing import Any, Final
 from ..model.exits import KILLED, NORMAL, SHUTDOWN, is_normal
 from ..model.ids import Pid, Ref
 from ..runtime import Node, delivery, lifecycle
+from ..runtime.context import Context
 from ..runtime.crashes import exit_reason
-from ..runtime.exceptions import ProcessExit, StartError, Throw
+from ..runtime.exceptions import CallTimeout, ProcessExit, StartError, Throw
 from ..runtime.process import Process
 from ..runtime.signals import Down, Exit
 from . import gen
@@ -76,11 +77,19 @@ async def stop_master(ctx: OtpContext, entry: Loaded) -> None:
     await ctx.receive(end)
 
 
-async def turn(ctx: OtpContext) -> None:
-    """Wait while an application is being stopped; whoever is part of what stops waits for ever, as in Erlang."""
+async def turn(ctx: Context, timeout_ms: int | None = None) -> None:
+    """Wait while an application is being stopped; whoever is part of what stops waits for ever, as in Erlang.
+
+    Raises CallTimeout after ``timeout_ms`` (None: no limit).
+    """
     node = ctx._process.node
+    until = None if timeout_ms is None else node.now_ms + timeout_ms
     while (master := node.globals.get(STOPPING)) is not None and master in node.processes:
-        await ctx.receive(EndOf(master, ctx.monitor(master)))
+        ref = ctx.monitor(master)
+        left = None if until is None else until - node.now_ms
+        if await ctx.receive(EndOf(master, ref), timeout_ms=left, default=None) is None:
+            ctx.demonitor(ref, flush=True)
+            raise CallTimeout("timeout", "the applications")
 
 
 class _Refused(Exception):

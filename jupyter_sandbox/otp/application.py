@@ -26,6 +26,8 @@ __all__ = [
 ]  # fmt: skip
 
 KINDS: Final = ("temporary", "transient", "permanent")
+PATIENCE_MS: Final = 5_000
+"""How long a question waits while an application is being stopped: the time limit of any call."""
 
 
 class Application(OtpContext):
@@ -38,9 +40,9 @@ class Application(OtpContext):
     ...     def start(self, kind, argument):
     ...         return Child(Top)
     >>> async def main(self):
-    ...     load(self, Spec("shop", Shop))
+    ...     await load(self, Spec("shop", Shop))
     ...     await start(self, "shop")
-    ...     return which_applications(self)
+    ...     return await which_applications(self)
     >>> Node().run_function(main)
     ['shop']
     """
@@ -63,17 +65,19 @@ class Application(OtpContext):
         """Called after everything of the application is gone."""
 
 
-def load(ctx: Context, spec: Spec) -> None:
+async def load(ctx: Context, spec: Spec) -> None:
     """Make an application known. Raises ApplicationError ``("already_loaded", name)``.
+
+    Like everything here that is awaited it waits while an application is being stopped.
 
     >>> from jupyter_sandbox.otp import Node
     >>> async def main(self):
-    ...     load(self, Spec("shop", env={"port": 80}))
-    ...     put_env(self, "shop", "host", "localhost")
+    ...     await load(self, Spec("shop", env={"port": 80}))
+    ...     await put_env(self, "shop", "host", "localhost")
     ...     known = get_env(self, "shop", "port"), get_env(self, "shop", "user", "nobody"), get_all_env(self, "shop")
-    ...     unset_env(self, "shop", "port")
+    ...     await unset_env(self, "shop", "port")
     ...     told = loaded_applications(self), get_key(self, "shop", "applications"), get_env(self, "shop", "port")
-    ...     unload(self, "shop")
+    ...     await unload(self, "shop")
     ...     return known, told, loaded_applications(self)
     >>> known, told, left = Node().run_function(main)
     >>> known
@@ -81,6 +85,7 @@ def load(ctx: Context, spec: Spec) -> None:
     >>> told, left
     ((['shop'], ['kernel', 'stdlib'], None), [])
     """
+    await turn(ctx)
     node = ctx._process.node
     known = applications(node)
     if spec.name in known:
@@ -89,8 +94,9 @@ def load(ctx: Context, spec: Spec) -> None:
     environments(node).setdefault(spec.name, {}).update(spec.env)
 
 
-def unload(ctx: Context, name: str) -> None:
+async def unload(ctx: Context, name: str) -> None:
     """Forget an application that does not run, and its environment."""
+    await turn(ctx)
     node = ctx._process.node
     entry = applications(node).get(name)
     if entry is None:
@@ -206,8 +212,8 @@ async def ensure_all_started(ctx: OtpContext, name: str, kind: str = "temporary"
     ...         self.send("listener", "stopped")
     >>> async def main(self):
     ...     self.register("listener")
-    ...     load(self, Spec("db", App, "db_server", start_phases=[("warm", None)]))
-    ...     load(self, Spec("shop", App, "shop_server", applications=["db"]))
+    ...     await load(self, Spec("db", App, "db_server", start_phases=[("warm", None)]))
+    ...     await load(self, Spec("shop", App, "shop_server", applications=["db"]))
     ...     try:
     ...         await start(self, "shop")
     ...     except ApplicationError as error:
@@ -240,8 +246,9 @@ async def ensure_all_started(ctx: OtpContext, name: str, kind: str = "temporary"
     return started
 
 
-def which_applications(ctx: Context) -> list[str]:
-    """The running applications, the last started first."""
+async def which_applications(ctx: Context, timeout_ms: int | None = PATIENCE_MS) -> list[str]:
+    """The running applications, the last started first. Raises CallTimeout after ``timeout_ms`` (None: no limit)."""
+    await turn(ctx, timeout_ms)
     return [entry.spec.name for entry in running(ctx._process.node)]
 
 
@@ -263,14 +270,19 @@ def get_all_env(ctx: Context, name: str) -> dict[str, Any]:
     return found
 
 
-def put_env(ctx: Context, name: str, key: str, value: Any) -> None:
-    """Set a value of an application's environment, loaded or not; loading overrides what its specification sets."""
+async def put_env(ctx: Context, name: str, key: str, value: Any, timeout_ms: int | None = PATIENCE_MS) -> None:
+    """Set a value of an application's environment, loaded or not; loading overrides what its specification sets.
+
+    Raises CallTimeout after ``timeout_ms`` (None: no limit).
+    """
+    await turn(ctx, timeout_ms)
     node = ctx._process.node
     environments(node).setdefault(name, {})[key] = node.copy(value)
 
 
-def unset_env(ctx: Context, name: str, key: str) -> None:
-    """Take a key out of an application's environment."""
+async def unset_env(ctx: Context, name: str, key: str, timeout_ms: int | None = PATIENCE_MS) -> None:
+    """Take a key out of an application's environment. Raises CallTimeout after ``timeout_ms`` (None: no limit)."""
+    await turn(ctx, timeout_ms)
     environments(ctx._process.node).get(name, {}).pop(key, None)
 
 

@@ -10,6 +10,7 @@ import msgspec
 from ..model.errors import UsageError
 from ..model.text import short_text
 from . import backoff
+from .child_keys import key_of
 from .hints import Argument, Behaviour
 
 RESTARTS: Final = ("permanent", "transient", "temporary")
@@ -136,16 +137,21 @@ def check(child: Child, auto_shutdown: Any = None) -> None:
     for module in child.modules if isinstance(child.modules, list) else ():
         if module is not None and not isinstance(module, (str, type)):
             raise SpecError(("invalid_module", module), "each of the modules is a class or a name")
-    try:
-        hash(child.id)
-    except TypeError:
-        raise SpecError(("invalid_child_id", child.id), "an id is a text, or anything a dictionary takes") from None
+    if type(child.id) is not str:
+        _check_id(child.id)
     if child.timeout_ms is not None and (type(child.timeout_ms) is not int or child.timeout_ms < 0):
         raise SpecError(("invalid_timeout", child.timeout_ms), "timeout_ms is None or milliseconds, 0 or more")
     if child.backoff is not None and not backoff.is_good(child.backoff):
         raise SpecError(("invalid_backoff", child.backoff), "backoff is None or Backoff(first_ms, factor, max_ms)")
     if child.keep_state is not False and not isinstance(child.keep_state, bool):
         raise SpecError(("invalid_keep_state", child.keep_state), "keep_state is True or False")
+
+
+def _check_id(id: Any) -> None:
+    try:
+        key_of(id)
+    except UsageError:
+        raise SpecError(("invalid_child_id", id), "an id is a text, or any value that can be compared") from None
 
 
 def _check_significant(child: Child, auto_shutdown: Any) -> None:

@@ -12,6 +12,7 @@ from ..model.ids import Pid
 from ..runtime.process import Process
 from ..runtime.storytelling import state_text
 from . import application, commands, inspect, restart, sys
+from .child_keys import key_of
 from .gen import Engine
 from .process import OtpContext
 from .supervisor import Supervisor
@@ -107,7 +108,7 @@ async def _again(ctx: OtpContext, supervisor: Pid, id: Any, pid: Any) -> Any:
     state = process.state
     if pid == "restarting":
         raise commands.ChildError("restart", "restarting")
-    key = state.by_pid.get(pid) if state.dynamic else id
+    key = state.by_pid.get(pid) if state.dynamic else key_of(id)
     entry = state.entries.get(key)
     if entry is None:
         raise commands.ChildError("restart", "not_found")
@@ -129,7 +130,7 @@ async def _again(ctx: OtpContext, supervisor: Pid, id: Any, pid: Any) -> Any:
 
 def _by_hand(supervisor: Process, new: Any, id: Any, old: Pid) -> None:
     """For the counters and the restart history; the window of restarts that count stays as it is."""
-    key = supervisor.state.by_pid.get(new, id)
+    key = supervisor.state.by_pid.get(new, id if supervisor.state.dynamic else key_of(id))
     entry = supervisor.state.entries.get(key)
     if entry is not None:
         entry.restarts += 1
@@ -148,7 +149,7 @@ def _child_id(ctx: OtpContext, supervisor: Pid, child: Any) -> Any:
     pid = Pid.parse(child)
     if pid is not None and state.dynamic:
         return pid
-    return next((id for id in state.entries if str(id) == child), child)
+    return next((entry.child.id for entry in state.entries.values() if str(entry.child.id) == child), child)
 
 
 async def children(ctx: OtpContext, target: str) -> Any:
@@ -160,11 +161,11 @@ async def start(ctx: OtpContext, main: Any, spec: application.Spec) -> None:
     """Start a main module as an application: an Application, a supervisor, or a lone server under a supervisor."""
     spec.module = main if _is_application(main) else _Wrapper
     spec.argument = spec.argument if _is_application(main) else (main, spec.argument)
-    application.load(ctx, spec)
+    await application.load(ctx, spec)
     try:
         await application.start(ctx, spec.name)
     except BaseException:
-        application.unload(ctx, spec.name)
+        await application.unload(ctx, spec.name)
         raise
 
 
@@ -195,4 +196,4 @@ class LoneServer(Supervisor):
 async def stop(ctx: OtpContext, app: str) -> None:
     """Stop and unload an application."""
     await application.stop(ctx, app)
-    application.unload(ctx, app)
+    await application.unload(ctx, app)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from ..model.errors import ProcessError
+from ..model.errors import ProcessError, UsageError
+from ..model.exits import Crash
 from ..model.ids import Pid
 from ..model.reasons import refused
 from ..model.text import short_text
@@ -15,8 +16,14 @@ from ..runtime.context import Context
 from ..runtime.process import Process, Running
 from ..runtime.signals import Caller
 from ..runtime.storytelling import who
-from . import children, restart
+from . import children, gen, restart
 from .child import Child, SpecError, as_child
+from .child_keys import key_of
+from .returns import Error
+
+FUNCTION_CLAUSE: Final = "function_clause"
+_LISTS: Final = ("which_children", "count_children")
+"""The requests without an argument. All of them are the messages of Erlang's supervisor."""
 
 
 class ChildError(ProcessError):
@@ -98,11 +105,12 @@ async def count_children(ctx: Context, supervisor: Any) -> dict[str, int]:
 
 
 async def _ask(ctx: Context, supervisor: Any, command: str, argument: Any) -> Any:
-    ok, value = await ctx.call(supervisor, ("$supervisor", command, argument), None)
-    if ok:
-        return value
+    request = command if command in _LISTS else (command, argument)
+    answer = await ctx.call(supervisor, request, None)
+    if type(answer) is not Error:
+        return answer
     child = f" of {short_text(argument, 80)}" if isinstance(argument, (str, int)) else ""
-    raise ChildError(f"{command}{child} by {who(ctx._process.node, supervisor)}", value)
+    raise ChildError(f"{command}{child} by {who(ctx._process.node, supervisor)}", answer.reason)
 
 
 def check_childspecs(specs: Any, auto_shutdown: Any = None) -> Any:
@@ -123,9 +131,10 @@ def check_childspecs(specs: Any, auto_shutdown: Any = None) -> Any:
     try:
         for form in specs:
             child = as_child(form, auto_shutdown)
-            if child.id in seen:
+            key = key_of(child.id)
+            if key in seen:
                 return ("duplicate_child_name", child.id)
-            seen.add(child.id)
+            seen.add(key)
     except SpecError as error:
         return error.reason
     return None
@@ -136,43 +145,41 @@ def check_childspecs(specs: Any, auto_shutdown: Any = None) -> Any:
 
 def serve(process: Process, request: Any, caller: Caller) -> Running | None:
     """Answer one call to a supervisor."""
-    if not (type(request) is tuple and len(request) == 3 and request[0] == "$supervisor"):
-        text = f"supervisor got an unexpected call: {short_text(request)}"
-        process.node.emit("log", process, ("error", text))
-        return None
-    command, argument = request[1], request[2]
     state: restart.State = process.state
-    if command == "which_children":
-        delivery.reply(process.node, caller, (True, _which(state)))
-        return None
-    if command == "count_children":
-        delivery.reply(process.node, caller, (True, _count(state, process.node)))
-        return None
-    return _serve_async(process, command, argument, caller)
+    match request:
+        case "which_children":
+            delivery.reply(process.node, caller, _which(state))
+        case "count_children":
+            delivery.reply(process.node, caller, _count(state, process.node))
+        case (str() as command, argument) if command in _COMMANDS:
+            return _serve_async(process, command, argument, caller)
+        case _:
+            return refuse(process, request)
+    return None
+
+
+def refuse(process: Process, request: Any) -> Running | None:
+    """A call or a cast that is none of a supervisor's ends it, children first: Erlang's has no clause for it."""
+    return gen.stop(process, Crash("FunctionClause", f"no supervisor takes {short_text(request, 400)}", FUNCTION_CLAUSE))
 
 
 async def _serve_async(process: Process, command: str, argument: Any, caller: Caller) -> None:
-    if command != "start_child" and not _is_key(argument):  # nobody's mistake may end a supervisor
-        delivery.reply(process.node, caller, (False, "not_found"))
-        return
-    answer = await _COMMANDS[command](process, process.state, argument)
-    delivery.reply(process.node, caller, answer)
-
-
-def _is_key(id: Any) -> bool:
-    try:
-        hash(id)
-    except TypeError:
-        return False
-    return True
+    if command != "start_child":
+        try:
+            argument = key_of(argument)
+        except UsageError:  # nobody's mistake may end a supervisor
+            delivery.reply(process.node, caller, Error("not_found"))
+            return
+    ok, value = await _COMMANDS[command](process, process.state, argument)
+    delivery.reply(process.node, caller, value if ok else Error(value))
 
 
 def _which(state: restart.State) -> list[tuple[Any, Any, str, Any]]:
     simple = state.dynamic
     rows = []
-    for id, entry in state.entries.items():
+    for entry in state.entries.values():
         shown = "restarting" if entry.restarting else ("undefined" if entry.pid is None else entry.pid)
-        rows.append(("undefined" if simple else id, shown, entry.child.type, entry.child.modules))
+        rows.append(("undefined" if simple else entry.child.id, shown, entry.child.type, entry.child.modules))
     return rows[::-1]
 
 
@@ -183,12 +190,14 @@ def _count(state: restart.State, node: Node) -> dict[str, int]:
         active = sum(entry.pid in node.processes for entry in entries)
         specs = len(state.entries)
     else:
-        active = sum(not entry.restarting for entry in entries)
+        active = sum(not entry.restarting for entry in entries) - state.abandoned
         specs = 1 if state.template is not None else len(state.entries)
     return {"specs": specs, "active": active, "supervisors": supervisors, "workers": len(state.entries) - supervisors}
 
 
 async def _start(process: Process, state: restart.State, argument: Any) -> tuple[bool, Any]:
+    if not isinstance(argument, tuple):  # asked by a plain call
+        argument = (argument,)
     if state.template is not None:
         return await _start_dynamic(process, state, msgspec.structs.replace(state.template, extra=argument))
     try:
@@ -199,7 +208,7 @@ async def _start(process: Process, state: restart.State, argument: Any) -> tuple
         if state.flags.max_children is not None and len(state.entries) >= state.flags.max_children:
             return False, "max_children"
         return await _start_dynamic(process, state, _with_extra(child, state.flags.extra_arguments))
-    present = state.entries.get(child.id)
+    present = state.entries.get(key_of(child.id))
     if present is not None:
         return False, ("already_started", present.pid) if present.pid is not None else "already_present"
     outcome = await children.start_child(process, child.id, child)
@@ -243,18 +252,20 @@ async def _terminate(process: Process, state: restart.State, id: Any) -> tuple[b
                 return False, "not_found"
             if state.template is not None:
                 restart.drop_ignored(state)
-            return True, None
+            return True, "ok"
         id = key
     entry = state.entries.get(id)
     if entry is None:
         return False, "not_found"
     await children.stop_child(process, entry)
+    if entry.restarting and state.template is not None:
+        state.abandoned += 1
     if entry.pid is not None:
         state.by_pid.pop(entry.pid, None)
     entry.pid, entry.restarting = None, False
     if entry.child.restart == "temporary" or state.dynamic:
         del state.entries[id]
-    return True, None
+    return True, "ok"
 
 
 async def _restart(process: Process, state: restart.State, id: Any) -> tuple[bool, Any]:
@@ -276,7 +287,7 @@ async def _delete(process: Process, state: restart.State, id: Any) -> tuple[bool
     if problem is not None:
         return False, problem
     del state.entries[id]
-    return True, None
+    return True, "ok"
 
 
 def _not_stopped(state: restart.State, id: Any) -> str | None:
@@ -292,7 +303,7 @@ def _not_stopped(state: restart.State, id: Any) -> str | None:
 
 async def _spec(process: Process, state: restart.State, id: Any) -> tuple[bool, Any]:
     if state.template is not None:
-        known = id == state.template.id or (
+        known = id == key_of(state.template.id) or (
             isinstance(id, Pid) and (id not in process.node.processes or restart.find_dynamic(state, id) is not None)
         )  # as in OTP, any process that is gone might have been one
         return (True, state.template) if known else (False, "not_found")

@@ -13,6 +13,7 @@ from typing import Any, assert_never
 from ..model.exits import SHUTDOWN, is_normal
 from ..model.ids import Pid
 from .child import Child
+from .child_keys import key_of
 from .restart_terms import (
     AUTO_SHUTDOWN,
     STRATEGIES,
@@ -79,16 +80,18 @@ def next_action(state: State) -> Action | None:
 
 def add(state: State, child: Child, pid: Pid | None) -> Entry:
     """Note a child that has been started."""
-    entry = state.entries[child.id] = Entry(child, pid)
+    key = child.id if type(child.id) is str else key_of(child.id)
+    entry = state.entries[key] = Entry(child, pid)
     if pid is not None:
-        state.by_pid[pid] = child.id
+        state.by_pid[pid] = key
     return entry
 
 
 def note_started(state: State, entry: Entry, pid: Pid, now_s: int) -> None:
     """What Started changes when it is the first start of a child."""
     entry.pid, entry.started_s = pid, now_s
-    state.by_pid[pid] = entry.child.id
+    id = entry.child.id
+    state.by_pid[pid] = id if type(id) is str else key_of(id)
 
 
 def window_left(state: State, now_s: int) -> int:
@@ -138,7 +141,8 @@ def _not_started(state: State, event: NotStarted, now_s: int) -> None:
     """A start failed: at the beginning that is the end; in a restart it is tried again, and each try counts."""
     state.plan.clear()
     if not state.group:
-        _close(state, ("shutdown", ("failed_to_start_child", event.id, event.reason)))
+        failed = state.entries[event.id].child.id
+        _close(state, ("shutdown", ("failed_to_start_child", failed, event.reason)))
         return
     entry = state.entries[event.id]  # one_for_all: those started already are stopped by the next try, not before
     _point(state, entry, event.id, None)
@@ -176,7 +180,7 @@ def _auto_shutdown(state: State, entry: Entry) -> None:
 
 
 def _restart(state: State, entry: Entry, pid: Pid | None, reason: Any, now_s: int) -> None:
-    id = entry.child.id
+    id = key_of(entry.child.id)
     _point(state, entry, id, None)
     if pid is not None:
         entry.was = pid

@@ -71,6 +71,8 @@ class State:
     template: Child | None = None
     """The only specification of a ``simple_one_for_one``; its children are numbered by ``serial``."""
     serial: int = 0
+    abandoned: int = 0
+    """Children of a template that were stopped between two attempts: OTP goes on counting them as restarting."""
     waits: int = 0
     """How many delays there have been."""
 

@@ -5,7 +5,7 @@ This file acts; every decision is made in ``restart``. Rules: Erlang's ``supervi
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from types import CoroutineType, coroutine
 from typing import Any, ClassVar, assert_never
 
@@ -16,10 +16,11 @@ from ..model.text import short_text
 from ..runtime import delivery, lifecycle
 from ..runtime.operations import OP_ROW, UP
 from ..runtime.process import Process, Running
-from ..runtime.signals import CALL, EXIT, INFO, INIT, SYSTEM, Caller, Entry
+from ..runtime.signals import CALL, CAST, EXIT, INFO, INIT, SYSTEM, Caller, Entry
 from ..runtime.storytelling import state_text
 from . import children, commands, gen, inheritance, restart
 from .child import Form, Settling, SpecError
+from .child_keys import key_of
 from .hints import Maybe
 from .process import OtpProcess
 from .returns import IGNORE, Ignore, Ok, Stop
@@ -110,6 +111,8 @@ def dispatch(process: Process, entry: Entry) -> Running | None:
     if kind == CALL:
         assert type(source) is Caller
         return commands.serve(process, payload, source)
+    if kind == CAST:
+        return commands.refuse(process, payload)
     if kind == INFO and type(payload) is tuple and len(payload) == 2 and payload[0] == _RETRY:
         return _follow(process, restart.TryAgain(payload[1]))
     if kind == INFO and type(payload) is tuple and len(payload) == 3 and payload[0] == _WAIT_OVER:
@@ -247,7 +250,7 @@ def read_spec(context: Supervisor, spec: Any) -> restart.State:
         spec = Spec(spec, context.strategy, context.intensity, context.period_s, context.auto_shutdown)
     flags = read_flags(spec, dynamic=context.dynamic)
     state = restart.State(flags)
-    if isinstance(spec.children, str) or not isinstance(spec.children, Iterable):
+    if isinstance(spec.children, (str, bytes, Mapping)) or not isinstance(spec.children, Iterable):
         raise SpecError(("bad_start_spec", spec.children), "the children are a list")
     forms = list(spec.children)
     if flags.strategy == "simple_one_for_one" and len(forms) != 1:
@@ -258,8 +261,10 @@ def read_spec(context: Supervisor, spec: Any) -> restart.State:
             child = settled(form)
         except SpecError as error:
             raise SpecError(("start_spec", error.reason), error.hint) from None
-        if (id := child.id) in entries:
-            raise SpecError(("start_spec", ("duplicate_child_name", id)), "give each child an id of its own")
+        if type(id := child.id) is not str:
+            id = key_of(id)
+        if id in entries:
+            raise SpecError(("start_spec", ("duplicate_child_name", child.id)), "give each child an id of its own")
         entries[id] = restart.Entry(child)
     if flags.strategy == "simple_one_for_one":
         state.template = state.entries.popitem()[1].child

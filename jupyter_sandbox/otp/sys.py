@@ -11,7 +11,7 @@ from typing import Any
 from ..model.errors import ProcessError, UsageError
 from ..model.reasons import said
 from ..model.text import short_text
-from ..runtime import delivery
+from ..runtime import delivery, requests
 from ..runtime.context import Context, check_duration
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import CallExit, ProcessExit, Throw, WaitInPlainCallback
@@ -183,6 +183,8 @@ def terminate(
 ) -> Generator[Any, Any, None]:
     """Make it stop through its terminate, and wait until it is gone."""
     wanted = reason if type(reason) in ATOMIC else ctx._process.node.copy(reason)
+    if timeout_ms == 0:
+        yield from requests.without_waiting(ctx._process, target, ("terminate", wanted), SYSTEM, "stop").__await__()
     (ended,) = yield (OP_STOP, target, ("terminate", wanted), timeout_ms, SYSTEM)
     if ended != reason:
         raise CallExit(ctx._process.node.copy(ended), str(target), "stop")
@@ -218,6 +220,8 @@ def _ask(ctx: Context, target: Any, request: tuple[str, Any], timeout_ms: int | 
         raise WaitInPlainCallback(request[0])
     if timeout_ms is not None:
         check_duration(timeout_ms)
+        if timeout_ms == 0:
+            return requests.without_waiting(ctx._process, target, request, SYSTEM, "call")
     return _answered(call(target, request, timeout_ms, SYSTEM), request[0])
 
 

@@ -168,6 +168,8 @@ class Context(metaclass=_NoAttributes):
             raise WaitInPlainCallback("call")
         if timeout_ms is not CALL_MS and timeout_ms is not None:
             check_duration(timeout_ms)
+            if timeout_ms == 0:
+                return requests.without_waiting(self._process, target, request, CALL, "call")
         return call(target, request, timeout_ms, CALL)
 
     def send_request(self, target: Any, request: Any) -> Ref:

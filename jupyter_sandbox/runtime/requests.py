@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..model.exits import NOPROC
-from ..model.ids import Ref
+from ..model.ids import Pid, Ref
 from . import delivery, lifecycle
 from .exceptions import CallExit, CallTimeout
 from .operations import OP_RECEIVE, ask
@@ -32,6 +32,23 @@ def send(node: Node, process: Process, target: Any, request: Any) -> Ref:
         node.trace("message_send", process, ("call", target, request))
     delivery.deliver(node, callee, (CALL, node.copy(request), Caller(process.pid, ref.number)))
     return ref
+
+
+async def without_waiting(process: Process, target: Any, request: Any, kind: int, function: str) -> NoReturn:
+    """A call with no time to wait: the request goes out, and the caller goes on with CallTimeout before any answer.
+
+    Raises CallExit when the target is a name that nobody has, or the caller itself.
+    """
+    node = process.node
+    callee = delivery.lookup(node, target)
+    shown = target if type(target) is str else repr(target)
+    if callee is process or (callee is None and type(target) is not Pid):
+        raise CallExit(NOPROC if callee is None else "calling_self", shown, function)
+    if callee is not None:
+        node.messages_sent += 1
+        node.next_tag += 1
+        delivery.deliver(node, callee, (kind, node.copy(request), Caller(process.pid, node.next_tag)))
+    raise CallTimeout("timeout", shown, function)
 
 
 async def take(process: Process, ref: Ref, timeout_ms: int | None) -> Any:

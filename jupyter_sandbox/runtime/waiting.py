@@ -114,6 +114,8 @@ def _sleep(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
 def start(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
     """Create a process and wait until it says that it is up. The result is the process, or a Raise."""
     _, dispatch, first, timeout_ms, (relation, prepare) = operation
+    if timeout_ms == 0:  # as in Erlang: it would be killed before its first step
+        return Raise(StartError("timeout"))
     try:
         child = lifecycle.create(node, dispatch, parent=process)
     except SystemLimit as error:

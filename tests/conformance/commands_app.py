@@ -57,7 +57,7 @@ async def app_load(run: Run, command: Command) -> Any:
         start_phases=[(phase, run.term(argument)) for phase, argument in app.get("start_phases", [])],
     )  # fmt: skip
     try:
-        application.load(run.ctx, spec)
+        await application.load(run.ctx, spec)
     except application.ApplicationError as error:
         what, name = error.reason
         return ("error", (what, opaque({"app_spec": name})))
@@ -66,7 +66,7 @@ async def app_load(run: Run, command: Command) -> Any:
 
 async def app_unload(run: Run, command: Command) -> Any:
     try:
-        application.unload(run.ctx, command["name"])
+        await application.unload(run.ctx, command["name"])
     except application.ApplicationError as error:
         return ("error", error.reason)
     return "ok"
@@ -110,7 +110,7 @@ def _shown(reason: Any) -> Any:
 
 
 async def app_which(run: Run, command: Command) -> Any:
-    return opaque({"set": sorted(application.which_applications(run.ctx), key=text_of)})
+    return opaque({"set": sorted(await application.which_applications(run.ctx), key=text_of)})
 
 
 async def app_loaded(run: Run, command: Command) -> Any:
@@ -126,12 +126,12 @@ async def app_get_env(run: Run, command: Command) -> Any:
 
 
 async def app_set_env(run: Run, command: Command) -> Any:
-    application.put_env(run.ctx, command["name"], command["key"], run.term(command["value"]))
+    await application.put_env(run.ctx, command["name"], command["key"], run.term(command["value"]))
     return "ok"
 
 
 async def app_unset_env(run: Run, command: Command) -> Any:
-    application.unset_env(run.ctx, command["name"], command["key"])
+    await application.unset_env(run.ctx, command["name"], command["key"])
     return "ok"
 
 

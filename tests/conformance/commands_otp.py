@@ -32,7 +32,7 @@ from .interpreter import Command, Run, Unsupported
 from .machines import bare
 from .plain import run_proclib
 from .processes import behaviour, child_form
-from .terms import ErlangError, Extra, as_id, mfa, opaque, render, text_of
+from .terms import ErlangError, Extra, Returned, mfa, opaque, render, text_of
 
 
 def _timeout(command: Command, default: Any) -> int | None:
@@ -101,7 +101,8 @@ async def server_stop(run: Run, command: Command) -> Any:
     try:
         await run.ctx.stop(run.target(command["to"]), reason, _timeout(command, "infinity"))
     except CallExit as error:
-        raise ProcessExit(error.exit_reason) from None
+        reason = error.exit_reason
+        raise ProcessExit((reason, mfa("sys", "terminate")) if reason == "calling_self" else reason) from None
     return "ok"
 
 
@@ -149,45 +150,39 @@ async def start_child_(run: Run, command: Command) -> Any:
         answer = start_child(run.ctx, target, child_form(command["child"]))
     else:
         answer = start_child(run.ctx, target, *(Extra(text_of(item)) for item in command["args"]))
-    found = await _child(answer, lambda reason: _failed_child(reason, command))
-    if isinstance(found, tuple):
-        return found if found[0] == "error" else ("ok", *found)
-    return ("ok", found)
+    return _started(await _child(answer, lambda reason: _failed_child(reason, run, command)))
 
 
-def _failed_child(reason: Any, command: Command) -> Any:
+def _started(found: Any) -> Any:
+    """The result of a start by a supervisor; what somebody else answered who was taken for one is left as it is."""
+    if found is None or isinstance(found, Pid):
+        return ("ok", found)
+    return ("ok", *found) if isinstance(found, tuple) and found and isinstance(found[0], Pid) else found
+
+
+def _failed_child(reason: Any, run: Run, command: Command) -> Any:
     if "args" in command and isinstance(reason, tuple) and reason[0] == "invalid_child_spec":
-        return (reason[0], [opaque(_as_map(item)) for item in command["args"]])
+        return (reason[0], [Extra(text_of(item)) for item in command["args"]])
     if isinstance(reason, tuple) and len(reason) == 2 and isinstance(reason[1], Child):
-        return (reason[0], opaque({"child": ["undefined", reason[1].id]}))
+        return (reason[0], opaque({"child": ["undefined", render(reason[1].id, run.world)]}))
     return reason
 
 
-def _as_map(shape: Any) -> Any:
-    """A description as Erlang shows it, which has it as a map."""
-    if isinstance(shape, dict):
-        return {"map": sorted(([key, _as_map(value)] for key, value in shape.items()), key=text_of)}
-    return [_as_map(item) for item in shape] if isinstance(shape, list) else shape
-
-
 async def terminate_child_(run: Run, command: Command) -> Any:
-    return await _child(terminate_child(run.ctx, run.target(command["to"]), as_id(run.term(command["id"]))))
+    return await _child(terminate_child(run.ctx, run.target(command["to"]), run.term(command["id"])))
 
 
 async def restart_child_(run: Run, command: Command) -> Any:
-    answer = restart_child(run.ctx, run.target(command["to"]), as_id(run.term(command["id"])))
-    found = await _child(answer, lambda reason: reason)
-    if isinstance(found, tuple):
-        return found if found[0] == "error" else ("ok", *found)
-    return ("ok", found)
+    answer = restart_child(run.ctx, run.target(command["to"]), run.term(command["id"]))
+    return _started(await _child(answer, lambda reason: reason))
 
 
 async def delete_child_(run: Run, command: Command) -> Any:
-    return await _child(delete_child(run.ctx, run.target(command["to"]), as_id(run.term(command["id"]))))
+    return await _child(delete_child(run.ctx, run.target(command["to"]), run.term(command["id"])))
 
 
 async def get_childspec_(run: Run, command: Command) -> Any:
-    found = await _child(get_childspec(run.ctx, run.target(command["to"]), as_id(run.term(command["id"]))))
+    found = await _child(get_childspec(run.ctx, run.target(command["to"]), run.term(command["id"])))
     if not isinstance(found, Child):
         return found
     shutdown = "infinity" if found.shutdown_ms is None else found.shutdown_ms
@@ -200,6 +195,8 @@ async def get_childspec_(run: Run, command: Command) -> Any:
 
 async def which_children_(run: Run, command: Command) -> Any:
     rows = await which_children(run.ctx, run.target(command["to"]))
+    if not isinstance(rows, list):
+        return rows
     return opaque({"set": sorted((render(tuple(row), run.world) for row in rows), key=text_of)})
 
 
@@ -209,7 +206,7 @@ async def count_children_(run: Run, command: Command) -> Any:
 
 async def check_childspecs_(run: Run, command: Command) -> Any:
     given = command["children"]
-    forms = [child_form(child) for child in given] if isinstance(given, list) else given
+    forms = [child_form(child) for child in given] if isinstance(given, list) else Returned(run.term(given))
     reason = check_childspecs(forms, command.get("auto_shutdown"))
     return "ok" if reason is None else ("error", reason)
 

@@ -27,7 +27,7 @@ from jupyter_sandbox.otp import (
 from .interpreter import Command, Run, now_or_later
 from .machines import bare, machine_for
 from .plain import Begun, run_data, run_process
-from .terms import ErlangError, Extra, Form, Program, Returned, as_id, as_return, decode, tag, text_of, thrown
+from .terms import ErlangError, Extra, Form, Program, Returned, as_return, decode, tag, text_of, thrown
 from .world import World, described, world_of
 
 
@@ -213,7 +213,7 @@ class Sup(Supervisor):
             return IGNORE if command["cmd"] == "ignore" else _supervisor_return(run.term(command["value"]))
         simple = spec.get("strategy") == "simple_one_for_one"
         given = spec["children"]
-        children = [child_form(child, simple) for child in given] if isinstance(given, list) else _plain(given)
+        children = [child_form(child, simple) for child in given] if isinstance(given, list) else Returned(_plain(given))
         flags = {field: spec[name] for name, field in _FLAGS.items() if name in spec}
         return Spec(children, **({"intensity": 1} | flags))
 
@@ -255,7 +255,7 @@ def child_form(spec: Any, simple: bool = False) -> Any:
         return Returned(_plain(spec))
     form: dict[str, Any] = {key: spec[key] for key in ("restart", "significant", "modules") if key in spec}
     if "id" in spec:
-        form["id"] = as_id(_plain(spec["id"]))
+        form["id"] = _plain(spec["id"])
     form["type"] = spec.get("type", "worker")
     form["shutdown_ms"] = 5_000 if form["type"] == "worker" else None
     if "shutdown" in spec:

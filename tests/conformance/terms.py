@@ -188,6 +188,9 @@ def _render_tuple(value: tuple[Any, ...], world: World) -> Any:
         module, function, returned = value
         if isinstance(getattr(returned, "value", returned), list):  # looks like a call with its arguments
             return {"mfa": [module.__name__.lower(), function]}
+    if len(value) == 2 and value[0] == "start_child" and isinstance(value[1], tuple):  # asked of no supervisor
+        extra = all(isinstance(item, Extra) for item in value[1])
+        return {"tuple": ["start_child", render(list(value[1]) if extra else value[1][0], world)]}
     return {"tuple": [render(item, world) for item in value]}
 
 
@@ -197,18 +200,16 @@ def _down(value: Down, world: World) -> list[Any]:
     return ["DOWN", render(value.ref, world), "process", shown, render(value.reason, world)]
 
 
+def _as_map(shape: Any) -> Any:
+    """A description as Erlang shows it, which has it as a map."""
+    if isinstance(shape, dict):
+        return {"map": sorted(([key, _as_map(value)] for key, value in shape.items()), key=text_of)}
+    return [_as_map(item) for item in shape] if isinstance(shape, list) else shape
+
+
 def _render_dict(value: dict[Any, Any], world: World) -> Any:
     pairs = [[render(key, world), render(item, world)] for key, item in value.items()]
     return {"map": sorted(pairs, key=text_of)}
-
-
-class Listed(tuple[Any, ...]):
-    """A list as the id of a child, which has to be hashable here."""
-
-
-def as_id(term: Any) -> Any:
-    """A term as the id of a child."""
-    return Listed(as_id(part) for part in term) if isinstance(term, list) else term
 
 
 class Form(dict[str, Any]):
@@ -237,7 +238,6 @@ _SIMPLE: dict[type, Any] = {
     TableId: lambda value, world: {"table": world.table_name(value)},
     Program: lambda value, world: {"do": True},
     Opaque: lambda value, world: parse(value.text),
-    Listed: lambda value, world: [render(item, world) for item in value],
     Returned: lambda value, world: render(value.value, world),
     Down: lambda value, world: {"tuple": _down(value, world)},
     Crash: lambda value, world: {"tuple": [render(value.value, world), {"stack": True}]},
@@ -245,6 +245,7 @@ _SIMPLE: dict[type, Any] = {
     Ignore: lambda value, world: "ignore",
     Special: lambda value, world: value.value,
     Form: _render_form,
+    Extra: lambda value, world: _as_map(parse(value.text)),
 }
 
 _TUPLES: dict[type, Any] = {

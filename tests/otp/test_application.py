@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_sandbox.otp import Child, GenServer, Node, NoReply, OtpContext, Supervisor, application
+from jupyter_sandbox.otp import CallTimeout, Child, GenServer, Node, NoReply, OtpContext, Supervisor, application
 from jupyter_sandbox.otp.application import Application, ApplicationError, Spec
 from jupyter_sandbox.otp.waits import deadlocks
 
@@ -50,8 +50,8 @@ async def _nothing(self: OtpContext) -> None:
     pass
 
 
-def _load(self: OtpContext, name: str, **what: Any) -> None:
-    application.load(self, Spec(name, App, {"name": f"{name}_worker", **what}))
+async def _load(self: OtpContext, name: str, **what: Any) -> None:
+    await application.load(self, Spec(name, App, {"name": f"{name}_worker", **what}))
 
 
 def _run(main: Any) -> Any:
@@ -64,15 +64,15 @@ def test_an_application_may_start_and_stop_others_in_its_own_start() -> None:
     async def others(self: OtpContext) -> None:
         await application.start(self, "b")
         await application.stop(self, "c")
-        said.append(application.which_applications(self))
+        said.append(await application.which_applications(self))
 
     async def main(self: OtpContext) -> Any:
-        _load(self, "a", start=others)
-        _load(self, "b")
-        _load(self, "c")
+        await _load(self, "a", start=others)
+        await _load(self, "b")
+        await _load(self, "c")
         await application.start(self, "c")
         await application.start(self, "a")
-        return application.which_applications(self)
+        return await application.which_applications(self)
 
     assert _run(main) == ["a", "b"]
     assert said == [["b"]]
@@ -85,9 +85,9 @@ def test_it_cannot_stop_itself_in_its_own_start() -> None:
         said.append(refused.value.reason)
 
     async def main(self: OtpContext) -> Any:
-        _load(self, "a", start=itself)
+        await _load(self, "a", start=itself)
         await application.start(self, "a")
-        return application.which_applications(self)
+        return await application.which_applications(self)
 
     assert _run(main) == ["a"]
     assert said == [("not_started", "a")]
@@ -103,9 +103,9 @@ def test_nothing_is_started_or_stopped_while_an_application_stops(what: str) -> 
         said.append((what, self.now()))
 
     async def main(self: OtpContext) -> Any:
-        _load(self, "a", terminate=slowly)
-        _load(self, "b")
-        _load(self, "c")
+        await _load(self, "a", terminate=slowly)
+        await _load(self, "b")
+        await _load(self, "c")
         await application.start(self, "a")
         await application.start(self, "c")
         self.spawn(lambda self: application.stop(self, "a"))
@@ -124,7 +124,7 @@ def test_an_application_that_is_being_stopped_can_be_started_again_after_that() 
         await self.sleep(200)
 
     async def main(self: OtpContext) -> Any:
-        _load(self, "a", terminate=slowly)
+        await _load(self, "a", terminate=slowly)
         await application.start(self, "a")
         old = self.whereis("a_worker")
         self.spawn(lambda self: application.stop(self, "a"))
@@ -142,8 +142,8 @@ def test_who_asks_for_a_start_in_what_is_being_stopped_waits_for_ever_and_is_nam
         await application.start(self, "b")
 
     async def main(self: OtpContext) -> Any:
-        _load(self, "a", **{place: start_other})
-        _load(self, "b")
+        await _load(self, "a", **{place: start_other})
+        await _load(self, "b")
         await application.start(self, "a")
         stopper = self.spawn(lambda self: application.stop(self, "a"))
         await self.sleep(60_000)
@@ -159,11 +159,11 @@ def test_the_time_limit_of_a_worker_ends_such_a_wait() -> None:
         await application.start(self, "b")
 
     async def main(self: OtpContext) -> Any:
-        _load(self, "a", terminate=start_other, shutdown_ms=300)
-        _load(self, "b")
+        await _load(self, "a", terminate=start_other, shutdown_ms=300)
+        await _load(self, "b")
         await application.start(self, "a")
         await application.stop(self, "a")
-        return self.now(), application.which_applications(self)
+        return self.now(), await application.which_applications(self)
 
     assert _run(main) == (300, [])
 
@@ -174,25 +174,60 @@ def test_a_worker_that_stops_its_own_application_is_killed_while_it_waits() -> N
         said.append("went on")
 
     async def main(self: OtpContext) -> Any:
-        _load(self, "a", shutdown_ms=300)
+        await _load(self, "a", shutdown_ms=300)
         await application.start(self, "a")
         self.send("a_worker", stop_own)
         await self.sleep(301)
-        return application.which_applications(self), self.whereis("a_worker")
+        return await application.which_applications(self), self.whereis("a_worker")
 
     assert _run(main) == ([], None)
     assert said == []
 
 
-def test_what_needs_no_controller_answers_at_once_while_an_application_stops() -> None:
-    async def look(self: OtpContext) -> None:
-        application.put_env(self, "a", "x", 1)
-        said.append((application.get_env(self, "a", "x"), application.which_applications(self), self.now()))
+def test_questions_wait_while_an_application_stops_and_the_environment_is_read_at_once() -> None:
+    async def slowly(self: OtpContext) -> None:
+        await self.sleep(300)
+
+    async def which(self: OtpContext) -> None:
+        said.append((await application.which_applications(self), self.now()))
+
+    async def environment(self: OtpContext) -> None:
+        await application.put_env(self, "a", "x", 1)
+        said.append(("set", self.now()))
+        await application.unset_env(self, "a", "x")
+
+    async def loading(self: OtpContext) -> None:
+        await application.unload(self, "b")
+        await application.load(self, Spec("b"))
+        said.append(("loaded", self.now()))
 
     async def main(self: OtpContext) -> Any:
-        _load(self, "a", stop=look)
+        await _load(self, "a", terminate=slowly)
+        await _load(self, "b")
+        await application.start(self, "a")
+        self.spawn(lambda self: application.stop(self, "a"))
+        await self.sleep(100)
+        for question in (which, environment, loading):
+            self.spawn(question)
+        said.append((application.get_env(self, "a", "x"), application.loaded_applications(self), self.now()))
+        await self.sleep(1_000)
+
+    _run(main)
+    assert said[0] == (None, ["a", "b"], 100)
+    assert sorted(said[1:], key=str) == [("loaded", 300), ("set", 300), ([], 300)]
+
+
+def test_who_asks_what_runs_in_what_is_being_stopped_gives_up_after_its_patience() -> None:
+    async def ask(self: OtpContext) -> None:
+        try:
+            await application.which_applications(self)
+        except CallTimeout:
+            said.append(self.now())
+
+    async def main(self: OtpContext) -> Any:
+        await _load(self, "a", stop=ask)
         await application.start(self, "a")
         await application.stop(self, "a")
 
     _run(main)
-    assert said == [(1, ["a"], 0)]
+    assert said == [5_000]

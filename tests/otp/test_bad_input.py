@@ -45,6 +45,7 @@ from jupyter_sandbox.otp.sys import SysError
 from jupyter_sandbox.runtime.isolate import NotCopyable
 
 WRONG: Any = "soon"
+UNEQUAL: Any = bytearray(b"x")
 """Where the types want something else."""
 
 
@@ -140,7 +141,7 @@ def test_a_bad_flag_starts_nothing_and_is_named(spec: Spec, reason: Any, text: s
         (Child(Server, shutdown_ms=-1), ("invalid_shutdown", -1), "shutdown_ms -1 is neither milliseconds"),
         (Child(Server, modules="Server"), ("invalid_modules", "Server"), "modules 'Server' is neither a list"),
         (Child(Server, significant=1), ("invalid_significant", 1), "significant 1 is neither True nor False"),
-        (Child(Server, id=[1]), ("invalid_child_id", [1]), "id [1] of a child cannot be a key"),
+        (Child(Server, id=UNEQUAL), ("invalid_child_id", UNEQUAL), "id bytearray(b'x') of a child cannot be compared"),
         (Child(Server, timeout_ms=WRONG), ("invalid_timeout", WRONG), "timeout_ms 'soon' is neither None nor"),
     ],
 )
@@ -183,8 +184,8 @@ def test_a_running_supervisor_refuses_bad_children_and_unknown_ids_and_goes_on()
         top = await self.start(Top, [Child(Server, 1, name="a")])
         refused = []
         for function, argument in (
-            (start_child, 5), (start_child, Child(Server, id=[])), (start_child, Child(Server, name="a")),
-            (terminate_child, "b"), (terminate_child, []), (restart_child, "a"), (restart_child, {}),
+            (start_child, 5), (start_child, Child(Server, id=UNEQUAL)), (start_child, Child(Server, name="a")),
+            (terminate_child, "b"), (terminate_child, UNEQUAL), (restart_child, "a"), (restart_child, {}),
             (delete_child, "a"), (delete_child, []), (get_childspec, []),
         ):  # fmt: skip
             with pytest.raises(ChildError) as caught:

@@ -31,7 +31,7 @@ class App(application.Application):
 
 def _info_after(*casts: Any) -> dict[str, Any]:
     async def main(self: OtpContext) -> dict[str, Any] | None:
-        application.load(self, application.Spec("shop", App))
+        await application.load(self, application.Spec("shop", App))
         await application.start(self, "shop")
         for cast in casts:
             self.cast("worker", cast)

@@ -56,7 +56,7 @@ class Top(Supervisor):
 
 def _within_50_ms(command: str, argument: Any = None) -> Callable[[OtpContext], Any]:
     """What the functions of supervisors ask; they themselves wait for ever, as in OTP."""
-    return lambda self: self.call("it", ("$supervisor", command, argument), 50)
+    return lambda self: self.call("it", command if argument is None else (command, argument), 50)
 
 
 KINDS: dict[str, tuple[Callable[[OtpContext], Any], Callable[[OtpContext], Any], Any]] = {
