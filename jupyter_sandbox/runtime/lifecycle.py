@@ -13,7 +13,7 @@ from .exceptions import StartError, SystemLimit
 from .isolate import ATOMIC
 from .operations import Raise
 from .process import DEAD, READY, Dispatch, Process
-from .signals import DOWN, INIT, Down
+from .signals import DOWN, INFO, INIT, Down
 
 if TYPE_CHECKING:
     from .node import Node
@@ -219,9 +219,10 @@ def decline(node: Node, process: Process, value: Any) -> None:
 
 
 def acknowledge(node: Node, process: Process, value: Any) -> None:
-    """The start acknowledgement: the starter's wait ends with ``value``. Only the first counts."""
+    """The start acknowledgement: the starter's wait ends with ``value``. Any other is only a message."""
     starter, process.starter = process.starter, None
     if starter is None:
+        _acknowledge_again(node, process, value)
         return
     waiting = node.processes.get(starter[0])
     if waiting is None or waiting.token != starter[1]:
@@ -233,6 +234,14 @@ def acknowledge(node: Node, process: Process, value: Any) -> None:
         node.woken = waiting
     else:
         node.ready.append(waiting)
+
+
+def _acknowledge_again(node: Node, process: Process, value: Any) -> None:
+    """One acknowledgement too many is a message to the nearest ancestor, as in Erlang."""
+    parent = delivery.lookup(node, process.ancestors[0]) if process.ancestors else None
+    if parent is not None:
+        told = ("ok", value) if value == process.pid else node.copy(value)
+        delivery.deliver(node, parent, (INFO, ("ack", process.pid, told), process.number))
 
 
 def link(node: Node, process: Process, target: Pid) -> bool:

@@ -54,8 +54,10 @@ async def start(run: Run, command: Command) -> Any:
         return ("error", bare(error.reason) if spec["kind"] == "statem" else error.reason)
     if found is None:
         return "ignore"
-    if isinstance(found, tuple):
+    if how == "start_monitor":
         run.world.keep_ref(command.get("ref"), found[1])
+    elif not isinstance(found, Pid):  # acknowledged by hand
+        return found
     return ("ok", found)
 
 
