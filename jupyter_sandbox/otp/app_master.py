@@ -14,6 +14,7 @@ from ..runtime import Node, delivery, lifecycle
 from ..runtime.context import Context
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import CallTimeout, ProcessExit, StartError, Throw
+from ..runtime.operations import OP_YIELD, ask
 from ..runtime.process import Process
 from ..runtime.signals import Down, Exit
 from . import gen
@@ -39,6 +40,8 @@ async def run(ctx: OtpContext, entry: Loaded) -> None:
     except _Refused as refused:
         entry.started = False
         _tell(ctx, entry, refused.reason)
+        if entry.kind == "permanent" or (entry.kind == "transient" and not _is_normal_refusal(refused.reason)):
+            ctx.spawn(take_down)
         ctx.exit(refused.reason)
     now_running(ctx._process.node, entry)
     entry.master, entry.top = ctx.pid, top
@@ -100,6 +103,11 @@ class _Refused(Exception):
         self.reason = reason
 
 
+def _is_normal_refusal(reason: Any) -> bool:
+    """Whether an application did not start because its ``start`` exited with ``normal``."""
+    return type(reason) is tuple and reason[:1] == (("EXIT", NORMAL),)
+
+
 def _tell(ctx: OtpContext, entry: Loaded, reason: Any) -> None:
     """Who asked for the start while it was going on gets its outcome, too."""
     waiting, entry.starting = entry.starting or [], None
@@ -123,6 +131,8 @@ async def _start_top(app: Any, spec: Spec) -> tuple[Pid, Any]:
         top = thrown.value
     except (Exception, ProcessExit) as error:  # whatever start raised is why the application did not start
         reason = exit_reason(error)
+        if app._process.doom is not None:  # it has killed itself
+            raise _Refused(app._process.doom[0]) from None
         if reason == NORMAL:
             raise _Refused((("EXIT", NORMAL), call)) from None
         raise _Refused(("bad_return", (call, ("EXIT", reason)))) from None
@@ -137,7 +147,7 @@ async def _start_top(app: Any, spec: Spec) -> tuple[Pid, Any]:
 
 async def _start_phases(ctx: OtpContext, app: Any, spec: Spec, top: Pid) -> None:
     """Run the start phases. One that fails makes the start fail but, as in OTP, leaves the tree running."""
-    for phase, argument in spec.start_phases:
+    for phase, argument in spec.start_phases or ():
         call = (spec.module, "start_phase", (phase, NORMAL, argument))
         try:
             result = app.start_phase(phase, NORMAL, argument)
@@ -161,6 +171,8 @@ async def attend(ctx: OtpContext, entry: Loaded, app: Any, top: Pid, state: Any)
     process = ctx._process
     message = await ctx.receive(lambda m: m == STOP or (type(m) is Exit and m.process == top))
     reason: Any = None if message == STOP else message.reason
+    if reason is not None:
+        await ask((OP_YIELD,))  # whom the end of the tree reaches as well takes note of it first
     state = await _told(ctx, app.prep_stop, state, state)
     if reason is None:
         ctx.exit_signal(top, SHUTDOWN)

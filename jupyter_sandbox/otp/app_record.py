@@ -37,7 +37,7 @@ class Spec:
     registered: list[str] = field(default_factory=list)
     applications: list[str] = field(default_factory=list)
     env: dict[str, Any] = field(default_factory=dict)
-    start_phases: list[tuple[str, Any]] = field(default_factory=list)
+    start_phases: list[tuple[str, Any]] | None = None
 
 
 @dataclass(slots=True)

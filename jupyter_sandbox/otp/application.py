@@ -110,16 +110,19 @@ async def unload(ctx: Context, name: str) -> None:
 async def start(ctx: OtpContext, name: str, kind: str = "temporary") -> None:
     """Start a loaded application whose dependencies run. Raises ApplicationError with OTP's reason.
 
-    A ``permanent`` application takes the node down when it ends by itself, a
-    ``transient`` one unless it ends with ``normal``. While an application is being
+    A ``permanent`` application takes the node down when it ends by itself or does not
+    start, a ``transient`` one unless that is with ``normal``. While an application is being
     stopped this waits: its own processes must not ask for it in ``terminate`` or ``stop``.
     """
     await turn(ctx)
-    entry = _may_start(ctx, name, kind)
+    node = ctx._process.node
+    entry = applications(node).get(name)
+    if entry is None:
+        raise ApplicationError(f"start of {name}", ("no such file or directory", f"{name}.app"))
     if entry.starting is not None:
         await _join_start(ctx, entry)
         return
-    node = ctx._process.node
+    _may_start(ctx, entry, kind)
     entry.kind, entry.started = kind, True
     if entry.spec.module is None:
         now_running(node, entry)
@@ -139,11 +142,8 @@ async def start(ctx: OtpContext, name: str, kind: str = "temporary") -> None:
     node.emit("application_start", node.processes[ctx.pid], name)
 
 
-def _may_start(ctx: Context, name: str, kind: str) -> Loaded:
-    known = applications(ctx._process.node)
-    entry = known.get(name)
-    if entry is None:
-        raise ApplicationError(f"start of {name}", ("no such file or directory", f"{name}.app"))
+def _may_start(ctx: Context, entry: Loaded, kind: str) -> None:
+    known, name = applications(ctx._process.node), entry.spec.name
     if kind not in KINDS:
         raise ApplicationError(f"start of {name}", ("invalid_restart_type", kind))
     if entry.running:
@@ -152,7 +152,6 @@ def _may_start(ctx: Context, name: str, kind: str) -> Loaded:
         other = known.get(needed)
         if needed not in BASE and not (other is not None and other.started and other.starting is None):
             raise ApplicationError(f"start of {name}", ("not_started", needed))
-    return entry
 
 
 async def _join_start(ctx: Context, entry: Loaded) -> None:
@@ -227,23 +226,32 @@ async def ensure_all_started(ctx: OtpContext, name: str, kind: str = "temporary"
     (('not_started', 'db'), ['db', 'shop'], 'db', ['phase warm', 'about to stop', 'stopped'])
     """
     started: list[str] = []
-    wanted = [name]
-    while wanted:
-        try:
-            await start(ctx, wanted[0], kind)
-        except ApplicationError as error:
-            match error.reason:
-                case ("already_started", _):
-                    wanted.pop(0)
-                case ("not_started", needed) if needed not in wanted:
-                    wanted.insert(0, needed)
-                case reason:
-                    for other in reversed(started):
-                        await stop(ctx, other)
-                    raise ApplicationError(f"start of {name}", (wanted[0], reason)) from None
-        else:
-            started.append(wanted.pop(0))
+    try:
+        await _ensure_all(ctx, (name,), kind, started)
+    except ApplicationError:
+        for other in reversed(started):
+            await stop(ctx, other)
+        raise
     return started
+
+
+async def _ensure_all(ctx: OtpContext, path: tuple[str, ...], kind: str, started: list[str]) -> None:
+    """Start the last of a path and what it needs first, noting what was started. Raises ``(application, reason)``."""
+    name = path[-1]
+    await turn(ctx)
+    entry = applications(ctx._process.node).get(name)
+    if entry is not None and entry.running:
+        return
+    for needed in () if entry is None else entry.spec.applications:
+        if needed not in BASE and needed not in path:  # who needs each other in a circle is told by start
+            await _ensure_all(ctx, (*path, needed), kind, started)
+    try:
+        await start(ctx, name, kind)
+    except ApplicationError as error:
+        if error.reason == ("already_started", name):
+            return
+        raise ApplicationError(f"start of {path[0]}", (name, error.reason)) from None
+    started.append(name)
 
 
 async def which_applications(ctx: Context, timeout_ms: int | None = PATIENCE_MS) -> list[str]:
@@ -295,7 +303,7 @@ def get_key(ctx: Context, name: str, key: str) -> Any:
     if key == "included_applications":
         value = []
     if key == "applications":
-        value = [*BASE, *(needed for needed in entry.spec.applications if needed not in BASE)]
+        value = [*BASE, *entry.spec.applications]
     return ctx._process.node.copy(value)
 
 

@@ -160,7 +160,9 @@ def serve(process: Process, request: Any, caller: Caller) -> Running | None:
 
 def refuse(process: Process, request: Any) -> Running | None:
     """A call or a cast that is none of a supervisor's ends it, children first: Erlang's has no clause for it."""
-    return gen.stop(process, Crash("FunctionClause", f"no supervisor takes {short_text(request, 400)}", FUNCTION_CLAUSE))
+    return gen.stop(
+        process, Crash("FunctionClause", f"no supervisor takes {short_text(request, 400)}", FUNCTION_CLAUSE)
+    )
 
 
 async def _serve_async(process: Process, command: str, argument: Any, caller: Caller) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-from jupyter_sandbox.otp import Error, application
+from jupyter_sandbox.model.ids import Pid
+from jupyter_sandbox.otp import Error, Throw, application
 
 from .interpreter import Command, Run
 from .processes import Sup
@@ -20,10 +21,12 @@ class App(application.Application):
         spec = self._spec(argument)
         world_of(self).event(self._who(spec), "app_start", type=kind)
         run = Run(self, self._who(spec))
-        command = await run.run(spec.get("start", []))
+        try:
+            command = await run.run(spec.get("start", []))
+        except Throw as error:
+            raise Throw(_start_result(error.value)) from None
         if command is not None:
-            value = run.term(command["value"])
-            return Error(value[1]) if isinstance(value, tuple) and value[0] == "error" else value
+            return _start_result(run.term(command["value"]) if command["cmd"] == "bad_return" else command["cmd"])
         return await self.start_link(Sup, text_of(spec["top"]), name=spec["top"].get("name"))
 
     def start_phase(self, phase: str, kind: str, argument: Any) -> Any:
@@ -49,12 +52,25 @@ class App(application.Application):
         return f"app:{spec['name']}"
 
 
+def _start_result(term: Any) -> Any:
+    """What a bare term means as the return value of an application's start."""
+    match term:
+        case ("ok", Pid() as top):
+            return top
+        case ("ok", Pid() as top, state):
+            return top, state
+        case ("error", reason):
+            return Error(reason)
+        case _:
+            return term
+
+
 async def app_load(run: Run, command: Command) -> Any:
     app = command["app"]
     spec = application.Spec(
         app["name"], None if app.get("library") else App, text_of(app), registered=app.get("registered", []),
         applications=app.get("applications", []), env={key: run.term(value) for key, value in app.get("env", [])},
-        start_phases=[(phase, run.term(argument)) for phase, argument in app.get("start_phases", [])],
+        start_phases=_start_phases(run, app),
     )  # fmt: skip
     try:
         await application.load(run.ctx, spec)
@@ -62,6 +78,12 @@ async def app_load(run: Run, command: Command) -> Any:
         what, name = error.reason
         return ("error", (what, opaque({"app_spec": name})))
     return "ok"
+
+
+def _start_phases(run: Run, app: Command) -> Any:
+    if "start_phases" not in app:
+        return None
+    return [(phase, run.term(argument)) for phase, argument in app["start_phases"]]
 
 
 async def app_unload(run: Run, command: Command) -> Any:
@@ -141,9 +163,15 @@ async def app_get_all_env(run: Run, command: Command) -> Any:
 
 async def app_get_key(run: Run, command: Command) -> Any:
     found = application.get_key(run.ctx, command["name"], command["key"])
-    if command["key"] == "start_phases" and not found:
-        return ("ok", "undefined") if found is not None else None
+    if found is None and application.get_key(run.ctx, command["name"], "name") is not None:
+        found = _OWN_KEYS.get(command["key"])
+    if command["key"] == "env" and found is not None:
+        found = list(application.get_all_env(run.ctx, command["name"]).items())
     return None if found is None else ("ok", found)
+
+
+_OWN_KEYS = {"maxT": "infinity", "maxP": "infinity", "optional_applications": [], "start_phases": "undefined"}
+"""What Erlang tells of every application, and this project knows nothing of."""
 
 
 async def app_get_application(run: Run, command: Command) -> Any:
@@ -152,7 +180,8 @@ async def app_get_application(run: Run, command: Command) -> Any:
 
 
 async def node_stop(run: Run, command: Command) -> Any:
-    await application.stop_node(run.ctx)
+    pid = run.ctx.spawn(application.stop_node)  # nobody waits for init:stop
+    run.ctx._process.node.processes[pid].group = None
     return "ok"
 
 

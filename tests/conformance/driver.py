@@ -91,5 +91,7 @@ class _Driver:
         if not self.node.run(self.now_ms, MAX_STEPS).idle:
             raise Endless(f"after {MAX_STEPS} steps the node was not at rest")
         for reply in self.node.take_replies():
+            if self.observer.down:  # clients are stopped with it
+                continue
             if reply.error is not None and not isinstance(reply.error, ProcessExit):  # a client may end itself
                 raise reply.error

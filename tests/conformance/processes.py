@@ -117,7 +117,12 @@ def _return(run: Run, command: Command | None) -> Any:
     match command["cmd"]:
         case "reply" | "reply_data" | "reply_last" if run.caller is None:  # of another callback
             value = {"reply_data": run.data, "reply_last": run.last}.get(command["cmd"])
-            return ("reply", run.term(command["value"]) if "value" in command else value, run.data, *_rest(run, command))
+            return (
+                "reply",
+                run.term(command["value"]) if "value" in command else value,
+                run.data,
+                *_rest(run, command),
+            )
         case "reply":
             return Reply(run.term(command["value"]), run.data, _then(command))
         case "reply_data":
@@ -213,7 +218,9 @@ class Sup(Supervisor):
             return IGNORE if command["cmd"] == "ignore" else _supervisor_return(run.term(command["value"]))
         simple = spec.get("strategy") == "simple_one_for_one"
         given = spec["children"]
-        children = [child_form(child, simple) for child in given] if isinstance(given, list) else Returned(_plain(given))
+        children = (
+            [child_form(child, simple) for child in given] if isinstance(given, list) else Returned(_plain(given))
+        )
         flags = {field: spec[name] for name, field in _FLAGS.items() if name in spec}
         return Spec(children, **({"intensity": 1} | flags))
 

@@ -231,3 +231,42 @@ def test_who_asks_what_runs_in_what_is_being_stopped_gives_up_after_its_patience
 
     _run(main)
     assert said == [5_000]
+
+
+@pytest.mark.parametrize("failure", ["broken", "normal"])
+@pytest.mark.parametrize("kind", ["permanent", "transient", "temporary"])
+def test_a_permanent_or_transient_application_that_does_not_start_takes_the_node_down(kind: str, failure: str) -> None:
+    async def fail(self: OtpContext) -> None:
+        self.exit(failure)
+
+    async def tell(self: OtpContext) -> None:
+        said.append("stopped")
+
+    async def main(self: OtpContext) -> Any:
+        await _load(self, "a", start=fail)
+        await _load(self, "b", stop=tell)
+        await application.start(self, "b")
+        with pytest.raises(ApplicationError):
+            await application.start(self, "a", kind)
+        await self.sleep(10)
+        return await application.which_applications(self)
+
+    down = kind == "permanent" or (kind == "transient" and failure == "broken")
+    if down:
+        with pytest.raises(RuntimeError, match="the client was stopped"):
+            _run(main)
+    else:
+        assert _run(main) == ["b"]
+    assert said == (["stopped"] if down else [])
+
+
+def test_what_runs_already_is_left_alone_whatever_type_is_asked_for() -> None:
+    async def main(self: OtpContext) -> Any:
+        await application.load(self, Spec("lib"))
+        await application.load(self, Spec("b", applications=["lib"]))
+        await application.start(self, "lib")
+        with pytest.raises(ApplicationError) as caught:
+            await application.ensure_all_started(self, "b", "for ever")
+        return caught.value.reason, await application.ensure_all_started(self, "lib", "for ever")
+
+    assert _run(main) == (("b", ("invalid_restart_type", "for ever")), [])
