@@ -43,7 +43,7 @@ def key_of(id: Any) -> Hashable:
 
     Raises UsageError for an id without any notion of equality.
     """
-    return id if _is_plain(id) else ChildKey(id)  # type: ignore[no-any-return]
+    return id if _is_plain(id) else ChildKey(id)
 
 
 def _is_plain(id: Any) -> bool:

@@ -118,8 +118,8 @@ _WAITING = frozenset(
         "sleep", "receive", "spawn", "start", "call", "statem_call", "server_stop", "statem_stop", "start_child",
         "terminate_child", "restart_child", "delete_child", "get_childspec", "which_children", "count_children",
         "receive_response", "sys_get_state", "sys_replace_state", "sys_get_status", "sys_suspend", "sys_resume",
-        "sys_terminate", "sys_change_code", "app_start", "app_stop", "app_ensure_started", "app_ensure_all_started", "app_load",
-        "app_unload", "app_which", "app_set_env", "app_unset_env",
+        "sys_terminate", "sys_change_code", "app_start", "app_stop", "app_ensure_started", "app_ensure_all_started",
+        "app_load", "app_unload", "app_which", "app_set_env", "app_unset_env",
     }
 )  # fmt: skip
 
