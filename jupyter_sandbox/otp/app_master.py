@@ -172,7 +172,7 @@ async def attend(ctx: OtpContext, entry: Loaded, app: Any, top: Pid, state: Any)
     message = await ctx.receive(lambda m: m == STOP or (type(m) is Exit and m.process == top))
     reason: Any = None if message == STOP else message.reason
     if reason is not None:
-        await ask((OP_YIELD,))  # whom the end of the tree reaches as well takes note of it first
+        await ask((OP_YIELD, None, None, None, None))  # whom the end of the tree reaches as well takes note of it first
     state = await _told(ctx, app.prep_stop, state, state)
     if reason is None:
         ctx.exit_signal(top, SHUTDOWN)

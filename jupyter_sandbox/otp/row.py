@@ -18,6 +18,7 @@ from ..runtime.operations import OP_START, UP
 from ..runtime.process import FRESH, IDLE, READY, WAITING, Process
 from ..runtime.signals import INIT
 from . import gen
+from .child_keys import key_of
 from .restart import Entry, State
 
 _new: Final = object.__new__
@@ -124,7 +125,7 @@ class Row:
             begun += 1
             trail.append(process.number)
             process.steps += 1
-            by_pid[pid] = spec.id
+            by_pid[pid] = id if type(id := spec.id) is str else key_of(id)
             entry.pid = pid
             if spec.backoff is not None:
                 entry.started_s = now_s

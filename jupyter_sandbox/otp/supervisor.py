@@ -225,18 +225,18 @@ def _begin(process: Process, state: restart.State) -> Generator[Any, Any, tuple[
                 row.at += 1
                 child = entry.child
                 if child.start is not None or child.keep_state or child.extra:
-                    outcome = yield from children.start_child(process, child.id, child)
+                    outcome = yield from children.start_child(process, key_of(child.id), child)
                 else:
                     pid = yield gen.request(process, child.module, child.argument, child.name, "link", child.timeout_ms)
         except BaseException as error:  # whatever was raised is judged there
-            outcome = children.failed(row.entries[row.at - 1].child.id, error)
+            outcome = children.failed(key_of(row.entries[row.at - 1].child.id), error)
         else:
             if outcome is None and pid is not IGNORE:
                 if pid is not UP:
                     restart.note_started(state, entry, pid, process.node.now_ms // 1000)
                 continue
-            outcome = outcome or restart.Started(entry.child.id, None)
-        state.plan.extend([restart.Start(other.child.id) for other in row.entries[row.at :]])
+            outcome = outcome or restart.Started(key_of(entry.child.id), None)
+        state.plan.extend([restart.Start(key_of(other.child.id)) for other in row.entries[row.at :]])
         given_up: tuple[Any] | None = yield from pursue(process, outcome)
         return given_up
     return None
