@@ -13,6 +13,7 @@ from jupyter_sandbox.otp import (
     OtpContext,
     ProcessExit,
     StartError,
+    Supervisor,
     Throw,
     check_childspecs,
     count_children,
@@ -24,7 +25,7 @@ from jupyter_sandbox.otp import (
     which_children,
 )  # fmt: skip
 from jupyter_sandbox.otp import sys as otp_sys
-from jupyter_sandbox.runtime import lifecycle, plain
+from jupyter_sandbox.runtime import delivery, lifecycle, plain
 from jupyter_sandbox.runtime.operations import OP_START, ask
 from jupyter_sandbox.runtime.process import Process
 
@@ -171,7 +172,7 @@ def _failed_child(reason: Any, run: Run, command: Command) -> Any:
 
 
 async def terminate_child_(run: Run, command: Command) -> Any:
-    return await _child(terminate_child(run.ctx, run.target(command["to"]), run.term(command["id"])))
+    return await _ordered(run, command, terminate_child)
 
 
 async def restart_child_(run: Run, command: Command) -> Any:
@@ -180,7 +181,16 @@ async def restart_child_(run: Run, command: Command) -> Any:
 
 
 async def delete_child_(run: Run, command: Command) -> Any:
-    return await _child(delete_child(run.ctx, run.target(command["to"]), run.term(command["id"])))
+    return await _ordered(run, command, delete_child)
+
+
+async def _ordered(run: Run, command: Command, function: Any) -> Any:
+    """A function whose answer is ``ok`` or an error; of a process that is no supervisor, whatever it answers."""
+    target, id = run.target(command["to"]), run.term(command["id"])
+    found = delivery.lookup(run.ctx._process.node, target)
+    if found is None or (isinstance(found.behaviour, type) and issubclass(found.behaviour, Supervisor)):
+        return await _child(function(run.ctx, target, id))
+    return await run.ctx.call(target, (function.__name__, id), None)
 
 
 async def get_childspec_(run: Run, command: Command) -> Any:
