@@ -12,7 +12,7 @@ from ..model.ids import Pid
 from ..runtime import delivery, plain
 from ..runtime.context import Context
 from ..runtime.exceptions import ProcessExit, StartError
-from ..runtime.operations import OP_START, ask
+from ..runtime.operations import OP_START, OP_YIELD, ask
 from ..runtime.process import Process
 from . import app_master
 from .app_master import STARTED, attend, stop_master, take_down, turn
@@ -128,6 +128,7 @@ async def start(ctx: OtpContext, name: str, kind: str = "temporary") -> None:
         now_running(node, entry)
         return
     entry.starting = []
+    await ask((OP_YIELD, None, None, None, None))  # who asks for the same at this moment joins this start
 
     def prepare(master: Process, _: object) -> None:
         plain.prepare(master, app_master.run)

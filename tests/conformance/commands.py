@@ -168,8 +168,8 @@ async def info(run: Run, command: Command) -> Any:
         return "none" if value is None else value
     if item in ("links", "monitors"):
         return as_set(run, [(entry, "node") if isinstance(entry, str) else entry for entry in value])
-    if item == "ancestors":  # a process that Erlang's proc_lib did not start knows of none
-        return list(value) or None
+    if item == "ancestors":  # clients among them; a process that Erlang's proc_lib did not start knows of none
+        return list(run.ctx._process.node.processes[target].ancestors) or None
     return value
 
 

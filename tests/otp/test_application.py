@@ -270,3 +270,25 @@ def test_what_runs_already_is_left_alone_whatever_type_is_asked_for() -> None:
         return caught.value.reason, await application.ensure_all_started(self, "lib", "for ever")
 
     assert _run(main) == (("b", ("invalid_restart_type", "for ever")), [])
+
+
+def test_all_who_ask_for_a_start_at_one_moment_get_its_outcome() -> None:
+    async def slowly(self: OtpContext) -> None:
+        await self.sleep(100)
+
+    async def ask(self: OtpContext) -> None:
+        said.append(await application.start(self, "b"))
+
+    async def main(self: OtpContext) -> Any:
+        await _load(self, "a", terminate=slowly)
+        await _load(self, "b")
+        await application.start(self, "a")
+        self.spawn(lambda self: application.stop(self, "a"))
+        await self.sleep(50)
+        for _ in range(3):
+            self.spawn(ask)
+        await self.sleep(1_000)
+        return await application.which_applications(self)
+
+    assert _run(main) == ["b"]
+    assert said == [None, None, None]
