@@ -45,8 +45,9 @@ async def without_waiting(process: Process, target: Any, request: Any, kind: int
     if callee is process or (callee is None and type(target) is not Pid):
         raise CallExit(NOPROC if callee is None else "calling_self", shown, function)
     if callee is not None:
-        node.messages_sent += 1
-        node.next_tag += 1
+        node.next_tag += 1  # which counts as the message, too
+        if node.trace is not None:
+            node.trace("message_send", process, ("call", target, request))
         delivery.deliver(node, callee, (kind, node.copy(request), Caller(process.pid, node.next_tag)))
     raise CallTimeout("timeout", shown, function)
 
