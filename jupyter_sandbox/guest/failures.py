@@ -11,6 +11,7 @@ from ..model.reasons import said
 from ..otp.app_record import ApplicationError
 from ..otp.commands import ChildError
 from ..runtime.exceptions import CallExit, CallTimeout, StartError
+from ..wire import messages as m
 from ..wire.messages import Failed
 from .starting import start_text
 from .tracebacks import error_lines, frame_lines, hint, one_line
@@ -121,3 +122,16 @@ def crash_in(reason: object, depth: int = 0) -> Crash | None:
             return next((found for item in reason if (found := crash_in(item, depth + 1)) is not None), None)
         case _:
             return None
+
+
+def about(request: m.Request) -> str:
+    """What a request is about, as the user named it."""
+    match request:
+        case m.Start(main=main):
+            return main.rpartition(".")[2]
+        case m.Spawn(function=function):
+            return function.rpartition(".")[2]
+        case m.ChildAction(child=child):
+            return child
+        case _:
+            return str(getattr(request, "target", ""))

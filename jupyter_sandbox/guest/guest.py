@@ -25,7 +25,7 @@ from .capture import Capture
 from .cells import Cells
 from .clock import NodeClock
 from .code_server import CodeServer
-from .failures import failed
+from .failures import about, failed
 from .interrupt import HandlerTimeout
 from .reporter import Reporter
 from .surroundings import Surroundings
@@ -56,25 +56,21 @@ class Guest:
         self.on_begin: Callable[[Boot], None] = lambda boot: None
         """Told when a spare has become a sandbox."""
         self._set_up(boot)
+        self.surroundings = Surroundings(*self._surrounded())
 
     def _set_up(self, boot: Boot) -> None:
         self.boot = boot
         self.clock = NodeClock(self.read_ns(), virtual=boot.clock == "virtual")
-        self.reporter = Reporter(self.push, None if boot.capture is None else frozenset(boot.capture))
-        self.node = Node(
-            boot.name,
-            seed=boot.seed,
-            isolation=boot.isolation,
-            sink=self.reporter.sink,
-            max_processes=boot.limits.max_processes,
-            max_mailbox=boot.limits.max_mailbox,
-        )
+        # ``push`` changes when a spare gets its channel.
+        self.reporter = Reporter(
+            lambda frame: self.push(frame), None if boot.capture is None else frozenset(boot.capture)
+        )  # fmt: skip
+        self.node = Node(**self._facts(boot))
         self.reporter.node = self.node
         self.capture = Capture(boot.capture or (), self.node, self.reporter.log)
         self.code = CodeServer(self.node)
         self.code.install()
         self.code.on_load = self.reporter.code_loaded
-        self.surroundings = Surroundings(self.node, self.code.finder.modules.__contains__, time.time_ns())
         self.watching = Watching(self)
         self.paused = False
         self.leaving = False
@@ -92,6 +88,23 @@ class Guest:
         self._outside: Any = None
         self._delayed: list[Callable[[], bool]] = []
 
+    def _renew(self, boot: Boot) -> None:
+        """The same with less to make: the node begins anew in its place, and what is around it knew of none yet."""
+        self.boot = boot
+        self.clock = NodeClock(self.read_ns(), virtual=boot.clock == "virtual")
+        Node.__init__(self.node, **self._facts(boot))
+        self.node.loader = self.code.load
+
+    def _facts(self, boot: Boot) -> dict[str, Any]:
+        return {
+            "name": boot.name, "seed": boot.seed, "isolation": boot.isolation, "sink": self.reporter.sink,
+            "max_processes": boot.limits.max_processes, "max_mailbox": boot.limits.max_mailbox,
+        }  # fmt: skip
+
+    def _surrounded(self) -> tuple[Node, Callable[[str], bool], int]:
+        """Whom the surroundings serve, and when its time began."""
+        return self.node, self.code.finder.modules.__contains__, time.time_ns()
+
     def begin(self, boot: Boot) -> None:
         """A spare in which nothing ever ran becomes this sandbox, as if it had been forked for it.
 
@@ -99,8 +112,12 @@ class Guest:
         """
         if not self.boot.spare or self.node.step_number or self.code.finder.modules:
             raise InternalError("only a spare guest can begin; please report it")
-        self.close()
-        self._set_up(boot)
+        if boot.capture is None:
+            self._renew(boot)
+        else:
+            self.code.uninstall()
+            self._set_up(boot)
+        self.surroundings.serve(*self._surrounded())
         self.on_begin(boot)
 
     # --- requests ---------------------------------------------------------------------------------------------------
@@ -249,9 +266,9 @@ class Guest:
             return
         request, make = waiting
         if reply.error is not None:
-            about = _about(request)
-            suspended = isinstance(reply.error, CallTimeout) and inspect.is_suspended(self.node, about)
-            self.emit(failed(request.id, reply.error, about, self.node.name, suspended=suspended))
+            whom = about(request)
+            suspended = isinstance(reply.error, CallTimeout) and inspect.is_suspended(self.node, whom)
+            self.emit(failed(request.id, reply.error, whom, self.node.name, suspended=suspended))
             return
         try:
             self.emit(make(reply.value))
@@ -327,19 +344,6 @@ class Guest:
             self._outside.close()
         self.surroundings.uninstall()
         self.code.uninstall()
-
-
-def _about(request: m.Request) -> str:
-    """What a request is about, as the user named it."""
-    match request:
-        case m.Start(main=main):
-            return main.rpartition(".")[2]
-        case m.Spawn(function=function):
-            return function.rpartition(".")[2]
-        case m.ChildAction(child=child):
-            return child
-        case _:
-            return str(getattr(request, "target", ""))
 
 
 def pid_text(value: Any) -> str:

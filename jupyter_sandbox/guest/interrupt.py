@@ -67,6 +67,14 @@ class Interrupter:
         faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
         self._installed = True
 
+    def uninstall(self) -> None:
+        """Let go of the signals: for a rehearsal, whose OS process goes on."""
+        if self._installed:
+            self._installed = False
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
     def begin(self) -> None:
         """User code may run from here on."""
         self.heartbeat.enter(0)

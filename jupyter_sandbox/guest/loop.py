@@ -95,7 +95,8 @@ class Loop:
             os.write(self._wake_write, b"\0")
 
     def close(self) -> None:
-        """Let go of the files; the socket belongs to the channel."""
+        """Let go of signals and files; the socket belongs to the channel."""
+        self._interrupter.uninstall()
         self._selector.close()
         os.close(self._wake_read)
         os.close(self._wake_write)

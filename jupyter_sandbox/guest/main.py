@@ -25,33 +25,55 @@ EXIT_PROTOCOL = 76
 """sysexits' EX_PROTOCOL: the kernel sent what it must not."""
 
 
-def run(boot: Boot, control: socket.socket, heartbeat: Heartbeat, protection: Protection) -> int:
-    """Serve one kernel until it shuts us down or is gone. Returns the exit code of the OS process."""
-    channel = Channel(control)
-    sys.meta_path.insert(0, LargeImports())
-    if boot.spare:
-        _rehearse()
+class Program:
+    """Made in the zygote after all its imports, called in each of its guests: what it has ready need not be made there.
+
+    ``Program()(boot, control, heartbeat, protection)`` serves one kernel until that shuts us down or is gone, and
+    returns the exit code of the OS process.
+    """
+
+    def __init__(self) -> None:
+        self._guest = Guest(Boot("spare", spare=True), _nobody_hears, lambda frame: False)
+        self._guest.surroundings.install()
+
+    def __call__(self, boot: Boot, control: socket.socket, heartbeat: Heartbeat, protection: Protection) -> int:
+        sys.meta_path.insert(0, LargeImports())
+        channel = Channel(control)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=channel.abandon)
+        if boot.spare:
+            _rehearse()
+        try:
+            serve(self._guest, boot, channel, heartbeat, protection)
+        except RemoteProtocolError:
+            return EXIT_PROTOCOL
+        return EXIT_OK
+
+
+def _nobody_hears(frame: object) -> None:
+    """It has no channel yet, and nothing runs in it."""
+
+
+def serve(guest: Guest, boot: Boot, channel: Channel, heartbeat: Heartbeat, protection: Protection) -> None:
+    """A guest's whole life on its channel; it is a spare in which nothing ran. Raises RemoteProtocolError."""
     # First of all: while the kernel looks at us from outside, the rest is set up.
     channel.send(Ready(protocol=PROTOCOL, pid=os.getpid(), protection=protection))
-    guest = Guest(boot, channel.send, channel.push)
+    guest.emit, guest.push = channel.send, channel.push
+    if not boot.spare:
+        guest.begin(boot)
+    _begun(boot)
 
     def begun(boot: Boot) -> None:
-        _begun(guest, boot)
+        _begun(boot)
         channel.patient = True  # nobody waits for the answer, and what was asked for with Begin follows
 
     guest.on_begin = begun
-    _begun(guest, boot)
     loop = Loop(guest, channel, heartbeat)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=channel.abandon)
     try:
         loop.run()
-    except RemoteProtocolError:
-        return EXIT_PROTOCOL
     finally:
         loop.close()
         guest.close()
-    return EXIT_OK
 
 
 def _rehearse() -> None:
@@ -61,10 +83,8 @@ def _rehearse() -> None:
     rehearse()
 
 
-def _begun(guest: Guest, boot: Boot) -> None:
+def _begun(boot: Boot) -> None:
     """The OS process is this sandbox from now on."""
     reseed(boot.seed)
-    if not boot.spare:
-        guest.surroundings.install()
     if sys.platform == "linux":
         set_name(f"sbx:{boot.name}")

@@ -34,14 +34,23 @@ _BY_VALUE: Final = frozenset({"__cell__", "__main__"})
 
 
 class Surroundings:
-    """One guest's. ``install`` puts it in place of Python's own functions, ``uninstall`` puts those back."""
+    """One guest's. ``install`` puts it in place of Python's own functions, ``uninstall`` puts those back.
+
+    ``serve`` hands it to another node of the same guest: installing costs more than all the rest of a guest's making.
+    """
 
     def __init__(self, node: Node, loaded: Callable[[str], bool], epoch_ns: int) -> None:
-        self.node, self._loaded = node, loaded
         self._thread = get_ident()
         self._loading: dict[str, random.Random] | None = None
         """Random streams by module, while modules are loaded: the same at every load."""
         self._undo: list[Callable[[], object]] = []
+        self.serve(node, loaded, epoch_ns)
+
+    def serve(self, node: Node, loaded: Callable[[str], bool], epoch_ns: int) -> None:
+        """From now on be those of this node and of its code, whose modules ``loaded`` knows."""
+        self.node, self._loaded = node, loaded
+        if self._undo:
+            self._see_loading()
         self.begin(epoch_ns)
 
     def begin(self, epoch_ns: int) -> None:
@@ -66,6 +75,9 @@ class Surroundings:
             plain = datetime.datetime.__dict__[name]
             if set_static(datetime.datetime, name, classmethod(make(plain))):
                 self._undo.append(functools.partial(set_static, datetime.datetime, name, plain))
+        self._see_loading()
+
+    def _see_loading(self) -> None:
         loader = self.node.loader
         self.node.loader = None if loader is None else self._while_loading(loader)
 

@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import linecache
 import pickle
+import socket
 import sys
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from ..code.finder import ModuleFinder
+from ..isolation.heartbeat import HeartbeatWriter
 from ..model.boot import Boot
 from ..model.code import Bundle, ModuleCode
 from ..model.protection import Layer, Protection
 from ..wire import messages as m
 from ..wire.connection import Connection
+from .channel import Channel
 from .guest import Guest
+from .main import serve
 from .trial import try_bundle
 
 _MODULE = "jupyter_sandbox_rehearsal"
@@ -38,38 +43,13 @@ class Theatre(Supervisor):
     def init(self, _):
         return [Child(Actor, 0, name="actor")]
 """
-_ROUNDS = 3
+_PROTECTION: Final = Protection("off", (Layer("rehearsal", True, True, True, ""),))
+_ROUNDS: Final = 3
 """CPython specialises a function's code after it has run a few times."""
 
 
-class _Stage:
-    """A guest and both ends of a channel, without a socket between them."""
-
-    def __init__(self) -> None:
-        self.kernel, self.inside = Connection("kernel"), Connection("guest")
-        self.guest = Guest(Boot("rehearsal"), self._emit, self._push)
-        layer = Layer("rehearsal", True, True, True, "")
-        self._emit(m.Ready(protocol=m.PROTOCOL, pid=1, protection=Protection("off", (layer,))))
-
-    def _emit(self, frame: Any) -> None:
-        self.kernel.receive(self.inside.send(frame))
-
-    def _push(self, frame: Any) -> bool:
-        self._emit(frame)
-        return True
-
-    def ask(self, request: Any) -> None:
-        """Send a request as the kernel would and let the node run until it is answered."""
-        requests: list[Any] = self.inside.receive(self.kernel.send(request))
-        for received in requests:
-            self.guest.handle(received)
-        while self.kernel.unanswered:
-            self.guest.turn()
-        self.guest.watching.push_due()
-
-
 def rehearse() -> None:
-    """Once through everything."""
+    """Once through everything: code is tried, then a guest lives from its beginning to its end."""
     bundle = Bundle((ModuleCode(_MODULE, b"", _SOURCE, f"<{_MODULE}>"),))
     finder = ModuleFinder()
     sys.meta_path.insert(0, finder)
@@ -78,20 +58,63 @@ def rehearse() -> None:
     finally:
         sys.meta_path.remove(finder)
         finder.forget()
-    stage = _Stage()
     try:
-        stage.ask(m.Load(id=1, bundle=tried.bundle))
-        stage.ask(m.Start(id=2, app="rehearsal", main=f"{_MODULE}.Theatre"))
-        stage.ask(m.Watch(id=3, interval_ms=1))
-        for number in range(4, 10):
-            stage.ask(m.Call(id=number, target="actor", args=pickle.dumps("next")))
-        stage.ask(m.Cast(id=10, target="actor", args=pickle.dumps(1)))
-        stage.ask(m.Execute(id=11, source="1 + 1", file=f"<{_MODULE}>"))
-        stage.ask(m.Stop(id=12, app="rehearsal"))
+        _perform(tried.bundle)
     finally:
-        stage.guest.close()
         for name in [name for name in linecache.cache if _MODULE in name]:
             del linecache.cache[name]
+
+
+def _perform(bundle: Bundle) -> None:
+    """As a spare that becomes a sandbox, over a socket that both ends of lie here."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        channel = Channel(theirs)
+        kernel = _Kernel(ours, _conversation(bundle))
+
+        def send(frame: Any) -> None:
+            Channel.send(channel, frame)
+            kernel.go_on()
+
+        # Not a class of its own: CPython's caches would then know that one.
+        channel.send = send  # type: ignore[method-assign]
+        boot = Boot("rehearsal", spare=True)
+        serve(Guest(boot, channel.send, channel.push), boot, channel, HeartbeatWriter(-1), _PROTECTION)
+
+
+class _Kernel:
+    """Asks the next thing as soon as everything before it is answered."""
+
+    def __init__(self, end: socket.socket, conversation: Iterator[m.KernelFrame]) -> None:
+        end.setblocking(False)
+        self._end, self._conversation = end, conversation
+        self._connection = Connection("kernel")
+
+    def go_on(self) -> None:
+        """The guest has sent something, or put it aside to send it with the next frame."""
+        try:
+            self._connection.receive(self._end.recv(1 << 16))
+        except BlockingIOError:
+            return
+        if not self._connection.unanswered:
+            for request in self._conversation:
+                self._end.send(self._connection.send(request))
+                if not isinstance(request, m.Begin):
+                    break
+
+
+def _conversation(bundle: Bundle) -> Iterator[m.KernelFrame]:
+    yield m.Begin(id=1, boot=Boot("rehearsal"))
+    yield m.Tree(id=2)
+    yield m.Load(id=3, bundle=bundle)
+    yield m.Start(id=4, app="rehearsal", main=f"{_MODULE}.Theatre")
+    yield m.Watch(id=5, interval_ms=1)
+    for number in range(6, 12):
+        yield m.Call(id=number, target="actor", args=pickle.dumps("next"))
+    yield m.Cast(id=12, target="actor", args=pickle.dumps(1))
+    yield m.Execute(id=13, source="1 + 1", file=f"<{_MODULE}>")
+    yield m.Stop(id=14, app="rehearsal")
+    yield m.Shutdown(id=15, grace_ms=0)
 
 
 for _ in range(_ROUNDS):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .guest import Guest
 
 _SAMPLE_NS = 1_000_000_000
+_SETTLE_NS = 10_000_000
+"""A sample that is due waits so long for what happens next: whoever asked for that waits for its answer."""
 _SHARE = 10
 """A picture of a large tree costs time: pushing takes at most a tenth of it."""
 _MAX_EVENTS = 200
@@ -30,6 +32,8 @@ class Watching:
         self._seen = (-1, -1)
         self._next_diff_ns = 0
         self._next_sample_ns = 0
+        self._waiting = False
+        """A sample that is due is put off."""
         self._sampled = (0, 0)
 
     def tree(self) -> TreeView:
@@ -48,8 +52,12 @@ class Watching:
         now_ns = self._guest.read_ns()
         if self._diff_wanted() and now_ns >= self._next_diff_ns:
             self._push_diff(now_ns)
-        if self._sample_wanted() and now_ns >= self._next_sample_ns:
-            self._push_sample(now_ns)
+        if self._sample_wanted():
+            if not self._waiting:
+                self._waiting = True
+                self._next_sample_ns = max(self._next_sample_ns, now_ns + _SETTLE_NS)
+            elif now_ns >= self._next_sample_ns:
+                self._push_sample(now_ns)
 
     def flush(self) -> None:
         """Push the sample that is due next now: this guest may soon be replaced, and its events would be lost."""
@@ -88,7 +96,7 @@ class Watching:
         return self._guest.node.step_number, self._guest.reporter.log.total
 
     def _push_sample(self, now_ns: int) -> None:
-        self._next_sample_ns = now_ns + _SAMPLE_NS
+        self._next_sample_ns, self._waiting = now_ns + _SAMPLE_NS, False
         mark = self._mark()
         self._guest.reporter.new_period()
         events, dropped = self._guest.reporter.log.take_unread()

@@ -32,9 +32,9 @@ _NO_MEMORY = b"Traceback (most recent call last):\nMemoryError: no memory was le
 
 
 def run_child(
-    boot: Boot, fds: Sequence[int], *, parent: int, entry: str, environment: dict[str, str], prepared: Prepared
+    boot: Boot, fds: Sequence[int], *, parent: int, environment: dict[str, str], prepared: Prepared
 ) -> NoReturn:
-    """``fds`` as in ``launch.GUEST_FDS``; ``entry`` is ``module:function``."""
+    """``fds`` as in ``launch.GUEST_FDS``."""
     code = FAILED_BEFORE_ENTRY
     try:
         _arrange_files(fds)
@@ -45,9 +45,8 @@ def run_child(
         os.close(_HEARTBEAT)
         control = socket.socket(fileno=_CONTROL)
         control.set_inheritable(False)
-        run = load_entry(entry)
         code = CRASHED
-        code = int(run(boot, control, heartbeat, protection) or 0)
+        code = int(prepared.run(boot, control, heartbeat, protection) or 0)
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except MemoryError:
@@ -59,12 +58,6 @@ def run_child(
             _flush()
         finally:
             os._exit(code & 0xFF)  # needs no memory: a guest without any must not return either
-
-
-def load_entry(entry: str) -> Any:
-    """The function that ``module:function`` names."""
-    module, _, name = entry.partition(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def _flush() -> None:
@@ -92,10 +85,11 @@ class Prepared:
     """What all guests have in common, made once in the zygote: nothing of it costs a guest time, and it is shared.
 
     Signals: Ctrl-C is the kernel's, and the manager's two must not kill a guest before it has its handlers; the
-    zygote itself gets none of them. Streams: by the time a guest prints, its pipes have these numbers.
+    zygote itself gets none of them. Streams: by the time a guest prints, its pipes have these numbers. ``entry`` is
+    ``module:name`` of what a guest calls: a function, or a class whose object is made here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, entry: str) -> None:
         for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGQUIT):
             signal.signal(number, signal.SIG_DFL)
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE):
@@ -103,6 +97,9 @@ class Prepared:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
         self.stdout, self.stderr = _stream(1), _stream(2)
+        module, _, name = entry.partition(":")
+        found: Any = getattr(importlib.import_module(module), name)
+        self.run = found() if isinstance(found, type) else found
 
 
 def _stream(fd: int) -> io.TextIOWrapper:

@@ -15,11 +15,11 @@ from typing import IO
 FLAGS = ("-s", "-P", "-S")
 _PROGRAM = """\
 import sys
-fd, kernel, entry, preload, preimport, path = sys.argv[1:]
+fd, kernel, entry, preload, preimport, folder, path = sys.argv[1:]
 path = path.split("\\n")
 sys.path[:] = [p for p in sys.path if p not in path] + path
 from jupyter_sandbox.isolation.forker import main
-main(int(fd), int(kernel), entry, preload.split(), preimport.split())
+main(int(fd), int(kernel), entry, preload.split(), preimport.split(), folder)
 """
 _FIXED = {
     "LANG": "C.UTF-8",
@@ -56,11 +56,12 @@ def search_path(sys_path: Sequence[str]) -> list[str]:
 
 def execute(
     control: socket.socket, errors: IO[bytes], *, entry: str, preload: Sequence[str], preimport: Sequence[str],
-    sys_path: Sequence[str],
+    folder: str, sys_path: Sequence[str],
 ) -> subprocess.Popen[bytes]:  # fmt: skip
-    """Start it. It has no files but ``control`` and ``errors``, and a session of its own."""
+    """Start it. It has no files but ``control`` and ``errors``, and a session of its own; it may try things in
+    ``folder``."""
     modules = (" ".join(preload), " ".join(preimport))
-    arguments = (str(control.fileno()), str(os.getpid()), entry, *modules, "\n".join(search_path(sys_path)))
+    arguments = (str(control.fileno()), str(os.getpid()), entry, *modules, folder, "\n".join(search_path(sys_path)))
     return subprocess.Popen(
         [sys.executable, *FLAGS, "-c", _PROGRAM, *arguments],
         stdin=subprocess.DEVNULL,

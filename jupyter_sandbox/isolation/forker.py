@@ -14,7 +14,7 @@ import selectors
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -22,20 +22,24 @@ from . import launch, system
 from .child import Prepared, run_child
 from .confined import prepare
 from .preimport import preimport as user_modules
+from .rehearsal import ROUNDS, rehearse
 
 _POLL_S = 0.2
+_NAME = "sbx-zygote"
 
 
-def main(control_fd: int, kernel_pid: int, entry: str, preload: Sequence[str], preimport: Sequence[str]) -> None:
+def main(
+    control_fd: int, kernel_pid: int, entry: str, preload: Sequence[str], preimport: Sequence[str], folder: str
+) -> None:  # fmt: skip
     """Called by the kernel's command line; returns when the kernel closes the socket.
 
-    ``preload`` are modules of our own, ``preimport`` those that the user named.
+    ``preload`` are modules of our own, ``preimport`` those that the user named. What is rehearsed works in ``folder``.
     """
     control = socket.socket(fileno=control_fd)
     control.set_inheritable(False)
     if not _tie_to(kernel_pid):
         return
-    forker = Forker(control, entry)
+    forker = Forker(control)
     try:
         for name in (*preload, entry.partition(":")[0]):
             importlib.import_module(name)
@@ -47,8 +51,10 @@ def main(control_fd: int, kernel_pid: int, entry: str, preload: Sequence[str], p
     forker.tell(launch.Hello(os.getpid()))
     if system.LINUX:
         prepare(sys.path)
-    forker.prepared = Prepared()  # after the imports: they may have changed signals
+        system.set_name(_NAME)  # an import may have changed it, and signals
+    forker.prepared = Prepared(entry)
     _freeze()
+    forker.rehearsals = [lambda: rehearse(folder), *_rehearsals(preload)] * ROUNDS
     forker.run()
 
 
@@ -57,9 +63,15 @@ def _tie_to(kernel_pid: int) -> bool:
         signal.signal(number, signal.SIG_IGN)
     if not system.LINUX:
         return os.getppid() == kernel_pid
-    system.set_name("sbx-zygote")
+    system.set_name(_NAME)
     system.adopt_orphans()
     return system.die_with_parent(kernel_pid)
+
+
+def _rehearsals(preload: Sequence[str]) -> list[Callable[[], None]]:
+    """What our modules have to be run again and again before guests are forked."""
+    found = (getattr(sys.modules[name], "rehearse", None) for name in preload)
+    return [one for one in found if one is not None]
 
 
 def _freeze() -> None:
@@ -72,10 +84,13 @@ def _freeze() -> None:
 class Forker:
     """The loop: requests in, forked processes and exit statuses out."""
 
-    def __init__(self, control: socket.socket, entry: str) -> None:
-        self._control, self._entry = control, entry
+    prepared: Prepared
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
         self._environment = dict(os.environ)
-        self.prepared = Prepared()
+        self.rehearsals: list[Callable[[], None]] = []
+        """To be done while nobody asks for anything: who is forked before is only slower."""
         self._parent = os.getppid()
         self._children: dict[int, int] = {}
         self._selector = selectors.DefaultSelector()
@@ -90,13 +105,22 @@ class Forker:
     def run(self) -> None:
         """Until the kernel closes the socket; then nobody is left."""
         while True:
-            events = self._selector.select(None if system.LINUX else _POLL_S)
+            events = self._selector.select(0 if self.rehearsals else None if system.LINUX else _POLL_S)
+            if not events and self.rehearsals:
+                self._rehearse()
             for key, _ in events:
                 if key.fileobj is self._control and not self._serve():
                     return self._end()
             self._reap()
             if not system.LINUX and os.getppid() != self._parent:
                 return self._end()
+
+    def _rehearse(self) -> None:
+        self.rehearsals.pop(0)()
+        if system.LINUX:
+            system.set_name(_NAME)
+        if not self.rehearsals:
+            gc.freeze()
 
     def _serve(self) -> bool:
         data, fds, _, _ = socket.recv_fds(self._control, launch.MAX_PACKET, launch.GUEST_FDS)
@@ -118,8 +142,7 @@ class Forker:
             return
         if not pid:
             run_child(
-                request.boot, fds, parent=parent, entry=self._entry, environment=self._environment,
-                prepared=self.prepared,
+                request.boot, fds, parent=parent, environment=self._environment, prepared=self.prepared
             )  # fmt: skip
         pidfd = os.pidfd_open(pid) if system.LINUX else -1
         self._children[pid] = pidfd

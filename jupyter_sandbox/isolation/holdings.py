@@ -30,14 +30,14 @@ class HoldingsMeter:
         self._size = ""
         self._looks = 0
 
-    def look(self, pid: int, most_files: int) -> Holdings:
-        """What it holds now; stops counting files above ``most_files``."""
+    def look(self, pid: int, most_files: int, *, everything: bool = False) -> Holdings:
+        """What it holds now; stops counting files above ``most_files``. Only ``everything`` leaves nothing out."""
         disk, files = folder_use(self._folder, most_files)
         if not LINUX:
             return Holdings(disk, files)
-        if self._looks % _KEPT_EVERY == 0:
+        if everything or self._looks % _KEPT_EVERY == 0:
             self._kept, self._open_files = self._kept_open(pid)
-            self._look_at_maps(pid)
+            self._look_at_maps(pid, whatever=everything or self._looks % (_KEPT_EVERY * _MAPS_EVERY) == 0)
         self._looks += 1
         hidden = self._mapped | self._kept
         return Holdings(disk + sum(hidden.values()), files + len(hidden), self._open_files)
@@ -57,12 +57,13 @@ class HoldingsMeter:
                     kept[found.st_ino] = found.st_blocks * 512
         return kept, len(names)
 
-    def _look_at_maps(self, pid: int) -> None:
-        """A deleted file that is mapped needs no open file. Looked for when the size of its memory has changed."""
+    def _look_at_maps(self, pid: int, *, whatever: bool) -> None:
+        """A deleted file that is mapped needs no open file. Looked for when the size of its memory has changed, or
+        ``whatever`` it is."""
         with suppress(OSError):
             with open(f"/proc/{pid}/statm", encoding="ascii") as file:
                 size = file.read().split(" ", 1)[0]
-            if size != self._size or self._looks % (_KEPT_EVERY * _MAPS_EVERY) == 0:
+            if whatever or size != self._size:
                 self._size = size
                 with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as file:
                     self._mapped = dict(self._mapped_in(pid, file.read()))

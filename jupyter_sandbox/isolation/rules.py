@@ -28,7 +28,7 @@ _ALLOWED: Final = """
     eventfd eventfd2 signalfd signalfd4 timerfd_create timerfd_settime timerfd_gettime
     mmap mprotect munmap mremap msync madvise brk mlock munlock mlock2 munlockall membarrier
     pkey_mprotect pkey_alloc pkey_free get_mempolicy
-    futex futex_waitv futex_wake futex_wait futex_requeue set_robust_list set_tid_address rseq restart_syscall
+    futex_waitv futex_wake futex_wait futex_requeue set_robust_list set_tid_address rseq restart_syscall
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack pause
     alarm getitimer setitimer nanosleep clock_nanosleep
     timer_create timer_settime timer_gettime timer_getoverrun timer_delete
@@ -61,6 +61,10 @@ _IOCTL: Final = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """Is it a terminal, how large is its window, bytes waiting, blocking or not, close on exec."""
 _FCNTL: Final = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034)
 """Duplicates, flags, locks and questions. Owners, signals, leases, notices and larger pipes reach beyond."""
+_FUTEX_OPERATION = 0x7F
+_FUTEX: Final = (0, 1, 3, 4, 5, 9, 10)
+"""Waiting, waking and moving who waits. Not those that lend their priority to the thread whose number a word names:
+that is any thread of the machine, and nothing asks whose."""
 _PLACE: Final = 0x7FEDCBA9
 """Stands for the guest's own number in a template: larger than any, and nothing else in a filter."""
 _PROGRAMS: Final = "fork vfork execve arch_prctl setpgid setsid pidfd_open"
@@ -143,6 +147,7 @@ def _with_arguments() -> dict[str, Decision]:
         "prctl": When((Match(0, _PRCTL),)),
         "ioctl": When((Match(1, _IOCTL),)),
         "fcntl": When((Match(1, _FCNTL),)),
+        "futex": When((Match(1, _FUTEX, _FUTEX_OPERATION),), Allow(), Refuse(errno.ENOSYS)),
         # Pairs that stay connected to each other; a datagram socket could still be aimed at somebody else.
         "socketpair": When((Match(0, (_UNIX,)), Match(1, (_STREAM, _PACKETS), _KIND))),
     }

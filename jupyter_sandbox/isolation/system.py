@@ -122,6 +122,23 @@ def unshare_nothing() -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
+def step_back(pid: int, nice: int) -> bool:
+    """Let an OS process of one thread wait for its turn behind others; False when it has to be asked again later.
+
+    Twice, because desktops share the processor among sessions first, and then a nice value counts within a session
+    only. Who is not root may change that of a session ten times a second.
+    """
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+        with open(f"/proc/{pid}/autogroup", "w") as file:
+            file.write(str(nice))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # no such thing here, or it has ended
+    return True
+
+
 def send_signal(pid: int, pidfd: int, number: signal.Signals) -> None:
     """To exactly this OS process where there are pidfds. Nothing happens when it has ended."""
     try:

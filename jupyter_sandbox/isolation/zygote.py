@@ -39,20 +39,22 @@ _Launching = tuple[GuestProcess, "asyncio.Future[None]"]
 class Zygote:
     """A preloaded OS process that turns into guests.
 
-    ``zygote = await Zygote.start(entry="jupyter_sandbox.guest.main:run", sys_path=sys.path)``, then
+    ``zygote = await Zygote.start(entry="jupyter_sandbox.guest.main:Program", sys_path=sys.path)``, then
     ``guest = await zygote.fork(Boot("shop"))``.
 
     ``on_death`` is called on the loop's thread when the zygote ends without having been closed. Its guests have been
     killed by then: who waits for one gets its exit.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket, errors: IO[bytes]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], control: socket.socket, errors: IO[bytes], scratch: ScratchRoot
+    ) -> None:  # fmt: skip
         self.on_death: Callable[[], None] | None = None
         self.alive = True
         self.pid = process.pid
         self._process, self._control, self._errors = process, control, errors
         self._loop = asyncio.get_running_loop()
-        self._scratch = ScratchRoot()
+        self._scratch = scratch
         self._hello: asyncio.Future[launch.Hello] = self._loop.create_future()
         self._importing = ""
         """The module of the user's that is being imported, or was last."""
@@ -76,21 +78,27 @@ class Zygote:
     ) -> Zygote:
         """Exec a new interpreter that imports ``preload``, ``preimport`` and the module of ``entry``; then it forks.
 
-        ``entry`` is ``module:function``; ``sys_path`` is where it imports from, and only its absolute paths count.
+        ``entry`` is ``module:name`` of a function, or of a class whose object is called; ``sys_path`` is where it
+        imports from, and only its absolute paths count.
         Raises PreimportFailed when one of the user's modules in ``preimport`` is missing, raises, does not end or
         starts threads; LaunchFailed when the interpreter does not come up for another reason.
         """
         ours, theirs = launch.packet_pair()
+        scratch = ScratchRoot()
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the zygote; a pipe would need a reader
         try:
-            process = execute(theirs, errors, entry=entry, preload=preload, preimport=preimport, sys_path=sys_path)
+            process = execute(
+                theirs, errors, entry=entry, preload=preload, preimport=preimport, folder=str(scratch.path),
+                sys_path=sys_path,
+            )  # fmt: skip
         except OSError as error:
             ours.close()
             errors.close()
+            scratch.close()
             raise LaunchFailed(f"cannot start {sys.executable}: {error}; check that this Python still exists") from None
         finally:
             theirs.close()
-        zygote = cls(process, ours, errors)
+        zygote = cls(process, ours, errors, scratch)
         try:
             async with asyncio.timeout(_START_S) as zygote._patience:
                 await zygote._hello

@@ -27,11 +27,12 @@ class Recorded:
 
     at: float
     type: str
-    data: dict[str, object]
+    told: Event | dict[str, object]
+    """As it came: most are never looked at, and taking them apart would triple what they hold."""
 
     def plain(self) -> dict[str, object]:
         """The guide's form: timestamp, type, data."""
-        return {"timestamp": datetime.fromtimestamp(self.at, UTC), "type": self.type, "data": self.data}
+        return {"timestamp": datetime.fromtimestamp(self.at, UTC), "type": self.type, "data": _data(self.told)}
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ class SandboxAnalytics:
         self.dropped += dropped
         wanted = [event for event in events if self.wants(event.kind)]
         self.event_count += len(wanted) + dropped
-        self._recent.extend(_recorded(event, now) for event in wanted)
+        self._recent.extend(Recorded(now, event.kind, event) for event in wanted)
 
     def wants(self, kind: str) -> bool:
         """Whether events of this kind are recorded."""
@@ -117,6 +118,7 @@ class SandboxAnalytics:
         }
 
 
-def _recorded(event: Event, now: float) -> Recorded:
-    data = {name: value for name, value in asdict(event).items() if name not in ("kind", "data")}
-    return Recorded(now, event.kind, {**event.data, **data})
+def _data(told: Event | dict[str, object]) -> dict[str, object]:
+    if isinstance(told, dict):
+        return told
+    return {**told.data, **{name: value for name, value in asdict(told).items() if name not in ("kind", "data")}}

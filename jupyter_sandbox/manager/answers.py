@@ -20,8 +20,11 @@ from ..model.errors import (
 )  # fmt: skip
 from ..wire.messages import Failed
 
-# All but line ends and tabs; the last ones reorder what the reader sees.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# All but line ends and tabs; the later ones reorder what the reader sees, end lines, or are not seen at all. What
+# joins the parts of an emoji or of a Persian word stays.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+)
 _LONGEST, _MOST = 8_000, 1_000
 """Characters of a text, pieces of a list: what an honest guest tells is shorter."""
 COMPILE_KINDS = frozenset(
@@ -87,7 +90,12 @@ def visible(text: str) -> str:
     >>> visible("a\\x1b[2Jb")
     'a\\\\x1b[2Jb'
     """
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return _CONTROL.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    number = ord(match[0])
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def _other(kind: str, message: str) -> SandboxError:

@@ -30,6 +30,8 @@ from .unit import Main, Unit
 START_S = 15.0
 STOP_S = 10.0
 FAREWELL_S = 1.0
+LARGEST = 1 << 53
+"""Of a number that a guest tells and that is kept: what every store can hold."""
 STATE_S = 30.0
 """For snapshots and replays: their work grows with the system."""
 
@@ -215,6 +217,9 @@ async def snapshot(unit: Unit, store: SnapshotStore, name: str) -> SnapshotInfo:
     async with unit.lane:
         admit(unit, "snapshot")
         taken = await unit.ask(lambda number: wire.TakeSnapshot(id=number), wire.SnapshotBlob, STATE_S)
+        if not (0 <= taken.step <= LARGEST and 0 <= taken.processes <= LARGEST):
+            told = f"step {taken.step} with {taken.processes} processes"
+            raise SnapshotError(f"sandbox {unit.name!r} says that it stands at {told}; nothing was saved")
         main = unit.main or Main("")
         meta = msgspec.msgpack.encode(
             SnapshotMeta(python_tag(), whole(unit), unit.main.name if unit.main else None, main.args)

@@ -53,6 +53,7 @@ class Control:
             sandbox = self.manager.create(
                 wanted.name, code=wanted.source, main=wanted.main or "", args=wanted.args, limits=wanted.limits,
                 env=wanted.env, seed=wanted.seed, dependencies=wanted.dependencies, capture=wanted.capture,
+                flavour=wanted.flavour, preimport=wanted.preimport,
             )  # fmt: skip
             info = sandbox.info()
             return {
@@ -211,8 +212,8 @@ def _nested(tree: TreeView) -> list[dict[str, object]]:
             "id": view.name, "key": view.key, "pid": view.pid, "type": view.kind, "behaviour": view.behaviour,
             "status": view.status, "strategy": view.strategy, "restarts": view.restarts, "children": children,
         }  # fmt: skip
+        above = nodes.get(view.parent) if view.parent is not None else None  # before it is known itself: no circles
         nodes[view.key] = node
-        above = nodes.get(view.parent) if view.parent is not None else None
         siblings = above["children"] if above is not None else roots
         if isinstance(siblings, list):
             siblings.append(node)

@@ -21,6 +21,7 @@ CODE_TYPES: Mapping[str, str] = {
 CONFIG_KEYS = (
     "code_type", "source", "beam_files", "compiled_files", "repo_url", "commit", "subfolder", "main_module",
     "resource_limits", "dependencies", "env", "cinema_debugger", "name", "args", "seed",
+    "flavour", "preimport",
 )  # fmt: skip
 CINEMA_KEYS = ("enabled", "capture_events", "visualization_endpoint")
 STEP_KEYS: Mapping[str, tuple[str, ...]] = {
@@ -49,6 +50,9 @@ class Experiment:
     capture: frozenset[str] | None = None
     name: str | None = None
     seed: int | None = None
+    flavour: str | None = None
+    preimport: tuple[str, ...] = ()
+    """With ``flavour``, what is imported before its code runs, as ``SandboxManager.create`` takes it."""
 
 
 # --- steps ----------------------------------------------------------------------------------------------------------
@@ -107,6 +111,8 @@ def read_config(config: object) -> Experiment:
         capture=_capture(cinema),
         name=_text_or_none(given, "name"),
         seed=_whole_or_none(given, "seed"),
+        flavour=_text_or_none(given, "flavour"),
+        preimport=tuple(str(one) for one in _sequence(given, "preimport")),
     )
 
 

@@ -70,6 +70,12 @@ class GuestHandle:
         self.judged: tuple[int, Holdings, Limits] | None = None
         """Memory and holdings at the last reading, and the limits they were judged by."""
         self._held = Holdings()
+        self._ran_ns = -1
+        """Processor time it had used when its holdings were looked at."""
+        self._all_seen = False
+        """Whether that look left nothing out."""
+        self._alone = False
+        """Whether it certainly has no other OS process that could act for it."""
         self.held: list[Pushed] = []
         """What it told of its main before it took over."""
         self.retired = ""
@@ -107,10 +113,13 @@ class GuestHandle:
             ready = await asyncio.shield(self.link.ready)
         self.protection = verify_from_outside(self.process.pid, ready.protection, boot)
         demand(boot, self.protection)
+        filtered = any(layer.name == "seccomp" and layer.verified for layer in self.protection.layers)
+        self._alone = filtered and not boot.openings.subprocess
         self._count_from_here()
 
     def _count_from_here(self) -> None:
-        """Memory and run time of the sandbox are what comes on top of this moment."""
+        """Memory and run time of the sandbox are what comes on top of this moment; from now on it may compute."""
+        self.process.step_back()
         self.process.take_baseline()
         self.ready_ns = time.monotonic_ns()
 
@@ -176,11 +185,21 @@ class GuestHandle:
     # --- watching ---------------------------------------------------------------------------------------------------
 
     def look_at_holdings(self) -> None:
-        """Read what its folder and its open files hold, for the next readings: this costs more than all the rest."""
-        self._held = self.process.holdings(DISK_FILES)
+        """Read what its folder and its open files hold, for the next readings: this costs more than all the rest.
+
+        Who has not been on the processor has changed nothing: it is looked at once more, at everything, and then no
+        more until it has been.
+        """
+        ran_ns = self.process.processor_ns()
+        rested = self._alone and ran_ns == self._ran_ns >= 0
+        if rested and self._all_seen:
+            return
+        self._ran_ns, self._all_seen = ran_ns, rested
+        self._held = self.process.holdings(DISK_FILES, everything=rested)
 
     def reading(self, now_ns: int) -> Reading:
         """What the watchdog judges."""
+        self.process.step_back()
         beat = self.process.heartbeat.read()
         return Reading(
             now_ns, (now_ns - self.ready_ns) // 1_000_000, self.process.growth(), beat.started_ns, self._whose(beat),
@@ -189,9 +208,22 @@ class GuestHandle:
 
     def unchanged(self, now_ns: int, limits: Limits) -> bool:
         """Whether there is nothing new to judge, which is nearly always so: it costs a fifth of a reading."""
+        return self._nothing_runs(now_ns, limits) and self.judged == (self.process.growth(), self._held, limits)
+
+    def rested(self, now_ns: int, limits: Limits) -> bool:
+        """Whether it has not even been on the processor since all of it was seen and judged: this costs least."""
+        return (
+            self._all_seen
+            and self._ran_ns == self.process.processor_ns()
+            and self.judged is not None
+            and self.judged[2] is limits
+            and self._nothing_runs(now_ns, limits)
+        )
+
+    def _nothing_runs(self, now_ns: int, limits: Limits) -> bool:
         return (
             self.process.heartbeat.rests
-            and self.judged == (self.process.growth(), self._held, limits)
+            and self.process.modest
             and not self.watched.stuck_ns
             and now_ns - self.ready_ns <= limits.max_runtime * 1_000_000
         )

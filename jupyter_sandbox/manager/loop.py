@@ -8,10 +8,11 @@ only after the work has cleaned up after itself.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from typing import Any, Generic, TypeVar, cast
 
 from ..model.errors import InternalError, SandboxGone
@@ -98,45 +99,64 @@ class ManagerLoop:
 
 
 class _Ticket(Generic[T]):
-    """One piece of work on its way: knows its task as soon as there is one, and whether it was called off before."""
+    """One piece of work on its way: knows its task as soon as there is one, and whether it was called off before.
+
+    Who waits is let go by the work itself as it ends: what the loop does next, such as telling observers, is not
+    waited for.
+    """
 
     def __init__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
         self._work, self._loop = work, loop
-        self._task: asyncio.Task[T] | None = None
+        self._task: asyncio.Task[None] | None = None
         self._called_off = False
-        self.done: Future[T] = Future()
+        self._over = _thread.allocate_lock()
+        self._over.acquire()
+        self._ended = False
+        self._result: T | None = None
+        self._error: BaseException | None = CancelledError()
+        """What became of it, once it has ended."""
 
     def begin(self) -> None:
         if self._called_off:
-            self._work.close()
-            self.done.cancel()
+            self._finish()
             return
-        self._task = self._loop.create_task(self._work)
+        self._task = self._loop.create_task(self._carry_out())
         self._task.add_done_callback(self._finish)
 
-    def _finish(self, task: asyncio.Task[T]) -> None:
-        if task.cancelled():
-            self.done.cancel()
-        elif (error := task.exception()) is not None:
-            self.done.set_exception(error)
-        else:
-            self.done.set_result(task.result())
+    async def _carry_out(self) -> None:
+        try:
+            self._result = await self._work
+            self._error = None
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # raised where it is waited for
+            self._error = error
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._ended = True
+        self._over.release()
+
+    def _finish(self, task: asyncio.Task[None] | None = None) -> None:
+        """Lets go who waits for work that was cancelled, also for such that never began."""
+        if task is None or task.cancelled():
+            self._work.close()
+            self._let_go()
 
     def wait(self) -> T:
         """The result. Looks up now and then: a signal that comes just before a lock is waited for wakes nobody."""
-        while True:
-            try:
-                return self.done.result(LOOK_UP_S)
-            except TimeoutError:
-                if self.done.done():
-                    return self.done.result()
+        while not self._over.acquire(timeout=LOOK_UP_S):
+            continue
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._result)
 
     def cancel_and_wait(self) -> None:
-        if self.done.done():
+        if self._ended:
             return
         self._loop.call_soon_threadsafe(self._cancel)
         try:
-            self.done.result(UNWIND_S)
+            self._over.acquire(timeout=UNWIND_S)
         except BaseException:  # the caller raises what interrupted the wait, whatever became of the work
             return
 

@@ -220,6 +220,7 @@ class SandboxManager:
             number, name, spec, limits,
             spares=self._spares, publish=self._publish, on_forget=self._forget
         )  # fmt: skip
+        unit.observed = lambda: bool(self._subscribers)
         if not spec.openings:
             self._spares.keep(unit.kind)
         if self._watchdog is not None:

@@ -72,6 +72,11 @@ class OutputTail:
         """A new cell may print its share again."""
         self._left = self.budget
 
+    @property
+    def fresh(self) -> bool:
+        """Whether there is anything new to show."""
+        return bool(self._fresh or self._dropped)
+
     def take(self) -> tuple[str, int]:
         """Harmless text to show since the last time, and bytes dropped since then."""
         text, dropped = self._decoder.decode(bytes(self._fresh)), self._dropped
@@ -102,25 +107,29 @@ class OutputPump:
         os.set_blocking(fd, False)
         self._loop.add_reader(fd, self._readable)
 
-    def _readable(self) -> None:
+    def _readable(self) -> bool:
+        """Take what is there; whether there may be more."""
         try:
             data = os.read(self._fd, _READ)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError:
             data = b""
         if not data:
             self._stop_reading()
-            return
+            return False
         self.tail.feed(data)
         if self._timer is None:
             self._timer = self._loop.call_later(_FLUSH_S, self.flush)
+        return True
 
     def flush(self) -> None:
         """Tell what has arrived by now."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if not self.tail.fresh:
+            return
         text, dropped = self.tail.take()
         if (text or dropped) and not self.mute:
             self._on_text(text, dropped)
@@ -128,9 +137,8 @@ class OutputPump:
     def drain(self) -> None:
         """Read what the pipe still holds (the writer is gone or stopped), but never more than a pipe can hold."""
         for _ in range(32):
-            if not self._open:
+            if not self._open or not self._readable():
                 break
-            self._readable()
         self.flush()
 
     def restart(self) -> None:

@@ -114,6 +114,7 @@ class Unit:
         self.classes: dict[str, tuple[ClassInfo, ...]] = {}
         self.main: Main | None = None
         self.on_guest: Callable[[], None] = _nothing
+        self.observed: Callable[[], bool] = _always
         self.watch_ms = 0
         self.notices: deque[NoticeTold] = deque(maxlen=NOTICES_KEPT)
         self.output = OutputTail(TAIL_BYTES)
@@ -248,8 +249,9 @@ class Unit:
         self._hearer = contextvars.copy_context()
 
     def announce(self) -> None:
-        """Tell observers facts that are not a matter of status."""
-        self.publish(InfoChanged(self.info()))
+        """Tell observers the facts, if there are any: gathering them takes a while."""
+        if self.observed():
+            self.publish(InfoChanged(self.info()))
 
     def give_up(self, guest: GuestHandle, reason: str) -> None:
         """End a guest whose state nobody can vouch for."""
@@ -267,7 +269,7 @@ class Unit:
                 case Interrupt():
                     self._interrupt()
                 case Announce():
-                    self.publish(InfoChanged(self.info()))
+                    self.announce()
                 case RaiseAlert(limit, message):
                     self.alert(limit, message)
                 case Tell(text, process, lines):
@@ -316,7 +318,7 @@ class Unit:
             case Sample(counters=counters, events=events, dropped=dropped, decisions=decisions):
                 self.history.told(events, decisions)
                 self.analytics.sample(counters, events, dropped, time.time())
-                self.publish(InfoChanged(self.info()))
+                self.announce()
             case Alert(limit=limit, message=message):
                 self.dispatch(LimitCounted(guest.generation, limit, message))
             case MainExited(reason=reason):
@@ -360,7 +362,7 @@ class Unit:
         for one in list(self.building):
             self._watch_building(one, now_ns, holdings)
         guest = self.guest
-        if guest is None:
+        if guest is None or guest.rested(now_ns, self.limits):
             return
         if holdings:
             guest.look_at_holdings()
@@ -402,3 +404,8 @@ class Unit:
 
 def _nothing() -> None:
     """Nobody wants to know."""
+
+
+def _always() -> bool:
+    """Somebody may listen."""
+    return True

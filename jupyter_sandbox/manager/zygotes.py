@@ -17,7 +17,7 @@ from ..model.boot import Boot
 from ..model.errors import LaunchFailed, PreimportFailed, UsageError
 from ..model.flavour import NAMED, Flavour
 
-ENTRY = "jupyter_sandbox.guest.main:run"
+ENTRY = "jupyter_sandbox.guest.main:Program"
 PRELOAD = ("jupyter_sandbox.guest.main", "jupyter_sandbox.guest.warm")
 """What every guest needs, so that it is there before a guest is forked."""
 IDLE_KEPT = 2

@@ -14,8 +14,12 @@ PRE = (
 )
 """Opens lines of text in a fixed-width font; sites differ in what they make of a bare ``<pre>``."""
 
-# Escape sequences would steer a terminal; bidirectional controls would reorder what the reader sees.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+# Escape sequences would steer a terminal; bidirectional controls would reorder what the reader sees, and others are
+# not seen at all. What joins the parts of an emoji or of a Persian word stays.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
 
 
 def clean(value: object, limit: int = 200) -> str:
@@ -57,4 +61,4 @@ def block(value: object, limit: int = 100_000) -> str:
 
 def _as_escape(match: re.Match[str]) -> str:
     code = ord(match.group())
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

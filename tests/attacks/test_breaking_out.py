@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.isolation.guest_process import NICE
+from jupyter_sandbox.isolation.recheck import verify_from_outside
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from .conftest import CAMP, REFUSED, Arena
@@ -64,6 +66,18 @@ BY_NUMBER = {
     "waking by signals of others": (
         "syscall('rt_tgsigqueueinfo', {kernel}, {kernel}, 9, _ctypes.create_string_buffer(128))"
     ),
+    "lending priority to the kernel": (
+        "syscall('futex', (_ctypes.c_uint32 * 1)({kernel} | 0x80000000), 6, 0, 0, 0, 0)"
+    ),
+    "lending priority to the kernel, tried": "syscall('futex', (_ctypes.c_uint32 * 1)({kernel}), 0x88, 0, 0, 0, 0)",
+    "waiting to lend priority": "syscall('futex', (_ctypes.c_uint32 * 2)(), 0x18b, 0, 0, 0, 0)",
+    "moving who waits to lend priority": "syscall('futex', (_ctypes.c_uint32 * 2)(), 12, 1, 1, 0, 0)",
+    "the robust futexes of the kernel": "syscall('get_robust_list', {kernel}, 0, 0)",
+    "comparing itself with the kernel": "syscall('kcmp', _os.getpid(), {kernel}, 0, 0, 0)",
+    "the pages of the kernel": "syscall('migrate_pages', {kernel}, 1, 0, 0)",
+    "the timer slack of the kernel": "syscall('prctl', 29, 1, 0, 0, 0)",
+    "sealing its memory": "syscall('mseal', 0, 4096, 0)",
+    "changing the root of a thread": "syscall('chroot', b'.')",
     "a number between the tables": "_libc.syscall(400) < 0 and (_ for _ in ()).throw(OSError(_ctypes.get_errno(), ''))",
     "a number far above": "_libc.syscall(100_000) < 0 and (_ for _ in ()).throw(OSError(_ctypes.get_errno(), ''))",
     "a negative number": "_libc.syscall(-5) < 0 and (_ for _ in ()).throw(OSError(_ctypes.get_errno(), ''))",
@@ -265,6 +279,52 @@ def test_another_sandbox_cannot_be_reached(strict: Arena, name: str) -> None:
     pid = strict.bystander.info().os_pid
     assert strict.attempt(SIBLINGS[name].replace("{pid}", str(pid))) in REFUSED | {"ECHILD"}
     assert strict.bystander.status is SandboxStatus.RUNNING
+
+
+AHEAD = {
+    "by a nice value": "_os.nice(-1)",
+    "by that of all its user's programs": "_os.setpriority(_os.PRIO_USER, 0, -5)",
+    "by that of its session": "open('/proc/self/autogroup', 'w').write('-20')",
+    "by giving its session the middle again": "open('/proc/self/autogroup', 'w').write('0')",
+    "in real time": "_os.sched_setscheduler(0, _os.SCHED_FIFO, _os.sched_param(50))",
+    "with a deadline": "syscall('sched_setattr', 0, (_ctypes.c_uint64 * 6)(48 | 6 << 32, 0, 0, 1, 9, 9), 0)",
+    "by asking for high clock rates": "syscall('sched_setattr', 0, (_ctypes.c_uint64 * 7)(56, 0x20), 0)",
+    "on all processors": "_os.sched_setaffinity(0, range(_os.cpu_count()))",
+    "by disk priority": "syscall('ioprio_set', 1, 0, 1 << 13)",
+    "by fewer wakings of others": "syscall('prctl', 29, 1, 0, 0, 0)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AHEAD)
+def test_getting_ahead_of_others_on_the_processor_is_refused(strict: Arena, name: str) -> None:
+    sandbox = strict.attacker()
+    pid = sandbox.info().os_pid
+    assert pid is not None
+    assert strict.attempt(AHEAD[name], sandbox) in REFUSED
+    assert os.getpriority(os.PRIO_PROCESS, pid) == NICE
+    assert strict.alive(sandbox)
+
+
+def test_every_thread_of_it_stands_behind_the_kernel(arena: Arena) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 5_000})
+    source = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    assert arena.attack(source, sandbox).error is None
+    tasks = os.listdir(f"/proc/{sandbox.info().os_pid}/task")
+    assert len(tasks) > 1
+    assert {os.getpriority(os.PRIO_PROCESS, int(task)) for task in tasks} == {NICE}
+
+
+def test_a_name_with_line_ends_tells_nothing_false_about_its_protection(strict: Arena) -> None:
+    """The kernel reads what the operating system says of it from lines, and one of them is a name of its own choice."""
+    sandbox = strict.attacker()
+    handle = sandbox._unit.guest
+    assert handle is not None
+    before = handle.process.threads()
+    source = r"syscall('prctl', 15, b'x) R 1\nThreads:\t99\nSeccomp:\t0', 0, 0, 0)"
+    assert strict.attempt(source, sandbox) == "worked"
+    assert handle.process.threads() == before and handle.protection is not None
+    again = verify_from_outside(handle.process.pid, handle.protection)
+    assert [layer.verified for layer in again.layers] == [layer.verified for layer in handle.protection.layers]
 
 
 TO_PORTS = {

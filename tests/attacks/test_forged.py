@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 
 import pytest
 
 from jupyter_sandbox.magics.mirror import Mirror
+from jupyter_sandbox.manager.control import _state
+from jupyter_sandbox.manager.sandbox import Sandbox
+from jupyter_sandbox.model.errors import SnapshotError
 from jupyter_sandbox.model.sandbox import SandboxStatus, Update
 from jupyter_sandbox.model.views import TreeView
 from jupyter_sandbox.widgets.picture import TreePicture
@@ -24,7 +28,9 @@ channel = socket.socket(fileno=os.dup(3)); channel.setblocking(True)
 def say(told): channel.sendall(frame(msgspec.msgpack.encode(told)))
 def sample(*events): return m.Sample(counters=v.Counters(), events=list(events))
 """
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+)
 LARGE = {
     "notices": "for n in range(80): say(m.Notice(level='error', text='x' * 900_000))",
     "tracebacks": "for n in range(80): say(m.Notice(level='error', text='x', traceback=['y' * 1000] * 900))",
@@ -85,7 +91,8 @@ def test_more_news_than_an_honest_guest_has_ends_the_sandbox(arena: Arena, name:
     assert len(updates) < 5_000
 
 
-HOSTILE = "'<script>alert(1)</script><img src=x onerror=alert(1)>\\x1b]0;owned\\x07\\x9b2J\\u202egpj.exe\\r'"
+HOSTILE = "'<script>alert(1)</script><img src=x onerror=alert(1)>\\x1b]0;owned\\x07\\x9b2J\\u202egpj.exe\\r"
+HOSTILE += "\\u061c\\u200f\\u2028[ok]\\u200b\\u2067\\ufeff\\U000e0041'"
 TEXTS = {
     "a notice": f"say(m.Notice(level={HOSTILE}, text={HOSTILE}, process={HOSTILE}, traceback=[{HOSTILE}]))",
     "an alert": f"say(m.Alert(limit={HOSTILE}, message={HOSTILE}))",
@@ -132,4 +139,69 @@ def test_a_sandbox_that_ends_its_application_by_a_lie_ends_itself_alone(arena: A
     arena.until(lambda: sandbox.status is not SandboxStatus.RUNNING, "the lie was not heard")
     assert arena.bystander.status is SandboxStatus.RUNNING
     sandbox.restart()
+    assert arena.alive(sandbox)
+
+
+IMPOSSIBLE = {
+    "a step that no database holds": "m.SnapshotBlob(id=NUMBER, blob=b'x', step=2**64 - 1, processes=1)",
+    "more processes than any machine has": "m.SnapshotBlob(id=NUMBER, blob=b'x', step=1, processes=2**63)",
+    "fewer processes than none": "m.SnapshotBlob(id=NUMBER, blob=b'x', step=1, processes=-1)",
+}
+ANSWER_NEXT = """
+from jupyter_sandbox.wire.connection import Connection
+plain = Connection.send
+def send(self, frame):
+    if type(frame).__name__ == WANTED:
+        NUMBER = frame.id
+        frame = FORGED
+    return plain(self, frame)
+Connection.send = send
+"""
+
+
+def lying(arena: Arena, wanted: str, forged: str) -> Sandbox:
+    """A sandbox that gives a forged answer where an honest one would be of this kind."""
+    sandbox = arena.attacker()
+    source = ANSWER_NEXT.replace("WANTED", repr(wanted)).replace("FORGED", forged)
+    assert arena.attack(FORGE + source, sandbox).error is None
+    return sandbox
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_a_snapshot_with_impossible_facts_is_an_error_and_not_kept(arena: Arena, name: str) -> None:
+    sandbox = lying(arena, "SnapshotBlob", IMPOSSIBLE[name])
+    outcome = arena.watch(lambda: sandbox.snapshot("one"))
+    assert isinstance(outcome.error, SnapshotError) and "nothing was saved" in str(outcome.error)
+    assert sandbox.snapshots() == []
+    assert arena.alive(sandbox)
+
+
+CIRCLES = {
+    "a process that is its own child": "['a', 'a'], ['b', 'b']",
+    "two that are each other's": "['a', 'b'], ['b', 'a']",
+    "one that is there twice": "['a', None], ['a', 'a'], ['a', 'a']",
+    "a child of nobody": "['a', 'no such']",
+}
+
+
+@pytest.mark.parametrize("name", CIRCLES)
+def test_a_tree_that_goes_in_circles_is_told_as_a_tree(arena: Arena, name: str) -> None:
+    views = f"tuple(v.ProcessView(k, p, 'n', 'worker', 'b', 'running', pid='<0.1.0>') for k, p in [{CIRCLES[name]}])"
+    sandbox = lying(arena, "TreeReply", f"m.TreeReply(id=NUMBER, tree=v.TreeView('x', 1, 1, {views}))")
+    told = arena.watch(lambda: json.dumps(_state(sandbox), default=str))
+    assert told.error is None and "supervision_tree" in told.value
+
+
+KEYS = {
+    "of pairs of small numbers": "itertools.product((-1, -2), repeat=10)",
+    "of large numbers in pairs": "((k * (2**61 - 1),) for k in range(3_000))",
+    "of sets of numbers": "(frozenset((k * (2**61 - 1), 1)) for k in range(2_000))",
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_keys_that_all_hash_alike_do_not_keep_the_kernel_busy(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 20_000})
+    outcome = arena.attack(f"import itertools\nanswer = dict.fromkeys({KEYS[name]})", sandbox)
+    assert outcome.error is None or str(outcome.error)
     assert arena.alive(sandbox)

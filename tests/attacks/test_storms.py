@@ -107,6 +107,11 @@ HIDDEN_DISK = {
         "import os, mmap\nkeep = []\nwhile True:\n    f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x')\n"
         "    for _ in range(15): os.write(f, bytes(10**6))\n    keep.append(mmap.mmap(f, 4096)); os.close(f)"
     ),
+    "files without a name, and then stillness": (
+        "import builtins, os\nkeep = builtins.keep = []\n"
+        "for _ in range(8):\n    f = os.open('.', os.O_TMPFILE | os.O_RDWR); keep.append(f)\n"
+        "    os.write(f, bytes(15 * 10**6))\nimport time; time.sleep(14)"
+    ),
     "a folder that cannot be listed": (
         "import os\nos.mkdir('d', 0o300)\nn = 0\nwhile True:\n    n += 1\n    open(f'd/{n}', 'wb').write(bytes(10**7))"
     ),
@@ -125,6 +130,30 @@ def test_disk_that_is_taken_out_of_sight_is_counted_too(arena: Arena, name: str)
     outcome = arena.attack(HIDDEN_DISK[name], sandbox)
     assert outcome.killed and crash_reason(sandbox).startswith("disk: ")
     assert any("filled its folder" in text for text in sandbox.info().alerts)
+
+
+BY_OTHERS = {
+    "a program": {"allow": {"subprocess": True}},
+    "a child": {"profile": "basic"},
+    "a child of the unconfined": {"profile": "off"},
+}
+
+
+@pytest.mark.parametrize("name", BY_OTHERS)
+def test_disk_that_a_child_takes_while_it_rests_itself_is_counted(strict: Arena, name: str) -> None:
+    """Who is not on the processor is not looked at again, but for those who may have somebody act for them."""
+    sandbox = strict.attacker(**BY_OTHERS[name], limits={"handler_budget": 20_000})  # type: ignore[arg-type]
+    source = """
+    import os, time
+    if os.fork() == 0:
+        time.sleep(1.5)
+        for n in range(30): open(f'f{n}', 'wb').write(bytes(10**7))
+        os._exit(0)
+    answer = 'left'
+    """
+    assert strict.attack(source, sandbox).value == "left"
+    strict.until(lambda: sandbox.status is SandboxStatus.CRASHED, "nobody looked")
+    assert crash_reason(sandbox).startswith("disk: ")
 
 
 def test_disk_cannot_be_taken_without_writing(strict: Arena) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -24,13 +25,17 @@ def seen(bench: Bench) -> object:
     return decode_value(bench.ask(m.Execute, source=LOOK, file="<cell>").data)
 
 
-def test_a_spare_is_afterwards_what_a_guest_made_for_it_is() -> None:
-    spare, direct = Bench(Boot("spare", spare=True)), Bench(SHOP)
+@pytest.mark.parametrize("capture", [None, ("message_handled",)])
+def test_a_spare_is_afterwards_what_a_guest_made_for_it_is(capture: tuple[str, ...] | None) -> None:
+    boot = replace(SHOP, capture=capture)
+    spare, direct = Bench(Boot("spare", spare=True)), Bench(boot)
     told: list[Boot] = []
     spare.guest.on_begin = told.append
-    assert isinstance(spare.ask(m.Begin, boot=SHOP), m.Done)
-    assert told == [SHOP] and spare.guest.clock.virtual
+    assert isinstance(spare.ask(m.Begin, boot=boot), m.Done)
+    assert told == [boot] and spare.guest.clock.virtual and spare.guest.capture.steps == direct.guest.capture.steps
     assert seen(spare) == seen(direct)
+    events = [bench.ask(m.Events, limit=50).events for bench in (spare, direct)]
+    assert events[0] == events[1] != []
     assert spare.guest.node.digest == direct.guest.node.digest
     for bench in (spare, direct):
         bench.guest.close()

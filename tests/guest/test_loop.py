@@ -23,7 +23,7 @@ from jupyter_sandbox.wire.values import decode_value
 
 GUEST = """
 import os, socket, sys
-from jupyter_sandbox.guest.main import run
+from jupyter_sandbox.guest.main import Program
 from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.protection import Protection
 
@@ -33,7 +33,7 @@ class Heartbeat:
     def leave(self): ...
 
 sys.stdout.reconfigure(line_buffering=False)
-code = run(Boot("shop"), socket.socket(fileno=int(sys.argv[1])), Heartbeat(), Protection("off"))
+code = Program()(Boot("shop"), socket.socket(fileno=int(sys.argv[1])), Heartbeat(), Protection("off"))
 os._exit(code)
 """
 LIMIT_S = 20.0

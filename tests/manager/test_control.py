@@ -16,6 +16,7 @@ from jupyter_sandbox.manager.control import Control
 from jupyter_sandbox.manager.default import default_manager, use_as_default
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.model.errors import SandboxGone
+from jupyter_sandbox.model.flavour import Flavour
 from jupyter_sandbox.model.sandbox import Update
 
 from .conftest import COUNTER, Told
@@ -366,3 +367,19 @@ def test_an_application_that_forgets_to_wait_for_its_supervisor_is_told_so(contr
 def test_compiled_files_of_a_wrong_kind_are_named(control: Control) -> None:
     reason = error(control.create_experiment({"code_type": "beam_files", "beam_files": ["/etc/passwd"]}))
     assert reason[0] == "invalid_code_type" and "passwd is no compiled file" in reason[1]
+
+
+def test_an_experiment_says_what_it_has_imported_already(control: Control) -> None:
+    created = ok(control.create_experiment({**CONFIG, "preimport": ["colorsys"]}))
+    assert control.manager.get(created["sandbox_id"]).info().flavour == Flavour.of("plain", ["colorsys"]).name
+    plain = ok(control.create_experiment({**CONFIG, "flavour": "plain"}))
+    assert control.manager.get(plain["sandbox_id"]).info().flavour == "plain"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"flavour": "vanilla"}, {"flavour": 7}, {"preimport": "colorsys"}, {"flavor": "sci"}]
+)
+def test_a_flavour_that_there_is_not_is_an_error_and_leaves_nothing(control: Control, wrong: dict[str, Any]) -> None:
+    status, reason = control.create_experiment({**CONFIG, **wrong})
+    assert status == "error" and next(iter(wrong)) in str(reason)
+    assert control.manager.list() == []
