@@ -90,7 +90,7 @@ def visible(text: str) -> str:
     >>> visible("a\\x1b[2Jb")
     'a\\\\x1b[2Jb'
     """
-    return _CONTROL.sub(_escape, text)
+    return text if text.isprintable() else _CONTROL.sub(_escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:
