@@ -19,8 +19,9 @@ from .conftest import PATIENCE_S, Arena, resident
 
 MINUTES = float(os.environ.get("JUPYTER_SANDBOX_CAMPAIGN_MINUTES", "10"))
 SANDBOXES = 20
-USUAL_S = 0.5
-"""Within which the bystander answers 99 of 100 times, though sixty threads want the processors; always: a second."""
+USUAL_S, LONGEST_S = 0.5, 3.0
+"""Within which the bystander answers 99 of 100 times, though sixty threads want the processors, and always; 999 of 1000
+times it is a second. Alone on two cores it was 0.04 and 0.08 s: more is for what else a machine may be doing."""
 GROWTH, FLAT = 50_000_000, 15_000_000
 """Bytes that the kernel may grow after it has warmed up, while the histories of twenty sandboxes fill, and in the
 second half."""
@@ -105,16 +106,18 @@ def soak(arena: Arena, warm_s: float, seconds: float) -> Soak:
         soaked.run(seconds / 2)
         sizes.append(in_use())
     answers_s = sorted(soaked.answers_s)
-    usual_s, longest_s = answers_s[len(answers_s) * 99 // 100], answers_s[-1]
+    usual_s, nearly_always_s = (answers_s[len(answers_s) * part // 1000] for part in (990, 999))
+    longest_s = answers_s[-1]
     print(
         f"soak of {seconds:.0f} s: {soaked.done} rounds, memory of the kernel "
         f"{' -> '.join(f'{size / 1e6:.0f}' for size in sizes)} MB, the bystander answers {len(answers_s)} times, "
-        f"99 of 100 times in {usual_s * 1000:.0f} ms, always in {longest_s * 1000:.0f} ms"
+        f"99 of 100 times in {usual_s * 1000:.0f} ms, 999 of 1000 times in {nearly_always_s * 1000:.0f} ms, "
+        f"always in {longest_s * 1000:.0f} ms"
     )
     assert sizes[2] - sizes[0] < GROWTH
     # In half a minute the histories are still filling.
     assert seconds < 300 or sizes[2] - sizes[1] < FLAT
-    assert usual_s < USUAL_S and longest_s < PATIENCE_S
+    assert usual_s < USUAL_S and nearly_always_s < PATIENCE_S and longest_s < LONGEST_S
     assert soaked.unexplained == []
     assert arena.ticks() > before_ticks
     # Twenty guests live, and the one that is kept for trials; whatever was there in between is gone.
