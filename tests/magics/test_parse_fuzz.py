@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -71,9 +72,13 @@ def test_completion_takes_any_line(line: str, cell: bool) -> None:
 @pytest.mark.campaign
 @pytest.mark.timeout(MINUTES * 60 + 600)
 def test_minutes_of_lines() -> None:
-    @settings(SHORT, max_examples=int(20_000 * MINUTES))
+    """By the clock: how many lines that are depends on what else the machine does."""
+
+    @settings(SHORT, max_examples=2_000)
     @given(texts, st.sampled_from(SANDBOXES), st.booleans())
     def run(line: str, sandboxes: list[str], cell: bool) -> None:
         check(line, sandboxes, cell)
 
-    run()
+    end = time.monotonic() + MINUTES * 60
+    while time.monotonic() < end:
+        run()
