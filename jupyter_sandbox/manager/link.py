@@ -39,6 +39,8 @@ READ_SHARE_BYTES = 4 << 20
 READ_WINDOW_S = 0.1
 FRAME_COST_BYTES = 4096
 """What a frame counts for beside its bytes: many small ones cost the kernel as much as a few large ones."""
+EVENT_COST_BYTES = 256
+"""What an event in a sample counts for beside that: a megabyte of empty ones costs more than one of text."""
 BEGIN_S = 0.005
 """How long a spare is left asleep after it has become a sandbox: usually its first request comes at once."""
 LOST = "its channel was closed"
@@ -186,9 +188,12 @@ class GuestLink(asyncio.Protocol):
         except RemoteProtocolError as error:
             self._broken(str(error))
             return
+        events = 0
         for frame in frames:
+            if isinstance(frame, Sample):
+                events += len(frame.events)
             self._take(frame)
-        self._charge(len(data) + FRAME_COST_BYTES * len(frames))
+        self._charge(len(data) + FRAME_COST_BYTES * len(frames) + EVENT_COST_BYTES * events)
 
     def _take(self, frame: object) -> None:
         match frame:
@@ -224,6 +229,8 @@ class GuestLink(asyncio.Protocol):
 
     def _refilled(self) -> None:
         self._refill = None
-        self._read_share = READ_SHARE_BYTES
-        if self._transport is not None and not self._transport.is_closing():
+        self._read_share = min(READ_SHARE_BYTES, self._read_share + READ_SHARE_BYTES)
+        if self._read_share <= 0:  # one frame took more than a share
+            self._refill = self._loop.call_later(READ_WINDOW_S, self._refilled)
+        elif self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
