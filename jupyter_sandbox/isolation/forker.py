@@ -183,8 +183,11 @@ class Forker:
                 os.waitpid(pid, 0)
 
     def _end(self) -> None:
+        """Nobody is left, not even as a zombie that some other process would have to reap."""
         for pid in self._children:
             os.kill(pid, signal.SIGKILL)
+        for pid in self._children:
+            os.waitpid(pid, 0)
 
 
 if __name__ == "__main__":  # pragma: no cover - the kernel's command line calls main

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import IO, Any, assert_never
 
@@ -30,6 +31,7 @@ from .scratch import ScratchRoot
 
 _START_S = 30.0
 _FORK_S = 10.0
+_PATIENCE_S = 1.0
 _AT_ONCE = 8
 _KILLED = ExitStatus(signal=int(signal.SIGKILL))
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
@@ -274,8 +276,15 @@ class Zygote:
     def close(self) -> None:
         """Kill all guests and the zygote, remove their folders. Idempotent; ``on_death`` is not called."""
         if self.alive:
+            self._ask_to_end()
             self._end("the sandbox launcher was closed")
         self._scratch.close()
+
+    def _ask_to_end(self) -> None:
+        """It kills and reaps its guests and goes; who takes too long is killed, and its guests die with it."""
+        with suppress(OSError, subprocess.TimeoutExpired):
+            self._control.shutdown(socket.SHUT_WR)
+            self._process.wait(_PATIENCE_S)
 
     def _end(self, message: str) -> None:
         self.alive = False
