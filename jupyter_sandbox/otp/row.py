@@ -120,6 +120,7 @@ class Row:
                 process.wait = (OP_START, pid)
                 break
             # --- that of the supervisor ---
+            node.current = process
             child.starter = None
             child.status = IDLE
             begun += 1
@@ -131,7 +132,6 @@ class Row:
                 entry.started_s = now_s
             child = None
         if child is None:
-            node.current = process
             process.token = 0
             process.status = READY
         tried = begun if child is None else begun + 1
@@ -143,9 +143,12 @@ class Row:
 
 def _is_plain(process: Process, behaviour: Any) -> bool:
     """Whether processes of this behaviour begin with no more than their init."""
-    engine = behaviour.engine
+    engine = getattr(behaviour, "engine", None)  # None: the child has a start function instead
     return (
-        engine.dispatch in process.node.begins and engine.init is gen.initial and behaviour.__init__ is Context.__init__
+        engine is not None
+        and engine.dispatch in process.node.begins
+        and engine.init is gen.initial
+        and behaviour.__init__ is Context.__init__
     )
 
 
