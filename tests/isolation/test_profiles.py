@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import sys
 from itertools import product
@@ -83,7 +84,7 @@ def test_openings_take_a_path_alone_and_refuse_what_they_do_not_know() -> None:
 
 
 def test_a_home_or_the_root_on_the_search_path_is_not_opened_whole() -> None:
-    home = os.path.realpath(os.path.expanduser("~"))
+    home = os.path.realpath(pwd.getpwuid(os.getuid()).pw_dir)  # $HOME may be another one, in a guest it is
     opened, closed = split_search_path((home, "/", os.path.dirname(home), f"{home}/project"))
     assert f"{home}/project" in opened and not {home, "/", os.path.dirname(home)} & set(opened)
     assert closed == (home, "/", os.path.dirname(home))
