@@ -140,18 +140,19 @@ class Context(metaclass=_NoAttributes):
             found = None
         if found is None:
             found = delivery.lookup(node, target)
-        if found is not None:
-            if type(request) not in ATOMIC:
-                request = node.copy(request)
-            box = found.mailbox  # what follows is as deliver would, for the most frequent cases
-            if found.status == IDLE and box is not None:
-                box.append((CAST, request, process.number))
-                found.status = FRESH
-                node.ready.append(found)
-            elif box and found.status <= READY and len(box) < node.max_mailbox:
-                box.append((CAST, request, process.number))
-            else:
-                delivery.deliver(node, found, (CAST, request, process.number))
+            if found is None:
+                return
+        if type(request) not in ATOMIC:
+            request = node.copy(request)
+        box = found.mailbox  # what follows is as deliver would, for the most frequent cases
+        if found.status == IDLE and box is not None:
+            box.append((CAST, request, process.number))
+            found.status = FRESH
+            node.ready.append(found)
+        elif box and found.status <= READY and len(box) < node.max_mailbox:
+            box.append((CAST, request, process.number))
+        else:
+            delivery.deliver(node, found, (CAST, request, process.number))
 
     @overload
     def call(self, target: Any, request: Asks[Value], timeout_ms: int | None = CALL_MS) -> Awaitable[Value]: ...

@@ -8,6 +8,7 @@ queue gets its turn.
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from ..model.exits import NOPROC
@@ -89,24 +90,20 @@ def take_steps(  # noqa: C901
                     process = ready.popleft()
                     if process.status == FRESH and len(process.mailbox) == 1:
                         # --- one message each for those who stand in the queue: a step is one turn of this loop ---
-                        burst = left if left < FOLD else FOLD
-                        left -= burst
-                        while True:
-                            burst -= 1
+                        before = len(trail)
+                        for _ in repeat(None, left if left < FOLD else FOLD):
                             trail.append(process.number)
                             process.steps += 1
                             node.current = process
                             entry = process.message = process.mailbox.popleft()
                             operation = process.dispatch(process, entry)
-                            if operation is not None and type(operation) is Reply:
+                            if operation is not None:
+                                if type(operation) is not Reply:
+                                    handled = True
+                                    break
                                 delivery.hand_over(node, entry[2], operation.value)  # type: ignore[arg-type]
                                 operation = None
-                            if (
-                                operation is not None
-                                or process.status  # FRESH is 0
-                                or process.mailbox
-                                or node.woken is not None
-                            ):
+                            if process.status or process.mailbox or node.woken is not None:  # FRESH is 0
                                 handled = True
                                 break
                             process.status = IDLE
@@ -114,10 +111,12 @@ def take_steps(  # noqa: C901
                                 process = entry = None
                                 break
                             process = ready.popleft()
-                            if process.status != FRESH or burst == 0 or len(process.mailbox) != 1:
+                            if process.status or len(process.mailbox) != 1:
                                 entry = None
                                 break
-                        left += burst
+                        else:
+                            entry = None
+                        left -= len(trail) - before
                         if handled or process is None:
                             continue
                     if process.status > READY:
