@@ -143,7 +143,8 @@ def test_a_spare_that_died_is_not_handed_out(own: SandboxManager) -> None:
     assert made.exec("1 + 1") == 2 and pid_of(made) not in dead
     assert not set(spare_pids(own)) & {*dead, pid_of(made)}
     own.destroy("made")
-    until(lambda: len(os.listdir("/proc/self/fd")) == files and len(os.listdir(scratch)) == folders)
+    # Another manager of this test run may let go of files meanwhile, so there may be fewer.
+    until(lambda: len(os.listdir("/proc/self/fd")) <= files and len(os.listdir(scratch)) == folders)
 
 
 def test_each_profile_in_use_has_its_spares_and_they_go_with_its_last_sandbox(own: SandboxManager) -> None:
