@@ -64,9 +64,11 @@ def asked(node: Node, what: Ask) -> tuple[Process | None, Entry, int]:
 
     By the tag ``delivery`` knows whose answer it is.
     """
+    target, request = what.target, what.request
+    if type(request) not in ATOMIC:  # first: what cannot be copied leaves nothing behind
+        request = node.copy(request)
     if node.journal is not None:
         node.journal.append((node.folded + len(node.trail), what))
-    target, request = what.target, what.request
     callee = delivery.lookup(node, target)
     node.next_tag = tag = node.next_tag + 1
     node.other_tags += 1
@@ -77,7 +79,7 @@ def asked(node: Node, what: Ask) -> tuple[Process | None, Entry, int]:
         callee.callers = {tag: OUTSIDE}
     else:
         callee.callers[tag] = OUTSIDE
-    return callee, (CALL, request if type(request) in ATOMIC else node.copy(request), Caller(OUTSIDE, tag)), tag
+    return callee, (CALL, request, Caller(OUTSIDE, tag)), tag
 
 
 def _tell(node: Node, what: Tell) -> None:

@@ -58,21 +58,23 @@ def ask(node: Node, what: Ask) -> Answer | None:
     callee.steps += 1
     node.current = callee
     callee.message = entry
+    answer: Answer | None = None
     try:
         operation: Any = callee.dispatch(callee, entry)
         if type(operation) is Reply and callee.status == FRESH and not callee.mailbox and node.woken is None:
             callee.status = IDLE
             assert callee.callers is not None
             del callee.callers[tag], node.asked[tag]
+            answer = Answer(what.id, True, operation.value)
             if node.ready or node.timer_heap or node.young:
                 take_steps(node, FOREVER)
-            return Answer(what.id, True, operation.value)
-        take_steps(node, FOREVER, callee, entry, operation)
+        else:
+            take_steps(node, FOREVER, callee, entry, operation)
     except Exception as error:  # as in run
         _go_on(node, error, FOREVER)
     finally:
         node.current = None
-    return _answer_to(node, what.id)
+    return answer or _answer_to(node, what.id)
 
 
 def _answer_to(node: Node, number: int) -> Answer | None:

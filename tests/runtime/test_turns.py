@@ -152,6 +152,15 @@ def test_a_question_is_answered_on_the_spot_or_later() -> None:
     assert node.asked == {}
 
 
+def test_a_question_that_cannot_be_copied_leaves_nothing_behind() -> None:
+    node = node_with_desk()
+    assert node.journal is not None
+    before = (list(node.journal), node.next_tag, node.step_number)
+    with pytest.raises(TypeError):
+        node.ask(Ask(1, "desk", (item for item in ())), 0)
+    assert (list(node.journal), node.next_tag, node.step_number) == before and node.asked == {}
+
+
 class Fragile(GenServer):
     """Dies of the question, answers by another way, or breaks its engine's rules."""
 
