@@ -9,7 +9,7 @@ import pytest
 from jupyter_sandbox.model.exits import Crash
 from jupyter_sandbox.otp import CallExit, Child, GenServer, Node, Reply, Supervisor, which_children
 from jupyter_sandbox.otp.process import OtpContext
-from jupyter_sandbox.runtime import Apply
+from jupyter_sandbox.runtime import Apply, Ask
 
 
 class Echo(GenServer):
@@ -82,3 +82,28 @@ async def _plain(self: OtpContext) -> Any:
 
 def test_a_plain_function_may_return_a_call_that_is_to_be_waited_for() -> None:
     assert Node().run_function(_plain) == (2, 1)
+
+
+class Telling(GenServer):
+    """Casts to the other one before it answers."""
+
+    def handle_call(self, request: Any, caller: Any, state: Any) -> Any:
+        self.cast("left", request)
+        return Reply("told", state)
+
+
+def test_a_question_from_outside_keeps_its_answer_and_fails_with_who_was_asked() -> None:
+    async def begin(self: OtpContext) -> None:
+        await self.start(Top)
+        await self.start(Telling, name="telling")
+
+    node = Node()
+    node.run_function(begin)
+    node.processes[node.names["left"]].dispatch = broken
+    told = node.ask(Ask(1, "telling", "hello"), 0)
+    assert told is not None and told.value == "told"
+    node.processes[node.names["right"]].dispatch = broken
+    failed = node.ask(Ask(2, "right", "hello"), 0)
+    assert failed is not None and isinstance(failed.error, CallExit)
+    again = node.ask(Ask(3, "left", "and again"), 0)
+    assert again is not None and again.value == "and again" and node.asked == {}
