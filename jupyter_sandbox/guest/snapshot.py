@@ -8,10 +8,16 @@ because what they know can be read and handed to a new one.
 
 from __future__ import annotations
 
+import copyreg
+import gc
 import io
+import operator
 import pickle
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, Final
 
 from ..code.versions import VersionTable
@@ -25,8 +31,9 @@ from ..runtime.process import Process
 from ..runtime.signals import INIT
 from .code_server import CodeServer
 
-_FORMAT: Final = 2
-_NOT_SAVED: Final = frozenset({"node", "number", "pid", "context", "coro", "message", "since", "upgrade", "wait"})
+_FORMAT: Final = 3
+_OF_THE_KIND: Final = frozenset({"context", "behaviour", "dispatch"})
+_NOT_SAVED: Final = frozenset({"node", "number", "pid", "coro", "message", "since", "upgrade", "wait"})
 _COUNTERS: Final = frozenset({"sent", "other_tags", "process_spawns", "process_exits", "restarts"})
 """The kernel counts over all guests of a sandbox, and these have been counted."""
 _OF_THE_GUEST: Final = frozenset(
@@ -35,6 +42,10 @@ _OF_THE_GUEST: Final = frozenset(
         "max_processes", "name", "outside", "outside_waiting", "policy", "processes", "ready", "sink", "told", "trace",
     }
 )  # fmt: skip
+_FIELDS: Final = [name for name in Process.__slots__ if name not in _NOT_SAVED | _OF_THE_KIND]
+"""What is saved of a process itself."""
+_values: Final = operator.attrgetter(*_FIELDS)
+_NEW: Final = _values(Process(Node(), 0, plain.run_plain))
 _OF_NODE: Final = [name for name in Node.__slots__ if name not in _COUNTERS | _OF_THE_GUEST]
 
 
@@ -54,16 +65,37 @@ class Saved:
     table: VersionTable
     app: str | None
     node: bytes
-    processes: tuple[tuple[int, bytes], ...]
+    kinds: tuple[bytes, ...]
+    """What processes run: many have the same."""
+    processes: tuple[tuple[int, int, bytes], ...]
+    """Number, place of its kind, and what else there is to it."""
 
 
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Thousands of objects come at once and none of them is garbage: a tenth of the time."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
+@_no_collector()
 def take(node: Node, code: CodeServer, app: str | None) -> Taken:
     """Save everything. Raises SnapshotError that names the process which cannot be saved, and why."""
     refuse_busy(node)
-    processes = tuple((process.number, _process_blob(process)) for process in node.processes.values())
+    writer = _Writer()
+    kinds = _Kinds(writer)
+    processes = tuple(
+        (process.number, kinds.place(process), _process_blob(process, writer)) for process in node.processes.values()
+    )
     facts: dict[str, Any] = {name: getattr(node, name) for name in _OF_NODE}
     facts["ready"] = list(node.ready)
-    saved = Saved(code.bundle, code.table, app, _dumps(facts, "the node's tables and timers"), processes)
+    blob = writer.dumps(facts, "the node's tables and timers")
+    saved = Saved(code.bundle, code.table, app, blob, tuple(kinds.blobs), processes)
     shown = sum(not process.hidden for process in node.processes.values())
     return Taken(pickle.dumps((_FORMAT, saved), pickle.HIGHEST_PROTOCOL), shown)
 
@@ -79,20 +111,21 @@ def opened(blob: bytes) -> Saved:
     return saved
 
 
+@_no_collector()
 def restore(node: Node, code: CodeServer, saved: Saved) -> None:
     """Fill a fresh node whose code is loaded. Raises SnapshotError; the node must be thrown away then."""
     code.restore_table(saved.table)
-    for number, _ in saved.processes:
-        process = Process(node, number, plain.run_plain)
-        node.processes[process.pid] = process
-    facts = _loads(node, saved.node, "the node")
+    processes = {number: Process(node, number, plain.run_plain) for number, _, _ in saved.processes}
+    node.processes.update((process.pid, process) for process in processes.values())
+    facts = _loads(node, processes, saved.node, "the node")
     ready = facts.pop("ready")
     node.other_tags += facts["next_tag"] - node.next_tag  # those taken before are no calls of this guest
     for name, value in facts.items():
         setattr(node, name, value)
     node.ready = deque(ready)
-    for number, blob in saved.processes:
-        _fill(node, number, blob)
+    kinds = [_loads(node, processes, blob, "what a process runs") for blob in saved.kinds]
+    for number, kind, blob in saved.processes:
+        _fill(processes, processes[number], kinds[kind], blob)
 
 
 def refuse_busy(node: Node) -> None:
@@ -111,22 +144,41 @@ def refuse_busy(node: Node) -> None:
         )
 
 
-def _process_blob(process: Process) -> bytes:
-    facts = {name: getattr(process, name) for name in Process.__slots__ if name not in _NOT_SAVED}
-    facts["context"] = type(process.context)
-    facts["master"] = _master(process)
-    return _dumps(facts, f"the state of {process.name or process.pid}")
+class _Kinds:
+    """Behaviour, context and dispatch of processes, each combination saved once."""
+
+    def __init__(self, writer: _Writer) -> None:
+        self.blobs: list[bytes] = []
+        self._writer = writer
+        self._places: dict[tuple[int, int, int], int] = {}
+
+    def place(self, process: Process) -> int:
+        """Where that of a process stands."""
+        kind = type(process.context), process.behaviour, process.dispatch
+        key = id(kind[0]), id(kind[1]), id(kind[2])
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = len(self.blobs)
+            self.blobs.append(self._writer.dumps(kind, f"what {process.name or process.pid} runs"))
+        return place
 
 
-def _fill(node: Node, number: int, blob: bytes) -> None:
-    process = next(found for found in node.processes.values() if found.number == number)
-    facts = _loads(node, blob, f"process {process.pid}")
-    context, master = facts.pop("context"), facts.pop("master")
+def _process_blob(process: Process, writer: _Writer) -> bytes:
+    """What a process has that a new one has not: most of its fields were never used."""
+    values = _values(process)
+    facts = dict(compress(zip(_FIELDS, values, strict=True), map(operator.is_not, values, _NEW)))
+    master = None if process.coro is None else _master(process)
+    return writer.dumps((facts, master), process)
+
+
+def _fill(processes: dict[int, Process], process: Process, kind: tuple[Any, Any, Any], blob: bytes) -> None:
+    facts, master = _loads(process.node, processes, blob, f"process {process.pid}")
     for name, value in facts.items():
         setattr(process, name, value)
+    context, process.behaviour, process.dispatch = kind
     process.context = context(process)
     if master is not None:
-        _go_on_as_master(node, process, *master)
+        _go_on_as_master(process.node, process, *master)
 
 
 def _master(process: Process) -> tuple[str, Any] | None:
@@ -154,68 +206,85 @@ def _go_on_as_master(node: Node, process: Process, name: str, state: Any) -> Non
 # --- pickles ----------------------------------------------------------------------------------------------------------
 
 
-class _Pickler(pickle.Pickler):
-    """The node, processes and contexts are never copied: they are named."""
+class _Writer:
+    """Writes one pickle after another. The node, processes and contexts are never copied: they are named."""
 
-    def persistent_id(self, value: Any) -> Any:
-        return _named(value)
+    def __init__(self) -> None:
+        self._out = io.BytesIO()
+        self._pickler = pickle.Pickler(self._out, pickle.HIGHEST_PROTOCOL)
+        contexts = dict.fromkeys(_with_subclasses(Context), _context_by_name)
+        named: dict[type, Any] = {Process: _process_by_name, Node: _node_by_name, **contexts}
+        self._pickler.dispatch_table = {**copyreg.dispatch_table, **named}
+        self._named = named
+
+    def dumps(self, value: Any, of: Process | str) -> bytes:
+        """Raises SnapshotError that says of what it was."""
+        self._out.seek(0)
+        self._out.truncate()
+        self._pickler.clear_memo()
+        try:
+            self._pickler.dump(value)
+            return self._out.getvalue()
+        except Exception as plain_error:  # the user's __reduce__ may raise anything
+            return self._dumps_by_value(value, of, plain_error)
+
+    def _dumps_by_value(self, value: Any, of: Process | str, first: Exception) -> bytes:
+        """Functions and classes made inside functions travel by value, for which cloudpickle knows how."""
+        import cloudpickle
+
+        out = io.BytesIO()
+        pickler = cloudpickle.Pickler(out)
+        pickler.dispatch_table = {**pickler.dispatch_table, **self._named}
+        try:
+            pickler.dump(value)
+        except Exception:
+            what = of if isinstance(of, str) else f"the state of {of.name or of.pid}"
+            raise SnapshotError(
+                f"{what} cannot be saved: {first}. Keep plain data in states, and open files and connections through "
+                "`await self.outside(...)`"
+            ) from None
+        return out.getvalue()
 
 
-def _named(value: Any) -> Any:
-    if isinstance(value, Process):
-        return ("process", value.number)
-    if isinstance(value, Node):
-        return ("node", 0)
-    if isinstance(value, Context):
-        return ("context", value._process.number)
-    return None
+def _with_subclasses(kind: type) -> set[type]:
+    return {kind}.union(*map(_with_subclasses, kind.__subclasses__()))
+
+
+def _process_by_name(process: Process) -> Any:
+    return _named, ("process", process.number)
+
+
+def _context_by_name(context: Context) -> Any:
+    return _named, ("context", context._process.number)
+
+
+def _node_by_name(_: Node) -> Any:
+    return _named, ("node", 0)
+
+
+def _named(kind: str, number: int) -> Any:
+    """Stands in pickles for what is only named there; reading one puts its own function in this place."""
+    raise AssertionError("only a snapshot can be asked for it")
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, data: bytes, node: Node) -> None:
+    def __init__(self, data: bytes, node: Node, processes: dict[int, Process]) -> None:
         super().__init__(io.BytesIO(data))
-        self._node = node
-        self._by_number = {process.number: process for process in node.processes.values()}
+        self._node, self._processes = node, processes
 
-    def persistent_load(self, name: Any) -> Any:
-        kind, number = name
+    def find_class(self, module: str, name: str) -> Any:
+        return self._find if name == "_named" and module == __name__ else super().find_class(module, name)
+
+    def _find(self, kind: str, number: int) -> Any:
         if kind == "node":
             return self._node
-        process = self._by_number.get(number)
+        process = self._processes.get(number)
         return process.context if kind == "context" and process is not None else process
 
 
-def _dumps(value: Any, what: str) -> bytes:
-    out = io.BytesIO()
+def _loads(node: Node, processes: dict[int, Process], data: bytes, what: str) -> Any:
     try:
-        _Pickler(out, pickle.HIGHEST_PROTOCOL).dump(value)
-        return out.getvalue()
-    except Exception as plain_error:  # the user's __reduce__ may raise anything
-        return _dumps_by_value(value, what, plain_error)
-
-
-def _dumps_by_value(value: Any, what: str, first: Exception) -> bytes:
-    """Functions and classes made inside functions travel by value, for which cloudpickle knows how."""
-    import cloudpickle
-
-    class ByValue(cloudpickle.Pickler):  # type: ignore[misc]
-        def persistent_id(self, value: Any) -> Any:
-            return _named(value)
-
-    out = io.BytesIO()
-    try:
-        ByValue(out).dump(value)
-    except Exception:
-        raise SnapshotError(
-            f"{what} cannot be saved: {first}. Keep plain data in states, and open files and connections through "
-            "`await self.outside(...)`"
-        ) from None
-    return out.getvalue()
-
-
-def _loads(node: Node, data: bytes, what: str) -> Any:
-    try:
-        return _Unpickler(data, node).load()
+        return _Unpickler(data, node, processes).load()
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
         raise SnapshotError(f"{what} cannot be restored ({why}); load the code it was saved with") from None
