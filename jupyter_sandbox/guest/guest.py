@@ -70,7 +70,7 @@ class Guest:
         self.capture = Capture(boot.capture or (), self.node, self.reporter.log)
         self.code = CodeServer(self.node)
         self.code.install()
-        self.code.on_load = self.reporter.code_loaded
+        self.code.on_load = self._loaded
         self.watching = Watching(self)
         self.paused = False
         self.leaving = False
@@ -100,6 +100,10 @@ class Guest:
             "name": boot.name, "seed": boot.seed, "isolation": boot.isolation, "sink": self.reporter.sink,
             "max_processes": boot.limits.max_processes, "max_mailbox": boot.limits.max_mailbox,
         }  # fmt: skip
+
+    def _loaded(self, text: str) -> None:
+        self.reporter.code_loaded(text)
+        self.capture.look_again()
 
     def _surrounded(self) -> tuple[Node, Callable[[str], bool], int]:
         """Whom the surroundings serve, and when its time began."""
@@ -189,8 +193,6 @@ class Guest:
             if deadline is not None:
                 self.clock.jump(deadline, self.read_ns())
                 view = self.node.step(self.now_ms())
-        if view is not None:
-            self.capture.told(view)
         self.settle()
         return view
 
@@ -222,7 +224,7 @@ class Guest:
     def _run_slice(self) -> RunResult:
         began = self.read_ns()
         try:
-            result = self.take_steps(self.clock.now_ms(began), self._slice)
+            result = self.node.run(self.clock.now_ms(began), self._slice)
         except HandlerTimeout as error:
             self._end_current(error)
             return RunResult(1, None, False)
@@ -235,17 +237,6 @@ class Guest:
         if result.idle and jumps and result.next_deadline_ms is not None:
             self.clock.jump(result.next_deadline_ms, began)
         return result
-
-    def take_steps(self, now_ms: int, most: int) -> RunResult:
-        """Let the node run; when steps are captured, the same steps are taken one by one and told."""
-        if not self.capture.steps:
-            return self.node.run(now_ms, most)
-        for taken in range(most):
-            view = self.node.step(now_ms)
-            if view is None:
-                return RunResult(taken, self.node.next_deadline(), True)
-            self.capture.told(view)
-        return RunResult(most, self.node.next_deadline(), False)
 
     def _end_current(self, error: HandlerTimeout) -> None:
         """Code of the user's was broken that no callback stands around, such as a message's ``__deepcopy__``."""
@@ -321,8 +312,9 @@ class Guest:
         saved = snapshot.opened(blob)
         self.code.on_load = lambda text: None  # it belongs to the step of the snapshot, not to step 0
         self.node.admit(LoadCode(saved.bundle, {}))
-        self.code.on_load = self.reporter.code_loaded
+        self.code.on_load = self._loaded
         snapshot.restore(self.node, self.code, saved)
+        self.capture.look_again()
         self.start, self.since = blob, self.node.step_number
         if self.node.journal is not None:
             self.node.journal.clear()

@@ -92,10 +92,8 @@ def _run_to(guest: Guest, step: int, pending: dict[int, OutsideWork]) -> StepVie
     node, told = guest.node, None
     if node.step_number < step:
         if step - node.step_number > 1:
-            guest.take_steps(node.now_ms, step - node.step_number - 1)
+            node.run(node.now_ms, step - node.step_number - 1)
         told = node.step(node.now_ms)
-        if told is not None:
-            guest.capture.told(told)
     if node.step_number != step:
         raise ReplayDivergence(node.step_number, step, node.step_number)
     node.take_replies()

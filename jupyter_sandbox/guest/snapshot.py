@@ -39,7 +39,8 @@ _COUNTERS: Final = frozenset({"sent", "other_tags", "process_spawns", "process_e
 _OF_THE_GUEST: Final = frozenset(
     {
         "answers", "asked", "copy", "current", "drivers", "isolation", "journal", "loader", "max_mailbox",
-        "max_processes", "name", "outside", "outside_waiting", "policy", "processes", "ready", "sink", "told", "trace",
+        "max_processes", "name", "outside", "outside_waiting", "policy", "processes", "ready", "sends", "sink", "told",
+        "trace", "watch",
     }
 )  # fmt: skip
 _FIELDS: Final = [name for name in Process.__slots__ if name not in _NOT_SAVED | _OF_THE_KIND]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from ..model.ids import FIRST_CLIENT, REF_TAG, Pid, Ref
 from . import delivery, entrance, lifecycle, scheduler, steps, timers
@@ -17,6 +17,7 @@ from .context import Context
 from .inputs import Ask, Input, JournalEntry, OutsideWork, Reply, RunResult
 from .isolate import isolate
 from .process import Process
+from .signals import Entry
 from .tables import Tables
 
 if TYPE_CHECKING:
@@ -31,6 +32,15 @@ class Policy(Protocol):
 
 
 Sink = Callable[[str, Process, Any], None]
+
+
+class Watch(NamedTuple):
+    """Who sees what steps do to processes, and changes nothing."""
+
+    before: Callable[[Process, Entry], None] | None = None
+    """Told which process is about to handle what."""
+    after: Callable[[Process], None] | None = None
+    """Told which process has taken a step, or is done with what it handled."""
 
 
 class Node:
@@ -54,8 +64,10 @@ class Node:
         "aliases", "answers", "asked", "copy", "current", "dead_names", "digest", "drivers", "folded",
         "globals", "isolation", "journal", "loader", "max_mailbox", "max_processes", "name", "names",
         "next_client", "next_number", "next_tag", "now_ms", "other_tags", "outside", "outside_waiting",
-        "policy", "process_exits", "process_spawns", "processes", "ready", "restarts", "seed", "sent", "sink",
-        "spare", "stale", "tables", "timer_heap", "timers", "told", "trace", "trail", "woken", "young",
+        "policy", "process_exits", "process_spawns", "processes", "ready", "restarts", "seed", "sends", "sent",
+        "sink",
+        "spare", "stale", "tables", "timer_heap", "timers", "told", "trace", "trail", "watch", "woken",
+        "young",
     )  # fmt: skip
 
     context_class: type[Context] = Context
@@ -115,6 +127,10 @@ class Node:
         self.outside_waiting: dict[int, Process] = {}
         self.trace: Sink | None = None
         """Like sink, but told of every message; set only while someone looks."""
+        self.sends: Sink | None = None
+        """The trace, if it is interested in no replies."""
+        self.watch = Watch()
+        """More than a trace tells; set only together with one."""
         self.told: list[str] | None = None
         self.sent = self.other_tags = self.process_spawns = self.process_exits = self.restarts = 0
 

@@ -65,6 +65,8 @@ def take_steps(  # noqa: C901
     result is still to be looked at.
     """
     ready, trail, trace = node.ready, node.trail, node.trace
+    answered = None if trace is node.sends else trace
+    before, after = node.watch
     quick = node.policy is None
     most = MAX_HOPS if quick else 0
     spare = node.spare if quick else 0
@@ -88,9 +90,9 @@ def take_steps(  # noqa: C901
                     fold(node)
                 if quick and ready:
                     process = ready.popleft()
-                    if process.status == FRESH and len(process.mailbox) == 1:
+                    if process.status == FRESH and len(process.mailbox) == 1 and before is None is after:
                         # --- one message each for those who stand in the queue: a step is one turn of this loop ---
-                        before = len(trail)
+                        taken = len(trail)
                         for _ in repeat(None, left if left < FOLD else FOLD):
                             trail.append(process.number)
                             process.steps += 1
@@ -116,7 +118,7 @@ def take_steps(  # noqa: C901
                                 break
                         else:
                             entry = None
-                        left -= len(trail) - before
+                        left -= len(trail) - taken
                         if handled or process is None:
                             continue
                     if process.status > READY:
@@ -155,11 +157,14 @@ def take_steps(  # noqa: C901
                         left -= taken
                         entry = process.message
                     else:
-                        entry = _next_entry(process) if process.suspended else box.popleft()
-                        process.message = entry
+                        entry = process.message = _next_entry(process) if process.suspended else box.popleft()
+                        if before is not None:
+                            before(process, entry)
                         operation = process.dispatch(process, entry)
                 else:
                     process.message = entry
+                    if before is not None:
+                        before(process, entry)
                     operation = process.dispatch(process, entry)
             elif type(process.wait) is Receive:
                 value = waiting.scan(process, process.wait)
@@ -184,8 +189,10 @@ def take_steps(  # noqa: C901
                     and not process.mailbox
                     and node.woken is None
                 ):
-                    if trace is not None:
-                        trace("reply", process, (caller.pid, operation.value))
+                    if answered is not None:
+                        answered("reply", process, (caller.pid, operation.value))
+                    if after is not None:
+                        after(process)
                     process.status = IDLE
                     caller.token = 0
                     caller.status = READY
@@ -261,11 +268,15 @@ def take_steps(  # noqa: C901
                         caller, following = process, callee
                         break
                     # --- on the spot: the step of the callee, and that of the caller if it is answered at once ---
+                    if after is not None:
+                        after(process)
                     left -= 2
                     trail.append(callee.number)
                     callee.steps += 1
                     node.current = callee
                     callee.message = entry
+                    if before is not None:
+                        before(callee, entry)
                     result = callee.dispatch(callee, entry)
                     if (
                         type(result) is Reply
@@ -276,11 +287,15 @@ def take_steps(  # noqa: C901
                         callee.status = IDLE
                         value = result.value
                         process.token = 0
-                        if trace is not None:
-                            trace("reply", callee, (process.pid, value))
+                        if answered is not None:
+                            answered("reply", callee, (process.pid, value))
+                        if after is not None:
+                            after(callee)
                     elif kind == OP_STOP and callee.status == DEAD and process.status == WAITING and node.woken is None:
                         value = callee.doom
                         process.token = 0
+                        if after is not None:
+                            after(callee)
                     else:
                         left += 1
                         operation = result
@@ -316,6 +331,8 @@ def take_steps(  # noqa: C901
                         following = value
                         break
                     # --- on the spot: the first step of the child, and that of its starter if it is up at once ---
+                    if after is not None:
+                        after(process)
                     left -= 2
                     trail.append(value.number)
                     value.steps = 1
@@ -331,6 +348,8 @@ def take_steps(  # noqa: C901
                     ):
                         value.starter = None
                         value.status = IDLE
+                        if after is not None:
+                            after(value)
                         value = value.pid
                         process.token = 0
                         process.status = READY
@@ -398,6 +417,8 @@ def take_steps(  # noqa: C901
             continue
 
         # --- settle: who goes next? ---
+        if after is not None:
+            after(process)
         woken = node.woken
         if process.status <= READY:
             if process.coro is not None:

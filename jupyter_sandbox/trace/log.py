@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, Final
 
@@ -31,12 +31,21 @@ class EventLog:
     def __init__(self, capacity: int = 10_000, wanted: frozenset[str] | None = None) -> None:
         self._ring: deque[_Raw] = deque(maxlen=capacity)
         self._wanted = wanted
-        self.total = 0
+        self._noted = 0
+        self._tellers: list[Callable[[], int]] = []
+        """Each says how many events it noted."""
+        self.words: dict[str, Callable[[Any], str]] = {}
+        """How the data of a kind of event is put into words; other kinds are known here."""
         self._read = 0
         """How many there were when take_unread was last asked."""
         self._unwanted = 0
         """How many since then it does not hand on."""
         self.history = History()
+
+    @property
+    def total(self) -> int:
+        """How many events there were."""
+        return self._noted + sum(told() for told in self._tellers)
 
     @property
     def dropped(self) -> int:
@@ -55,18 +64,24 @@ class EventLog:
                 data = said(data[1], 300)
             else:
                 self._decision(process, data)
-        self.message(kind, process, data)
-
-    def message(self, kind: str, process: Any, data: Any) -> None:
-        """Note what a traced node says of its messages: ``node.trace = log.message``.
-
-        As a call of the log would, in less time; a traced node has two of these for each call.
-        """
         node = process.node
-        self._ring.append((node.folded + len(node.trail), node.now_ms, kind, process.pid, process.name, data))
-        self.total += 1
-        if self._wanted is not None and kind not in self._wanted:
-            self._unwanted += 1
+        self._keep((node.step_number, node.now_ms, kind, process.pid, process.name, data))
+
+    def teller(self, node: Any) -> Callable[[str, Any, Any], None]:
+        """A function that notes what a process of this node did, like a call of the log but in a third of the time.
+
+        For what comes with every message. Its kinds are wanted ones, and ``words`` knows how to tell them.
+        """
+        append = self._ring.append
+        told = 0
+
+        def tell(kind: str, process: Any, data: Any) -> None:
+            nonlocal told
+            told += 1
+            append((node.folded + len(node.trail), node.now_ms, kind, process.pid, process.name, data))
+
+        self._tellers.append(lambda: told)
+        return tell
 
     def note(self, kind: str, step: int, now_ms: int, who: tuple[str, str], text: str) -> None:
         """An event that is in words already; ``who`` is pid and name."""
@@ -74,7 +89,7 @@ class EventLog:
 
     def _keep(self, raw: _Raw) -> None:
         self._ring.append(raw)
-        self.total += 1
+        self._noted += 1
         if self._wanted is not None and raw[2] not in self._wanted:
             self._unwanted += 1
 
@@ -87,7 +102,7 @@ class EventLog:
                 continue
             if names and _name(raw) not in names and str(raw[3]) not in names:
                 continue
-            found.append(_event(raw))
+            found.append(self._event(raw))
             if len(found) == limit:
                 break
         return found
@@ -95,13 +110,20 @@ class EventLog:
     def take_unread(self) -> tuple[list[Event], int]:
         """The events since last asked, oldest first, and how many more there were."""
         wanted, found = self._wanted, deque[_Raw](maxlen=_UNREAD)
-        fresh = min(self.total - self._read, len(self._ring))
+        total = self.total
+        fresh = min(total - self._read, len(self._ring))
         for raw in islice(self._ring, len(self._ring) - fresh, None):
             if wanted is None or raw[2] in wanted:
                 found.append(raw)
-        dropped = self.total - self._read - self._unwanted - len(found)
-        self._read, self._unwanted = self.total, 0
-        return [_event(raw) for raw in found], dropped
+        dropped = total - self._read - self._unwanted - len(found)
+        self._read, self._unwanted = total, 0
+        return [self._event(raw) for raw in found], dropped
+
+    def _event(self, raw: _Raw) -> Event:
+        step, now_ms, kind, pid, _, data = raw
+        words = self.words.get(kind)
+        text = _text(kind, data) if words is None else words(data)
+        return Event(step, now_ms, kind, "" if _is_client(pid) else str(pid), _name(raw), text, {})
 
     def _crash(self, pid: str, data: Any) -> None:
         if len(data) == 3:
@@ -124,11 +146,6 @@ class EventLog:
 
 def _child_key(process: Any, id: Any) -> str:
     return f"{process.name or process.behaviour.__name__}/{id}"
-
-
-def _event(raw: _Raw) -> Event:
-    step, now_ms, kind, pid, _, data = raw
-    return Event(step, now_ms, kind, "" if _is_client(pid) else str(pid), _name(raw), _text(kind, data), {})
 
 
 def _is_client(pid: Pid | str) -> bool:

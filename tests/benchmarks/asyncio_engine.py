@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .measure import main, now, resident
+from .measure import bursts, main, now, resident
 
 _CALL, _CAST, _STOP = range(3)
 
@@ -75,9 +75,10 @@ async def cast(size: int) -> float:
     actor = Actor(counter)
     await actor.ask(0)
     begun = now()
-    for _ in range(size):
-        actor.cast("next")
-    await actor.ask(0)
+    for burst in bursts(size):
+        for _ in range(burst):
+            actor.cast("next")
+        await actor.ask(0)
     spent = now() - begun
     await actor.stop()
     return spent

@@ -8,7 +8,7 @@ from typing import Any
 from jupyter_sandbox.otp import Child, GenServer, Node, NoReply, Reply, Supervisor
 from jupyter_sandbox.runtime import Ask
 
-from .measure import main, now, resident
+from .measure import bursts, main, now, resident
 
 
 class Counter(GenServer):
@@ -89,9 +89,10 @@ async def async_call(self: Any, size: int) -> float:
 async def cast(self: Any, size: int) -> float:
     server = await self.start(Counter, 0)
     begun = now()
-    for _ in range(size):
-        self.cast(server, "next")
-    await self.call(server, "next")
+    for burst in bursts(size):
+        for _ in range(burst):
+            self.cast(server, "next")
+        await self.call(server, "next")
     return now() - begun
 
 

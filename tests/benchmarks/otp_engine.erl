@@ -57,10 +57,10 @@ prepare(W, Size) when W =:= call; W =:= async_call ->
     fun() -> times(Size, fun() -> gen_server:call(Server, x) end) end;
 prepare(cast, Size) ->
     Server = start(0),
-    fun() ->
-        times(Size, fun() -> gen_server:cast(Server, x) end),
+    fun() -> bursts(Size, fun(Burst) ->
+        times(Burst, fun() -> gen_server:cast(Server, x) end),
         gen_server:call(Server, x, infinity)
-    end;
+    end) end;
 prepare(ring, Size) ->
     Stations = [start(none) || _ <- lists:seq(1, 1000)],
     [First | Rest] = Stations,
@@ -74,6 +74,13 @@ prepare(fan, Size) ->
 ask_all(Servers) ->
     Asked = [gen_server:send_request(Server, x) || Server <- Servers],
     [{reply, _} = gen_server:receive_response(Request, infinity) || Request <- Asked].
+
+%% As many casts as in the other engines before each call.
+bursts(0, _) -> ok;
+bursts(Size, Send) ->
+    Burst = min(Size, 100000),
+    Send(Burst),
+    bursts(Size - Burst, Send).
 
 times(0, _) -> ok;
 times(N, Do) -> Do(), times(N - 1, Do).

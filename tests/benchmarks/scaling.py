@@ -6,6 +6,8 @@ import gc
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+from jupyter_sandbox.guest import snapshot
+from jupyter_sandbox.guest.code_server import CodeServer
 from jupyter_sandbox.otp import (
     Child,
     DynamicSupervisor,
@@ -186,6 +188,37 @@ async def tables(self: OtpContext, size: int) -> float:
     return now() - begun
 
 
+async def _many(self: OtpContext, size: int) -> None:
+    await self.start(Top, ("one_for_one", size))
+
+
+def _system(size: int) -> tuple[Node, CodeServer]:
+    node = Node(journal=False)
+    node.run_function(_many, size)
+    return node, CodeServer(node)
+
+
+def snapshot_taken(size: int) -> float:
+    """A snapshot of a supervisor with its children."""
+    system = _system(size)
+    gc.collect()
+    begun = now()
+    snapshot.take(*system, None)
+    return now() - begun
+
+
+def snapshot_restored(size: int) -> float:
+    """A fresh node is filled from it."""
+    blob, fresh = snapshot.take(*_system(size), None).blob, Node()
+    code = CodeServer(fresh)
+    gc.collect()
+    begun = now()
+    snapshot.restore(fresh, code, snapshot.opened(blob))
+    return now() - begun
+
+
+OF_A_NODE: dict[str, Callable[[int], float]] = {case.__name__: case for case in (snapshot_taken, snapshot_restored)}
+"""What is not done by a process of the node."""
 CASES: dict[str, Case] = {
     case.__name__: case
     for case in (
@@ -198,20 +231,22 @@ CASES: dict[str, Case] = {
 def report(names: list[str], sizes: tuple[int, ...] = SIZES) -> Iterator[str]:
     """Microseconds per child for each size, and how often the largest is the smallest."""
     yield f"{'case':<20}" + "".join(f"{size:>12,}" for size in sizes) + f"{'growth':>9}   µs per child"
-    for name in names or CASES:
-        per_child = [measure(CASES[name], size) * 1e6 for size in sizes]
+    for name in names or (*CASES, *OF_A_NODE):
+        per_child = [measure(name, size) * 1e6 for size in sizes]
         figures = "".join(f"{figure:>12,.2f}" for figure in per_child)
         yield f"{name:<20}{figures}{per_child[-1] / per_child[0]:>8.2f}x"
 
 
-def measure(case: Case, size: int) -> float:
+def measure(name: str, size: int) -> float:
     """CPU seconds per child: the better of two runs, for the machine is never quite alone."""
-    return min(_once(case, size) for _ in range(2))
+    return min(_once(name, size) for _ in range(2))
 
 
-def _once(case: Case, size: int) -> float:
+def _once(name: str, size: int) -> float:
     gc.collect()
-    spent: float = Node(journal=False).run_function(case, size)
+    if name in OF_A_NODE:
+        return OF_A_NODE[name](size) / size
+    spent: float = Node(journal=False).run_function(CASES[name], size)
     return spent / size
 
 

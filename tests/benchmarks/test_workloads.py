@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_sandbox.otp import Node
-
 from . import asyncio_engine, costs, measure, node_engine, scaling
 
 pytestmark = pytest.mark.serial
@@ -23,11 +21,12 @@ def test_every_workload_runs(engine):
 def test_the_costs_are_measured_on_calls_that_answer():
     for workload, with_it, without in costs.CASES.values():
         assert with_it().run_function(workload, 10) >= 0 <= without().run_function(workload, 10)
+    assert min(costs.replayed()) > 0
 
 
-@pytest.mark.parametrize("name", scaling.CASES)
+@pytest.mark.parametrize("name", [*scaling.CASES, *scaling.OF_A_NODE])
 def test_every_case_of_growth_does_its_work(name):
-    assert Node(journal=False).run_function(scaling.CASES[name], 12) >= 0
+    assert scaling.measure(name, 12) >= 0
 
 
 def test_idle_processes_start_take_messages_and_stop():

@@ -11,6 +11,7 @@ from jupyter_sandbox.guest.entropy import reseed
 from jupyter_sandbox.guest.large_imports import LargeImports
 from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.limits import Limits
+from jupyter_sandbox.runtime.node import Watch
 from jupyter_sandbox.wire import messages as m
 from jupyter_sandbox.wire.values import decode_value
 
@@ -32,7 +33,8 @@ def test_a_spare_is_afterwards_what_a_guest_made_for_it_is(capture: tuple[str, .
     told: list[Boot] = []
     spare.guest.on_begin = told.append
     assert isinstance(spare.ask(m.Begin, boot=boot), m.Done)
-    assert told == [boot] and spare.guest.clock.virtual and spare.guest.capture.steps == direct.guest.capture.steps
+    assert told == [boot] and spare.guest.clock.virtual
+    assert (spare.guest.node.watch == Watch()) == (direct.guest.node.watch == Watch()) == (capture is None)
     assert seen(spare) == seen(direct)
     events = [bench.ask(m.Events, limit=50).events for bench in (spare, direct)]
     assert events[0] == events[1] != []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jupyter_sandbox.model.views import CAPTURED_KINDS
+from jupyter_sandbox.runtime.node import Watch
 from jupyter_sandbox.wire import messages as m
 
 
@@ -27,7 +28,7 @@ def told(bench: Any, kind: str) -> list[tuple[str, str]]:
 def test_without_capture_no_message_and_no_state_is_told(shop: Any) -> None:
     shop.call("front", "next")
     assert [told(shop, kind) for kind in CAPTURED_KINDS] == [[], [], []]
-    assert shop.guest.node.trace is None and not shop.guest.capture.steps
+    assert shop.guest.node.trace is None and shop.guest.node.watch == Watch()
 
 
 def test_sent_messages_are_told_with_sender_and_receiver(make_bench: Callable[..., Any], shop_source: str) -> None:
@@ -77,3 +78,60 @@ def test_a_load_is_told_with_the_processes_that_moved(shop: Any, shop_source: st
     shop.load(shop_source + "\nmore = 1\n", "tshop")
     assert told(shop, "code_load") == [("", "tshop version 1"), ("", "tshop version 2")]
     assert ("front", "went on in tshop.Counter version 2") in told(shop, "code_change")
+
+
+KEEPER = """
+from jupyter_sandbox.otp import Child, GenServer, Reply, Supervisor
+
+class Keeper(GenServer):
+    def init(self, _):
+        return []
+    def handle_call(self, item, caller, items):
+        items.append(item)
+        if isinstance(item, list):
+            item.append("changed afterwards")
+        return Reply(len(items), items)
+
+class Top(Supervisor):
+    def init(self, _):
+        return [Child(Keeper, None, name="keeper")]
+"""
+
+
+@pytest.fixture
+def keeper(make_bench: Callable[..., Any]) -> Any:
+    bench = make_bench(capture=CAPTURED_KINDS)
+    bench.load(KEEPER, "keeping")
+    bench.start("keeping.Top")
+    return bench
+
+
+def of_keeper(bench: Any, kind: str) -> list[str]:
+    return [text for name, text in told(bench, kind) if name == "keeper"]
+
+
+def test_a_state_that_is_changed_in_place_is_told_as_it_was_before_and_after(keeper: Any) -> None:
+    keeper.call("keeper", 1)
+    keeper.call("keeper", 2)
+    assert of_keeper(keeper, "state_change") == ["(none) → []", "[] → [1]", "[1] → [1, 2]"]
+
+
+def test_a_message_is_told_as_it_was_sent_though_its_receiver_changes_it(keeper: Any) -> None:
+    keeper.call("keeper", ["as sent"])
+    assert of_keeper(keeper, "message_handled") == ["handled call ['as sent'] from outside"]
+    assert ("outside", "called keeper: ['as sent']") in told(keeper, "message_send")
+
+
+def test_the_log_holds_on_to_no_large_message(keeper: Any) -> None:
+    keeper.call("keeper", "x" * 1_000_000)
+    for kind in CAPTURED_KINDS:
+        assert of_keeper(keeper, kind) or kind == "message_send"
+    assert not [raw for raw in keeper.guest.reporter.log._ring if len(repr(raw[-1])) > 1_000]
+
+
+def test_a_state_that_no_step_changed_is_no_news_at_the_next_step(shop_source: str, make_bench: Any) -> None:
+    bench = drive(make_bench(capture=("state_change",)), shop_source)
+    raised = "    def code_change(self, old_version, n, extra):\n        return n + 1_000\n    def handle_cast"
+    bench.load(shop_source.replace("    def handle_cast", raised), "tshop")
+    bench.call("front", ("add", 1))
+    assert told(bench, "state_change")[-1] == ("front", "1005 → 1006")

@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_sandbox.guest.capture import Capture
 from jupyter_sandbox.model.errors import ReplayDivergence
+from jupyter_sandbox.model.views import CAPTURED_KINDS
 from jupyter_sandbox.otp import Node
 from jupyter_sandbox.replay import record, replay
-from jupyter_sandbox.runtime import Apply
+from jupyter_sandbox.runtime import Apply, signals
+from jupyter_sandbox.trace import EventLog
 
 from . import systems
 
@@ -68,6 +71,35 @@ def test_telling_every_step_changes_nothing(seed, actions):
     while told.step_number < live.step_number:
         assert told.step(told.now_ms) is not None
     assert told.hash == live.hash
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32), actions=ACTIONS)
+def test_capturing_changes_nothing_and_tells_what_told_steps_tell(seed, actions):
+    kinds = set(signals.KIND_NAMES[: signals.SYSTEM])
+    plain = Node(seed=seed)
+    systems.drive(plain, actions, [1_000_000])
+    told, log = Node(seed=seed), EventLog(capacity=1_000_000)
+    Capture(CAPTURED_KINDS, told, log)
+    systems.drive(told, actions, [1_000_000])
+    assert told.hash == plain.hash
+    stepped, handled, changed = Node(seed=seed), [], []
+    for step, what in [*record(plain).journal, (plain.step_number, None)]:
+        while stepped.step_number < step:
+            view = stepped.step(stepped.now_ms)
+            if view.kind in kinds and not view.message.startswith("exit signal"):
+                handled.append((view.step, view.pid, f"handled {view.kind} {view.message}"))
+            if view.state_before != view.state_after != "gone":
+                changed.append((view.step, view.pid, f"{view.state_before or '(none)'} → {view.state_after}"))
+        if what is not None:
+            stepped.admit(what)
+
+    def of(kind):
+        found = reversed(log.newest(1_000_000, [kind]))
+        return [(event.step, event.pid, event.text.partition(" from ")[0]) for event in found]
+
+    assert of("message_handled") == handled
+    assert of("state_change") == changed
 
 
 @settings(max_examples=60, deadline=None)
