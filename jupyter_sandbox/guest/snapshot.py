@@ -32,6 +32,7 @@ from ..runtime.signals import INIT
 from .code_server import CodeServer
 
 _FORMAT: Final = 3
+_LARGE: Final = 10_000
 _OF_THE_KIND: Final = frozenset({"context", "behaviour", "dispatch"})
 _NOT_SAVED: Final = frozenset({"node", "number", "pid", "coro", "message", "since", "upgrade", "wait"})
 _COUNTERS: Final = frozenset({"sent", "other_tags", "process_spawns", "process_exits", "restarts"})
@@ -211,12 +212,14 @@ class _Writer:
     """Writes one pickle after another. The node, processes and contexts are never copied: they are named."""
 
     def __init__(self) -> None:
+        contexts = dict.fromkeys(_with_subclasses(Context), _context_by_name)
+        self._named: dict[type, Any] = {Process: _process_by_name, Node: _node_by_name, **contexts}
+        self._begin()
+
+    def _begin(self) -> None:
         self._out = io.BytesIO()
         self._pickler = pickle.Pickler(self._out, pickle.HIGHEST_PROTOCOL)
-        contexts = dict.fromkeys(_with_subclasses(Context), _context_by_name)
-        named: dict[type, Any] = {Process: _process_by_name, Node: _node_by_name, **contexts}
-        self._pickler.dispatch_table = {**copyreg.dispatch_table, **named}
-        self._named = named
+        self._pickler.dispatch_table = {**copyreg.dispatch_table, **self._named}
 
     def dumps(self, value: Any, of: Process | str) -> bytes:
         """Raises SnapshotError that says of what it was."""
@@ -225,7 +228,10 @@ class _Writer:
         self._pickler.clear_memo()
         try:
             self._pickler.dump(value)
-            return self._out.getvalue()
+            blob = self._out.getvalue()
+            if len(blob) > _LARGE:
+                self._begin()  # forgetting takes as long as the longest memory it ever had
+            return blob
         except Exception as plain_error:  # the user's __reduce__ may raise anything
             return self._dumps_by_value(value, of, plain_error)
 
