@@ -57,7 +57,7 @@ def _examples() -> str:
     finder, code = doctest.DocTestFinder(exclude_empty=True), []
     for package in ("otp", "runtime", "manager", "model"):
         found = importlib.import_module(f"jupyter_sandbox.{package}")
-        for info in pkgutil.iter_modules(found.__path__, f"jupyter_sandbox.{package}."):
+        for info in pkgutil.walk_packages(found.__path__, f"jupyter_sandbox.{package}."):
             for test in finder.find(importlib.import_module(info.name)):
                 code += [example.source for example in test.examples]
     code += [example.source for test in finder.find(control) for example in test.examples]
