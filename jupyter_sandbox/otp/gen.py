@@ -9,7 +9,7 @@ from typing import Any
 
 from ..model.exits import NORMAL, is_normal
 from ..model.ids import Ref
-from ..runtime import delivery, lifecycle, timers
+from ..runtime import delivery, lifecycle, names, relations, timers
 from ..runtime.context import Context
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import StartError, Throw
@@ -56,7 +56,7 @@ def prepare(child: Process, starting: Starting) -> None:
     if name is None:
         return
     if type(name) is str:
-        lifecycle.register(child.node, name, child)
+        names.register(child.node, name, child)
     else:
         via.claim(name, child)
 
@@ -102,7 +102,7 @@ async def _start_watched(process: Process, behaviour: Any, argument: Any, name: 
     refs: list[Ref] = []
 
     def watched(child: Process, starting: Starting) -> None:
-        refs.append(lifecycle.monitor(node, process, child.pid))  # it is set before init runs
+        refs.append(relations.monitor(node, process, child.pid))  # it is set before init runs
         prepare(child, starting)
 
     first = (behaviour, node.copy(argument), name)
@@ -110,10 +110,10 @@ async def _start_watched(process: Process, behaviour: Any, argument: Any, name: 
         result = await ask((OP_START, behaviour.engine.dispatch, first, timeout_ms, ("monitor", watched)))
     except StartError:
         for ref in refs:  # none when there was no room for a process
-            lifecycle.demonitor(node, process, ref, flush=True)
+            relations.demonitor(node, process, ref, flush=True)
         raise
     if isinstance(result, Ignore):
-        lifecycle.demonitor(node, process, refs[0], flush=True)
+        relations.demonitor(node, process, refs[0], flush=True)
         return result
     return result, refs[0]
 

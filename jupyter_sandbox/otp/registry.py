@@ -15,7 +15,7 @@ import msgspec
 from ..model.errors import UsageError
 from ..model.ids import Pid
 from ..model.text import short_text
-from ..runtime import Node, delivery, lifecycle
+from ..runtime import Node, delivery, relations
 from ..runtime.context import Context
 from ..runtime.process import Process
 from ..runtime.signals import INFO, Exit
@@ -181,7 +181,7 @@ class Registry:
         if process.pid in entries.by_key.get(key, ()):
             _leave(process.node, entries, process.pid, key)
         if process.pid not in entries.by_pid:
-            lifecycle.unlink(process.node, process, process.node.names[registry])
+            relations.unlink(process.node, process, process.node.names[registry])
 
     @staticmethod
     def lookup(ctx: Context, registry: str, key: Any) -> list[tuple[Pid, Any]]:
@@ -279,7 +279,7 @@ def _enter(process: Process, entries: Entries, key: Any, value: Any) -> str | No
     entries.by_pid.setdefault(process.pid, {})[key] = None
     registry = node.processes[node.names[entries.name]]
     if registry is not process:
-        lifecycle.join(process, registry)
+        relations.join(process, registry)
     _tell(node, entries, Registered(entries.name, key, process.pid, value))
     return None
 

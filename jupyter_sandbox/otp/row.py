@@ -14,6 +14,7 @@ from typing import Any, Final
 from ..runtime import lifecycle
 from ..runtime.context import Context, set_process
 from ..runtime.isolate import ATOMIC
+from ..runtime.names import NO_NAMES
 from ..runtime.operations import OP_START, UP
 from ..runtime.process import FRESH, IDLE, READY, WAITING, Process
 from ..runtime.signals import INIT
@@ -49,7 +50,7 @@ class Row:
             process.links = {}
         links = process.links
         process.status, process.since = WAITING, node.now_ms
-        limit, no_names = node.max_processes, lifecycle.NO_NAMES
+        limit, no_names = node.max_processes, NO_NAMES
         behaviour: Any = None
         dispatch: Any = None
         begun, child, result = 0, None, UP

@@ -9,7 +9,7 @@ import msgspec
 from ..model.errors import UsageError
 from ..model.exits import KILL, KILLED, SHUTDOWN
 from ..model.ids import Ref
-from ..runtime import lifecycle
+from ..runtime import names
 from ..runtime.context import Context
 from ..runtime.exceptions import CallExit, CallTimeout
 from ..runtime.generic import Generic
@@ -86,7 +86,7 @@ class _EndOf:
 def drop(ctx: Context, ref: Ref) -> None:
     """Want no result any more."""
     ctx.demonitor(ref, flush=True)
-    lifecycle.drop_alias(ctx._process.node, ctx._process, ref)
+    names.drop_alias(ctx._process.node, ctx._process, ref)
 
 
 async def result(ctx: Context, task: Task[Value], timeout_ms: int | None) -> Value:

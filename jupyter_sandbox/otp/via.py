@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from ..model.errors import UsageError
 from ..model.ids import Pid
 from ..model.text import short_text
-from ..runtime import Node, delivery, lifecycle
+from ..runtime import Node, delivery, names
 from ..runtime.exceptions import StartError
 from ..runtime.process import Process
 
@@ -40,6 +40,6 @@ def check_free(node: Node, name: Any) -> None:
 def claim(name: Any, process: Process) -> str | None:
     """Give a process a name that was checked; why not, if that cannot be."""
     if isinstance(name, str):
-        return lifecycle.register(process.node, name, process)
+        return names.register(process.node, name, process)
     found: str | None = name.claim(process)
     return found

@@ -1,42 +1,29 @@
-"""Birth, death and the relations in between: spawn, exit, links, monitors, names, aliases."""
+"""Birth and death of processes: spawning and coming up, exiting and telling of it."""
 
 from __future__ import annotations
 
 from collections import deque
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from ..model.exits import NOPROC
-from ..model.ids import Pid, Ref
+from ..model.ids import Pid
 from . import delivery
 from .exceptions import StartError, SystemLimit
-from .isolate import ATOMIC
 from .operations import Raise
 from .process import DEAD, READY, Dispatch, Process
-from .signals import DOWN, INFO, INIT, Down
+from .relations import fire, unlink
+from .signals import INFO, INIT
 
 if TYPE_CHECKING:
     from .node import Node
 
 _NO_ENTRY = object()
 """Tells a key that is absent from one whose value is None."""
-KEPT = "explicit_unalias"
-ALIAS_ENDS = (KEPT, "demonitor", delivery.REPLY_DEMONITOR)
 _REMEMBERED = 256
-NO_NAMES = frozenset({"", "undefined"})
-"""What nobody can be called."""
 KEEPS_STATE = "$keeps_state"
 """In its process dictionary: the last state of this process is left to its supervisor, should it die by itself."""
 LAST_STATES = "$last_states"
 """In a supervisor's process dictionary: what such children have left, by pid."""
-_new_tuple: Any = tuple.__new__
-
-
-class Tagged(NamedTuple):
-    """What a monitor with a tag of its own watches."""
-
-    tag: Any
-    target: object
 
 
 def spawn(node: Node, dispatch: Dispatch, first: Any, *, parent: Process | None, hidden: bool = False) -> Process:
@@ -165,7 +152,7 @@ def _tell(node: Node, process: Process, reason: Any) -> None:
                 delivery.link_signal(node, pid, linked, reason)
     if process.monitored_by is not None:
         for ref, (watcher, watched) in process.monitored_by.items():
-            _down(node, ref, watcher, watched, reason)
+            fire(node, ref, watcher, watched, reason)
     if process.callers is not None:
         for tag, caller in process.callers.items():
             delivery.call_failed(node, caller, tag, reason, process.name or repr(pid))
@@ -191,21 +178,6 @@ def _nack(node: Node, process: Process, starter: tuple[Pid, int], reason: Any) -
 def _called(process: Process) -> str:
     """A process that has not come up, in the words of its author."""
     return process.name or str(getattr(process.behaviour, "__name__", process.pid))
-
-
-def _down(node: Node, ref: Ref, watcher: Pid, watched: object, reason: Any) -> None:
-    process = node.processes.get(watcher)
-    if process is None or process.monitors is None or ref not in process.monitors:
-        return
-    del process.monitors[ref]
-    if process.aliases is not None and process.aliases.get(ref, KEPT) != KEPT:
-        drop_alias(node, process, ref)
-    if type(watched) is Tagged:
-        down: Any = (watched.tag, Down(ref, watched.target, node.copy(reason)))
-    else:
-        # Not Down(...): a NamedTuple's own constructor takes twice as long, and there is one for every death.
-        down = _new_tuple(Down, (ref, watched, reason if type(reason) in ATOMIC else node.copy(reason)))
-    delivery.deliver(node, process, (DOWN, down, None))
 
 
 def decline(node: Node, process: Process, value: Any) -> None:
@@ -242,131 +214,3 @@ def _acknowledge_again(node: Node, process: Process, value: Any) -> None:
     if parent is not None:
         told = ("ok", value) if value == process.pid else node.copy(value)
         delivery.deliver(node, parent, (INFO, ("ack", process.pid, told), process.number))
-
-
-def link(node: Node, process: Process, target: Pid) -> bool:
-    """Link both ways, once. To a dead process: False, or an exit message ``noproc`` when exits are trapped."""
-    if target == process.pid:
-        return True
-    other = node.processes.get(target)
-    if other is None:
-        if not process.trap_exit:
-            return False
-        delivery.link_signal(node, target, process, NOPROC)
-        return True
-    join(process, other)
-    return True
-
-
-def join(one: Process, other: Process) -> None:
-    """Note a link on both sides."""
-    if one.links is None:
-        one.links = {other.pid: None}
-    else:
-        one.links[other.pid] = None
-    if other.links is None:
-        other.links = {one.pid: None}
-    else:
-        other.links[one.pid] = None
-
-
-def unlink(node: Node, process: Process, target: Pid) -> None:
-    """Take a link away, if there is one; no exit signal of it arrives afterwards."""
-    if process.links is not None:
-        process.links.pop(target, None)
-    other = node.processes.get(target)
-    if other is not None and other.links is not None:
-        other.links.pop(process.pid, None)
-
-
-def monitor(node: Node, process: Process, target: Any, *, alias: str | None = None, tag: Any = _NO_ENTRY) -> Ref:
-    """One Down message when ``target`` dies; at once, with ``noproc``, when it is not there.
-
-    ``alias`` says what ends the alias that the reference becomes; with a ``tag`` the message is ``(tag, Down(...))``.
-    """
-    ref = node.new_ref()
-    other = delivery.lookup(node, target)
-    if alias is not None:
-        make_alias(node, process, ref, alias)
-    watched = target if tag is _NO_ENTRY else Tagged(tag, target)
-    if other is not None:
-        watch(process, other, ref, watched)
-        return ref
-    if process.monitors is None:
-        process.monitors = {}
-    process.monitors[ref] = target
-    _down(node, ref, process.pid, watched, NOPROC)
-    return ref
-
-
-def watch(process: Process, other: Process, ref: Ref, watched: Any) -> None:
-    """Note a monitor on both sides; nobody hears of their own death."""
-    if other is process:
-        return
-    if process.monitors is None:
-        process.monitors = {ref: other.pid}
-    else:
-        process.monitors[ref] = other.pid
-    if other.monitored_by is None:
-        other.monitored_by = {ref: (process.pid, watched)}
-    else:
-        other.monitored_by[ref] = (process.pid, watched)
-
-
-def demonitor(node: Node, process: Process, ref: Ref, *, flush: bool = False) -> bool:
-    """Take a monitor away; with ``flush`` also its Down message, should it have arrived. False if it was gone."""
-    target = process.monitors.pop(ref, None) if process.monitors is not None else None
-    if target is not None:
-        other = node.processes.get(target)
-        if other is not None and other.monitored_by is not None:
-            other.monitored_by.pop(ref, None)
-        if process.aliases is not None and process.aliases.get(ref, KEPT) != KEPT:
-            drop_alias(node, process, ref)
-    elif flush and process.mailbox is not None:
-        kept = [entry for entry in process.mailbox if not (entry[0] == DOWN and _is_for(entry[1], ref))]
-        process.mailbox = deque(kept)
-    return target is not None
-
-
-def _is_for(down: Any, ref: Ref) -> bool:
-    return bool((down if type(down) is Down else down[1]).ref == ref)
-
-
-def make_alias(node: Node, process: Process, ref: Ref, until: str = KEPT) -> None:
-    """From now on messages to ``ref`` reach the process, ``until`` it is taken away, the monitor ends, or one came."""
-    if process.aliases is None:
-        process.aliases = {}
-    process.aliases[ref] = until
-    node.aliases[ref] = process.pid
-
-
-def drop_alias(node: Node, process: Process, ref: Ref) -> bool:
-    """Messages to ``ref`` are dropped from now on."""
-    if process.aliases is None or process.aliases.pop(ref, None) is None:
-        return False
-    node.aliases.pop(ref, None)
-    return True
-
-
-def register(node: Node, name: str, process: Process) -> str | None:
-    """Give a process a name. None, or why it cannot be (``erlang:register`` says badarg)."""
-    if name in node.names:
-        return f"the name {name!r} is taken by {node.names[name]}"
-    if process.name is not None:
-        return f"{process.pid} is registered as {process.name!r} already"
-    if name in NO_NAMES:
-        return f"{name!r} cannot be a name"
-    node.names[name] = process.pid
-    process.name = name
-    process.lineage = None
-    return None
-
-
-def unregister(node: Node, name: str) -> bool:
-    """Take a name away; False when nobody has it."""
-    pid = node.names.pop(name, None)
-    if pid is None:
-        return False
-    process = node.processes[pid]
-    process.name = process.lineage = None
-    return True

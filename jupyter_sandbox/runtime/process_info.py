@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..model.ids import FIRST_CLIENT, Pid, Ref
-from . import lifecycle
+from . import relations
 from .process import HIBERNATED, STATUS_NAMES, Process
 
 
@@ -47,4 +47,4 @@ def _watched(process: Process, ref: Ref, target: Any) -> Any:
     other = process.node.processes.get(target)
     by = None if other is None or other.monitored_by is None else other.monitored_by.get(ref)
     watched = target if by is None else by[1]
-    return watched.target if type(watched) is lifecycle.Tagged else watched
+    return watched.target if type(watched) is relations.Tagged else watched

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..model.exits import NOPROC
 from ..model.ids import Pid, Ref
-from . import delivery, lifecycle
+from . import delivery, names
 from .exceptions import CallExit, CallTimeout
 from .operations import OP_RECEIVE, ask
 from .process import Process
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def send(node: Node, process: Process, target: Any, request: Any) -> Ref:
     """Send a request; the reference that is returned stands for its answer."""
     ref = node.new_ref()
-    lifecycle.make_alias(node, process, ref)
+    names.make_alias(node, process, ref)
     callee = delivery.lookup(node, target)
     if callee is None:
         delivery.deliver(node, process, (INFO, Response(ref, False, NOPROC), None))
@@ -59,7 +59,7 @@ async def take(process: Process, ref: Ref, timeout_ms: int | None) -> Any:
         return type(message) is Response and message.ref == ref
 
     response = await ask((OP_RECEIVE, is_it, None, timeout_ms, None))
-    lifecycle.drop_alias(process.node, process, ref)
+    names.drop_alias(process.node, process, ref)
     if response is None:
         raise CallTimeout("timeout", repr(ref))
     if not response.ok:

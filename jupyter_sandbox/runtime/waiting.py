@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from ..model.ids import Ref
-from . import delivery, lifecycle, timers
+from . import delivery, lifecycle, relations, timers
 from .crashes import exit_reason
 from .exceptions import StartError, SystemLimit
 from .inputs import OutsideWork
@@ -133,7 +133,7 @@ def start(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
     child.ancestors = process.lineage or lifecycle.lineage(process)
     if relation == "link":
         child.parent = process.pid
-        lifecycle.join(process, child)
+        relations.join(process, child)
     node.other_tags += 1
     node.next_tag = process.token = tag = node.next_tag + 1
     process.wait = (OP_START, child.pid)

@@ -25,7 +25,7 @@ from jupyter_sandbox.otp import (
     which_children,
 )  # fmt: skip
 from jupyter_sandbox.otp import sys as otp_sys
-from jupyter_sandbox.runtime import delivery, lifecycle, plain
+from jupyter_sandbox.runtime import delivery, plain, relations
 from jupyter_sandbox.runtime.operations import OP_START, ask
 from jupyter_sandbox.runtime.process import Process
 
@@ -71,7 +71,7 @@ async def _start_proclib(run: Run, command: Command, how: str, timeout: int | No
     refs = []
 
     def watched(child: Process, _: object) -> None:
-        refs.append(lifecycle.monitor(process.node, process, child.pid))  # it is set before the process runs
+        refs.append(relations.monitor(process.node, process, child.pid))  # it is set before the process runs
         plain.prepare(child, run_proclib)
 
     try:

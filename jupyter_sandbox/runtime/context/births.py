@@ -7,7 +7,7 @@ from typing import Any, TypeVarTuple
 
 from ...model.errors import UsageError
 from ...model.ids import Pid, Ref
-from .. import lifecycle
+from .. import lifecycle, names, relations
 from ..operations import OP_START, ask
 from ..process import Process
 from .waits import Waits
@@ -26,13 +26,13 @@ class Births(Waits):
         """Spawn and link in one."""
         child = self._spawn(function, args, None)
         child.parent = self._process.pid
-        lifecycle.join(self._process, child)
+        relations.join(self._process, child)
         return child.pid
 
     def spawn_monitor(self, function: Callable[[Any, *Args], Any], *args: *Args) -> tuple[Pid, Ref]:
         """Spawn and monitor in one."""
         child = self._spawn(function, args, None)
-        return child.pid, lifecycle.monitor(self._process.node, self._process, child.pid)
+        return child.pid, relations.monitor(self._process.node, self._process, child.pid)
 
     def _spawn(self, function: Callable[..., Any], args: tuple[Any, ...], name: str | None) -> Process:
         from .. import plain  # plain needs Context
@@ -78,7 +78,7 @@ class Births(Waits):
 
 
 def _claim(name: str, child: Process) -> None:
-    problem = lifecycle.register(child.node, name, child)
+    problem = names.register(child.node, name, child)
     if problem is not None:
         lifecycle.exit_process(child.node, child, "normal")
         raise UsageError("name", name, hint=problem)

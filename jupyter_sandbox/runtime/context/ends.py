@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from ...model.errors import NoProcess, UsageError
 from ...model.ids import Pid, Ref
-from .. import delivery, lifecycle
+from .. import delivery, names, relations
 from ..exceptions import ProcessExit
 from ..signals import MISSING
 from .identity import Identity
@@ -55,12 +55,12 @@ class Ends(Identity):
         >>> Node().run_function(main)
         'this process lives on'
         """
-        if not lifecycle.link(self._process.node, self._process, target):
+        if not relations.link(self._process.node, self._process, target):
             raise NoProcess(f"cannot link to {target!r}: it is not alive")
 
     def unlink(self, target: Pid) -> None:
         """Take the link away."""
-        lifecycle.unlink(self._process.node, self._process, target)
+        relations.unlink(self._process.node, self._process, target)
 
     def monitor(self, target: Any, *, alias: str | None = None, tag: Any = MISSING) -> Ref:
         """Get one ``Down(ref, process, reason)`` message when the target exits.
@@ -80,14 +80,13 @@ class Ends(Identity):
         >>> Node().run_function(main)
         (True, 'normal', False)
         """
-        if alias is not None and alias not in lifecycle.ALIAS_ENDS:
-            raise UsageError("alias", alias, allowed=lifecycle.ALIAS_ENDS)
-        options: dict[str, Any] = {} if tag is MISSING else {"tag": tag}
-        return lifecycle.monitor(self._process.node, self._process, target, alias=alias, **options)
+        if alias is not None and alias not in names.ALIAS_ENDS:
+            raise UsageError("alias", alias, allowed=names.ALIAS_ENDS)
+        return relations.monitor(self._process.node, self._process, target, alias=alias, tag=tag)
 
     def demonitor(self, ref: Ref, *, flush: bool = False) -> bool:
         """Take a monitor away; ``flush`` also removes its Down message."""
-        return lifecycle.demonitor(self._process.node, self._process, ref, flush=flush)
+        return relations.demonitor(self._process.node, self._process, ref, flush=flush)
 
     def trap_exit(self, on: bool = True) -> bool:
         """From now on exit signals arrive as ``Exit(process, reason)`` messages. Returns the old setting.

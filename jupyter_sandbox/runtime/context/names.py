@@ -6,7 +6,7 @@ from typing import Any
 
 from ...model.errors import UsageError
 from ...model.ids import Pid, Ref
-from .. import delivery, lifecycle
+from .. import delivery, names
 from ..process_info import info
 from .identity import Identity
 
@@ -31,13 +31,13 @@ class Names(Identity):
         if not isinstance(name, str):
             raise UsageError("name", name, hint="a name is a text", kind="badarg")
         process = self._process if target is None else node.processes.get(target)
-        problem = "it is not alive" if process is None else lifecycle.register(node, name, process)
+        problem = "it is not alive" if process is None else names.register(node, name, process)
         if problem is not None:
             raise UsageError("name", name, hint=problem, kind="badarg")
 
     def unregister(self, name: str) -> None:
         """Take a name away. Raises UsageError when nobody has it."""
-        if not lifecycle.unregister(self._process.node, name):
+        if not names.unregister(self._process.node, name):
             raise UsageError("name", name, hint="nobody is registered under it", kind="badarg")
 
     def whereis(self, name: str) -> Pid | None:
@@ -58,12 +58,12 @@ class Names(Identity):
         ['in time', 'nothing']
         """
         ref = self._process.node.new_ref()
-        lifecycle.make_alias(self._process.node, self._process, ref)
+        names.make_alias(self._process.node, self._process, ref)
         return ref
 
     def unalias(self, ref: Ref) -> bool:
         """Drop what is sent to the alias from now on."""
-        return lifecycle.drop_alias(self._process.node, self._process, ref)
+        return names.drop_alias(self._process.node, self._process, ref)
 
     def is_alive(self, target: Pid) -> bool:
         """Whether a process is alive and not about to die of an exit signal."""
