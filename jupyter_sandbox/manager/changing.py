@@ -24,8 +24,9 @@ from .life import BuildFailed, MainStarted, Paused, RestartBegan, Resumed, StopB
 from .loading import admit, default_main, load_into, main_name, modules_of, prepare, remember, whole
 from .loop import in_thread
 from .reports import Stepped
+from .spec import Main
 from .store import SnapshotInfo, SnapshotStore
-from .unit import Main, Unit
+from .unit import Unit
 
 START_S = 15.0
 STOP_S = 10.0

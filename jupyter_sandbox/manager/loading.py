@@ -175,7 +175,7 @@ def admit(unit: Unit, verb: Verb) -> None:
     if refused is not None:
         raise refused
     if verb != "look":
-        unit.heard_by_caller()
+        unit.voice.heard_by_caller()
 
 
 def modules_of(bundle: Bundle) -> dict[str, ModuleCode]:

@@ -108,7 +108,7 @@ class Looking:
         most = whole("limit", limit)
 
         async def read() -> list[NoticeTold]:
-            return list(self._unit.notices)[-most:]
+            return list(self._unit.voice.notices)[-most:]
 
         return self._loop.run(read())
 
@@ -118,7 +118,7 @@ class Looking:
         async def read() -> str:
             if self._unit.guest is not None:
                 self._unit.guest.drain_output()
-            return self._unit.output.text()
+            return self._unit.voice.output.text()
 
         return self._loop.run(read())
 

@@ -28,8 +28,9 @@ from .loop import ManagerLoop, in_thread
 from .pickles import pack
 from .sandbox import Sandbox
 from .spares import Spares
+from .spec import Main, Spec
 from .store import SnapshotInfo, SnapshotStore
-from .unit import Main, Spec, Unit
+from .unit import Unit
 from .watchdog import Watchdog
 from .zygotes import Zygotes
 

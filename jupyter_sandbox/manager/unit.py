@@ -8,24 +8,16 @@ comes back as an event.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TypeVar, assert_never
 
-from ..model.boot import Boot
 from ..model.code import ClassInfo, ModuleCode
 from ..model.errors import SandboxBusy, SandboxGone
-from ..model.flavour import Flavour
 from ..model.limits import Limits
-from ..model.openings import Openings
 from ..model.sandbox import (
-    AlertRaised,
     InfoChanged,
     NoticeTold,
-    OutputArrived,
     SandboxInfo,
     SandboxStatus,
     TreePatched,
@@ -37,18 +29,15 @@ from .handle import ASK_S, GuestHandle, Listener
 from .history import History
 from .life import (
     Announce,
-    DiskOver,
     Forget,
     GivenUp,
     GuestExited,
     GuestTook,
-    HandlerOver,
     Interrupt,
     Life,
     LifeEvent,
     LimitCounted,
     MainEnded,
-    MemoryOver,
     ProtocolBroken,
     RaiseAlert,
     Retire,
@@ -56,39 +45,12 @@ from .life import (
 )  # fmt: skip
 from .link import Pushed
 from .news import bounded
-from .output import TAIL_BYTES, OutputTail
 from .spares import Kind, Spares
+from .spec import Main, Spec
 from .state import apply
-from .watch import judge
+from .voice import Voice
 
 A = TypeVar("A", bound=Answer)
-ALERTS_KEPT = 20
-NOTICES_KEPT = 500
-CUT_AGAIN_S = 5.0
-"""Output that is cut after so long a pause is told anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What every guest of a sandbox is made with. ``env`` is pickled, for the application's environment."""
-
-    seed: int
-    clock: str = "real"
-    isolation: str = "copy"
-    flavour: Flavour = field(default_factory=Flavour)
-    profile: str = ""
-    openings: Openings = field(default_factory=Openings)
-    env: bytes = b""
-    dependencies: tuple[str, ...] = ()
-    capture: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Main:
-    """What was started: ``module.Class`` and its pickled arguments."""
-
-    name: str
-    args: bytes = b""
 
 
 class Unit:
@@ -101,8 +63,7 @@ class Unit:
         self.life = Life(number, name)
         self.spec, self.limits, self.spares = spec, limits, spares
         self.publish, self._on_forget = publish, on_forget
-        self._hearer = contextvars.copy_context()
-        """Of whoever acted on it last: what it prints and its alerts are told in there, so that they find its cell."""
+        self.voice = Voice(name, publish)
         self.created_at = time.time()
         self.ended_at: float | None = None
         self.analytics = SandboxAnalytics(self.created_at, spec.capture)
@@ -116,12 +77,9 @@ class Unit:
         self.on_guest: Callable[[], None] = _nothing
         self.observed: Callable[[], bool] = _always
         self.watch_ms = 0
-        self.notices: deque[NoticeTold] = deque(maxlen=NOTICES_KEPT)
-        self.output = OutputTail(TAIL_BYTES)
         self.history = History()
-        self._alerts: tuple[str, ...] = ()
-        self._output_cut_at = float("-inf")
-        self._memory = 0
+        self.memory = 0
+        """Bytes of private memory at the last reading."""
         self._generations = 0
 
     # --- facts ------------------------------------------------------------------------------------------------------
@@ -145,17 +103,12 @@ class Unit:
         return SandboxInfo(
             id=life.id, name=life.name, app_name=self.app_name, status=life.status, reason=life.reason,
             created_at=self.created_at, os_pid=guest.process.pid if guest else None, main=life.main,
-            limits=self.limits, protection=guest.protection if guest else None, memory=self._memory,
+            limits=self.limits, protection=guest.protection if guest else None, memory=self.memory,
             memory_peak=self.analytics.memory_peak, runtime_s=self.runtime_s(), counters=self.analytics.totals(),
-            modules=tuple(self.modules), alerts=self._alerts, flavour=self.spec.flavour.name,
+            modules=tuple(self.modules), alerts=self.voice.alerts, flavour=self.spec.flavour.name,
             disk_peak=self.analytics.disk_peak, open_files_peak=self.analytics.open_files_peak,
-            printed=self.output.total,
+            printed=self.voice.output.total,
         )  # fmt: skip
-
-    @property
-    def memory(self) -> int:
-        """Bytes of private memory at the last reading."""
-        return self._memory
 
     def runtime_s(self) -> int:
         """Whole seconds since it was created, until it ended."""
@@ -165,7 +118,7 @@ class Unit:
 
     async def launch_trial(self) -> GuestHandle:
         """A guest to try code in, to be ended with ``discard``."""
-        guest = await self.spares.take_trial(self.spec.flavour, self._boot())
+        guest = await self.spares.take_trial(self.spec.flavour, self.spec.boot(self.name, self.limits))
         self._build(guest)
         return guest
 
@@ -173,19 +126,14 @@ class Unit:
         """A fresh guest beside the present one; it takes over with ``adopt`` or ends with ``discard``."""
         self._generations += 1
         listener = Listener(self._pushed, self._broke, self._exited, self._printed)
-        guest = await self.spares.take(self.spec.flavour, self._boot(), listener, self._generations)
+        guest = await self.spares.take(
+            self.spec.flavour, self.spec.boot(self.name, self.limits), listener, self._generations
+        )
         if self.life.destroyed:
             guest.retire("destroyed")
             raise self._gone("it was destroyed")
         self._build(guest)
         return guest
-
-    def _boot(self) -> Boot:
-        return Boot(
-            name=self.name, seed=self.spec.seed, limits=self.limits, clock=self.spec.clock,
-            isolation=self.spec.isolation, profile=self.spec.profile, openings=self.spec.openings,
-            capture=None if self.spec.capture is None else tuple(sorted(self.spec.capture)),
-        )  # fmt: skip
 
     def _build(self, guest: GuestHandle) -> None:
         self.building.add(guest)
@@ -244,10 +192,6 @@ class Unit:
             return SandboxBusy(f"sandbox {name!r} is paused, so {why}: %sandbox resume {name}, or %sandbox step {name}")
         return SandboxBusy(f"sandbox {name!r}: {why}. See what it does: %sandbox info {name}")
 
-    def heard_by_caller(self) -> None:
-        """What it prints from now on, and its alerts, are told in the context of the task that calls this."""
-        self._hearer = contextvars.copy_context()
-
     def announce(self) -> None:
         """Tell observers the facts, if there are any: gathering them takes a while."""
         if self.observed():
@@ -271,9 +215,9 @@ class Unit:
                 case Announce():
                     self.announce()
                 case RaiseAlert(limit, message):
-                    self.alert(limit, message)
+                    self.voice.alert(limit, message)
                 case Tell(text, process, lines):
-                    self._tell(NoticeTold(self.name, "error", text, process, lines))
+                    self.voice.tell(NoticeTold(self.name, "error", text, process, lines))
                 case Forget():
                     self._forget()
                 case _:
@@ -282,21 +226,12 @@ class Unit:
     def _retire(self, generation: int, reason: str) -> None:
         guest = self.guest
         if guest is not None and guest.generation == generation:
-            self.guest, self._memory, self.ended_at = None, 0, time.time()
+            self.guest, self.memory, self.ended_at = None, 0, time.time()
             guest.retire(reason)
 
     def _interrupt(self) -> None:
         if self.guest is not None:
             self.guest.process.interrupt()
-
-    def alert(self, limit: str, message: str) -> None:
-        """Raise an alert that observers are told and ``info`` shows."""
-        self._alerts = (*self._alerts, message)[-ALERTS_KEPT:]
-        self._hearer.run(self.publish, AlertRaised(self.name, limit, message, time.time()))
-
-    def _tell(self, told: NoticeTold) -> None:
-        self.notices.append(told)
-        self.publish(told)
 
     def _forget(self) -> None:
         for guest in list(self.building):
@@ -308,7 +243,7 @@ class Unit:
     def _pushed(self, guest: GuestHandle, frame: Pushed) -> None:
         match frame := bounded(frame):
             case Notice(level=level, text=text, process=process, traceback=lines, logged=logged):
-                self._tell(NoticeTold(self.name, level, text, process, tuple(lines), logged))
+                self.voice.tell(NoticeTold(self.name, level, text, process, tuple(lines), logged))
             case _ if guest is not self.guest:
                 # A guest in the making: what it tells of its main counts once it took over.
                 if guest in self.building and len(guest.held) < 100:
@@ -340,66 +275,7 @@ class Unit:
             self.discard(guest, f"its OS process ended with {status}")
 
     def _printed(self, guest: GuestHandle, stream: str, text: str, dropped: int) -> None:
-        self.output.feed(text.encode("utf-8", "replace"))
-        if dropped:
-            self.output.mark(stream, dropped)
-            self._cut_output(time.monotonic())
-        self._hearer.run(self.publish, OutputArrived(self.name, stream, text, dropped))
-
-    def _cut_output(self, now: float) -> None:
-        """Told once for a flood, which is cut again and again."""
-        if now - self._output_cut_at > CUT_AGAIN_S:
-            text = (
-                f"it printed more than max_output ({self.limits.max_output} bytes); the rest is counted and not shown"
-            )
-            self.alert("output_limit", text)
-        self._output_cut_at = now
-
-    # --- the watchdog's share ---------------------------------------------------------------------------------------
-
-    def watch(self, now_ns: int, *, holdings: bool = False) -> None:
-        """One reading of the guest and its consequences; ``holdings``: of its files too, which costs more."""
-        for one in list(self.building):
-            self._watch_building(one, now_ns, holdings)
-        guest = self.guest
-        if guest is None or guest.rested(now_ns, self.limits):
-            return
-        if holdings:
-            guest.look_at_holdings()
-        if guest.unchanged(now_ns, self.limits):
-            return
-        reading = guest.reading(now_ns)
-        self._memory = reading.memory
-        self.analytics.memory(reading.memory)
-        self.analytics.held(reading.held.disk, reading.held.open_files)
-        timed = self.life.status not in (SandboxStatus.STOPPED, SandboxStatus.CRASHED)
-        guest.watched, events = judge(guest.watched, reading, self.limits, guest.generation, timed=timed)
-        guest.judged = reading.memory, reading.held, self.limits
-        for event in events:
-            self.dispatch(self._with_dump(guest, event))
-
-    def _watch_building(self, guest: GuestHandle, now_ns: int, holdings: bool) -> None:
-        """A guest that tries or starts code has a deadline of whoever waits for it; what it takes is limited here."""
-        if holdings:
-            guest.look_at_holdings()
-        _, events = judge(guest.watched, guest.reading(now_ns), self.limits, guest.generation, timed=False)
-        for event in events:
-            if isinstance(event, DiskOver):
-                self.discard(guest, f"it filled its folder with {event.used / 1e6:.0f} MB in {event.files} files")
-            elif isinstance(event, MemoryOver) and event.kill:
-                self.discard(guest, f"it used {event.used / 1e6:.0f} MB; max_memory is {event.limit / 1e6:.0f} MB")
-
-    def _with_dump(self, guest: GuestHandle, event: LifeEvent) -> LifeEvent:
-        """Asks for a dump when the first interrupt did not help, so that it is there when the guest is killed."""
-        if not isinstance(event, HandlerOver):
-            return event
-        if event.last:
-            return HandlerOver(
-                event.generation, event.attempt, True, event.process, event.budget_ms, guest.dump()
-            )  # fmt: skip
-        if event.attempt > 1:
-            guest.ask_for_dump()
-        return event
+        self.voice.printed(stream, text, dropped, self.limits.max_output)
 
 
 def _nothing() -> None:

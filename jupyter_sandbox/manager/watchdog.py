@@ -1,4 +1,7 @@
-"""The watchdog: reads memory and heartbeat of all guests together, every 100 ms while there is one."""
+"""The watchdog: reads memory and heartbeat of all guests together, every 100 ms while there is one.
+
+What a reading means is decided in ``watch``; here it is taken, and its consequences carried out.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
+from ..model.sandbox import SandboxStatus
+from .handle import GuestHandle
+from .life import DiskOver, HandlerOver, LifeEvent, MemoryOver
 from .unit import Unit
+from .watch import judge
 
 POLL_S = 0.1
 DISK_EVERY = 3
@@ -51,7 +59,7 @@ class Watchdog:
             self.wake()
 
     def _look(self, unit: Unit, now_ns: int) -> None:
-        unit.watch(now_ns, holdings=self._count % DISK_EVERY == 0)
+        look(unit, now_ns, holdings=self._count % DISK_EVERY == 0)
         if self._count % ANNOUNCE_EVERY == 0:
             self._announce(unit)
 
@@ -61,3 +69,48 @@ class Watchdog:
         if self._told.get(unit.life.id) != memory:
             self._told[unit.life.id] = memory
             unit.announce()
+
+
+def look(unit: Unit, now_ns: int, *, holdings: bool = False) -> None:
+    """One reading of a sandbox's guests and its consequences; ``holdings``: of their files too, which costs more."""
+    for one in list(unit.building):
+        _look_at_building(unit, one, now_ns, holdings)
+    guest = unit.guest
+    if guest is None or guest.rested(now_ns, unit.limits):
+        return
+    if holdings:
+        guest.look_at_holdings()
+    if guest.unchanged(now_ns, unit.limits):
+        return
+    reading = guest.reading(now_ns)
+    unit.memory = reading.memory
+    unit.analytics.memory(reading.memory)
+    unit.analytics.held(reading.held.disk, reading.held.open_files)
+    timed = unit.life.status not in (SandboxStatus.STOPPED, SandboxStatus.CRASHED)
+    guest.watched, events = judge(guest.watched, reading, unit.limits, guest.generation, timed=timed)
+    guest.judged = reading.memory, reading.held, unit.limits
+    for event in events:
+        unit.dispatch(_with_dump(guest, event))
+
+
+def _look_at_building(unit: Unit, guest: GuestHandle, now_ns: int, holdings: bool) -> None:
+    """A guest that tries or starts code has a deadline of whoever waits for it; what it takes is limited here."""
+    if holdings:
+        guest.look_at_holdings()
+    _, events = judge(guest.watched, guest.reading(now_ns), unit.limits, guest.generation, timed=False)
+    for event in events:
+        if isinstance(event, DiskOver):
+            unit.discard(guest, f"it filled its folder with {event.used / 1e6:.0f} MB in {event.files} files")
+        elif isinstance(event, MemoryOver) and event.kill:
+            unit.discard(guest, f"it used {event.used / 1e6:.0f} MB; max_memory is {event.limit / 1e6:.0f} MB")
+
+
+def _with_dump(guest: GuestHandle, event: LifeEvent) -> LifeEvent:
+    """Asks for a dump when the first interrupt did not help, so that it is there when the guest is killed."""
+    if not isinstance(event, HandlerOver):
+        return event
+    if event.last:
+        return replace(event, dump=guest.dump())
+    if event.attempt > 1:
+        guest.ask_for_dump()
+    return event

@@ -1,0 +1,58 @@
+"""What a sandbox says: what it prints, its notices, its alerts. All is told as it comes, and the newest of it kept."""
+
+from __future__ import annotations
+
+import contextvars
+import time
+from collections import deque
+from collections.abc import Callable
+
+from ..model.sandbox import AlertRaised, NoticeTold, OutputArrived, Update
+from .output import TAIL_BYTES, OutputTail
+
+ALERTS_KEPT = 20
+NOTICES_KEPT = 500
+CUT_AGAIN_S = 5.0
+"""Output that is cut after so long a pause is told anew."""
+
+
+class Voice:
+    """Of one sandbox; ``publish`` gets what it says."""
+
+    def __init__(self, name: str, publish: Callable[[Update], None]) -> None:
+        self._name, self._publish = name, publish
+        self._hearer = contextvars.copy_context()
+        """Of whoever acted on it last: what it prints and its alerts are told in there, so that they find its cell."""
+        self.output = OutputTail(TAIL_BYTES)
+        self.notices: deque[NoticeTold] = deque(maxlen=NOTICES_KEPT)
+        self.alerts: tuple[str, ...] = ()
+        self._cut_at = float("-inf")
+
+    def heard_by_caller(self) -> None:
+        """What it prints from now on, and its alerts, are told in the context of the task that calls this."""
+        self._hearer = contextvars.copy_context()
+
+    def alert(self, limit: str, message: str) -> None:
+        """Raise an alert that observers are told and ``info`` shows."""
+        self.alerts = (*self.alerts, message)[-ALERTS_KEPT:]
+        self._hearer.run(self._publish, AlertRaised(self._name, limit, message, time.time()))
+
+    def tell(self, told: NoticeTold) -> None:
+        """A notice of the sandbox's."""
+        self.notices.append(told)
+        self._publish(told)
+
+    def printed(self, stream: str, text: str, dropped: int, most: int) -> None:
+        """Text of one of its streams, and how many bytes are missing after it because it printed more than ``most``."""
+        self.output.feed(text.encode("utf-8", "replace"))
+        if dropped:
+            self.output.mark(stream, dropped)
+            self._cut(most, time.monotonic())
+        self._hearer.run(self._publish, OutputArrived(self._name, stream, text, dropped))
+
+    def _cut(self, most: int, now: float) -> None:
+        """Told once for a flood, which is cut again and again."""
+        if now - self._cut_at > CUT_AGAIN_S:
+            text = f"it printed more than max_output ({most} bytes); the rest is counted and not shown"
+            self.alert("output_limit", text)
+        self._cut_at = now
