@@ -21,13 +21,14 @@ from ..wire.messages import (
     KernelFrame,
     MainExited,
     Notice,
+    Pushed,
     Ready,
     Request,
     Sample,
     TreeChanged,
 )  # fmt: skip
 from .answers import error_of
-from .news import AT_ONCE, PER_SECOND, Pace, Pushed
+from .news import AT_ONCE, PER_SECOND, Pace
 
 __all__ = ["GuestLink", "Pushed"]
 

@@ -14,10 +14,9 @@ from typing import assert_never
 import msgspec
 
 from ..model.views import Event, ProcessView, WhyView
-from ..wire.messages import Alert, MainExited, Notice, Sample, TreeChanged
+from ..wire.messages import Alert, MainExited, Notice, Pushed, Sample, TreeChanged
 from .answers import visible
 
-Pushed = TreeChanged | Sample | Alert | MainExited | Notice
 NAME, TEXT, LINES, FACTS = 200, 2_000, 20_000, 20
 """Characters of a name, of a text or line, of all lines of a traceback; facts of an event."""
 EVENTS, DECISIONS = 200, 50

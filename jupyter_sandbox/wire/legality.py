@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import get_args
 
 from . import messages as m
 
@@ -105,13 +106,11 @@ LARGE: dict[str, int] = {
 a megabyte of the smallest things decodes to about ten, and 64 of them would hurt the kernel."""
 
 
-PUSHES: tuple[type, ...] = (m.TreeChanged, m.Sample, m.Alert, m.MainExited, m.Notice)
-
 KINDS: dict[type, Kind] = {
     m.Ready: Kind.READY,
     m.Failed: Kind.ANSWER,
     **{answer: Kind.ANSWER for answers in ANSWERS.values() for answer in answers},
-    **dict.fromkeys(PUSHES, Kind.PUSH),
+    **dict.fromkeys(get_args(m.Pushed), Kind.PUSH),
     **dict.fromkeys(ANSWERS, Kind.REQUEST),
     m.Shutdown: Kind.SHUTDOWN,
 }

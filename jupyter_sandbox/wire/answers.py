@@ -1,0 +1,108 @@
+"""What a guest answers: data of these types and nothing else. Which one answers which request: see ``legality``."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..model.code import Bundle, ClassInfo
+from ..model.errors import Diagnostic
+from ..model.views import Event, Inspection, ModuleVersion, StepView, TreeView, WaitView, WhyView
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Base of the guest's replies."""
+
+    id: int
+
+
+class Done(Answer, frozen=True, kw_only=True):
+    pass
+
+
+class Value(Answer, frozen=True, kw_only=True):
+    """A Python value as data (see ``wire.values``), never a pickle."""
+
+    data: bytes
+
+
+class Sent(Answer, frozen=True, kw_only=True):
+    pid: str
+
+
+class Failed(Answer, frozen=True, kw_only=True):
+    """``kind`` as in ``model.errors``; ``message`` is one line that ends with what to do next."""
+
+    kind: str
+    message: str
+    traceback: list[str] = msgspec.field(default_factory=list)
+    diagnostics: list[Diagnostic] = msgspec.field(default_factory=list)
+    reason: str = ""
+
+
+class Loaded(Answer, frozen=True, kw_only=True):
+    """``moved`` counts processes that went to the new code with their state."""
+
+    versions: list[ModuleVersion]
+    moved: int = 0
+    step: int = 0
+
+
+class Tried(Answer, frozen=True, kw_only=True):
+    """What a trial import found: startable classes per module."""
+
+    classes: list[ClassInfo]
+    bundle: Bundle
+    """The same modules, compiled: what to send to the live guest."""
+    warnings: list[Diagnostic] = msgspec.field(default_factory=list)
+    """What the compiler and the check of callbacks found odd, but let pass."""
+
+
+class VersionList(Answer, frozen=True, kw_only=True):
+    versions: list[ModuleVersion]
+
+
+class TreeReply(Answer, frozen=True, kw_only=True):
+    tree: TreeView
+
+
+class InspectReply(Answer, frozen=True, kw_only=True):
+    inspection: Inspection
+
+
+class EventList(Answer, frozen=True, kw_only=True):
+    events: list[Event]
+    dropped: int = 0
+    since: int = 0
+    """The step that this guest's own log begins with."""
+
+
+class WhyList(Answer, frozen=True, kw_only=True):
+    entries: list[WhyView]
+
+
+class WaitList(Answer, frozen=True, kw_only=True):
+    entries: list[WaitView]
+
+
+class PausedAt(Answer, frozen=True, kw_only=True):
+    step: int
+
+
+class Stepped(Answer, frozen=True, kw_only=True):
+    """``waiting`` says why fewer steps than asked were taken: '' · idle · limit."""
+
+    steps: list[StepView]
+    step: int
+    waiting: str = ""
+
+
+class SnapshotBlob(Answer, frozen=True, kw_only=True):
+    blob: bytes
+    step: int
+    processes: int
+
+
+AnswerFrame = (
+    Done | Value | Sent | Failed | Loaded | Tried | VersionList | TreeReply | InspectReply | EventList
+    | WhyList | WaitList | PausedAt | Stepped | SnapshotBlob
+)  # fmt: skip
