@@ -15,8 +15,8 @@ from ..model.boot import Boot
 from ..model.errors import InternalError, SnapshotError, UsageError
 from ..model.ids import Pid
 from ..model.views import StepView
-from ..otp import CallTimeout, Node, inspect
-from ..runtime import Apply, LoadCode, OutsideDone, Reply, RunResult
+from ..otp import Node
+from ..runtime import LoadCode, OutsideDone, RunResult
 from ..runtime.crashes import exit_reason
 from ..runtime.process import Process
 from ..wire import messages as m
@@ -25,8 +25,9 @@ from .capture import Capture
 from .cells import Cells
 from .clock import NodeClock
 from .code_server import CodeServer
-from .failures import about, failed
+from .failures import failed
 from .interrupt import HandlerTimeout
+from .pending import Pending
 from .reporter import Reporter
 from .surroundings import Surroundings
 from .watching import Watching
@@ -34,8 +35,6 @@ from .watching import Watching
 Emit = Callable[[Any], None]
 Push = Callable[[Any], bool]
 Handlers = dict[type[m.Request], Callable[[Any, Any], None]]
-Make = Callable[[Any], m.Answer]
-"""Turns the value of an Apply into the answer of its request."""
 
 CLIENTS = "jupyter_sandbox.guest.clients:"
 OTP_CLIENTS = "jupyter_sandbox.otp.client:"
@@ -79,14 +78,10 @@ class Guest:
         self.since = 0
         """The step that the log begins with: what was before it happened in another guest."""
         self.cells = Cells()
-        self._waiting: dict[int, tuple[m.Request, Make]] = {}
-        self._next_apply = 1
-        self._own_from = 1
-        """The first request of this guest's own; those before it were answered while the journal was recorded."""
+        self.pending = Pending(self)
         self._slice = 64
         self._journal_limit = _JOURNAL_MOST
         self._outside: Any = None
-        self._delayed: list[Callable[[], bool]] = []
 
     def _renew(self, boot: Boot) -> None:
         """The same with less to make: the node begins anew in its place, and what is around it knew of none yet."""
@@ -135,32 +130,6 @@ class Guest:
         except Exception as error:  # whatever went wrong, the request is answered
             self.emit(failed(request.id, error, sandbox=self.node.name))
 
-    def apply(self, request: m.Request, function: str, args: tuple[Any, ...], make: Make) -> None:
-        """Run a client function inside the node; ``make`` turns its value into the answer."""
-        number = self._next_apply
-        self._next_apply += 1
-        self._waiting[number] = (request, make)
-        self.node.admit(Apply(number, function, args))
-
-    def tell(self, function: str, args: tuple[Any, ...]) -> None:
-        """Run a client function that nobody waits for."""
-        number = self._next_apply
-        self._next_apply += 1
-        self.node.admit(Apply(number, function, args))
-
-    def later(self, request: int, ready: Callable[[], bool]) -> None:
-        """Call ``ready`` after every turn until it says True or raises."""
-
-        def attempt() -> bool:
-            try:
-                return ready()
-            except Exception as error:
-                self.emit(failed(request, error, sandbox=self.node.name))
-                return True
-
-        if not attempt():
-            self._delayed.append(attempt)
-
     def must_run(self, what: str, instead: str = "") -> None:
         """Refuse what needs steps while nothing takes any. Raises UsageError (paused)."""
         if self.paused:
@@ -196,11 +165,6 @@ class Guest:
         self.settle()
         return view
 
-    @property
-    def has_delayed(self) -> bool:
-        """Whether some request waits for a condition that only time may bring."""
-        return bool(self._delayed)
-
     # --- running ----------------------------------------------------------------------------------------------------
 
     def turn(self) -> RunResult:
@@ -216,10 +180,7 @@ class Guest:
         """After steps: hand out outside work, send answers."""
         for work in self.node.take_outside():
             self.start_outside(work)
-        for reply in self.node.take_replies():
-            self._answer(reply)
-        if self._delayed:
-            self._delayed = [ready for ready in self._delayed if not ready()]
+        self.pending.settle()
 
     def _run_slice(self) -> RunResult:
         began = self.read_ns()
@@ -249,28 +210,6 @@ class Guest:
     def now_ms(self) -> int:
         """The node's time at this moment."""
         return self.clock.now_ms(self.read_ns())
-
-    def _answer(self, reply: Reply) -> None:
-        waiting = self._waiting.pop(reply.id, None)
-        if waiting is None:
-            self._told_nobody(reply)
-            return
-        request, make = waiting
-        if reply.error is not None:
-            whom = about(request)
-            suspended = isinstance(reply.error, CallTimeout) and inspect.is_suspended(self.node, whom)
-            self.emit(failed(request.id, reply.error, whom, self.node.name, suspended=suspended))
-            return
-        try:
-            self.emit(make(reply.value))
-        except Exception as error:
-            self.emit(failed(request.id, error, sandbox=self.node.name))
-
-    def _told_nobody(self, reply: Reply) -> None:
-        """A cast or kill that nobody waits for failed after it had been taken in: that must not be lost silently."""
-        if reply.error is not None and reply.id >= self._own_from and not self.reporter.silent:
-            text = failed(0, reply.error, sandbox=self.node.name).message
-            self.push(m.Notice(level="warning", text=f"a request failed: {text}"))
 
     def _shorten_journal(self) -> None:
         """Let the journal begin with a snapshot of now: it would grow for ever. Put off while something runs."""
@@ -325,10 +264,6 @@ class Guest:
         """The modules of a snapshot were loaded just now."""
         for name in self.code.last.modules:
             self.reporter.code_loaded(f"{name} version {self.code.table.number(name)}")
-
-    def number_from(self, last_apply: int) -> None:
-        """Go on counting after the Applies of a journal, so that a late reply of its time answers nobody."""
-        self._next_apply = self._own_from = max(self._next_apply, last_apply + 1)
 
     def close(self) -> None:
         """Let go of threads and of the import hook."""

@@ -104,7 +104,7 @@ def _run_to(guest: Guest, step: int, pending: dict[int, OutsideWork]) -> StepVie
 def _admit(guest: Guest, what: Any, pending: dict[int, OutsideWork]) -> None:
     match what:
         case Apply(id=number):
-            guest.number_from(number)
+            guest.pending.number_from(number)
         case OutsideDone(id=number):
             pending.pop(number, None)
     try:

@@ -58,7 +58,7 @@ class Loop:
         push_ns = guest.watching.next_ns()
         if push_ns is not None:
             waits.append(max(_MIN_WAIT_S, (push_ns - guest.read_ns()) / 1e9))
-        if guest.has_delayed:
+        if guest.pending.has_delayed:
             waits.append(0.02)
         return min(waits) if waits else None
 

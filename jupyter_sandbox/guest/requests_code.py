@@ -50,7 +50,7 @@ def execute(guest: Guest, request: m.Execute) -> None:
     def answer(value: Any) -> m.Answer:
         return m.Value(id=request.id, data=encode_value(value))
 
-    guest.apply(request, CELL, (request.source, request.file, request.timeout_ms), answer)
+    guest.pending.apply(request, CELL, (request.source, request.file, request.timeout_ms), answer)
     guest.cells.add(request.id, request.file, guest.node)
 
 
@@ -64,11 +64,11 @@ def call_off(guest: Guest, request: m.CallOff) -> None:
             if cell is None and not guest.paused:
                 return False
             target = client if cell is None else cell
-            guest.tell(f"{OTP_CLIENTS}kill", (pid_text(target.pid), "kill"))
+            guest.pending.tell(f"{OTP_CLIENTS}kill", (pid_text(target.pid), "kill"))
         guest.emit(m.Done(id=request.id))
         return True
 
-    guest.later(request.id, killed)
+    guest.pending.later(request.id, killed)
 
 
 HANDLERS: Handlers = {m.Load: load, m.Versions: versions, m.Execute: execute, m.CallOff: call_off}

@@ -35,13 +35,13 @@ def start(guest: Guest, request: m.Start) -> None:
         return m.Done(id=request.id)
 
     guest.reporter.app = request.app
-    guest.apply(request, f"{CLIENTS}start", args, answer)
+    guest.pending.apply(request, f"{CLIENTS}start", args, answer)
 
 
 def stop(guest: Guest, request: m.Stop) -> None:
     """Stop an application in order."""
     guest.must_run("stop")
-    guest.apply(request, f"{OTP_CLIENTS}stop", (request.app,), lambda _: m.Done(id=request.id))
+    guest.pending.apply(request, f"{OTP_CLIENTS}stop", (request.app,), lambda _: m.Done(id=request.id))
 
 
 def shutdown(guest: Guest, request: m.Shutdown) -> None:
@@ -50,7 +50,7 @@ def shutdown(guest: Guest, request: m.Shutdown) -> None:
     left = [name for name, entry in application.applications(guest.node).items() if entry.running and entry.master]
     until = guest.read_ns() + request.grace_ms * 1_000_000
     for name in reversed(left):
-        guest.tell(f"{OTP_CLIENTS}stop", (name,))
+        guest.pending.tell(f"{OTP_CLIENTS}stop", (name,))
 
     def over() -> bool:
         running = [entry for entry in application.applications(guest.node).values() if entry.running and entry.master]
@@ -61,7 +61,7 @@ def shutdown(guest: Guest, request: m.Shutdown) -> None:
         guest.emit(m.Done(id=request.id))
         return True
 
-    guest.later(request.id, over)
+    guest.pending.later(request.id, over)
 
 
 HANDLERS: Handlers = {m.Begin: begin, m.Start: start, m.Stop: stop, m.Shutdown: shutdown}

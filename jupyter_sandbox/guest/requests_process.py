@@ -21,7 +21,7 @@ def call(guest: Guest, request: m.Call) -> None:
     """GenServer call; the reply comes back as data."""
     guest.must_run("call", "leave a message that waits for the next step: %sandbox cast, %sandbox send")
     args = (request.target, request.args, request.timeout_ms)
-    guest.apply(request, f"{CLIENTS}call", args, _value(request.id))
+    guest.pending.apply(request, f"{CLIENTS}call", args, _value(request.id))
 
 
 def cast(guest: Guest, request: m.Cast) -> None:
@@ -50,26 +50,26 @@ def spawn(guest: Guest, request: m.Spawn) -> None:
             raise StartError("ignore")
         return m.Sent(id=request.id, pid=pid_text(pid))
 
-    guest.apply(request, f"{CLIENTS}spawn", (request.function, request.args, request.name), answer)
+    guest.pending.apply(request, f"{CLIENTS}spawn", (request.function, request.args, request.name), answer)
 
 
 def kill(guest: Guest, request: m.Kill) -> None:
     """An exit signal, answered at once."""
     pid = pid_text(inspect.find(guest.node, request.target).pid)
-    guest.tell(f"{OTP_CLIENTS}kill", (pid, request.reason))
+    guest.pending.tell(f"{OTP_CLIENTS}kill", (pid, request.reason))
     guest.emit(m.Done(id=request.id))
 
 
 def suspend(guest: Guest, request: m.Suspend) -> None:
     """sys:suspend."""
     guest.must_run("suspend")
-    guest.apply(request, f"{OTP_CLIENTS}suspend", (request.target,), lambda _: m.Done(id=request.id))
+    guest.pending.apply(request, f"{OTP_CLIENTS}suspend", (request.target,), lambda _: m.Done(id=request.id))
 
 
 def unsuspend(guest: Guest, request: m.Unsuspend) -> None:
     """sys:resume."""
     guest.must_run("unsuspend")
-    guest.apply(request, f"{OTP_CLIENTS}unsuspend", (request.target,), lambda _: m.Done(id=request.id))
+    guest.pending.apply(request, f"{OTP_CLIENTS}unsuspend", (request.target,), lambda _: m.Done(id=request.id))
 
 
 def get_state(guest: Guest, request: m.GetState) -> None:
@@ -81,20 +81,20 @@ def get_state(guest: Guest, request: m.GetState) -> None:
 def set_state(guest: Guest, request: m.SetState) -> None:
     """sys:replace_state with a value."""
     guest.must_run("set-state")
-    guest.apply(request, f"{CLIENTS}set_state", (request.target, request.args), _value(request.id))
+    guest.pending.apply(request, f"{CLIENTS}set_state", (request.target, request.args), _value(request.id))
 
 
 def child_action(guest: Guest, request: m.ChildAction) -> None:
     """A supervisor function on one of its children."""
     guest.must_run(request.action)
     args = (request.action, request.supervisor, request.child)
-    guest.apply(request, f"{OTP_CLIENTS}child_action", args, _value(request.id))
+    guest.pending.apply(request, f"{OTP_CLIENTS}child_action", args, _value(request.id))
 
 
 def children(guest: Guest, request: m.Children) -> None:
     """which_children."""
     guest.must_run("children", f"see them in %sandbox tree {guest.node.name}")
-    guest.apply(request, f"{OTP_CLIENTS}children", (request.target,), _value(request.id))
+    guest.pending.apply(request, f"{OTP_CLIENTS}children", (request.target,), _value(request.id))
 
 
 def _value(number: int) -> Callable[[Any], m.Answer]:

@@ -31,7 +31,7 @@ def take_snapshot(guest: Guest, request: m.TakeSnapshot) -> None:
         guest.emit(m.SnapshotBlob(id=request.id, blob=done.blob, step=step, processes=done.processes))
         return True
 
-    guest.later(request.id, taken)
+    guest.pending.later(request.id, taken)
 
 
 def restore_snapshot(guest: Guest, request: m.RestoreSnapshot) -> None:
