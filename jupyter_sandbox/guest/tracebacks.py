@@ -9,22 +9,16 @@ from types import TracebackType
 
 from ..model.errors import Diagnostic
 from ..model.exits import Frame
+from ..runtime import crashes
 
-_HIDDEN = (__file__.rpartition("guest")[0], "<frozen importlib", str(importlib.__file__).rpartition("__init__")[0])
-"""Ours, and Python's import machinery."""
-_MAX_FRAMES = 50
+_HIDDEN = (*crashes.HIDDEN, str(importlib.__file__).rpartition("__init__")[0])
+"""Ours, and all of Python's import machinery."""
 _MAX_TEXT = 2_000
 
 
-def user_frames(traceback: TracebackType | None) -> list[Frame]:
+def user_frames(traceback: TracebackType | None) -> tuple[Frame, ...]:
     """Frames that are neither ours nor Python's import machinery, oldest first."""
-    frames: list[Frame] = []
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if not code.co_filename.startswith(_HIDDEN):
-            frames.append(Frame(code.co_filename, traceback.tb_lineno, code.co_name))
-        traceback = traceback.tb_next
-    return frames[-_MAX_FRAMES:]
+    return crashes.user_frames(traceback, _HIDDEN)
 
 
 def frame_lines(frames: Iterable[Frame]) -> list[str]:
@@ -63,11 +57,7 @@ def _marked(error: BaseException) -> list[str]:
 
 def one_line(error: BaseException) -> str:
     """``TypeError: unsupported operand``; safe with a hostile ``__str__``."""
-    try:
-        text = str(error)
-    except BaseException:  # user code: it may raise anything, and the error must still be told
-        text = "<its text cannot be shown>"
-    name = type(error).__name__
+    text, name = crashes.text_of(error), type(error).__name__
     return (f"{name}: {text}" if text else name)[:_MAX_TEXT] + hint(text)
 
 

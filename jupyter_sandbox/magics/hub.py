@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Hub:
     """``take`` runs on the manager's thread and never blocks or asks the manager anything.
 
-    What sandboxes print and their alerts are told in the context of whoever acted on them last (see ``Unit``), and
+    What sandboxes print and their alerts are told in the context of whoever acted on them last (see ``Voice``), and
     ipykernel finds the cell in there: so they appear under that cell, also when it is not the newest any more.
     """
 

@@ -10,7 +10,7 @@ from ..model.text import short_text
 from .exceptions import CallExit, ProcessExit, Throw
 from .isolate import ATOMIC, NotCopyable, isolate
 
-_HIDDEN: Final = (__file__.rsplit("runtime", 1)[0], "<frozen importlib")
+HIDDEN: Final = (__file__.rsplit("runtime", 1)[0], "<frozen importlib")
 """Ours, and Python's import machinery."""
 _MAX_FRAMES: Final = 50
 
@@ -30,25 +30,29 @@ def exit_reason(error: BaseException) -> object:
             "nocatch", short_text(error.value), ("nocatch", _plain(error.value)), user_frames(error.__traceback__)
         )
     value = error.args[0] if len(error.args) == 1 else error.args
-    return Crash(type(error).__name__, _text(error), _plain(value), user_frames(error.__traceback__))
+    return Crash(type(error).__name__, _bounded(text_of(error)), _plain(value), user_frames(error.__traceback__))
 
 
-def user_frames(traceback: TracebackType | None) -> tuple[Frame, ...]:
+def user_frames(traceback: TracebackType | None, hidden: tuple[str, ...] = HIDDEN) -> tuple[Frame, ...]:
     """The frames of a traceback of the user's code, oldest first, at most the newest 50."""
     frames: list[Frame] = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if not code.co_filename.startswith(_HIDDEN):
+        if not code.co_filename.startswith(hidden):
             frames.append(Frame(code.co_filename, traceback.tb_lineno, code.co_name))
         traceback = traceback.tb_next
     return tuple(frames[-_MAX_FRAMES:])
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """What an exception says; safe with a hostile ``__str__``."""
     try:
-        text = str(error)
-    except BaseException:  # a hostile __str__ may raise anything; the crash must still be told
-        text = "<its text cannot be shown>"
+        return str(error)
+    except BaseException:  # user code: it may raise anything, and the error must still be told
+        return "<its text cannot be shown>"
+
+
+def _bounded(text: str) -> str:
     return text if len(text) <= 2_000 else text[:2_000] + "…"
 
 

@@ -95,27 +95,21 @@ class Tables:
 
     def readable(self, process: Process, handle: TableId | str) -> Held:
         """A table that ``process`` may read. Raises UsageError."""
-        held = self.find(handle)
-        if held is None:
-            _no_table(handle)
+        held = self.find(handle) or _no_table(handle)
         if held.access == "private" and held.owner != process.pid:
             _refused(held, "read")
         return held
 
     def writable(self, process: Process, handle: TableId | str) -> Held:
         """A table that ``process`` may change. Raises UsageError."""
-        held = self.find(handle)
-        if held is None:
-            _no_table(handle)
+        held = self.find(handle) or _no_table(handle)
         if held.access != "public" and held.owner != process.pid:
             _refused(held, "change")
         return held
 
     def own(self, process: Process, handle: TableId | str) -> Held:
         """A table that belongs to ``process``. Raises UsageError."""
-        held = self.find(handle)
-        if held is None:
-            _no_table(handle)
+        held = self.find(handle) or _no_table(handle)
         if held.owner != process.pid:
             _refused(held, "pass on")
         return held

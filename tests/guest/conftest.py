@@ -18,6 +18,18 @@ from jupyter_sandbox.wire.values import decode_value
 
 from ..shop import COUNTER
 
+TICKER = """
+from jupyter_sandbox.otp import GenServer, NoReply
+class Ticker(GenServer):
+    def init(self, n):
+        self.send_after(1_000, self.pid, "tick")
+        return n
+    def handle_info(self, message, n):
+        self.send_after(1_000, self.pid, "tick")
+        return NoReply(n + 1)
+"""
+"""Counts the seconds."""
+
 
 class Bench:
     """A guest and the kernel's part of the conversation."""

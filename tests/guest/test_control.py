@@ -9,16 +9,7 @@ import pytest
 from jupyter_sandbox.guest.clock import NodeClock
 from jupyter_sandbox.wire import messages as m
 
-TICKER = """
-from jupyter_sandbox.otp import GenServer, NoReply
-class Ticker(GenServer):
-    def init(self, n):
-        self.send_after(1_000, self.pid, "tick")
-        return n
-    def handle_info(self, message, n):
-        self.send_after(1_000, self.pid, "tick")
-        return NoReply(n + 1)
-"""
+from .conftest import TICKER
 
 
 def test_pausing_tells_the_step_it_stands_at(shop: Any) -> None:

@@ -248,11 +248,16 @@ def test_damaged_compiled_code_is_a_load_error(bench: Any) -> None:
     assert bench.ask(m.Load, bundle=broken, trial=True).kind == "load_error"
 
 
-def test_a_supervisor_with_an_argument_is_renewed_with_it(bench: Any, shop_source: str) -> None:
-    many = shop_source.partition("class Shop")[0] + (
+def many_counters(shop_source: str, called: str) -> str:
+    """The shop's counters under a supervisor that starts as many as it is told."""
+    return shop_source.partition("class Shop")[0] + (
         "class Many(Supervisor):\n    def init(self, count):\n"
-        "        return [Child(Counter, n, name=f'c{n}') for n in range(count)]\n"
+        f"        return [Child(Counter, n, {called}) for n in range(count)]\n"
     )
+
+
+def test_a_supervisor_with_an_argument_is_renewed_with_it(bench: Any, shop_source: str) -> None:
+    many = many_counters(shop_source, "name=f'c{n}'")
     bench.load(many, "tmany")
     bench.start("tmany.Many", 3)
     assert bench.load(many.replace("return start", "return start + 1_000"), "tmany").moved == 4
@@ -305,10 +310,7 @@ def test_a_supervisor_in_the_middle_of_a_restart_goes_over_afterwards(bench: Any
 
 
 def test_a_hundred_processes_move_at_once(bench: Any, shop_source: str) -> None:
-    many = shop_source.partition("class Shop")[0] + (
-        "class Many(Supervisor):\n    def init(self, count):\n"
-        "        return [Child(Counter, n, id=n) for n in range(count)]\n"
-    )
+    many = many_counters(shop_source, "id=n")
     bench.load(many, "tmany")
     bench.start("tmany.Many", 90)
     changed = compile_bundle(gather(many.replace("n + 1)", "n + 10)"), "tmany")).bundle

@@ -10,6 +10,8 @@ import pytest
 
 from jupyter_sandbox.wire import messages as m
 
+from .conftest import TICKER
+
 
 def snapshot(bench: Any) -> Any:
     answer = bench.ask(m.TakeSnapshot)
@@ -76,18 +78,6 @@ def test_messages_that_wait_and_timers_come_back(shop: Any, make_bench: Any) -> 
     fresh.ask(m.Unsuspend, target="front")
     fresh.run(2)
     assert fresh.state("front") == 5
-
-
-TICKER = """
-from jupyter_sandbox.otp import GenServer, NoReply
-class Ticker(GenServer):
-    def init(self, n):
-        self.send_after(1_000, self.pid, "tick")
-        return n
-    def handle_info(self, message, n):
-        self.send_after(1_000, self.pid, "tick")
-        return NoReply(n + 1)
-"""
 
 
 def test_time_goes_on_from_the_moment_of_the_snapshot(bench: Any, make_bench: Any) -> None:
