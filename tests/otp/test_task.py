@@ -26,13 +26,7 @@ from jupyter_sandbox.otp import (
     count_children,
 )  # fmt: skip
 
-
-async def work(self: OtpContext, ms: int, value: Any = "done") -> Any:
-    """Takes its time."""
-    await self.sleep(ms)
-    if isinstance(value, BaseException):
-        raise value
-    return value
+from .work import work
 
 
 def run(main: Any) -> Any:

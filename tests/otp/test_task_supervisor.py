@@ -9,13 +9,7 @@ import pytest
 from jupyter_sandbox.model.exits import Crash
 from jupyter_sandbox.otp import CallTimeout, Died, Done, Down, Node, OtpContext, Task, TaskSupervisor, sys
 
-
-async def work(self: OtpContext, ms: int, value: Any = "done") -> Any:
-    """Takes its time."""
-    await self.sleep(ms)
-    if isinstance(value, BaseException):
-        raise value
-    return value
+from .work import work
 
 
 def run(main: Any) -> Any:
