@@ -14,6 +14,14 @@ SPIN = "while not fake.requests.count('stop'): pass"
 Open = Callable[..., Any]
 
 
+def loaded(notebook: Open, *cells: str) -> Any:
+    """A notebook whose first cell has loaded the stand-in, so that the panel shows its sandbox."""
+    lab = notebook(LOAD, *cells)
+    lab.run_cell()
+    lab.row("shop").wait_for()
+    return lab
+
+
 def test_before_the_extension_is_loaded_the_panel_says_what_to_type(notebook: Open) -> None:
     lab = notebook("1")
     expect(lab.panel.locator(".jp-Sandbox-empty code")).to_have_text("%load_ext jupyter_sandbox")
@@ -42,9 +50,7 @@ def test_the_panel_goes_live_when_the_extension_is_loaded_and_draws_the_tree(not
 
 
 def test_pause_step_resume_and_stop_work_while_a_cell_spins(notebook: Open) -> None:
-    lab = notebook(LOAD, SPIN)
-    lab.run_cell()
-    lab.row("shop").wait_for()
+    lab = loaded(notebook, SPIN)
     lab.run_cell()
     lab.press("Pause")
     expect(lab.row("shop")).to_contain_text("paused")
@@ -106,9 +112,7 @@ def test_a_process_is_suspended_unsuspended_and_killed_from_the_inspector(notebo
 
 
 def test_the_panel_is_live_again_after_a_reload_while_a_cell_spins(notebook: Open) -> None:
-    lab = notebook(LOAD, SPIN)
-    lab.run_cell()
-    lab.row("shop").wait_for()
+    lab = loaded(notebook, SPIN)
     lab.run_cell()
     lab.reload()
     expect(lab.row("shop")).to_contain_text("running")
@@ -117,18 +121,14 @@ def test_the_panel_is_live_again_after_a_reload_while_a_cell_spins(notebook: Ope
 
 
 def test_the_panel_never_polls(notebook: Open) -> None:
-    lab = notebook(LOAD, "fake.churn(2)", "print('asked', fake.requests)")
-    lab.run_cell()
-    lab.row("shop").wait_for()
+    lab = loaded(notebook, "fake.churn(2)", "print('asked', fake.requests)")
     lab.run_cell()
     lab.run_cell()
     expect(lab.page.locator(".jp-OutputArea-output", has_text="asked []")).to_be_visible()
 
 
 def test_missed_events_are_asked_for_again_once(notebook: Open) -> None:
-    lab = notebook(LOAD, "fake.seq += 5; fake.set_status('shop', 'paused')", "print('asked', fake.requests)")
-    lab.run_cell()
-    lab.row("shop").wait_for()
+    lab = loaded(notebook, "fake.seq += 5; fake.set_status('shop', 'paused')", "print('asked', fake.requests)")
     lab.run_cell()
     expect(lab.row("shop")).to_contain_text("paused")
     # Cells take another channel than requests do: when a later request has come, so has every earlier one.
@@ -179,25 +179,19 @@ def test_a_root_with_a_thousand_children_is_in_sight_until_the_user_scrolls(note
 
 
 def test_unloading_the_extension_empties_the_panel(notebook: Open) -> None:
-    lab = notebook(LOAD, "%unload_ext fake_panel_kernel")
-    lab.run_cell()
-    lab.row("shop").wait_for()
+    lab = loaded(notebook, "%unload_ext fake_panel_kernel")
     lab.run_cell()
     expect(lab.panel.locator(".jp-Sandbox-empty code")).to_have_text("%load_ext jupyter_sandbox")
 
 
 def test_a_failed_request_is_told_in_words(notebook: Open) -> None:
-    lab = notebook(LOAD)
-    lab.run_cell()
-    lab.row("shop").wait_for()
+    lab = loaded(notebook)
     lab.press("Restart")
     expect(lab.panel.get_by_role("alert")).to_have_text("restart: verb 'restart' is not known")
 
 
 def test_every_action_is_a_command_of_the_palette(notebook: Open) -> None:
-    lab = notebook(LOAD)
-    lab.run_cell()
-    lab.row("shop").wait_for()
+    lab = loaded(notebook)
     lab.execute("apputils:activate-command-palette")
     palette = lab.page.locator("#modal-command-palette")
     palette.get_by_role("textbox").fill("Pause Sandbox")
@@ -206,9 +200,7 @@ def test_every_action_is_a_command_of_the_palette(notebook: Open) -> None:
 
 
 def test_thousands_of_processes_are_drawn_within_a_frame_or_two(notebook: Open) -> None:
-    lab = notebook(LOAD, "fake.grow(5000)")
-    lab.run_cell()
-    lab.row("shop").wait_for()
+    lab = loaded(notebook, "fake.grow(5000)")
     lab.run_cell()
     expect(lab.item("root")).to_be_attached()
     height = lab.page.evaluate("() => document.querySelector('.jp-Sandbox-treeSpace').offsetHeight")
@@ -238,9 +230,7 @@ def test_settings_hide_sections(notebook: Open) -> None:
 
 
 def test_the_panel_follows_the_notebook_the_user_is_in(notebook: Open) -> None:
-    lab = notebook(LOAD)
-    lab.run_cell()
-    lab.row("shop").wait_for()
+    lab = loaded(notebook)
     first = lab.panel.locator(".jp-Sandbox-kernel").text_content()
     lab.page.evaluate("() => window.jupyterapp.commands.execute('notebook:create-new', {kernelName: 'python3'})")
     expect(lab.panel.locator(".jp-Sandbox-kernel")).to_contain_text("Untitled")
