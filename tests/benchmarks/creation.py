@@ -7,7 +7,6 @@ users have, from another thread than the manager's. ``spare``: one was ready.
 
 from __future__ import annotations
 
-import gc
 import itertools
 import statistics
 import time
@@ -20,7 +19,8 @@ from jupyter_sandbox.manager import spares
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
 
-from .sandboxes import CELL, kernel
+from ..waiting import until
+from .sandboxes import CELL, kernel, medians
 
 MANY: Final = 50
 Answer = Callable[[Sandbox], object]
@@ -45,8 +45,7 @@ class Bench:
 
     def spare(self, answer: Answer, **options: Any) -> float:
         """Milliseconds to the first answer with all spares there."""
-        while not self.manager._spares.full:  # type: ignore[union-attr]
-            time.sleep(0.01)
+        until(lambda: self.manager._spares.full)  # type: ignore[union-attr]
         return self._to_answer(answer, options)
 
     def zygote(self, answer: Answer) -> float:
@@ -95,8 +94,7 @@ def no_spares(manager: SandboxManager) -> Iterator[None]:
     try:
         for shelf in manager._spares._shelves.values():  # type: ignore[union-attr]
             manager._loop.post(shelf.clear)
-        while manager._spares.count:  # type: ignore[union-attr]
-            time.sleep(0.005)
+        until(lambda: not manager._spares.count)  # type: ignore[union-attr]
         time.sleep(0.1)  # until those that were are cleaned up
         yield
     finally:
@@ -125,17 +123,12 @@ def measure(rounds: int) -> dict[str, float]:
         "many": bench.many,
         "kernel": kernel,
     }
-    found: dict[str, list[float]] = {name: [] for name in kinds}
-    gc.collect()
     try:
-        for number in range(rounds):
-            for name, take in kinds.items():
-                if name not in ("kernel", "many") or number < max(3, rounds // 5):
-                    found[name].append(take())
+        found = medians(kinds, rounds, seldom=("kernel", "many"))
         pss, uss = bench.memory()
     finally:
         bench.close()
-    return {name: statistics.median(values) for name, values in found.items()} | {"pss": pss, "uss": uss}
+    return found | {"pss": pss, "uss": uss}
 
 
 def report(figures: dict[str, float]) -> Iterator[str]:

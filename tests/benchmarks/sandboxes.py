@@ -160,20 +160,25 @@ def kernel() -> float:
 
 def measure(rounds: int) -> dict[str, float]:
     """The median of every kind and of ``kernel``, in milliseconds."""
-    found: dict[str, list[float]] = {name: [] for name in (*GOALS, "kernel")}
     bench = Bench()
     kinds: dict[str, Callable[[], float]] = {
         "first": first, "create": bench.create, "kernel": kernel, "call": bench.call, "reload": bench.reload,
         "step": bench.step,
     }  # fmt: skip
-    gc.collect()
     try:
-        for number in range(rounds):
-            for name, take in kinds.items():
-                if name not in ("first", "kernel") or number < max(3, rounds // 5):
-                    found[name].append(take())
+        return medians(kinds, rounds, seldom=("first", "kernel"))
     finally:
         bench.close()
+
+
+def medians(kinds: dict[str, Callable[[], float]], rounds: int, *, seldom: tuple[str, ...]) -> dict[str, float]:
+    """The median of every kind, from a sample of each per round; what takes long is taken ``seldom``."""
+    found: dict[str, list[float]] = {name: [] for name in kinds}
+    gc.collect()
+    for number in range(rounds):
+        for name, take in kinds.items():
+            if name not in seldom or number < max(3, rounds // 5):
+                found[name].append(take())
     return {name: statistics.median(values) for name, values in found.items()}
 
 

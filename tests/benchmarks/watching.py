@@ -13,6 +13,8 @@ from jupyter_sandbox.model.errors import SandboxError
 from jupyter_sandbox.model.limits import Limits
 from jupyter_sandbox.model.sandbox import AlertRaised, Update
 
+from ..waiting import until
+
 COUNT: Final = 20
 HANGS: Final = "import time\nbegan = time.monotonic()\nwhile True: pass"
 
@@ -26,8 +28,7 @@ def share(seconds: float, main: str = "Idle") -> float:
     with SandboxManager(store=":memory:") as manager:
         for number in range(COUNT):
             manager.create(f"idle_{number}", code={"idle.py": IDLE}, main=main)
-        while not manager._spares.full:  # type: ignore[union-attr]
-            time.sleep(0.05)
+        until(lambda: manager._spares.full)  # type: ignore[union-attr]
         time.sleep(1.0)  # until the samples of the start have been told
         before, began = manager._loop.run(spent()), time.perf_counter()
         time.sleep(seconds)
