@@ -8,9 +8,10 @@ import pytest
 
 from . import creation, frames, watching
 
-pytestmark = [pytest.mark.serial, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
+pytestmark = pytest.mark.serial
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read in /proc")
 def test_every_kind_of_creation_is_measured_and_told_beside_its_goal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(creation, "MANY", 3)
     figures = creation.measure(1)

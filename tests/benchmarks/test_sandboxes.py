@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from .sandboxes import GOALS, measure, report
 
-pytestmark = [pytest.mark.serial, pytest.mark.skipif(sys.platform != "linux", reason="forking is fast on Linux only")]
+pytestmark = pytest.mark.serial
 
 
 def test_every_waiting_time_is_measured_and_told_beside_its_goal() -> None:

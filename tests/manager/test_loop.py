@@ -45,7 +45,6 @@ def test_an_error_of_the_work_is_raised_where_it_was_waited_for(loop: ManagerLoo
         loop.run(fail())
 
 
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
 def test_an_interrupt_cancels_the_work_and_waits_until_it_has_cleaned_up(loop: ManagerLoop) -> None:
     cleaned: list[str] = []
     begun = threading.Event()

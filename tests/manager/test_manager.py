@@ -167,7 +167,6 @@ def test_the_kernels_exit_leaves_nothing_running() -> None:
     assert not alive(int(done.stdout)) and done.stderr == ""
 
 
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
 def test_an_interrupt_during_create_leaves_nothing(manager: SandboxManager, told: Told) -> None:
     manager.create("first")
     main = threading.get_ident()

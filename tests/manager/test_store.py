@@ -66,7 +66,6 @@ def test_a_kernel_that_takes_no_snapshot_writes_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="modes are of POSIX")
 def test_nobody_else_can_read_the_file(tmp_path: Path) -> None:
     store = SnapshotStore(tmp_path / "snapshots.db")
     store.save("shop", info("a"), b"", b"x")
@@ -100,10 +99,18 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     store.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the XDG folder is of Linux")
-def test_the_default_place_is_the_users_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", os.fspath(tmp_path))
-    assert default_path() == tmp_path / "jupyter_sandbox" / "snapshots.db"
+@pytest.mark.parametrize(
+    ("platform", "variable", "folder"),
+    [("linux", "XDG_DATA_HOME", ""), ("linux", "HOME", ".local/share"), ("freebsd14", "HOME", ".local/share"),
+     ("darwin", "HOME", "Library/Application Support")],
+)  # fmt: skip
+def test_the_default_place_is_the_users_data_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str, variable: str, folder: str
+) -> None:
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setenv(variable, os.fspath(tmp_path))
+    monkeypatch.setattr(sys, "platform", platform)
+    assert default_path() == tmp_path / folder / "jupyter_sandbox" / "snapshots.db"
 
 
 def test_the_same_name_in_two_folders_is_two_sandboxes(tmp_path: Path) -> None:
