@@ -126,11 +126,11 @@ def hand_over(node: Node, caller: Caller, value: Any) -> None:
         else:
             _respond(node, process, tag, True, value)
         return
-    _go_on(node, process, value)
+    go_on(node, process, value)
 
 
-def _go_on(node: Node, process: Process, value: Any) -> None:
-    """Who was answered goes next, unless somebody does already."""
+def go_on(node: Node, process: Process, value: Any) -> None:
+    """Who was answered, or whose child is up, goes next, unless somebody does already."""
     process.token = 0
     process.resume = value
     process.status = READY
@@ -221,7 +221,7 @@ def call_failed(node: Node, caller: Pid, tag: int, reason: Any, target: str) -> 
     process = node.processes.get(caller)
     if process is not None and process.token == tag:
         if process.wait[0] == OP_STOP:
-            _go_on(node, process, (reason,))
+            go_on(node, process, (reason,))
             return
         wake(node, process, Raise(CallExit(reason, target)))
     elif process is None and tag in node.asked:

@@ -10,7 +10,7 @@ from ..model.ids import Pid
 from . import delivery
 from .exceptions import StartError, SystemLimit
 from .operations import Raise
-from .process import DEAD, READY, Dispatch, Process
+from .process import DEAD, Dispatch, Process
 from .relations import fire, unlink
 from .signals import INFO, INIT
 
@@ -197,15 +197,8 @@ def acknowledge(node: Node, process: Process, value: Any) -> None:
         _acknowledge_again(node, process, value)
         return
     waiting = node.processes.get(starter[0])
-    if waiting is None or waiting.token != starter[1]:
-        return
-    waiting.token = 0
-    waiting.resume = value
-    waiting.status = READY
-    if node.woken is None and node.policy is None:
-        node.woken = waiting
-    else:
-        node.ready.append(waiting)
+    if waiting is not None and waiting.token == starter[1]:
+        delivery.go_on(node, waiting, value)
 
 
 def _acknowledge_again(node: Node, process: Process, value: Any) -> None:
