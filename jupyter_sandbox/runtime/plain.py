@@ -7,6 +7,7 @@ from inspect import isawaitable
 from types import CoroutineType
 from typing import Any
 
+from ..model.exits import is_normal
 from . import lifecycle
 from .crashes import exit_reason
 from .inputs import Reply
@@ -34,8 +35,6 @@ async def _main(process: Process, function: Callable[..., Any], args: tuple[Any,
 
 
 def _crashed(process: Process, reason: object) -> None:
-    from ..model.exits import is_normal
-
     if not is_normal(reason):
         process.node.emit("crash", process, ("main", reason))
     lifecycle.exit_process(process.node, process, reason)

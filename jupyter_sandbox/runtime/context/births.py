@@ -7,7 +7,7 @@ from typing import Any, TypeVarTuple
 
 from ...model.errors import UsageError
 from ...model.ids import Pid, Ref
-from .. import lifecycle, names, relations
+from .. import lifecycle, names, plain, relations
 from ..operations import OP_START, ask
 from ..process import Process
 from .waits import Waits
@@ -35,8 +35,6 @@ class Births(Waits):
         return child.pid, relations.monitor(self._process.node, self._process, child.pid)
 
     def _spawn(self, function: Callable[..., Any], args: tuple[Any, ...], name: str | None) -> Process:
-        from .. import plain  # plain needs Context
-
         node = self._process.node
         first = (function, node.copy(args))
         child = lifecycle.spawn(node, plain.run_plain, first, parent=self._process)
@@ -65,8 +63,6 @@ class Births(Waits):
         >>> Node().run_function(main)
         'the door is open, said by the child of True'
         """
-        from .. import plain
-
         self._may_wait("start_plain", timeout_ms)
         first = (function, self._process.node.copy(args))
         how = (relation, lambda process, _: plain.prepare(process, function))
