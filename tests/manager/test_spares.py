@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.manager.handle import GuestHandle
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.manager.spares import SPARES, Spares
@@ -131,11 +132,19 @@ def test_two_sandboxes_draw_different_numbers(own: SandboxManager) -> None:
     assert one[3] == two[3], "the order of sets is the same everywhere, so that a replay meets it again"
 
 
+def has_let_go(handle: GuestHandle) -> bool:
+    """Whether the kernel holds nothing of a guest any more: no file, no mapping, no folder."""
+    process = handle.process
+    files = (process.pidfd, process.stdout_fd, process.stderr_fd, process.control.fileno(), process.heartbeat.fd)
+    return set(files) == {-1} and process.heartbeat._map is None and not os.path.exists(process.scratch)
+
+
 def test_a_spare_that_died_is_not_handed_out(own: SandboxManager) -> None:
     own.create("first")
     dead = spare_pids(own)
+    handles = [spare for shelf in filled(own)._shelves.values() for spare in shelf.ready]
     scratch = Path(f"/proc/{dead[0]}/cwd").resolve().parent
-    files, folders = len(os.listdir("/proc/self/fd")), len(os.listdir(scratch))
+    folders = len(os.listdir(scratch))
     for pid in dead:
         os.kill(pid, signal.SIGKILL)
     until(lambda: not any(map(lives, dead)))
@@ -143,8 +152,7 @@ def test_a_spare_that_died_is_not_handed_out(own: SandboxManager) -> None:
     assert made.exec("1 + 1") == 2 and pid_of(made) not in dead
     assert not set(spare_pids(own)) & {*dead, pid_of(made)}
     own.destroy("made")
-    # Another manager of this test run may let go of files meanwhile, so there may be fewer.
-    until(lambda: len(os.listdir("/proc/self/fd")) <= files and len(os.listdir(scratch)) == folders)
+    until(lambda: all(map(has_let_go, handles)) and len(os.listdir(scratch)) == folders)
 
 
 def test_each_profile_in_use_has_its_spares_and_they_go_with_its_last_sandbox(own: SandboxManager) -> None:
