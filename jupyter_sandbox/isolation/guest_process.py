@@ -48,6 +48,7 @@ class GuestProcess:
         self.modest = not system.LINUX
         """Whether it stands behind the kernel when both want the processor."""
         self._use: MemoryUse | None = None
+        self._clock: int | None = None
         self._meter = HoldingsMeter(scratch)
         self._on_close = on_close
         self._exit: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
@@ -126,10 +127,10 @@ class GuestProcess:
 
     def processor_ns(self) -> int:
         """Processor time that all its threads have used, -1 when it cannot be asked. Costs less than a microsecond."""
-        if not system.LINUX or not self.pid or self.closed:
+        if self._clock is None or self.closed:
             return -1
         try:
-            return time.clock_gettime_ns(~self.pid << 3 | _ALL_THREADS)
+            return time.clock_gettime_ns(self._clock)
         except OSError:
             return -1
 
@@ -186,6 +187,7 @@ class GuestProcess:
     def started(self, pid: int, pidfd: int) -> None:
         """The zygote has forked it."""
         self.pid, self.pidfd = pid, pidfd
+        self._clock = ~pid << 3 | _ALL_THREADS if system.LINUX else None
 
     def ended(self, status: ExitStatus) -> None:
         """The zygote has reaped it, or is dead itself."""

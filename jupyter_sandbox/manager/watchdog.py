@@ -48,20 +48,22 @@ class Watchdog:
     def _poll(self) -> None:
         self._timer = None
         self._count += 1
-        now_ns = time.monotonic_ns()
+        now_ns, holdings = time.monotonic_ns(), self._count % DISK_EVERY == 0
         watched = [unit for unit in self._units() if unit.guest is not None or unit.building]
         for unit in watched:
+            guest = unit.guest
+            # Nearly all rest nearly always: what is done for those is what watching costs.
+            if guest is not None and not unit.building and guest.rested(now_ns, unit.limits):
+                continue
             try:
-                self._look(unit, now_ns)
+                look(unit, now_ns, holdings=holdings)
             except Exception:  # a fault in one must not leave the others unwatched
                 _LOG.exception("watching sandbox %r failed", unit.name)
+        if self._count % ANNOUNCE_EVERY == 0:
+            for unit in watched:
+                self._announce(unit)
         if watched:
             self.wake()
-
-    def _look(self, unit: Unit, now_ns: int) -> None:
-        look(unit, now_ns, holdings=self._count % DISK_EVERY == 0)
-        if self._count % ANNOUNCE_EVERY == 0:
-            self._announce(unit)
 
     def _announce(self, unit: Unit) -> None:
         # A value that moves by less than a page table's worth is no news.
@@ -76,7 +78,7 @@ def look(unit: Unit, now_ns: int, *, holdings: bool = False) -> None:
     for one in list(unit.building):
         _look_at_building(unit, one, now_ns, holdings)
     guest = unit.guest
-    if guest is None or guest.rested(now_ns, unit.limits):
+    if guest is None:
         return
     if holdings:
         guest.look_at_holdings()
