@@ -304,7 +304,7 @@ async def back(unit: Unit, count: int) -> Stepped:
             await remember_history(unit)
             unit.adopt(guest, paused=True, main=unit.main, replayed_from=log.since)
         await rewatch(unit)
-        return Stepped(tuple(told.steps), told.step, told.waiting)
+        return _told(unit, told)
 
 
 async def pause(unit: Unit) -> int:
@@ -327,7 +327,10 @@ async def resume(unit: Unit) -> None:
 async def step(unit: Unit, make: Callable[[int], wire.Request], timeout_s: float) -> Stepped:
     """Take steps by ``Step`` or ``Until`` and tell them to observers."""
     admit(unit, "step")
-    told = await unit.ask(make, wire.Stepped, timeout_s)
+    return _told(unit, await unit.ask(make, wire.Stepped, timeout_s))
+
+
+def _told(unit: Unit, told: wire.Stepped) -> Stepped:
     unit.publish(StepsTold(unit.name, tuple(told.steps), told.step))
     return Stepped(tuple(told.steps), told.step, told.waiting)
 

@@ -18,6 +18,10 @@ const MARGIN = 8;
 const MAX_HEIGHT = 420;
 const MAX_TWINS = 500;
 const FLASH_MS = 900;
+const GONE = "the kernel ended, and the sandbox with it";
+const ENDS = new Set(["restarting", "autorestarting", "terminating", "dead"]);
+// On the element of a static picture: the view that is mounted over it, also when another copy of this file did it.
+const MOUNTED = Symbol.for("jupyter-sandbox.mounted");
 
 const STYLE = `
 .jsb-mounted > :not(.jsb-live) { display: none !important; }
@@ -222,6 +226,7 @@ class LiveTree {
   }
 
   dispose() {
+    if (this.off.signal.aborted) return;
     this.off.abort();
     this.themes.disconnect();
     this.sizes.disconnect();
@@ -519,6 +524,10 @@ class LiveTree {
 
   ask(message) {
     clearTimeout(this.wait);
+    if (this.model.get("frozen") === GONE) {
+      this.note.textContent = GONE;
+      return;
+    }
     this.model.send(message);
     this.wait = setTimeout(() => {
       this.note.textContent = "Asked. The kernel answers here when the running cell is done.";
@@ -597,12 +606,19 @@ class LiveTree {
  */
 function mount(model) {
   const views = new Map();
+  const born = performance.now();
   const mark = `[data-jupyter-sandbox="${CSS.escape(model.get("anchor"))}"]`;
   let frame = 0;
   const look = () => {
     frame = 0;
     for (const place of document.querySelectorAll(mark)) {
-      if (!views.has(place)) views.set(place, new LiveTree(model, place));
+      // A notebook that was closed and opened again has a model of its own; the one before is still about.
+      const other = place[MOUNTED];
+      if (views.has(place) || other?.born > born) continue;
+      other?.view.dispose();
+      const view = new LiveTree(model, place);
+      place[MOUNTED] = { view, born };
+      views.set(place, view);
     }
   };
   const observer = new MutationObserver(() => {
@@ -617,6 +633,16 @@ function mount(model) {
   };
 }
 
+/** Say so when the kernel ends: nobody else could. Other pages than Lab's do not tell. */
+function watchKernel(model) {
+  const told = model.widget_manager?.kernel?.statusChanged;
+  const onStatus = (_, status) => {
+    if (ENDS.has(status) && !model.get("frozen")) model.set("frozen", GONE);
+  };
+  told?.connect(onStatus);
+  return () => told?.disconnect(onStatus);
+}
+
 export default {
   initialize({ model }) {
     // The tree lives in the model, so that a second view and a later one start from the present.
@@ -626,7 +652,9 @@ export default {
     };
     model.on("msg:custom", onMessage);
     const dismount = mount(model);
+    const unwatch = watchKernel(model);
     return () => {
+      unwatch();
       model.off("msg:custom", onMessage);
       dismount();
     };

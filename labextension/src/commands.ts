@@ -90,7 +90,7 @@ function sandboxActions({ model, trans }: Registration): Action[] {
     {
       id: COMMANDS.kill,
       label: trans.__('Kill Sandbox…'),
-      caption: trans.__('Kill its OS process and forget it'),
+      caption: trans.__('Kill its OS process and forget it, snapshots too'),
       icon: killIcon,
       enabled: () => model.may('destroy'),
       run: () => kill(model, trans)
@@ -168,7 +168,7 @@ async function snapshot(model: Model, trans: TranslationBundle): Promise<void> {
 async function kill(model: Model, trans: TranslationBundle): Promise<void> {
   const answer = await showDialog({
     title: trans.__('Kill sandbox %1?', model.state.selected ?? ''),
-    body: trans.__('Its OS process is killed at once and its state is lost. Snapshots stay.'),
+    body: trans.__('Its OS process is killed at once; its state and its snapshots are lost.'),
     buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Kill') })]
   });
   if (answer.button.accept) {

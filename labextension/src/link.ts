@@ -43,8 +43,8 @@ export class KernelLink implements IDisposable {
     return this._told;
   }
 
-  /** The kernel is gone, or is another one, or has restarted: nothing known of it is true any more. */
-  get lost(): ISignal<this, void> {
+  /** Nothing known of the kernel is true any more: it has ended (true), or another one is looked at (false). */
+  get lost(): ISignal<this, boolean> {
     return this._lost;
   }
 
@@ -111,9 +111,10 @@ export class KernelLink implements IDisposable {
       return;
     }
     const event = readEvent(message.content);
-    if (!event) {
+    if (!event || message.header.session === this.ended) {
       return;
     }
+    this.heard = message.header.session;
     const id = this.kernel?.id;
     if (id) {
       this.memory.put(id, event.type !== 'bye');
@@ -131,7 +132,7 @@ export class KernelLink implements IDisposable {
 
   private onKernel(): void {
     this.forsake();
-    this._lost.emit();
+    this._lost.emit(this.kernel === null);
     this.greet();
   }
 
@@ -148,8 +149,9 @@ export class KernelLink implements IDisposable {
       if (id) {
         this.memory.put(id, false);
       }
+      this.ended = this.heard;
       this.forsake();
-      this._lost.emit();
+      this._lost.emit(true);
     }
   }
 
@@ -168,8 +170,11 @@ export class KernelLink implements IDisposable {
     this.pending.clear();
   }
 
+  /** Who told last, and whose late words count no more: each start of a kernel has a session of its own. */
+  private heard = '';
+  private ended = '';
   private readonly pending = new Map<string, PromiseDelegate<unknown>>();
   private readonly _told = new Signal<this, SandboxEvent>(this);
-  private readonly _lost = new Signal<this, void>(this);
+  private readonly _lost = new Signal<this, boolean>(this);
   private _isDisposed = false;
 }

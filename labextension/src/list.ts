@@ -21,8 +21,13 @@ export class SandboxList {
     this.rows.set([...sandboxes].map(([name, sandbox]) => [name, sandbox.info] as const));
     if (selected !== this.shown) {
       this.shown = selected;
-      this.node.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
+      this.current?.scrollIntoView({ block: 'nearest' });
     }
+  }
+
+  /** The row of the sandbox looked at. */
+  get current(): HTMLElement | null {
+    return this.node.querySelector<HTMLElement>('[aria-selected="true"]');
   }
 
   private make(name: string): HTMLElement {
@@ -63,7 +68,7 @@ export class SandboxList {
     if (name !== undefined) {
       event.preventDefault();
       this.model.select(name);
-      this.node.querySelector<HTMLElement>('[aria-selected="true"]')?.focus();
+      this.current?.focus();
     }
   }
 

@@ -23,6 +23,9 @@ const LEGAL: Partial<Record<Verb, readonly SandboxStatus[]>> = {
   inspect: ['running', 'paused']
 };
 
+/** The least time between two looks that nobody asked for: a process may crash many times a second. */
+const REST_MS = 1_000;
+
 /** The answer to `step`. */
 interface Stepped {
   readonly steps?: readonly unknown[];
@@ -35,7 +38,10 @@ export class Model {
     readonly follower: Follower,
     private readonly words: { readonly idle: string; readonly limit: string }
   ) {
-    follower.changed.connect(() => this._changed.emit());
+    follower.changed.connect(() => {
+      this._changed.emit();
+      this.inspectAnew();
+    });
   }
 
   get changed(): ISignal<this, void> {
@@ -76,7 +82,13 @@ export class Model {
 
   /** What the kernel said about that process when it was asked last. */
   get inspection(): Inspection | null {
-    return this.process ? this._inspection : null;
+    return this._inspection && this.inspected === this.incarnation ? this._inspection : null;
+  }
+
+  /** Which life of the process looked at: it changes when the process, or the whole sandbox, was started anew. */
+  private get incarnation(): string | null {
+    const pid = this.process?.pid ?? null;
+    return pid === null ? null : `${this.sandbox?.info.os_pid} ${pid}`;
   }
 
   may(verb: Verb): boolean {
@@ -128,7 +140,7 @@ export class Model {
     const process = this.process;
     if (process) {
       await this.ask(verb, { target: process.key });
-      await this.inspect();
+      await this.inspect(true); // quietly: what there is to say about the action stays
     }
   }
 
@@ -149,16 +161,33 @@ export class Model {
     this._changed.emit();
   }
 
-  async inspect(): Promise<void> {
+  async inspect(quietly = false): Promise<void> {
     const process = this.process;
     if (!process || process.pid === null || !this.may('inspect')) {
       return;
     }
-    const told = await this.ask('inspect', { target: process.key });
+    this.inspected = this.incarnation;
+    this.inspectedAt = performance.now();
+    const asked = quietly
+      ? this.follower.session?.link.request('inspect', this.state.selected, { target: process.key }).catch(() => null)
+      : this.ask('inspect', { target: process.key });
+    const told = await asked;
     if (told && this.process?.key === process.key) {
       this._inspection = told as Inspection;
       this._changed.emit();
     }
+  }
+
+  /** Look again when somebody new has taken the place; not every time when one follows the other. */
+  private inspectAnew(): void {
+    const { incarnation } = this;
+    if (incarnation !== null && this._inspection && incarnation !== this.inspected && this.rested()) {
+      void this.inspect(true);
+    }
+  }
+
+  private rested(): boolean {
+    return performance.now() - this.inspectedAt > REST_MS;
   }
 
   select(name: string): void {
@@ -176,6 +205,8 @@ export class Model {
     this.follower.session?.link.hello();
   }
 
+  private inspected: string | null = null;
+  private inspectedAt = 0;
   private looked: { sandbox: number; key: string } | null = null;
   private _inspection: Inspection | null = null;
   private _settings: Settings = DEFAULTS;

@@ -30,6 +30,7 @@ export class SandboxPanel extends Widget {
     this.addClass('jp-Sandbox-panel');
     this.title.icon = sandboxIcon;
     this.title.caption = trans.__('Sandboxes');
+    this.node.tabIndex = -1;
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('Sandboxes'));
 
@@ -75,6 +76,12 @@ export class SandboxPanel extends Widget {
   override dispose(): void {
     this.limits.beat(false);
     super.dispose();
+  }
+
+  /** Whoever opens the panel goes on in it with the keyboard. */
+  protected override onActivateRequest(message: Message): void {
+    super.onActivateRequest(message);
+    (this.list.current ?? this.node).focus();
   }
 
   protected override onAfterShow(message: Message): void {
@@ -157,7 +164,12 @@ export class SandboxPanel extends Widget {
     const [text, code] = !page
       ? [trans.__('Open a notebook: its sandboxes appear here.'), '']
       : !state.connected
-        ? [trans.__('To see sandboxes here, run in a cell of this notebook:'), '%load_ext jupyter_sandbox']
+        ? [
+            state.lost
+              ? trans.__('The kernel ended, and its sandboxes with it. To begin again, run in a cell of this notebook:')
+              : trans.__('To see sandboxes here, run in a cell of this notebook:'),
+            '%load_ext jupyter_sandbox'
+          ]
         : [trans.__('No sandbox yet. To make one, run in a cell:'), '%sandbox create shop'];
     show(this.empty, sandbox === null);
     if (this.empty.dataset.said !== text + code) {

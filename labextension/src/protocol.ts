@@ -46,6 +46,8 @@ export interface Info {
   readonly name: string;
   readonly status: SandboxStatus;
   readonly reason: string;
+  /** Another number means another OS process: steps and inspections of the one before are history. */
+  readonly os_pid: number | null;
   readonly main: string | null;
   readonly limits: Limits;
   readonly protection: Protection | null;

@@ -6,13 +6,13 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { type Args, KernelLink } from './link';
 import type { Memory } from './memory';
 import type { SandboxEvent, Verb } from './protocol';
-import { EMPTY, type State, reduce, remark } from './store';
+import { EMPTY, type State, lose, reduce, remark } from './store';
 
 export class SandboxSession implements IDisposable {
   constructor(context: ISessionContext, memory: Memory) {
     this.link = new KernelLink(context, memory);
     this.link.told.connect(this.onTold, this);
-    this.link.lost.connect(() => this.change(() => EMPTY));
+    this.link.lost.connect((_, ended) => this.change(state => lose(state, ended)));
   }
 
   get state(): State {
@@ -42,7 +42,7 @@ export class SandboxSession implements IDisposable {
     try {
       return await this.link.request(verb, sandbox, args);
     } catch (error) {
-      const text = `${verb}: ${error instanceof Error ? error.message : String(error)}`;
+      const text = `${verb.replace(/_/g, ' ')}: ${error instanceof Error ? error.message : String(error)}`;
       this.change(state => remark(state, { tone: 'bad', text }));
       return undefined;
     }

@@ -30,6 +30,8 @@ export interface Remark {
 export interface State {
   /** True from the kernel's hello to its bye. */
   readonly connected: boolean;
+  /** The kernel ended, and sandboxes with it. */
+  readonly lost: boolean;
   readonly version: string;
   readonly seq: number;
   readonly sandboxes: ReadonlyMap<string, Sandbox>;
@@ -46,6 +48,7 @@ export interface State {
 
 export const EMPTY: State = {
   connected: false,
+  lost: false,
   version: '',
   seq: 0,
   sandboxes: new Map(),
@@ -142,7 +145,7 @@ function welcome(state: State, event: Extract<SandboxEvent, { type: 'hello' }>, 
   const sandboxes = new Map<string, Sandbox>();
   for (const info of event.sandboxes) {
     const before = state.sandboxes.get(info.name);
-    const same = before?.info.id === info.id ? before : undefined;
+    const same = before?.info.id === info.id ? heirOf(before, info) : undefined;
     sandboxes.set(info.name, {
       info,
       heardAt: now,
@@ -151,16 +154,22 @@ function welcome(state: State, event: Extract<SandboxEvent, { type: 'hello' }>, 
       notices: same?.notices ?? []
     });
   }
-  const next = { ...state, connected: true, version: event.version, seq: event.seq, stale: false, wanted: [] };
-  return reselect({ ...withoutCalm(next), sandboxes });
+  const next = { ...state, connected: true, lost: false, version: event.version, seq: event.seq, stale: false };
+  return reselect({ ...withoutCalm(next), wanted: [], sandboxes });
 }
 
 function keepInfo(state: State, info: Info, heardAt: number): State {
   const before = state.sandboxes.get(info.name);
-  const sandbox = before ? { ...before, info, heardAt } : { info, heardAt, tree: null, steps: [], notices: [] };
+  const sandbox = before ? { ...heirOf(before, info), info, heardAt } : { info, heardAt, tree: null, steps: [], notices: [] };
   const sandboxes = new Map(state.sandboxes).set(info.name, sandbox);
   const selected = before || state.chosen ? state.selected : info.name;
   return reselect({ ...state, sandboxes, selected });
+}
+
+/** What is kept of a sandbox that may have got a fresh OS process: steps are counted anew in there. */
+function heirOf(before: Sandbox, info: Info): Sandbox {
+  const fresh = info.os_pid !== null && info.os_pid !== before.info.os_pid;
+  return fresh ? { ...before, steps: [] } : before;
 }
 
 function remove(state: State, name: string): State {
@@ -222,6 +231,11 @@ export function patch(tree: Tree, diff: TreeDiff): Tree {
 
 function unwanted(state: State, name: string): State {
   return state.wanted.includes(name) ? { ...state, wanted: state.wanted.filter(other => other !== name) } : state;
+}
+
+/** Nothing known of the kernel is true any more; whether sandboxes ended with it is remembered. */
+export function lose(state: State, ended: boolean): State {
+  return { ...EMPTY, lost: ended && (state.lost || state.sandboxes.size > 0) };
 }
 
 /** What the user does to the picture itself. */

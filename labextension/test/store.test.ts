@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { Info, Process, SandboxEvent, Tree } from '../src/protocol';
-import { EMPTY, type State, clearNotices, patch, reduce, remark, runtime, select } from '../src/store';
+import { EMPTY, type State, clearNotices, lose, patch, reduce, remark, runtime, select } from '../src/store';
 
 function info(name: string, id = 1): Info {
   return { id, name, status: 'running', memory: 0, runtime_s: 0 } as unknown as Info;
@@ -165,4 +165,26 @@ test('a new sandbox is shown until the user has chosen one', () => {
   state = told(state, { seq: state.seq + 1, type: 'removed', name: 'shop', id: 1 });
   assert.equal(state.selected, 'bank', 'the chosen one is gone');
   assert.equal(seen(state, 'fourth', 4).selected, 'fourth');
+});
+
+test('steps of an OS process that was replaced are not shown among those of its heir', () => {
+  const as = (os_pid: number | null): Info => ({ ...info('shop'), os_pid });
+  const steps: SandboxEvent = { seq: 3, type: 'steps', name: 'shop', steps: [{} as never], step: 1 };
+  const stepped = told(EMPTY, HELLO, { seq: 2, type: 'sandbox', info: as(7) }, steps);
+  const kept = (state: State): number | undefined => state.sandboxes.get('shop')?.steps.length;
+  assert.equal(kept(told(stepped, { seq: 4, type: 'sandbox', info: as(7) })), 1);
+  assert.equal(kept(told(stepped, { seq: 4, type: 'sandbox', info: as(null) })), 1);
+  const gone = told(stepped, { seq: 4, type: 'sandbox', info: as(null) });
+  assert.equal(kept(told(gone, { seq: 5, type: 'sandbox', info: as(8) })), 0);
+  assert.equal(kept(told(stepped, { seq: 4, type: 'sandbox', info: as(8) })), 0);
+  assert.equal(kept(told(stepped, { ...HELLO, seq: 4, sandboxes: [as(8)] })), 0);
+});
+
+test('a kernel that ended with sandboxes in it is remembered until the next hello', () => {
+  const state = told(EMPTY, HELLO);
+  assert.equal(lose(state, false).lost, false);
+  assert.equal(lose(EMPTY, true).lost, false);
+  const lost = lose(lose(state, true), true);
+  assert.deepEqual(lost, { ...EMPTY, lost: true });
+  assert.equal(told(lost, HELLO).lost, false);
 });
