@@ -31,6 +31,8 @@ class Heartbeat(Protocol):
 
     def say(self, name: str, mark: int) -> None: ...
 
+    def words(self, text: str) -> None: ...
+
     def leave(self) -> None: ...
 
 
@@ -108,11 +110,12 @@ class Interrupter:
             self._break(frame)
 
     def _break(self, frame: FrameType | None) -> None:
-        if _in_user_code(frame):
+        if in_user_code(frame):
             self._wanted = -1
             raise HandlerTimeout("the callback ran longer than handler_budget allows")
         signal.setitimer(signal.ITIMER_REAL, _RETRY_S, _TICK_S)
 
 
-def _in_user_code(frame: FrameType | None) -> bool:
+def in_user_code(frame: FrameType | None) -> bool:
+    """Whether a frame is none of this package's."""
     return frame is not None and not str(frame.f_globals.get("__name__", "")).startswith(_OURS)

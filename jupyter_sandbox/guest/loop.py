@@ -10,6 +10,7 @@ from contextlib import suppress
 from .channel import Channel
 from .guest import Guest
 from .interrupt import Heartbeat, Interrupter
+from .last_words import LastWords
 
 _MIN_WAIT_S = 0.0005
 
@@ -20,6 +21,7 @@ class Loop:
     def __init__(self, guest: Guest, channel: Channel, heartbeat: Heartbeat) -> None:
         self.guest, self.channel = guest, channel
         self._interrupter = Interrupter(guest, heartbeat)
+        self._last_words = LastWords(guest, heartbeat)
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
@@ -32,6 +34,7 @@ class Loop:
     def run(self) -> None:
         """Until the end."""
         self._interrupter.install()
+        self._last_words.install()
         idle = True
         deadline: int | None = None
         while not self.channel.ended and not (self.guest.leaving and not self.channel.has_output):
@@ -97,6 +100,7 @@ class Loop:
     def close(self) -> None:
         """Let go of signals and files; the socket belongs to the channel."""
         self._interrupter.uninstall()
+        self._last_words.uninstall()
         self._selector.close()
         os.close(self._wake_read)
         os.close(self._wake_write)

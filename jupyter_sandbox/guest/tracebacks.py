@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from types import TracebackType
 
 from ..model.errors import Diagnostic
-from ..model.exits import Frame
+from ..model.exits import Frame, told_frames
 from ..runtime import crashes
 
 _HIDDEN = (*crashes.HIDDEN, str(importlib.__file__).rpartition("__init__")[0])
@@ -24,11 +24,9 @@ def user_frames(traceback: TracebackType | None) -> tuple[Frame, ...]:
 def frame_lines(frames: Iterable[Frame]) -> list[str]:
     """Frames as Python prints them, with the source line where it is known."""
     lines: list[str] = []
-    for frame in frames:
-        lines.append(f'  File "{frame.file}", line {frame.line}, in {frame.function}')
-        source = source_line(frame.file, frame.line)
-        if source:
-            lines.append(f"    {source}")
+    for line, frame in told_frames(frames):
+        source = source_line(frame.file, frame.line) if frame is not None else ""
+        lines += [line, f"    {source}"] if source else [line]
     return lines
 
 

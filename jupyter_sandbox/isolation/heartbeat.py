@@ -24,6 +24,7 @@ _LAYOUT = struct.Struct("@4Q")
 _STEPS, _STARTED, _PROCESS, _PHASE = range(4)
 _STARTED_AT, _ZERO = slice(8, 16), bytes(8)
 _NAME = slice(64, 64 + 200)
+_WORDS = slice(264, 264 + 200)
 
 
 class Beat(NamedTuple):
@@ -64,9 +65,16 @@ class HeartbeatPage:
 
     def name(self) -> str:
         """What the guest calls the process whose callback runs; a claim like the rest, without control characters."""
+        return self._text(_NAME)
+
+    def words(self) -> str:
+        """How the guest ended itself, if it said so; a claim, too."""
+        return self._text(_WORDS)
+
+    def _text(self, place: slice) -> str:
         if self._map is None:
             return ""
-        text = self._map[_NAME].split(b"\0", 1)[0].decode("utf-8", "replace")
+        text = self._map[place].split(b"\0", 1)[0].decode("utf-8", "replace")
         return "".join(one if one.isprintable() else "\ufffd" for one in text)
 
     def busy_ms(self) -> int:
@@ -127,5 +135,13 @@ class HeartbeatWriter:
 
     def say(self, name: str, mark: int) -> None:
         """Whose callback runs, in words, and a mark with it. Call before ``enter``."""
-        self._map[_NAME] = name.encode("utf-8", "replace")[:199].ljust(200, b"\0")
+        self._map[_NAME] = _padded(name)
         self._cells[_PHASE] = mark
+
+    def words(self, text: str) -> None:
+        """How the callback is about to end the OS process."""
+        self._map[_WORDS] = _padded(text)
+
+
+def _padded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")[:199].ljust(200, b"\0")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from ..model.sandbox import SandboxInfo
 
 _CLASS = re.compile(r"^class\s+([^\W\d]\w*)\s*(\([^:]*)?", re.MULTILINE)
 _MAINS = tuple(re.compile(rf"\b{base}\b") for base in ("Application", "Supervisor", r"Gen\w+"))
@@ -72,6 +74,10 @@ class Cells:
             if file in text:
                 text = text.replace(f'File "{file}"', f"Cell {name}").replace(file, name)
         return text
+
+    def labelled(self, info: SandboxInfo) -> SandboxInfo:
+        """The facts of a sandbox with the names of cells in what is told in words."""
+        return replace(info, reason=self.label(info.reason), alerts=self.labels(info.alerts))
 
     def labels(self, lines: Iterable[str]) -> tuple[str, ...]:
         """``label`` for many lines."""

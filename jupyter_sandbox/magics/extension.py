@@ -51,7 +51,8 @@ class Extension:
         self.cells = Cells(shell)
         self.lanes = Lanes(self._lane_failed)
         self.pictures = Pictures(Hands(self._act, self._inspect))
-        self.hub = Hub(self.mirror, self.pictures, lambda name: self.lanes.submit(name, lambda: self.follow(name)))
+        follow = lambda name: self.lanes.submit(name, lambda: self.follow(name))  # noqa: E731
+        self.hub = Hub(self.mirror, self.pictures, follow, self.cells.label)
         self.completer = SandboxCompleter(self.mirror)
         self.trimming = Trimming(shell)
         self.desk = Desk(self.manager, self.mirror, self.cells, shell.user_ns, self._opener(), self.follow, self._store)
@@ -93,7 +94,7 @@ class Extension:
         """How objects of the Python API look as the last value of a cell."""
         return {
             TreeView: lambda view, **_: TreePicture(view, self.desk.open_live)._repr_mimebundle_(),
-            Sandbox: lambda sandbox, **_: card_of(sandbox.info())._repr_mimebundle_(),
+            Sandbox: lambda sandbox, **_: card_of(self.cells.labelled(sandbox.info()))._repr_mimebundle_(),
         }
 
     # --- the magic ----------------------------------------------------------------------------------------------------
@@ -148,7 +149,7 @@ class Extension:
         if latest is not None and latest.step > view.step:
             widget.push(latest)
         info = self.mirror.infos.get(view.sandbox)
-        widget.status = status_line(info) if info is not None else ""
+        widget.status = self.cells.label(status_line(info)) if info is not None else ""
         return widget
 
     def _act(self, verb: str, name: str, key: str) -> object:

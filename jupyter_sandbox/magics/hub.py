@@ -34,8 +34,10 @@ class Hub:
     ipykernel finds the cell in there: so they appear under that cell, also when it is not the newest any more.
     """
 
-    def __init__(self, mirror: Mirror, pictures: Pictures, follow: Callable[[str], None]) -> None:
-        self._mirror, self._pictures, self._follow = mirror, pictures, follow
+    def __init__(
+        self, mirror: Mirror, pictures: Pictures, follow: Callable[[str], None], label: Callable[[str], str]
+    ) -> None:
+        self._mirror, self._pictures, self._follow, self._label = mirror, pictures, follow, label
         self._pacer = Pacer(self._deliver)
         self._lock = threading.Lock()
         self._followed: set[str] = set()
@@ -52,7 +54,7 @@ class Hub:
             case TreePatched(name, diff):
                 self._pacer.offer(name, diff)
             case InfoChanged(info):
-                self._pictures.tell(info.name, status_line(info))
+                self._pictures.tell(info.name, self._label(status_line(info)))
                 if info.name not in self._followed and info.status is not SandboxStatus.STARTING:
                     self._followed.add(info.name)
                     self._follow(info.name)
@@ -62,7 +64,7 @@ class Hub:
                 self._pictures.freeze(name, "the sandbox was destroyed")
             case AlertRaised(name, _, message):
                 whose = "" if repr(name) in message else f"sandbox {clean(name)}: "
-                sys.stderr.write(f"{whose}{clean(message, 500)}\n")
+                sys.stderr.write(f"{whose}{clean(self._label(message), 500)}\n")
             case OutputArrived():
                 self._print(update)
             case _:

@@ -73,7 +73,8 @@ class LabBridge:
     def hello(self) -> None:
         """Everything there is, as the panel needs it to begin."""
         mirror = self._wiring.mirror
-        infos = [info_data(info) | {"runtime_s": _runtime_s(info)} for info in mirror.infos.values()]
+        cells = self._wiring.cells
+        infos = [info_data(cells.labelled(info)) | {"runtime_s": _runtime_s(info)} for info in mirror.infos.values()]
         trees = {name: asdict(tree) for name, tree in mirror.trees.items() if name in mirror.infos}
         self._send("hello", version=self._wiring.version, sandboxes=infos, trees=trees)
 
@@ -81,13 +82,13 @@ class LabBridge:
         """Tell an update; trees come through ``publish_tree``, which is paced."""
         match update:
             case InfoChanged(info):
-                self._send("sandbox", info=info_data(info))
+                self._send("sandbox", info=info_data(self._wiring.cells.labelled(info)))
             case Removed(name, number):
                 self._send("removed", name=name, id=number)
             case StepsTold(name, steps, step):
                 self._send("steps", name=name, steps=[step_data(view) for view in steps], step=step)
             case AlertRaised():
-                self._send("alert", **asdict(update))
+                self._send("alert", **asdict(update) | {"message": self._wiring.cells.label(update.message)})
             case NoticeTold():
                 told = asdict(update)
                 told["text"] = self._wiring.cells.label(update.text)

@@ -274,9 +274,14 @@ class GuestHandle:
     async def _watch_end(self) -> None:
         status = str(await self.process.wait())
         self.drain_output()
-        self.status = status + _last_words(visible(self.stderr.tail.text()))
+        self.status = status + self._own_end() + _last_words(visible(self.stderr.tail.text()))
         if not self.retired:
             self._listener.on_exit(self, self.status)
+
+    def _own_end(self) -> str:
+        """Who ended the OS process from inside, if somebody did and it could say so."""
+        words = self.process.heartbeat.words()
+        return f": {words}" if words else ""
 
     def _lost(self) -> None:
         self._losing = asyncio.get_running_loop().create_task(self._end_or_break())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from ..model.views import Event, WhyView
 
@@ -43,7 +44,7 @@ class History:
             present = [event for event in present if event.step < replayed_from]
             decisions = [entry for entry in decisions if entry.step < replayed_from]
         self._past.extend(present)
-        self._past_decisions.extend(decisions)
+        self._past_decisions.extend(replace(entry, earlier=True) for entry in decisions)
         self._present.clear()
         self._present_decisions.clear()
 

@@ -217,7 +217,9 @@ def _ended(
             return _killed(life, target, reason, None)
         case GuestExited(_, reason):
             ended = replace(life, status=target, present=False, reason=_exit_reason(life, reason))
-            return ended, (Retire(life.generation, reason), *_of_processor_time(life, reason), Announce())
+            told = (Tell(ended.reason, "", ()),) if life.status in _ALIVE and target is S.CRASHED else ()
+            retired = Retire(life.generation, reason)
+            return ended, (retired, *_of_processor_time(life, reason), *told, Announce())
         case MemoryOver(_, used, limit, kill):
             alert = RaiseAlert("memory_limit", _memory_text(life, used, limit))
             return _killed(life, target, f"memory: {alert.message}", alert) if kill else (life, (alert, Announce()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar, assert_never
 
 from ..model.code import ClassInfo, ModuleCode
@@ -23,6 +24,7 @@ from ..model.sandbox import (
     TreePatched,
     Update,
 )  # fmt: skip
+from ..model.views import Counters
 from ..wire.messages import Alert, Answer, MainExited, Notice, Request, Sample, TreeChanged
 from .analytics import SandboxAnalytics
 from .handle import ASK_S, GuestHandle, Listener
@@ -104,11 +106,16 @@ class Unit:
             id=life.id, name=life.name, app_name=self.app_name, status=life.status, reason=life.reason,
             created_at=self.created_at, os_pid=guest.process.pid if guest else None, main=life.main,
             limits=self.limits, protection=guest.protection if guest else None, memory=self.memory,
-            memory_peak=self.analytics.memory_peak, runtime_s=self.runtime_s(), counters=self.analytics.totals(),
+            memory_peak=self.analytics.memory_peak, runtime_s=self.runtime_s(), counters=self._counters(),
             modules=tuple(self.modules), alerts=self.voice.alerts, flavour=self.spec.flavour.name,
             disk_peak=self.analytics.disk_peak, open_files_peak=self.analytics.open_files_peak,
             printed=self.voice.output.total,
         )  # fmt: skip
+
+    def _counters(self) -> Counters:
+        """Of a guest that is gone, what it has done; no process is left of it."""
+        totals = self.analytics.totals()
+        return totals if self.guest is not None else replace(totals, processes=0, longest_queue=0)
 
     def runtime_s(self) -> int:
         """Whole seconds since it was created, until it ended."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 NORMAL = "normal"
 SHUTDOWN = "shutdown"
@@ -18,6 +20,24 @@ class Frame:
     file: str
     line: int
     function: str
+
+
+AND_SO_ON = "  [and so on: the line above calls itself again and again]"
+_SAME = 3
+"""So often a frame is told that follows itself."""
+
+
+def told_frames(frames: Iterable[Frame]) -> Iterator[tuple[str, Frame | None]]:
+    """Frames as Python prints them, without their source lines; of an endless recursion the first ones.
+
+    >>> [line for line, _ in told_frames([Frame("cell", 2, "f")])]
+    ['  File "cell", line 2, in f']
+    """
+    for frame, same in groupby(frames):
+        times = sum(1 for _ in same)
+        yield from [(f'  File "{frame.file}", line {frame.line}, in {frame.function}', frame)] * min(times, _SAME)
+        if times > _SAME:
+            yield AND_SO_ON, None
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,13 +139,16 @@ class WhyView:
     stopped: tuple[str, ...] = ()
     started: tuple[str, ...] = ()
     state_after: str = ""
+    earlier: bool = False
+    """Whether an OS process did it that another one has replaced since: its steps and its clock are those of then."""
 
     def line(self) -> str:
         """``TypeError in handle_call at In[2] line 9 → exit → one_for_one restart 1 of 3 in 5 s → state back to 0``."""
         parts = [self.cause or self.reason, "exit", self.decision]
         if self.state_after:
             parts.append(f"state back to {self.state_after}")
-        return " → ".join(part for part in parts if part)
+        told = " → ".join(part for part in parts if part)
+        return f"in an earlier OS process: {told}" if self.earlier else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,11 @@ class Inspection:
     events: tuple[Event, ...] = ()
     initial_call: str = ""
     ancestors: tuple[str, ...] = ()
+
+
+def _s(ms: int) -> str:
+    """A time on the clock of a sandbox, as the table of events shows it."""
+    return f"{ms / 1000:.3f} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +194,16 @@ class WaitView:
     cycle: tuple[str, ...] = ()
 
     def line(self) -> str:
-        """``front waits for a reply from back to 'next' since 20 ms · deadlock: front → back → front``."""
+        """``front waits for a reply from back to 'next' since t = 0.020 s · deadlock: front → back → front``.
+
+        ``t`` is a time on the clock of the sandbox, as in ``%sandbox events``; it is no duration.
+        """
         whom = {"call": f"a reply from {self.target}", "start": f"the start of {self.target}",
                 "end": f"the end of {self.target}", "message": "a message", "sleep": "its sleep to end",
                 "outside": "work outside"}[self.what]  # fmt: skip
         text = f"{self.name} waits for {whom}" + (f" to {self.message}" if self.message else "")
-        text += f" since {self.since_ms} ms" + ("" if self.until_ms is None else f", until {self.until_ms} ms")
+        text += f" since t = {_s(self.since_ms)}"
+        text += "" if self.until_ms is None else f", until t = {_s(self.until_ms)}"
         if self.cycle:
             return f"{text} · deadlock: {' → '.join((*self.cycle, self.cycle[0]))}"
         return f"{text} · {self.target} {self.target_does}" if self.target_does else text

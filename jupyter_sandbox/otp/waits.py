@@ -22,7 +22,7 @@ def waits(node: Node) -> tuple[WaitView, ...]:
     >>> from jupyter_sandbox.otp import GenServer, Node, Reply
     >>> class Shy(GenServer):
     ...     async def handle_call(self, request, caller, friend):
-    ...         return Reply(await self.call(friend, "you first"), friend)
+    ...         return Reply(await self.call(friend, "you"), friend)
     >>> async def main(self):
     ...     await self.start(Shy, "right", name="left")
     ...     await self.start(Shy, "left", name="right")
@@ -31,8 +31,8 @@ def waits(node: Node) -> tuple[WaitView, ...]:
     ...     return [view.line() for view in waits(self._process.node) if view.cycle]
     >>> for line in Node().run_function(main):
     ...     print(line)
-    left waits for a reply from right to 'you first' since 0 ms, until 5000 ms · deadlock: left → right → left
-    right waits for a reply from left to 'you first' since 0 ms, until 5000 ms · deadlock: right → left → right
+    left waits for a reply from right to 'you' since t = 0.000 s, until t = 5.000 s · deadlock: left → right → left
+    right waits for a reply from left to 'you' since t = 0.000 s, until t = 5.000 s · deadlock: right → left → right
     """
     waiting = [process for process in node.processes.values() if process.status in (WAITING, RECEIVING)]
     edges = {process.pid: target for process in waiting if (target := _target(node, process)) is not None}

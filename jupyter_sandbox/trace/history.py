@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ..model.exits import CallFailed, Crash, Frame
+from ..model.exits import CallFailed, Crash, told_frames
 from ..model.reasons import said
 from ..model.text import short_text
 from ..model.views import WhyView
@@ -123,8 +123,4 @@ def traceback_lines(reason: Any) -> tuple[str, ...]:
         reason = reason.reason
     if not isinstance(reason, Crash) or reason.error in _NOT_RAISED:
         return ()
-    return (*(_line(frame) for frame in reason.frames), f"{reason.error}: {reason.text}")
-
-
-def _line(frame: Frame) -> str:
-    return f'  File "{frame.file}", line {frame.line}, in {frame.function}'
+    return (*(line for line, _ in told_frames(reason.frames)), repr(reason))

@@ -87,9 +87,8 @@ class Story(Result):
 
 
 def _body(entry: WhyView) -> list[str]:
-    lines = [f"step {entry.step}, {entry.now_ms / 1000:.3f} s: {entry.name} handled {entry.message}"]
-    if not entry.message:
-        lines = [f"step {entry.step}, {entry.now_ms / 1000:.3f} s: {entry.name} exited: {entry.reason}"]
+    did = f"handled {entry.message}" if entry.message else f"exited: {entry.reason}"
+    lines = [f"step {entry.step}, t = {entry.now_ms / 1000:.3f} s: {entry.name} {did}"]
     if entry.supervisor:
         lines.append(f"supervisor {entry.supervisor}: {entry.decision}")
     if entry.stopped:

@@ -40,8 +40,10 @@ def test_the_guest_can_say_whose_callback_runs_in_a_bounded_harmless_text() -> N
     assert (page.name(), page.read().phase) == ("front <0.7.0>", 12)
     writer.say("a\x1b]0;b\n" + "ü" * 1_000, 0)
     assert page.name().startswith("a\ufffd]0;b\ufffdü") and len(page.name()) < 200 and page.name().isprintable()
+    writer.words("os._exit in init of a <0.7.0>" + "\n" * 1_000)
+    assert page.words().startswith("os._exit in init of a <0.7.0>\ufffd") and len(page.words()) < 200
     page.close()
-    assert page.name() == ""
+    assert page.name() == page.words() == ""
 
 
 def test_a_hang_inside_c_is_seen_from_outside(play: Play) -> None:

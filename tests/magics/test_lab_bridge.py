@@ -179,3 +179,13 @@ def test_updates_are_events_in_one_sequence(kernel: NotingKernel, shop: FakeSand
 
 def test_reply_type_is_its_own() -> None:
     assert (REQUEST, REPLY, EVENT) == ("sandbox_request", "sandbox_reply", "sandbox_event")
+
+
+def test_reasons_and_alerts_name_the_cell(kernel: NotingKernel, shop: FakeSandbox, manager: FakeManager) -> None:
+    shop.reason_now = "os._exit in the cell /tmp/cell.py"
+    manager.publish(InfoChanged(shop.info()))
+    manager.publish(AlertRaised("shop", "hang", "the cell /tmp/cell.py hangs", 0.0))
+    kernel.ask("hello", None)
+    assert kernel.told("sandbox")[-1]["info"]["reason"] == "os._exit in the cell In[2]"
+    assert kernel.told("alert")[-1]["message"] == "the cell In[2] hangs"
+    assert kernel.told("hello")[-1]["sandboxes"][0]["reason"] == "os._exit in the cell In[2]"

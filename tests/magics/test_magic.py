@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from jupyter_sandbox.manager.reports import Stepped
 from jupyter_sandbox.manager.store import SnapshotInfo
 from jupyter_sandbox.model.errors import CallExit, CallTimeout, CompileError, Diagnostic, NoProcess, SandboxGone
 from jupyter_sandbox.model.ids import Pid
-from jupyter_sandbox.model.sandbox import AlertRaised, OutputArrived, SandboxInfo, SandboxStatus
+from jupyter_sandbox.model.sandbox import AlertRaised, NoticeTold, OutputArrived, SandboxInfo, SandboxStatus
 from jupyter_sandbox.model.views import WhyView
 
 if TYPE_CHECKING:
@@ -340,6 +341,35 @@ def test_why_tells_the_cell_and_the_decision(shell: InteractiveShell, shop: Fake
         f"TypeError in handle_call at In[{count}] line 9 → exit → one_for_one restart 1 of 3 in 5 s → state back to 0"
     )
     assert str(run(shell, "why shop front")).split("\n")[0] == expected
+
+
+def test_why_says_which_limit_a_memory_error_met(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shop.answers["why"] = [WhyView("front", "front", 9, 0, "", "MemoryError in f", "1", (), "shop", "restart", (), ())]
+    last = str(run(shell, "why shop front")).split("\n")[-1]
+    assert last == "shop may use 50 MB; to let it use more: %sandbox limits shop --max-memory 100MB"
+    shop.answers["why"] = [replace(shop.answers["why"][0], cause="TypeError in f")]
+    assert "limits" not in str(run(shell, "why shop front"))
+
+
+def test_a_log_line_names_its_process_once(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    crash = NoticeTold("shop", "error", "front crashed: boom", "front")
+    shop.answers["log"] = [crash, replace(crash, text="stock is low"), replace(crash, process="")]
+    assert list(run(shell, "log shop")) == [
+        "error     front crashed: boom", "error     front: stock is low", "error     front crashed: boom",
+    ]  # fmt: skip
+
+
+def test_a_reason_and_an_alert_name_the_cell(
+    shell: InteractiveShell, shop: FakeSandbox, manager: FakeManager, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run_cell_magic("sandbox", "module shop counter", CELL)
+    file, name = shop.last[1].file, f"In[{shell.displayhook.prompt_count}]"
+    shop.status_now, shop.reason_now = SandboxStatus.CRASHED, f"os._exit in the cell {file}"
+    for verb in ("list", "info shop"):
+        told = str(run(shell, verb))
+        assert f"os._exit in the cell {name}" in told and file not in told
+    manager.publish(AlertRaised("shop", "hang", f"a callback of the cell {file} hangs", 0.0))
+    assert capsys.readouterr().err == f"sandbox shop: a callback of the cell {name} hangs\n"
 
 
 def test_a_value_is_stored_under_the_name_of_a_variable_only(shell: InteractiveShell, shop: FakeSandbox) -> None:

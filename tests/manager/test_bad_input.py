@@ -170,9 +170,19 @@ def test_os_exit_in_a_handler(sandbox: Sandbox, told: Told) -> None:
         sandbox.call("odd", "exit")
     assert re.search(r"exit 7.*%sandbox restart shop", one_line(caught.value))
     told.wait(lambda update: isinstance(update, InfoChanged) and update.info.status is SandboxStatus.CRASHED)
-    assert sandbox.info().reason == "its OS process ended with exit 7"
+    reason = sandbox.info().reason
+    assert re.fullmatch(r"its OS process ended with exit 7: os\._exit in handle_call of odd <0\.\d+\.0>", reason)
     sandbox.restart()
     assert sandbox.call("front", "next") == 0
+    assert reason in [notice.text for notice in sandbox.log()], "a restart does not make it forgotten"
+
+
+def test_what_a_forked_child_ends_with_is_not_the_end_of_the_sandbox(manager: SandboxManager) -> None:
+    open_one = manager.create("open", profile="off")
+    open_one.exec("import os\nchild = os.fork()\nif child == 0: os._exit(5)\nos.waitpid(child, 0)")
+    with pytest.raises(SandboxGone):
+        open_one.exec("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    assert open_one.info().reason == "its OS process ended with signal 9 (SIGKILL)"
 
 
 def test_a_handler_that_never_ends(sandbox: Sandbox) -> None:

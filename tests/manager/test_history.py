@@ -108,3 +108,12 @@ def test_after_the_os_process_has_died_what_it_told_can_still_be_asked_for(shop:
     shop.destroy()
     with pytest.raises(SandboxError):
         shop.events()
+
+
+def test_what_an_earlier_os_process_decided_is_told_as_that(shop: Sandbox) -> None:
+    crash(shop)
+    assert not shop.why("front")[0].earlier
+    shop.restart()
+    assert shop.why("front")[0].line().startswith("in an earlier OS process: TypeError")
+    crash(shop)
+    assert [entry.earlier for entry in shop.why("front", limit=5)] == [False, True]

@@ -123,7 +123,7 @@ def test_a_guest_that_does_not_stop_in_time_is_killed() -> None:
 def test_an_os_process_that_ends_by_itself_crashes_the_sandbox_with_its_exit_status() -> None:
     life, actions = apply(RUNNING, GuestExited(1, "exit 3"))
     assert (life.status, life.present, life.reason) == (S.CRASHED, False, "its OS process ended with exit 3")
-    assert kinds(actions) == [Retire, Announce]
+    assert kinds(actions) == [Retire, Tell, Announce]
 
 
 def test_an_exit_after_a_crash_keeps_the_first_reason() -> None:

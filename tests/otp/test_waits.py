@@ -65,8 +65,8 @@ def test_a_call_names_whom_it_waits_for_since_when_and_what_that_one_does() -> N
     (first, second), locks = looked("a", "b", requests={"a": ("call", "b"), "b": "sleep"})
 
     assert (first.name, first.what, first.target, first.since_ms, first.until_ms) == ("a", "call", "b", 5, None)
-    assert first.line() == "a waits for a reply from b to 'stop' since 5 ms · b waits for sleep of 1000 ms"
-    assert second.line() == "b waits for its sleep to end since 5 ms, until 1005 ms"
+    assert first.line() == "a waits for a reply from b to 'stop' since t = 0.005 s · b waits for sleep of 1000 ms"
+    assert second.line() == "b waits for its sleep to end since t = 0.005 s, until t = 1.005 s"
     assert locks == ()
 
 
@@ -84,10 +84,10 @@ def test_waiting_for_a_start_a_message_and_work_outside() -> None:
     views, _ = looked("a", "b", "c", requests={"a": "start", "b": "receive", "c": "outside"})
 
     assert [view.line() for view in views] == [
-        "a waits for the start of slow since 5 ms · slow waits for sleep of 100 ms",
-        "b waits for a message since 5 ms",
-        "c waits for work outside since 5 ms",
-        "slow waits for its sleep to end since 5 ms, until 105 ms",
+        "a waits for the start of slow since t = 0.005 s · slow waits for sleep of 100 ms",
+        "b waits for a message since t = 0.005 s",
+        "c waits for work outside since t = 0.005 s",
+        "slow waits for its sleep to end since t = 0.005 s, until t = 0.105 s",
     ]
 
 
@@ -111,7 +111,7 @@ def test_a_child_that_asks_its_supervisor_to_stop_it_is_a_deadlock() -> None:
 
     ((top, front), locks), later = Node().run_function(main)
     assert locks == (("top", "front"),)
-    assert top == "top waits for the end of front since 0 ms · deadlock: top → front → top"
+    assert top == "top waits for the end of front since t = 0.000 s · deadlock: top → front → top"
     assert front.startswith("front waits for a reply from top to")
     assert later == ()
 
@@ -132,7 +132,7 @@ def test_who_awaits_a_task_waits_for_its_end() -> None:
         return [view.line() for view in waits(self._process.node) if view.name == "owner"]
 
     (line,) = Node().run_function(main)
-    assert line.startswith("owner waits for the end of 'work' <0.2.0> since 0 ms")
+    assert line.startswith("owner waits for the end of 'work' <0.2.0> since t = 0.000 s")
 
 
 def test_a_suspended_process_is_told_as_what_is_waited_for() -> None:
@@ -144,7 +144,7 @@ def test_a_suspended_process_is_told_as_what_is_waited_for() -> None:
         await self.sleep(10)
         return [view.line() for view in waits(self._process.node) if view.name == "a"]
 
-    assert Node().run_function(main) == ["a waits for a reply from b to 'stop' since 0 ms · b is suspended"]
+    assert Node().run_function(main) == ["a waits for a reply from b to 'stop' since t = 0.000 s · b is suspended"]
 
 
 def test_looking_takes_no_step() -> None:

@@ -95,7 +95,7 @@ def test_fewer_steps_than_asked_are_explained(waiting: str, words: str) -> None:
 def test_a_reason_is_one_line_and_then_its_story() -> None:
     lines = str(Story([WHY], "front")).split("\n")
     assert lines[0] == "TypeError in handle_call → exit → one_for_one restart 1 of 3 in 5 s → state back to 0"
-    assert lines[1] == "  step 9, 0.120 s: front handled ('add', 'x')"
+    assert lines[1] == "  step 9, t = 0.120 s: front handled ('add', 'x')"
     assert lines[-2:] == ["  line one", "    line two"]
 
 

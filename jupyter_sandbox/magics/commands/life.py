@@ -80,12 +80,12 @@ def destroy(turn: Turn) -> Lines:
 def list_all(turn: Turn) -> Table[SandboxInfo]:
     empty = "no sandbox yet: type %sandbox create NAME, or begin a cell with %%sandbox module NAME MODULE"
     turn.desk.manager.refresh()
-    return Table(turn.desk.manager.list(), SANDBOXES, empty=empty)
+    return Table([turn.desk.cells.labelled(info) for info in turn.desk.manager.list()], SANDBOXES, empty=empty)
 
 
 def info(turn: Turn) -> Card:
     turn.desk.manager.refresh(turn.name)
-    return card_of(turn.sandbox.info())
+    return card_of(turn.desk.cells.labelled(turn.sandbox.info()))
 
 
 def card_of(info: SandboxInfo) -> Card:

@@ -36,6 +36,8 @@ EVENTS: tuple[Column[Event], ...] = (
     Column("what happened", lambda event: event.text),
 )
 
+_MEMORY = "MemoryError"
+
 
 def tree(turn: Turn) -> TreePicture:
     """Of a sandbox whose OS process is gone: the tree as it was last seen, and why it is gone."""
@@ -80,7 +82,16 @@ def events(turn: Turn) -> Table[Event]:
 def why(turn: Turn) -> Story:
     target = turn.given.text("TARGET")
     entries = turn.sandbox.why(target, limit=turn.given.number("limit", 1))
-    return Story([_labelled(turn, entry) for entry in entries], target, _ended(turn))
+    return Story([_labelled(turn, entry) for entry in entries], target, _ended(turn) or _short_of_memory(turn, entries))
+
+
+def _short_of_memory(turn: Turn, entries: list[WhyView]) -> str:
+    """Python says no more than MemoryError, and nothing of the limit that it met."""
+    if not any(entry.reason.startswith(_MEMORY) or entry.cause.startswith(_MEMORY) for entry in entries):
+        return ""
+    limit = turn.sandbox.info().limits.max_memory
+    more = f"%sandbox limits {turn.name} --max-memory {2 * limit // 1_000_000}MB"
+    return f"{turn.name} may use {limit / 1e6:g} MB; to let it use more: {more}"
 
 
 def _ended(turn: Turn) -> str:
@@ -137,7 +148,7 @@ def log(turn: Turn) -> Lines:
 
 def _log_line(turn: Turn, entry: object) -> str:
     if isinstance(entry, NoticeTold):
-        where = f"{entry.process}: " if entry.process else ""
+        where = f"{entry.process}: " if entry.process and not entry.text.startswith(entry.process) else ""
         return turn.desk.cells.label(f"{entry.logged or entry.level:9} {where}{entry.text}")
     if isinstance(entry, Event):
         return turn.desk.cells.label(f"#{entry.step} {entry.name}: {entry.text}")
