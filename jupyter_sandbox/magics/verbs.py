@@ -107,7 +107,8 @@ LOOKING = (
     Verb("why", "looking", "why a process exited or was restarted", "why shop front", (_TARGET,), (
         Option("limit", Kind.NUMBER, "how many, newest first (default 1)", "N"),
     )),
-    Verb("waits", "looking", "who waits for whom since when (t: the clock of the sandbox), and who blocks each other", "waits shop"),
+    Verb("waits", "looking", "who waits for whom, since when on the sandbox's clock (t), and who blocks each other",
+         "waits shop"),
     Verb("metrics", "looking", "counters of the sandbox", "metrics shop"),
     Verb("log", "looking", "the latest log lines and what was printed", "log shop", (), (
         Option("limit", Kind.NUMBER, "how many (default 50)", "N"),

@@ -36,9 +36,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def lab_url(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[str]:
+def lab_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the server and its kernels say."""
+    return tmp_path_factory.mktemp("lab") / "lab.log"
+
+
+@pytest.fixture(scope="session")
+def lab_url(lab_log: Path, project: Path) -> Iterator[str]:
     """The address of a JupyterLab that serves an empty folder, with a user's settings of its own."""
-    root = tmp_path_factory.mktemp("lab")
+    root, log = lab_log.parent, lab_log
     (root / "notebooks").mkdir()
     shutil.copy(HERE / "fake_panel_kernel.py", root / "notebooks")
     settings = root / "settings" / "@jupyterlab" / "apputils-extension"
@@ -47,7 +53,6 @@ def lab_url(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = root / "lab.log"
     command, environment = lab_command(root, port), lab_environment(root, project)
     with log.open("wb") as output:
         server = subprocess.Popen(
@@ -165,6 +170,21 @@ class Lab:
         """Run the selected cell and select the next one."""
         self.execute("notebook:run-cell-and-select-next")
 
+    def select_cell(self, index: int) -> None:
+        self.page.evaluate("n => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = n; }", index)
+
+    def cell(self, source: str) -> None:
+        """Run another cell, at the end."""
+        self.page.evaluate(
+            """source => {
+                const book = window.jupyterapp.shell.currentWidget.content;
+                book.model.sharedModel.insertCell(book.widgets.length, { cell_type: 'code', source });
+                book.activeCellIndex = book.widgets.length - 1;
+            }""",
+            source,
+        )
+        self.execute("notebook:run-cell")
+
     @property
     def panel(self) -> Any:
         return self.page.locator("#jupyter-sandbox-panel")
@@ -202,8 +222,9 @@ class Lab:
 
 
 @pytest.fixture
-def lab(browser: Browser, lab_url: str) -> Iterator[Lab]:
-    """A fresh page; afterwards it must have talked to nobody else, and logged no error."""
+def lab(browser: Browser, lab_url: str, lab_log: Path) -> Iterator[Lab]:
+    """A fresh page; afterwards it must have talked to nobody else, and nobody must have logged an error."""
+    before = lab_log.stat().st_size
     context = browser.new_context(viewport={"width": 1280, "height": 860})
     page = context.new_page()
     page.set_default_timeout(20_000)
@@ -215,6 +236,9 @@ def lab(browser: Browser, lab_url: str) -> Iterator[Lab]:
     context.close()
     assert strangers == []
     assert errors == []
+    with lab_log.open() as log:
+        log.seek(before)
+        assert "sandbox_request" not in log.read(), "a kernel was asked that knows nothing of it"
 
 
 def shut_down_kernels(url: str) -> None:

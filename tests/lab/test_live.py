@@ -92,6 +92,90 @@ def test_a_stopped_sandbox_is_started_again_from_the_panel(notebook: Open) -> No
     expect(lab.item("walker")).to_be_attached()
 
 
+def test_a_kernel_that_restarts_or_dies_takes_its_sandboxes_along_and_that_is_said(notebook: Open) -> None:
+    lab = started(notebook)
+    kernel = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+    empty, picture = lab.panel.locator(".jp-Sandbox-empty"), lab.page.locator(".jsb-live .jsb-state")
+    lab.page.evaluate(f"() => {{ void ({kernel})().restart(); }}")
+    expect(empty).to_contain_text("The kernel ended, and its sandboxes with it")
+    expect(picture).to_have_text("the kernel ended, and the sandbox with it")
+    lab.wait_until_idle()
+    begin_again(lab)
+    expect(picture).to_have_text("● live")
+    lab.cell("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    expect(empty).to_contain_text("%load_ext jupyter_sandbox")
+    expect(picture).to_have_text("the kernel ended, and the sandbox with it")
+    lab.page.get_by_role("dialog").get_by_role("button", name="Ok").click()
+    lab.wait_until_idle()
+    begin_again(lab)
+    expect(lab.row("shop")).to_contain_text("running")
+
+
+def begin_again(lab: Any) -> None:
+    lab.select_cell(0)
+    for _ in range(3):
+        lab.run_cell()
+    expect(lab.item("walker")).to_be_attached()
+
+
+def test_a_notebook_that_is_closed_and_opened_again_shows_one_picture_and_it_lives(notebook: Open) -> None:
+    lab = started(notebook)
+    path = lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path")
+    lab.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    lab.execute("application:close")
+    expect(lab.panel.locator(".jp-Sandbox-empty")).to_contain_text("Open a notebook")
+    lab.page.evaluate("path => window.jupyterapp.commands.execute('docmanager:open', { path })", path)
+    expect(lab.item("walker")).to_be_attached()
+    step = lab.page.locator(".jsb-live .jsb-step")
+    expect(step).to_have_count(1)
+    before = step.text_content()
+    expect(step).not_to_have_text(before or "")
+
+
+def test_after_a_restart_the_panel_shows_nothing_of_the_os_process_before(notebook: Open) -> None:
+    lab = started(notebook, "%sandbox pause shop", "%sandbox back shop")
+    lab.run_cell()
+    expect(lab.row("shop")).to_contain_text("paused")
+    lab.press("Step")
+    steps = lab.panel.locator(".jp-Sandbox-step")
+    expect(steps).to_have_count(1)
+    step = steps.text_content() or ""
+    lab.run_cell()
+    expect(steps).not_to_have_text(step)
+    expect(steps).to_have_count(1)
+    lab.panel.get_by_role("toolbar", name="Sandbox", exact=True).get_by_role("button", name="Restart").click()
+    expect(lab.row("shop")).to_contain_text("running")
+    expect(lab.panel.locator(".jp-Sandbox-step")).to_have_count(0)
+
+
+def test_what_a_process_that_took_the_place_of_another_did_is_looked_at_anew(notebook: Open) -> None:
+    lab = started(notebook, '%sandbox call shop front ("add", "x")')
+    tree = lab.panel.get_by_role("tree")
+    tree.focus()
+    tree.press("f")
+    tree.press("Enter")
+    events = lab.panel.locator(".jp-Sandbox-inspector .jp-Sandbox-lines ol")
+    expect(events.last).to_contain_text("process_spawn")
+    before = events.last.text_content() or ""
+    lab.page.wait_for_timeout(1_100)  # it is not looked at twice a second
+    lab.run_cell()
+    expect(events.last).not_to_have_text(before)
+
+
+def test_why_something_could_not_be_done_to_a_process_is_said_and_stays(notebook: Open) -> None:
+    lab = started(notebook)
+    lab.press("Pause")
+    expect(lab.row("shop")).to_contain_text("paused")
+    tree = lab.panel.get_by_role("tree")
+    tree.focus()
+    tree.press("f")
+    tree.press("Enter")
+    lab.panel.locator(".jp-Sandbox-inspector").get_by_role("button", name="Suspend", exact=True).click()
+    expect(lab.panel.locator(".jp-Sandbox-remark")).to_contain_text("%sandbox resume shop")
+    lab.page.wait_for_timeout(500)
+    expect(lab.panel.locator(".jp-Sandbox-remark")).to_contain_text("%sandbox resume shop")
+
+
 def test_unloading_the_extension_empties_the_panel_and_loading_it_again_fills_it(notebook: Open) -> None:
     lab = started(notebook, "%unload_ext jupyter_sandbox", "%load_ext jupyter_sandbox\n%sandbox create mill")
     lab.run_cell()

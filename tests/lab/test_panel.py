@@ -95,6 +95,17 @@ def test_the_tree_is_walked_with_the_keyboard_and_a_process_looked_at(notebook: 
     expect(lab.item("front")).to_have_attribute("aria-selected", "true")
 
 
+def test_whoever_opens_the_panel_is_in_it_with_the_keyboard(notebook: Open) -> None:
+    lab = notebook(LOAD)
+    lab.run_cell()
+    expect(lab.row("shop")).to_contain_text("running")
+    lab.execute("jupyter-sandbox:open")
+    expect(lab.row("shop")).to_be_focused()
+    lab.page.keyboard.press("Tab")
+    lab.page.keyboard.press("Space")
+    expect(lab.row("shop")).to_contain_text("paused")
+
+
 def test_a_process_is_suspended_unsuspended_and_killed_from_the_inspector(notebook: Open) -> None:
     lab = notebook(LOAD)
     lab.run_cell()

@@ -46,10 +46,15 @@ const model = {
   on: (name, f) => on(name).push(f),
   off: (name, f) => { handlers[name] = on(name).filter(g => g !== f); },
   send: message => window.sent.push(message),
+  widget_manager: { kernel: { statusChanged: {
+    connect: f => on("kernel").push(f),
+    disconnect: f => { handlers.kernel = on("kernel").filter(g => g !== f); },
+  } } },
 };
 Object.assign(window, { sent: [], tidy, handlers, model,
   push: message => on("msg:custom").slice().forEach(f => f(message)) });
 window.close_ = widget.initialize({ model });
+window.again = () => widget.initialize({ model: { ...model, get: key => key === "status" ? "again" : state[key] } });
 window.ready = true;
 </script>"""
 
@@ -158,6 +163,27 @@ def test_the_status_of_the_sandbox_is_said(page: Page) -> None:
 def test_a_frozen_tree_says_why_it_stands_still(page: Page) -> None:
     page.evaluate("model.set('frozen', 'the sandbox was destroyed')")
     page.get_by_text("the sandbox was destroyed").wait_for()
+
+
+def test_a_kernel_that_ends_is_said_and_asked_no_more(page: Page) -> None:
+    page.evaluate("handlers.kernel.forEach(f => f(null, 'busy'))")
+    assert page.evaluate("model.get('frozen')") == ""
+    page.evaluate("handlers.kernel.forEach(f => f(null, 'autorestarting'))")
+    page.locator(".jsb-state", has_text="the kernel ended, and the sandbox with it").wait_for()
+    page.locator("[data-key='shop/front']").focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".jsb-note").inner_text() == "the kernel ended, and the sandbox with it"
+    assert page.evaluate("sent") == []
+
+
+def test_a_later_model_takes_the_place_and_an_earlier_one_never_takes_it_back(page: Page) -> None:
+    page.evaluate("void again()")
+    page.locator(".jsb-state", has_text="again").wait_for()
+    page.evaluate("""document.body.insertAdjacentHTML("beforeend", '<p id="copy" data-jupyter-sandbox="mark">')""")
+    page.locator("#copy .jsb-state", has_text="again").wait_for()
+    assert page.locator(".jsb-live").count() == 2
+    page.evaluate("close_()")
+    assert page.locator(".jsb-live").count() == 2 and not page.locator(".jsb-inline").is_visible()
 
 
 def test_texts_of_a_sandbox_never_become_markup(page: Page) -> None:
