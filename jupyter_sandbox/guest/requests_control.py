@@ -35,7 +35,7 @@ def resume(guest: Guest, request: m.Resume) -> None:
 def step(guest: Guest, request: m.Step) -> None:
     """Take some steps and tell each."""
     _must_be_paused(guest)
-    _answer(guest, request.id, request.count, lambda view: False)
+    _answer(guest, request.id, request.count)
 
 
 def until(guest: Guest, request: m.Until) -> None:
@@ -57,7 +57,7 @@ def matches(wanted: m.Until, view: StepView, names: Collection[str]) -> bool:
     )
 
 
-def _answer(guest: Guest, number: int, count: int, stop: Callable[[StepView], bool]) -> None:
+def _answer(guest: Guest, number: int, count: int, stop: Callable[[StepView], bool] | None = None) -> None:
     told: list[StepView] = []
     began = guest.read_ns()
     waiting = ""
@@ -69,11 +69,13 @@ def _answer(guest: Guest, number: int, count: int, stop: Callable[[StepView], bo
         told.append(view)
         if len(told) > 2 * MAX_TOLD:
             del told[:-MAX_TOLD]
-        if stop(view):
+        if stop is not None and stop(view):
             break
         if guest.read_ns() - began > _BUDGET_NS:
             waiting = "limit"
             break
+    else:
+        waiting = "" if stop is None else "limit"  # all steps taken, and none of them was the one looked for
     guest.emit(m.Stepped(id=number, steps=told[-MAX_TOLD:], step=guest.node.step_number, waiting=waiting))
 
 

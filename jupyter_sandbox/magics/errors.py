@@ -49,8 +49,10 @@ def attach(error: BaseException, lines: list[str]) -> None:
 def _story(error: SandboxError, cells: Cells) -> list[str]:
     if isinstance(error, CompileError) and error.diagnostics:
         return [text for diagnostic in error.diagnostics[:10] for text in _complaint(diagnostic, cells)]
-    traceback = getattr(error, "traceback", ())
-    return split_lines(traceback, cells)
+    lines = split_lines(getattr(error, "traceback", ()), cells)
+    return (
+        lines if any(text.startswith("  ") for text in lines) else []
+    )  # without a frame, the error itself says it all
 
 
 def split_lines(traceback: Iterable[str], cells: Cells) -> list[str]:

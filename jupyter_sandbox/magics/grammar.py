@@ -76,6 +76,14 @@ class Verb:
     """Works on the body of a cell: ``%%sandbox``."""
 
     @property
+    def lenient(self) -> bool:
+        """Whether `VERB shop` may mean a process of the only sandbox, though that is called shop, too.
+
+        Not where it would do harm: `kill shop` would end the whole system, when only the process was forgotten.
+        """
+        return self.group == "looking" or self.name in ("state", "children", "restart-child", "terminate-child")
+
+    @property
     def magic(self) -> str:
         """``%%sandbox`` for a verb that needs a cell, else ``%sandbox``."""
         return "%%sandbox" if self.cell else "%sandbox"

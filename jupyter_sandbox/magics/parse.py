@@ -145,7 +145,8 @@ def _bind_named(
         return _fill(verb, words[0].plain, words[1:], options, line)
     except UsageError:
         # One sandbox and a process of the same name: `state shop` means the process.
-        if len(sandboxes) == 1 and _has_all(verb, words) and not (_has_all(verb, words[1:]) or _is_raw(verb)):
+        meant = verb.lenient and _has_all(verb, words) and not (_has_all(verb, words[1:]) or _is_raw(verb))
+        if len(sandboxes) == 1 and meant:
             return _fill(verb, sandboxes[0], words, options, line)
         raise
 

@@ -82,6 +82,10 @@ def test_until_stops_at_the_first_step_that_matches_everything(shop: Any) -> Non
     stepped = shop.ask(m.Until, process="back", kind="cast", contains="cast 2")
     assert (stepped.steps[-1].name, stepped.steps[-1].message) == ("back", "2")
     assert shop.ask(m.Until, contains="never said").waiting == "idle"
+    shop.cast("back", 1)
+    assert shop.ask(m.Until, contains="never said", max_steps=1).waiting == "limit"
+    shop.cast("back", 1)
+    assert shop.ask(m.Until, process="back", max_steps=1).waiting == ""
 
 
 def test_until_without_a_condition_is_a_usage_error(shop: Any) -> None:

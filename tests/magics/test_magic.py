@@ -283,6 +283,20 @@ def test_a_step_of_a_quiet_sandbox_says_how_to_go_on(shell: InteractiveShell, sh
     assert "%sandbox cast shop TARGET MESSAGE, or %sandbox resume shop" in str(run(shell, "step"))
 
 
+def test_until_a_step_that_is_past_says_how_to_go_back(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    assert str(run(shell, "until shop --step 3")).endswith(
+        "step 3 was past already; to go back to it: %sandbox back shop 5"
+    )
+    assert str(run(shell, "until shop --step 8")).endswith("%sandbox resume shop")
+
+
+def test_a_memory_limit_without_its_unit_is_found_out(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    for line in ("limits shop --max-memory 50", "create mill --max-memory 50"):
+        with pytest.raises(IPythonUsageError, match="--max-memory 50 is not valid: a number alone is bytes; give"):
+            run(shell, line)
+    assert shop.limits_now.max_memory == 50_000_000
+
+
 def test_the_last_tree_of_a_sandbox_that_is_gone_is_shown_with_the_reason(
     shell: InteractiveShell, shop: FakeSandbox
 ) -> None:
@@ -304,6 +318,15 @@ def test_a_crash_shows_lines_of_the_cell_and_keeps_its_class(shell: InteractiveS
     shown = caught.value._render_traceback_()  # type: ignore[attr-defined]
     assert shown[0] == f"  Cell In[{shell.displayhook.prompt_count}], line 2, in handle_call"
     assert shown[-2:] == ["TypeError: no\\x1b[31m", "CallExit: front exited"]
+
+
+def test_a_crash_without_lines_of_the_user_is_one_line(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    error = CallExit("walker exited before it answered: MissingCallback: add one")
+    error.traceback = ("Traceback (most recent call last):", "MissingCallback: add one")
+    shop.answers["call"] = error
+    with pytest.raises(CallExit) as caught:
+        run(shell, "call shop front 1")
+    assert caught.value._render_traceback_() == [f"CallExit: {error}"]  # type: ignore[attr-defined]
 
 
 def test_a_compile_error_points_at_line_and_column(shell: InteractiveShell, shop: FakeSandbox) -> None:

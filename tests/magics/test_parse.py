@@ -44,6 +44,12 @@ def test_a_process_may_have_the_name_of_the_sandbox() -> None:
     assert parse("state shop shop", ONE).values == {"TARGET": "shop"}
 
 
+@pytest.mark.parametrize("line", ["kill shop", "suspend shop", "restore shop"])
+def test_what_changes_something_is_never_done_to_what_was_named_as_the_sandbox(line: str) -> None:
+    verb, *_ = line.split()
+    assert refused(line, ONE).startswith(f"{verb} needs ")
+
+
 def test_a_comment_after_the_command_is_left_out() -> None:
     assert parse("start shop counter.Shop     # → the tree", ONE).values["MAIN"] == "counter.Shop"
     assert parse('call front "#1"  # ask', ONE).values["REQUEST"] == '"#1"'

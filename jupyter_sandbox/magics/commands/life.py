@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import fields
 from datetime import datetime
 
+from ...model.errors import UsageError
 from ...model.limits import DISK_BYTES, OPEN_FILES, Limits
 from ...model.sandbox import SandboxInfo, SandboxStatus
 from ...widgets.picture import TreePicture
 from ...widgets.story import Card, Lines
 from ...widgets.table import Column, Table
 from ..turn import Turn
+
+LEAST_MEMORY = 1_000_000
+"""Nothing starts with less; who gives less has left out the unit."""
 
 _STATUS = {
     SandboxStatus.STARTING: "◔",
@@ -123,6 +127,9 @@ def limits(turn: Turn) -> Card:
 
 
 def _limit_options(turn: Turn) -> dict[str, int]:
+    size = turn.given.options.get("max-memory")
+    if isinstance(size, int) and size < LEAST_MEMORY:
+        raise UsageError("--max-memory", size, hint="a number alone is bytes; give at least 1MB, such as 50MB")
     names = {field.name for field in fields(Limits)}
     given = {name.replace("-", "_"): value for name, value in turn.given.options.items()}
     return {name: int(value) for name, value in given.items() if name in names}  # type: ignore[arg-type]

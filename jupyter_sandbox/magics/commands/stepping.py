@@ -34,4 +34,8 @@ def until(turn: Turn) -> Steps:
         raise UsageError("until needs a condition", hint=f"type %sandbox until {turn.name} --process TARGET")
     told = turn.sandbox.until(**conditions)  # type: ignore[arg-type]
     note = f"{turn.name} is paused at step {told.step}; next: %sandbox resume {turn.name}"
+    first = told.steps[0].step if told.steps else told.step
+    wanted = conditions.get("step")
+    if isinstance(wanted, int) and wanted < first:
+        note = f"step {wanted} was past already; to go back to it: %sandbox back {turn.name} {told.step - wanted}"
     return Steps(told.steps, told.step, told.waiting, note)
