@@ -50,9 +50,8 @@ def _story(error: SandboxError, cells: Cells) -> list[str]:
     if isinstance(error, CompileError) and error.diagnostics:
         return [text for diagnostic in error.diagnostics[:10] for text in _complaint(diagnostic, cells)]
     lines = split_lines(getattr(error, "traceback", ()), cells)
-    return (
-        lines if any(text.startswith("  ") for text in lines) else []
-    )  # without a frame, the error itself says it all
+    # Without a frame, the error itself says it all.
+    return lines if any(text.startswith("  ") for text in lines) else []
 
 
 def split_lines(traceback: Iterable[str], cells: Cells) -> list[str]:

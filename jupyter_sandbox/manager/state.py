@@ -82,6 +82,9 @@ MOVES: Mapping[type[LifeEvent], Mapping[S, S]] = {
 }  # fmt: skip
 """Every legal event per status and the status it leads to; anything else is a bug of the shell."""
 
+REPLACED = "another OS process took its place"
+"""Why a guest is retired whose sandbox goes on."""
+
 Verb = Literal[
     "act", "look", "load", "start", "stop", "pause", "resume", "step", "back", "snapshot", "restore", "restart"
 ]
@@ -179,7 +182,7 @@ def _decide(life: Life, event: LifeEvent, target: S) -> _Step:
             return _announced(replace(life, status=target, reason=reason, present=False))
         case RestartBegan():
             gone = replace(life, status=target, reason="", present=False)
-            return gone, (*_retired(life, "restart"), Announce())
+            return gone, (*_retired(life, REPLACED), Announce())
         case Paused() | Resumed() | StopBegan():
             return _announced(replace(life, status=target, reason=_kept_reason(life, target)))
         case ReloadBegan():
@@ -238,7 +241,7 @@ def _ended(
 def _took(life: Life, event: GuestTook) -> _Step:
     status = S.PAUSED if event.paused else S.RUNNING
     fresh = replace(life, status=status, reason="", generation=event.generation, present=True, main=event.main)
-    return fresh, (*_retired(life, "replaced"), Announce())
+    return fresh, (*_retired(life, REPLACED), Announce())
 
 
 def _main_ended(life: Life, reason: str, normal: bool, target: S) -> _Step:

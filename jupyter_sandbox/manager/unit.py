@@ -49,7 +49,7 @@ from .link import Pushed
 from .news import bounded
 from .spares import Kind, Spares
 from .spec import Main, Spec
-from .state import apply
+from .state import REPLACED, apply
 from .voice import Voice
 
 A = TypeVar("A", bound=Answer)
@@ -158,7 +158,7 @@ class Unit:
         self.building.discard(guest)
         before, self.guest = self.guest, guest
         if before is not None:
-            before.retire("another guest took its place")
+            before.retire(REPLACED)
         self.main, self.ended_at = main, None
         self.on_guest()
         self.analytics.next_guest(replays_history=replayed_from is not None)
@@ -191,6 +191,8 @@ class Unit:
 
     def _gone(self, why: str) -> SandboxGone:
         name, todo = self.name, "create" if self.life.destroyed else "restart"
+        if why == REPLACED and not self.life.destroyed:
+            return SandboxGone(f"sandbox {name!r} was started anew before it answered; ask again: %sandbox tree {name}")
         return SandboxGone(f"sandbox {name!r} cannot answer: {why}. Bring it back: %sandbox {todo} {name}")
 
     def _busy(self, why: str) -> SandboxBusy:

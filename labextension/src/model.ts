@@ -5,7 +5,7 @@ import type { Follower, Page } from './follow';
 import type { Args } from './link';
 import type { Inspection, Process, SandboxStatus, Verb } from './protocol';
 import { DEFAULTS, type Settings } from './settings';
-import { EMPTY, type Sandbox, type State, clearNotices, remark, select } from './store';
+import { EMPTY, type Remark, type Sandbox, type State, clearNotices, remark, select } from './store';
 
 /** In which statuses a verb makes sense; the kernel has the last word. */
 const LEGAL: Partial<Record<Verb, readonly SandboxStatus[]>> = {
@@ -26,6 +26,9 @@ const LEGAL: Partial<Record<Verb, readonly SandboxStatus[]>> = {
 /** The least time between two looks that nobody asked for: a process may crash many times a second. */
 const REST_MS = 1_000;
 
+/** After so long without an answer the user is told that it is on its way. */
+const SLOW_MS = 700;
+
 /** The answer to `step`. */
 interface Stepped {
   readonly steps?: readonly unknown[];
@@ -36,7 +39,7 @@ interface Stepped {
 export class Model {
   constructor(
     readonly follower: Follower,
-    private readonly words: { readonly idle: string; readonly limit: string }
+    private readonly words: { readonly idle: string; readonly limit: string; readonly slow: string }
   ) {
     follower.changed.connect(() => {
       this._changed.emit();
@@ -120,9 +123,21 @@ export class Model {
     }
   }
 
+  /** Ask the sandbox looked at; one that takes its time, because a callback runs, is said to do so. */
   async ask(verb: Verb, args: Args = {}): Promise<unknown> {
     const name = this.state.selected;
-    return name === null ? undefined : this.follower.session?.ask(verb, name, args);
+    const { session } = this.follower;
+    if (name === null || session === null) {
+      return undefined;
+    }
+    const slow: Remark = { tone: 'calm', text: this.words.slow };
+    const timer = window.setTimeout(() => session.change(state => remark(state, slow)), SLOW_MS);
+    try {
+      return await session.ask(verb, name, args);
+    } finally {
+      window.clearTimeout(timer);
+      session.change(state => (state.remark === slow ? remark(state, null) : state));
+    }
   }
 
   /** Take steps; when there is nothing to do, say so instead of showing nothing. */

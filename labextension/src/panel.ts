@@ -147,7 +147,9 @@ export class SandboxPanel extends Widget {
     for (const [name, section] of Object.entries(this.sections) as [SectionName, Section][]) {
       show(section.node, visible[name] && settings.sections[name]);
     }
-    this.sections.processes.tell(this.trans.__('step %1', (tree?.step ?? 0).toLocaleString()));
+    const step = (tree?.step ?? 0).toLocaleString();
+    const gone = sandbox.info.os_pid === null;
+    this.sections.processes.tell(gone ? this.trans.__('last seen at step %1', step) : this.trans.__('step %1', step));
     this.sections.alerts.tell(String(notices.length));
     this.limits.update(sandbox, settings.isolation);
     this.tree.update(tree, process?.key ?? null);

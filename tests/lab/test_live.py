@@ -176,6 +176,16 @@ def test_why_something_could_not_be_done_to_a_process_is_said_and_stays(notebook
     expect(lab.panel.locator(".jp-Sandbox-remark")).to_contain_text("%sandbox resume shop")
 
 
+def test_a_sandbox_that_is_busy_with_a_callback_is_said_to_answer_later(notebook: Open) -> None:
+    lab = started(notebook, "%%sandbox exec shop\nimport time\ntime.sleep(3)")
+    lab.run_cell()
+    lab.press("Pause")
+    remark = lab.panel.locator(".jp-Sandbox-remark")
+    expect(remark).to_contain_text("answers when the callback that runs now is done")
+    expect(lab.row("shop")).to_contain_text("paused")
+    expect(remark).to_be_hidden()
+
+
 def test_unloading_the_extension_empties_the_panel_and_loading_it_again_fills_it(notebook: Open) -> None:
     lab = started(notebook, "%unload_ext jupyter_sandbox", "%load_ext jupyter_sandbox\n%sandbox create mill")
     lab.run_cell()

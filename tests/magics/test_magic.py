@@ -366,10 +366,13 @@ def test_why_tells_the_cell_and_the_decision(shell: InteractiveShell, shop: Fake
     assert str(run(shell, "why shop front")).split("\n")[0] == expected
 
 
-def test_why_says_which_limit_a_memory_error_met(shell: InteractiveShell, shop: FakeSandbox) -> None:
+def test_why_says_which_limit_was_met(shell: InteractiveShell, shop: FakeSandbox) -> None:
     shop.answers["why"] = [WhyView("front", "front", 9, 0, "", "MemoryError in f", "1", (), "shop", "restart", (), ())]
     last = str(run(shell, "why shop front")).split("\n")[-1]
     assert last == "shop may use 50 MB; to let it use more: %sandbox limits shop --max-memory 100MB"
+    shop.answers["why"] = [replace(shop.answers["why"][0], cause="HandlerTimeout in f")]
+    last = str(run(shell, "why shop front")).split("\n")[-1]
+    assert last == "a callback may run 5000 ms; to let it run longer: %sandbox limits shop --handler-budget 10000"
     shop.answers["why"] = [replace(shop.answers["why"][0], cause="TypeError in f")]
     assert "limits" not in str(run(shell, "why shop front"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -32,6 +33,7 @@ from jupyter_sandbox.model.sandbox import (
     TreeReplaced,
 )  # fmt: skip
 
+from ..waiting import until
 from .conftest import COUNTER, Told
 
 DOUBLE = COUNTER.replace("Reply(n + k, n + k)", "Reply(n + k, n + 2 * k)")
@@ -194,6 +196,15 @@ def test_an_os_process_that_ends_crashes_the_sandbox_with_its_exit_status(shop: 
     info = shop.info()
     assert (info.status, info.os_pid, info.name) == (SandboxStatus.CRASHED, None, "shop")
     assert info.reason.startswith("its OS process ended with exit 3: os._exit in the cell ")
+
+
+def test_who_waits_for_an_answer_when_the_sandbox_is_restarted_is_told_that(shop: Sandbox) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(shop.exec, "import time; time.sleep(30)")
+        until(lambda: shop._unit.guest is not None and shop._unit.guest.process.heartbeat.busy_ms() > 0)
+        shop.restart()
+        with pytest.raises(SandboxGone, match="was started anew before it answered; ask again: %sandbox tree shop"):
+            asked.result()
 
 
 # --- processes -----------------------------------------------------------------------------------------------------
@@ -411,6 +422,7 @@ def test_state_that_cannot_be_saved_is_named_and_the_sandbox_runs_on(shop: Sandb
     shop.exec("import threading\nasync def set(s): pass\n")
     source = """
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from jupyter_sandbox.otp import GenServer
 class Holder(GenServer):
     def init(self, _): return threading.Lock()

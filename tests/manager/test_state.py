@@ -40,7 +40,7 @@ from jupyter_sandbox.manager.life import (
     StopRefused,
     Tell,
 )  # fmt: skip
-from jupyter_sandbox.manager.state import MOVES, PERMITTED, apply, refusal
+from jupyter_sandbox.manager.state import MOVES, PERMITTED, REPLACED, apply, refusal
 from jupyter_sandbox.model.errors import InternalError, SandboxBusy, SandboxGone, UsageError
 from jupyter_sandbox.model.sandbox import SandboxStatus as S
 
@@ -178,13 +178,13 @@ def test_a_limit_that_the_node_counts_is_only_told() -> None:
 def test_a_fresh_guest_takes_over_and_the_old_one_retires() -> None:
     life, actions = apply(RUNNING, GuestTook(2, paused=True, main="counter.Shop"))
     assert (life.status, life.generation) == (S.PAUSED, 2)
-    assert actions[0] == Retire(1, "replaced")
+    assert actions[0] == Retire(1, REPLACED)
 
 
 def test_a_restart_retires_the_old_guest_first() -> None:
     life, actions = apply(RUNNING, RestartBegan())
     assert (life.status, life.present) == (S.STARTING, False)
-    assert actions[0] == Retire(1, "restart")
+    assert actions[0] == Retire(1, REPLACED)
     assert after(life, GuestTook(2)).status is S.RUNNING
 
 

@@ -36,8 +36,6 @@ EVENTS: tuple[Column[Event], ...] = (
     Column("what happened", lambda event: event.text),
 )
 
-_MEMORY = "MemoryError"
-
 
 def tree(turn: Turn) -> TreePicture:
     """Of a sandbox whose OS process is gone: the tree as it was last seen, and why it is gone."""
@@ -82,16 +80,20 @@ def events(turn: Turn) -> Table[Event]:
 def why(turn: Turn) -> Story:
     target = turn.given.text("TARGET")
     entries = turn.sandbox.why(target, limit=turn.given.number("limit", 1))
-    return Story([_labelled(turn, entry) for entry in entries], target, _ended(turn) or _short_of_memory(turn, entries))
+    return Story([_labelled(turn, entry) for entry in entries], target, _ended(turn) or _limit_met(turn, entries))
 
 
-def _short_of_memory(turn: Turn, entries: list[WhyView]) -> str:
-    """Python says no more than MemoryError, and nothing of the limit that it met."""
-    if not any(entry.reason.startswith(_MEMORY) or entry.cause.startswith(_MEMORY) for entry in entries):
-        return ""
-    limit = turn.sandbox.info().limits.max_memory
-    more = f"%sandbox limits {turn.name} --max-memory {2 * limit // 1_000_000}MB"
-    return f"{turn.name} may use {limit / 1e6:g} MB; to let it use more: {more}"
+def _limit_met(turn: Turn, entries: list[WhyView]) -> str:
+    """Python says no more than MemoryError, and a callback that was broken off nothing of the limit that it met."""
+    told = {entry.cause.partition(" ")[0] or entry.reason.partition(":")[0] for entry in entries}
+    now, change = turn.sandbox.info().limits, f"%sandbox limits {turn.name}"
+    if "MemoryError" in told:
+        more = f"{change} --max-memory {2 * now.max_memory // 1_000_000}MB"
+        return f"{turn.name} may use {now.max_memory / 1e6:g} MB; to let it use more: {more}"
+    if "HandlerTimeout" in told:
+        more = f"{change} --handler-budget {2 * now.handler_budget}"
+        return f"a callback may run {now.handler_budget} ms; to let it run longer: {more}"
+    return ""
 
 
 def _ended(turn: Turn) -> str:
