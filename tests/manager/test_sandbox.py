@@ -422,7 +422,6 @@ def test_state_that_cannot_be_saved_is_named_and_the_sandbox_runs_on(shop: Sandb
     shop.exec("import threading\nasync def set(s): pass\n")
     source = """
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from jupyter_sandbox.otp import GenServer
 class Holder(GenServer):
     def init(self, _): return threading.Lock()
