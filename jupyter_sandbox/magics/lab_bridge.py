@@ -74,7 +74,7 @@ class LabBridge:
         """Everything there is, as the panel needs it to begin."""
         mirror = self._wiring.mirror
         cells = self._wiring.cells
-        infos = [info_data(cells.labelled(info)) | {"runtime_s": _runtime_s(info)} for info in mirror.infos.values()]
+        infos = [info_data(cells.labelled(info)) | {"lived_s": _lived_s(info)} for info in mirror.infos.values()]
         trees = {name: asdict(tree) for name, tree in mirror.trees.items() if name in mirror.infos}
         self._send("hello", version=self._wiring.version, sandboxes=infos, trees=trees)
 
@@ -153,11 +153,11 @@ def info_data(info: SandboxInfo) -> dict[str, Any]:
     return asdict(info) | {"protection_line": info.protection.line() if info.protection else ""}
 
 
-def _runtime_s(info: SandboxInfo) -> int:
+def _lived_s(info: SandboxInfo) -> int:
     """The run time of now: the mirror's is of when something changed last, which may be long ago."""
     if info.status not in ("running", "paused"):
-        return info.runtime_s
-    return max(info.runtime_s, int(time.time() - info.created_at))
+        return info.lived_s
+    return max(info.lived_s, int(time.time() - info.ready_at))
 
 
 def step_data(step: StepView) -> dict[str, Any]:

@@ -231,7 +231,8 @@ def _ended(
             return _killed(life, target, f"disk: {text}", RaiseAlert("disk_limit", text))
         case RuntimeOver(_, limit_ms):
             text = f"sandbox {life.name!r} ran longer than max_runtime ({limit_ms / 1000:g} s) and was stopped"
-            return _killed(life, target, "runtime_limit", RaiseAlert("runtime_limit", text))
+            reason = f"it ran longer than max_runtime ({limit_ms / 1000:g} s)"
+            return _killed(life, target, reason, RaiseAlert("runtime_limit", text))
         case HandlerOver():
             return _handler_over(life, event, target)
         case _:

@@ -68,6 +68,7 @@ class Unit:
         self.voice = Voice(name, publish)
         self.created_at = time.time()
         self.ended_at: float | None = None
+        self._ready_at = 0.0
         self.analytics = SandboxAnalytics(self.created_at, spec.capture)
         self.guest: GuestHandle | None = None
         self.building: set[GuestHandle] = set()
@@ -109,8 +110,11 @@ class Unit:
             memory_peak=self.analytics.memory_peak, runtime_s=self.runtime_s(), counters=self._counters(),
             modules=tuple(self.modules), alerts=self.voice.alerts, flavour=self.spec.flavour.name,
             disk_peak=self.analytics.disk_peak, open_files_peak=self.analytics.open_files_peak,
-            printed=self.voice.output.total,
+            printed=self.voice.output.total, ready_at=self._ready_at, lived_s=self._lived_s(),
         )  # fmt: skip
+
+    def _lived_s(self) -> int:
+        return max(0, int((self.ended_at or time.time()) - self._ready_at)) if self._ready_at else 0
 
     def _counters(self) -> Counters:
         """Of a guest that is gone, what it has done; no process is left of it."""
@@ -160,6 +164,7 @@ class Unit:
         if before is not None:
             before.retire(REPLACED)
         self.main, self.ended_at = main, None
+        self._ready_at = time.time() - (time.monotonic_ns() - guest.ready_ns) / 1e9
         self.on_guest()
         self.analytics.next_guest(replays_history=replayed_from is not None)
         self.history.next_guest(replayed_from)

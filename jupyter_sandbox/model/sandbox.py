@@ -41,6 +41,7 @@ class SandboxInfo:
     """Bytes of private memory above the empty sandbox."""
     memory_peak: int = 0
     runtime_s: int = 0
+    """Since it was created, over all its OS processes."""
     counters: Counters = field(default_factory=Counters)
     modules: tuple[str, ...] = ()
     alerts: tuple[str, ...] = ()
@@ -51,6 +52,10 @@ class SandboxInfo:
     open_files_peak: int = 0
     printed: int = 0
     """Bytes of output that were shown or kept, over all its guests."""
+    ready_at: float = 0.0
+    """When its newest OS process was ready, in seconds since the epoch: from then on ``max_runtime`` counts."""
+    lived_s: int = 0
+    """Whole seconds that this OS process has had, or had until it ended."""
 
 
 @dataclass(frozen=True, slots=True)

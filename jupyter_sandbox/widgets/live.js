@@ -505,6 +505,9 @@ class LiveTree {
     if (box.y < view.scrollTop) view.scrollTop = box.y - MARGIN;
     const below = box.y + CARD.height + MARGIN - view.clientHeight;
     if (below > view.scrollTop) view.scrollTop = below;
+    const right = box.x + CARD.width + MARGIN - view.clientWidth;
+    if (right > view.scrollLeft) view.scrollLeft = right;
+    if (box.x < view.scrollLeft) view.scrollLeft = box.x - MARGIN;
   }
 
   open(focus) {

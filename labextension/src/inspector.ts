@@ -15,7 +15,7 @@ export class Inspector {
     this.name = h('strong', { class: 'jp-Sandbox-name' });
     this.status = h('span', { class: 'jp-Sandbox-status' });
     this.behaviour = h('div', { class: 'jp-Sandbox-behaviour' });
-    this.state = h('pre', { class: 'jp-Sandbox-state', tabindex: 0, 'aria-label': trans.__('State') });
+    this.state = h('pre', { class: 'jp-Sandbox-state', tabindex: 0, role: 'group', 'aria-label': trans.__('State') });
     this.facts = h('dl', { class: 'jp-Sandbox-facts' });
     this.mailbox = new Lines(trans.__('Mailbox'));
     this.events = new Lines(trans.__('Last events'));

@@ -55,8 +55,8 @@ export interface Info {
   /** Bytes. */
   readonly memory: number;
   readonly memory_peak: number;
-  /** Seconds. */
-  readonly runtime_s: number;
+  /** Seconds that its newest OS process has had. */
+  readonly lived_s: number;
   readonly counters: Counters;
   readonly modules: readonly string[];
   readonly alerts: readonly string[];

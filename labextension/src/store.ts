@@ -258,7 +258,7 @@ function withoutCalm(state: State): State {
 
 /** Seconds that a sandbox has run at this time: what was told, and while it runs the seconds since. */
 export function runtime({ info, heardAt }: Pick<Sandbox, 'info' | 'heardAt'>, now: number): number {
-  return info.runtime_s + (ages(info) ? Math.floor(Math.max(0, now - heardAt) / 1000) : 0);
+  return info.lived_s + (ages(info) ? Math.floor(Math.max(0, now - heardAt) / 1000) : 0);
 }
 
 /** Whether its run time passes: a pause does not stop it. */

@@ -5,7 +5,7 @@ import type { Info, Process, SandboxEvent, Tree } from '../src/protocol';
 import { EMPTY, type State, clearNotices, lose, patch, reduce, remark, runtime, select } from '../src/store';
 
 function info(name: string, id = 1): Info {
-  return { id, name, status: 'running', memory: 0, runtime_s: 0 } as unknown as Info;
+  return { id, name, status: 'running', memory: 0, lived_s: 0 } as unknown as Info;
 }
 
 function process(key: string, parent: string | null = null, state = '', queue = 0): Process {
@@ -145,7 +145,7 @@ test('what went wrong stays until the next request', () => {
 });
 
 test('the run time goes on from when it was heard, in a pause too, and stands when the sandbox has ended', () => {
-  const heard = reduce(told(EMPTY, HELLO), { seq: 2, type: 'sandbox', info: { ...info('shop'), runtime_s: 60 } }, 5000);
+  const heard = reduce(told(EMPTY, HELLO), { seq: 2, type: 'sandbox', info: { ...info('shop'), lived_s: 60 } }, 5000);
   const shop = heard.sandboxes.get('shop');
   assert.ok(shop);
   assert.equal(runtime(shop, 5999), 60);

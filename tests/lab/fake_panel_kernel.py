@@ -62,7 +62,7 @@ class FakeKernel:
         return {
             "id": 1, "name": name, "app_name": "sandbox_1", "status": self.status[name], "reason": "",
             "created_at": 0.0, "os_pid": 4711, "main": MAIN, "memory": 12_400_000, "memory_peak": 14_000_000,
-            "runtime_s": 252, "counters": counters, "modules": ["counter"], "alerts": [],
+            "runtime_s": 300, "lived_s": 252, "counters": counters, "modules": ["counter"], "alerts": [],
             "limits": {"max_processes": 8, "max_memory": 50_000_000, "max_runtime": 300_000, "max_mailbox": 10_000},
             "protection": {"profile": "basic", "layers": [], "not_stopped": ["reading files", "the network"]},
             "protection_line": "basic · rlimits ✓ · no_new_privs ✓",

@@ -20,6 +20,7 @@ from jupyter_sandbox.model.errors import SandboxError, SandboxGone, UsageError
 from jupyter_sandbox.model.flavour import Flavour
 from jupyter_sandbox.model.sandbox import AlertRaised, InfoChanged, OutputArrived, SandboxStatus
 
+from ..waiting import until
 from .conftest import COUNTER, Told
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the watchdog reads /proc")
@@ -57,11 +58,21 @@ def test_memory_over_the_limit_is_told_and_the_sandbox_killed_or_the_process_cra
     assert shop.call("front", "next") == 0
 
 
+def test_the_run_time_that_is_limited_is_that_of_the_present_os_process(shop: Sandbox) -> None:
+    first = shop.info()
+    until(lambda: shop.info().lived_s >= 1)
+    assert shop.info().runtime_s >= 1
+    shop.restart()
+    again = shop.info()
+    assert again.lived_s == 0 and again.ready_at > first.ready_at >= first.created_at and again.runtime_s >= 1
+
+
 def test_run_time_over_the_limit_stops_the_sandbox(manager: SandboxManager, told: Told) -> None:
     sandbox = manager.create("short", limits={"max_runtime": 300})
     told.wait(alert("runtime_limit"))
     info = sandbox.info()
-    assert (info.status, info.reason, info.os_pid) == (SandboxStatus.STOPPED, "runtime_limit", None)
+    assert (info.status, info.os_pid) == (SandboxStatus.STOPPED, None)
+    assert info.reason == "it ran longer than max_runtime (0.3 s)"
     sandbox.limits(max_runtime=60_000)
     sandbox.restart()
     assert sandbox.exec("1 + 1") == 2

@@ -142,7 +142,7 @@ def test_memory_over_the_limit_alerts_and_far_over_kills() -> None:
 
 def test_run_time_over_the_limit_stops_with_an_alert() -> None:
     life, actions = apply(RUNNING, RuntimeOver(1, 300_000))
-    assert (life.status, life.reason, life.present) == (S.STOPPED, "runtime_limit", False)
+    assert (life.status, life.reason, life.present) == (S.STOPPED, "it ran longer than max_runtime (300 s)", False)
     assert kinds(actions) == [Retire, RaiseAlert, Announce]
 
 

@@ -142,6 +142,17 @@ def test_everything_can_be_done_from_the_keyboard(page: Page) -> None:
     assert page.locator(".jsb-panel").is_hidden()
 
 
+def test_the_keyboard_brings_a_process_into_sight(page: Page, tree: TreeView) -> None:
+    page.set_viewport_size({"width": 380, "height": 700})
+    page.keyboard.press("Tab")
+    left = "document.querySelector('.jsb-scroll').scrollLeft"
+    assert page.evaluate(left) == 0
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(left) > 0
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(left) == 0
+
+
 def test_a_suspended_process_is_offered_to_go_on(page: Page) -> None:
     page.locator("[data-key='shop/back']").focus()
     page.keyboard.press("Enter")

@@ -33,7 +33,7 @@ SANDBOXES: tuple[Column[SandboxInfo], ...] = (
     Column("protection", lambda info: info.protection.profile if info.protection else "–"),
     Column("processes", lambda info: f"{info.counters.processes} of {info.limits.max_processes}", right=True),
     Column("memory", lambda info: f"{_mb(info.memory)} of {_mb(info.limits.max_memory)} MB", right=True),
-    Column("run time", lambda info: f"{info.runtime_s} of {info.limits.max_runtime / 1000:g} s", right=True),
+    Column("run time", lambda info: f"{info.lived_s} of {info.limits.max_runtime / 1000:g} s", right=True),
     Column("reason", lambda info: info.reason),
 )
 
@@ -104,7 +104,7 @@ def card_of(info: SandboxInfo) -> Card:
         ("flavour", info.flavour),
         ("disk", f"at most {_mb(info.disk_peak)} of {_mb(DISK_BYTES)} MB so far"),
         ("open files", f"at most {info.open_files_peak} of {OPEN_FILES} so far"),
-        ("run time", f"{info.runtime_s} of {info.limits.max_runtime / 1000:g} s"),
+        ("run time", f"{info.lived_s} of {info.limits.max_runtime / 1000:g} s"),
         ("steps", info.counters.steps),
         ("restarts", info.counters.supervisor_restarts),
         ("OS process", info.os_pid),
@@ -122,8 +122,14 @@ def limits(turn: Turn) -> Card:
     if changes:
         turn.sandbox.limits(**changes)
     now = turn.sandbox.info().limits
-    facts = [(field.name, f"{getattr(now, field.name):_}") for field in fields(Limits)]
+    facts = [(field.name, _with_unit(field.name, getattr(now, field.name))) for field in fields(Limits)]
     return Card(f"limits of {turn.name}", facts, now)
+
+
+def _with_unit(name: str, value: int) -> str:
+    if name in ("max_memory", "max_message", "max_output"):
+        return f"{value:_} bytes"
+    return f"{value:_} ms" if name in ("max_runtime", "handler_budget") else f"{value:_}"
 
 
 def _limit_options(turn: Turn) -> dict[str, int]:
