@@ -182,6 +182,7 @@ class LiveTree {
     this.state = make("span", "jsb-state");
     header.append(this.title, this.step, this.state);
     this.scroll = make("div", "jsb-scroll");
+    this.scroll.tabIndex = -1; // browsers let the keyboard stop at what scrolls; here the twin is that stop
     this.spacer = make("div");
     this.canvas = make("canvas");
     this.canvas.setAttribute("aria-hidden", "true");
