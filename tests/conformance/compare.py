@@ -25,8 +25,8 @@ def differences(expected: Observation, actual: Observation) -> list[str]:
 
 
 def _log_problem(expected: Observation, log: list[Any]) -> str | None:
-    position = {key: index for index, key in enumerate(_numbered(log))}
-    wanted = _numbered(expected.get("log", []))
+    position = {key: index for index, key in enumerate(numbered(log))}
+    wanted = numbered(expected.get("log", []))
     if set(wanted) != set(position):
         return "log"
     places = [position[key] for key in wanted]
@@ -36,7 +36,7 @@ def _log_problem(expected: Observation, log: list[Any]) -> str | None:
     return None if all(places[first] < places[second] for first, second in order) else "order"
 
 
-def _numbered(events: list[Any]) -> list[tuple[str, int]]:
+def numbered(events: list[Any]) -> list[tuple[str, int]]:
     """Each event's text with how many equal ones came before it."""
     seen: Counter[str] = Counter()
     keys = []
