@@ -8,8 +8,9 @@ from __future__ import annotations
 from types import CoroutineType
 from typing import Any, Final
 
-from ..model.exits import KILLED, NORMAL, SHUTDOWN, is_normal
+from ..model.exits import KILLED, NORMAL, SHUTDOWN, Crash, is_normal
 from ..model.ids import Pid, Ref
+from ..model.text import short_text
 from ..runtime import Node, delivery, lifecycle
 from ..runtime.context import Context
 from ..runtime.crashes import exit_reason
@@ -18,7 +19,7 @@ from ..runtime.operations import OP_YIELD, ask
 from ..runtime.process import Process
 from ..runtime.signals import Down, Exit
 from . import gen
-from .app_record import Loaded, Spec, now_running, running
+from .app_record import Loaded, Spec, forget_unloaded, now_running, running
 from .child import Child, as_child
 from .process import OtpContext
 from .returns import Error, Ignore
@@ -40,6 +41,7 @@ async def run(ctx: OtpContext, entry: Loaded) -> None:
     except _Refused as refused:
         entry.started = False
         _tell(ctx, entry, refused.reason)
+        forget_unloaded(ctx._process.node, entry)
         if entry.kind == "permanent" or (entry.kind == "transient" and not _is_normal_refusal(refused.reason)):
             ctx.spawn(take_down)
         ctx.exit(refused.reason)
@@ -140,7 +142,9 @@ async def _start_top(app: Any, spec: Spec) -> tuple[Pid, Any]:
         raise _Refused((top.reason, call))
     if isinstance(top, Pid):
         return top, None
-    if isinstance(top, tuple) and len(top) == 2 and isinstance(top[0], Pid):
+    if isinstance(top, tuple) and len(top) == 2:
+        if not isinstance(top[0], Pid):  # Erlang's {ok, NotAPid, State}: its master fails to link with that
+            raise _Refused(Crash("badarg", f"start of {spec.name} returned no pid: {short_text(top[0])}", "badarg"))
         return top[0], top[1]
     raise _Refused(("bad_return", (call, "ignore" if top is None or isinstance(top, Ignore) else top)))
 
@@ -180,6 +184,7 @@ async def attend(ctx: OtpContext, entry: Loaded, app: Any, top: Pid, state: Any)
     await _told(ctx, app.stop, state, None)
     _kill_strays(process.node, entry.spec.name, process)
     entry.running, entry.master, entry.top = False, None, None
+    forget_unloaded(process.node, entry)
     if reason is not None:
         await _ended(ctx, entry, reason)
 

@@ -46,7 +46,8 @@ class Loaded:
 
     ``started``: since its start, until it is stopped, also when it ended by
     itself. ``running``: its processes run. ``starting``: who waits for the start
-    in progress, None when there is none.
+    in progress, None when there is none. Unloaded in the middle of its start it is
+    not ``known`` any more: it runs until it is stopped, and is forgotten then.
     """
 
     spec: Spec
@@ -57,12 +58,25 @@ class Loaded:
     started: bool = False
     serial: int = 0
     starting: list[tuple[Pid, Ref]] | None = None
+    known: bool = True
 
 
 def applications(node: Node) -> dict[str, Loaded]:
     """All loaded applications of a node, by name."""
     found: dict[str, Loaded] = node.globals.setdefault("applications", {})
     return found
+
+
+def loaded(node: Node, name: str) -> Loaded | None:
+    """An application that is loaded."""
+    entry = applications(node).get(name)
+    return entry if entry is not None and entry.known else None
+
+
+def forget_unloaded(node: Node, entry: Loaded) -> None:
+    """An application has ended: nothing is left of one that was unloaded meanwhile."""
+    if not entry.known:
+        applications(node).pop(entry.spec.name, None)
 
 
 def environments(node: Node) -> dict[str, dict[str, Any]]:

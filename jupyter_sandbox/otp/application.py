@@ -16,7 +16,18 @@ from ..runtime.operations import OP_START, OP_YIELD, ask
 from ..runtime.process import Process
 from . import app_master
 from .app_master import STARTED, attend, stop_master, take_down, turn
-from .app_record import BASE, ApplicationError, Loaded, Spec, applications, environments, now_running, running
+from .app_record import (
+    BASE,
+    ApplicationError,
+    Loaded,
+    Spec,
+    applications,
+    environments,
+    forget_unloaded,
+    loaded,
+    now_running,
+    running,
+)  # fmt: skip
 from .process import OtpContext
 
 __all__ = [
@@ -87,23 +98,25 @@ async def load(ctx: Context, spec: Spec) -> None:
     """
     await turn(ctx)
     node = ctx._process.node
-    known = applications(node)
-    if spec.name in known:
+    if loaded(node, spec.name) is not None:
         raise ApplicationError(f"load of {spec.name}", ("already_loaded", spec.name))
-    known[spec.name] = Loaded(spec)
+    entry = applications(node).setdefault(spec.name, Loaded(spec))
+    entry.spec, entry.known = spec, True
     environments(node).setdefault(spec.name, {}).update(spec.env)
 
 
 async def unload(ctx: Context, name: str) -> None:
-    """Forget an application that does not run, and its environment."""
+    """Forget an application that does not run, and its environment. A start in progress goes on."""
     await turn(ctx)
     node = ctx._process.node
-    entry = applications(node).get(name)
+    entry = loaded(node, name)
     if entry is None:
         raise ApplicationError(f"unload of {name}", ("not_loaded", name))
     if entry.running:
         raise ApplicationError(f"unload of {name}", ("running", name))
-    del applications(node)[name]
+    entry.known = False
+    if entry.starting is None:
+        forget_unloaded(node, entry)
     environments(node).pop(name, None)
 
 
@@ -263,7 +276,7 @@ async def which_applications(ctx: Context, timeout_ms: int | None = PATIENCE_MS)
 
 def loaded_applications(ctx: Context) -> list[str]:
     """The loaded applications, running or not."""
-    return list(applications(ctx._process.node))
+    return [name for name, entry in applications(ctx._process.node).items() if entry.known]
 
 
 def get_env(ctx: Context, name: str, key: str, default: Any = None) -> Any:
@@ -297,7 +310,7 @@ async def unset_env(ctx: Context, name: str, key: str, timeout_ms: int | None = 
 
 def get_key(ctx: Context, name: str, key: str) -> Any:
     """A field of a loaded application's specification, such as ``registered`` or ``applications``; None if unknown."""
-    entry = applications(ctx._process.node).get(name)
+    entry = loaded(ctx._process.node, name)
     if entry is None:
         return None
     value = getattr(entry.spec, {"vsn": "version", "id": "name"}.get(key, key), None)

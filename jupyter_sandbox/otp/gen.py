@@ -103,6 +103,7 @@ async def _start_watched(process: Process, behaviour: Any, argument: Any, name: 
 
     def watched(child: Process, starting: Starting) -> None:
         refs.append(relations.monitor(node, process, child.pid))  # it is set before init runs
+        child.parent = process.pid  # as in gen: who starts with a monitor is the parent, without a link
         prepare(child, starting)
 
     first = (behaviour, node.copy(argument), name)
@@ -128,7 +129,7 @@ def control(process: Process, entry: Entry) -> Running | None:
 
         assert type(source) is Caller
         return sys.handle(process, payload, source)
-    if kind == EXIT and source == process.parent:
+    if kind == EXIT and delivery.is_parent(process, source):
         return stop(process, payload.reason)  # type: ignore[attr-defined]
     raise AssertionError(f"a {type(process.context).__name__} cannot handle an entry of kind {kind}")
 
@@ -230,6 +231,8 @@ def _init_thrown(process: Process, value: Any) -> None:
 
 def _init_failed(process: Process, reason: Any) -> None:
     report(process, reason)
+    if process.doom is None:  # the end by an exit signal is not told, it is heard of
+        lifecycle.refuse(process.node, process, reason)
     lifecycle.exit_process(process.node, process, reason)
 
 

@@ -114,7 +114,7 @@ def dispatch(process: Process, entry: Entry) -> Any:  # noqa: C901 (the hot path
             return gen.begin(process, payload)
         elif kind == SYSTEM:
             return sys.handle(process, payload, source)  # type: ignore[arg-type]
-        elif kind == EXIT and source == process.parent:
+        elif kind == EXIT and delivery.is_parent(process, source):
             return gen.stop(process, payload.reason)  # type: ignore[attr-defined]
         elif kind == CONTINUE:
             result = process.context.handle_continue(payload, process.state)

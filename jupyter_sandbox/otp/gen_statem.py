@@ -124,7 +124,7 @@ def dispatch(process: Process, entry: Entry) -> Any:
         return _handle_call(process, Call(payload, source))
     if kind == CAST:
         return _handle(process, Cast(payload))
-    if kind in (INIT, SYSTEM) or (kind == EXIT and source == process.parent):
+    if kind in (INIT, SYSTEM) or (kind == EXIT and delivery.is_parent(process, source)):
         return gen.control(process, entry)
     if kind == CONTINUE:
         return _begin(process, payload) if type(payload) is _Begin else _handle_own(process, payload)

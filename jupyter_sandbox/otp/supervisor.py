@@ -25,6 +25,7 @@ from .hints import Maybe
 from .process import OtpProcess
 from .returns import IGNORE, Ignore, Ok, Stop
 from .row import Row
+from .sys import SysError
 
 _RETRY = "$supervisor_retry"
 _WAIT_OVER = "$supervisor_wait_over"
@@ -100,7 +101,7 @@ class Supervisor(OtpProcess):
 def dispatch(process: Process, entry: Entry) -> Running | None:
     """Handle one mailbox entry."""
     kind, payload, source = entry
-    if kind in (INIT, SYSTEM) or (kind == EXIT and source == process.parent):
+    if kind in (INIT, SYSTEM) or (kind == EXIT and delivery.is_parent(process, source)):
         return gen.control(process, entry)
     if kind == EXIT:
         assert isinstance(source, Pid)
@@ -112,6 +113,8 @@ def dispatch(process: Process, entry: Entry) -> Running | None:
         assert type(source) is Caller
         return commands.serve(process, payload, source)
     if kind == CAST:
+        if type(payload) is tuple and len(payload) == 2 and payload[0] == "try_again_restart":
+            return None  # OTP's own order to itself, which is for a child that waits for its restart
         return commands.refuse(process, payload)
     if kind == INFO and type(payload) is tuple and len(payload) == 2 and payload[0] == _RETRY:
         return _follow(process, restart.TryAgain(payload[1]))
@@ -306,7 +309,12 @@ def _terminate(process: Process, reason: Any) -> Any:
 def _code_change(process: Process, context: Any, old_version: Any, extra: Any) -> Any:
     """Run the new init: flags and specifications are replaced, running children stay, nobody is started or stopped."""
     old: restart.State = process.state
-    fresh = read_spec(context, context.init(old.argument))
+    spec = context.init(old.argument)
+    if isinstance(spec, Ignore):
+        return old
+    if not isinstance(spec, (Spec, list, tuple)):
+        raise SysError("change_code", spec)
+    fresh = read_spec(context, spec)
     for id, entry in fresh.entries.items():
         if id in old.entries:
             before = old.entries[id]

@@ -10,6 +10,8 @@ from ..runtime.table import Table
 
 def update(table: Table, key: Any, change: Any, default: Any) -> Any:
     """Carry out counter changes; the new values in the form of ``change``."""
+    if default is not None and not isinstance(default, tuple):
+        raise _bad("default", default, "give a tuple")
     item = _item(table, key, default)
     if item is None:
         raise _bad("key", key, "there is no object with it; give a default")
@@ -41,7 +43,7 @@ def _item(table: Table, key: Any, default: Any) -> list[Any] | None:
         return list(found[0])
     if default is None:
         return None
-    if not isinstance(default, tuple) or len(default) <= table.key:
+    if len(default) <= table.key:
         raise _bad("default", default, f"give a tuple of at least {table.key + 1} elements")
     item = list(default)
     item[table.key] = key

@@ -15,10 +15,11 @@ from .exceptions import (
 from .inputs import Apply, Ask, LoadCode, OutsideDone, OutsideWork, Reply, RunResult, Tell, Tick
 from .isolate import NotCopyable
 from .node import Node, Policy
-from .signals import Caller, Down, Exit, Notify, Request, Timeout
+from .signals import Caller, Down, Exit, Notify, Request, SystemRequest, Timeout
 
 __all__ = [
     "Apply", "Ask", "CallExit", "CallTimeout", "Caller", "Context", "Down", "Exit", "ForeignAwait", "LoadCode", "Node",
     "NotCopyable", "Notify", "OutsideDone", "OutsideWork", "Policy", "ProcessExit", "ReceiveTimeout", "Reply",
-    "Request", "RunResult", "StartError", "SystemLimit", "Tell", "Throw", "Tick", "Timeout", "WaitInPlainCallback",
+    "Request", "RunResult", "StartError", "SystemLimit", "SystemRequest", "Tell", "Throw", "Tick", "Timeout",
+    "WaitInPlainCallback",
 ]  # fmt: skip

@@ -16,7 +16,21 @@ from .inputs import Reply
 from .isolate import ATOMIC
 from .operations import OP_SLEEP, OP_START, OP_STOP, Raise, Receive
 from .process import DEAD, FRESH, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
-from .signals import EXIT, INFO, MISSING, SYSTEM, Caller, Entry, Exit, Response
+from .signals import (
+    CALL,
+    CAST,
+    EXIT,
+    INFO,
+    MISSING,
+    SYSTEM,
+    Caller,
+    Entry,
+    Exit,
+    Notify,
+    Request,
+    Response,
+    SystemRequest,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from .node import Node
@@ -65,7 +79,13 @@ def deliver(node: Node, process: Process, entry: Entry) -> None:
 
 def is_signal(process: Process, entry: Entry) -> bool:
     """Whether a suspended process handles this entry all the same: system messages and its parent's exit."""
-    return entry[0] == SYSTEM or (entry[0] == EXIT and entry[2] == process.parent)
+    return entry[0] == SYSTEM or (entry[0] == EXIT and is_parent(process, entry[2]))
+
+
+def is_parent(process: Process, source: object) -> bool:
+    """Whether a behaviour obeys exits of this process. Who was started without link or monitor is its own parent."""
+    parent = process.parent
+    return source == (process.pid if parent is None else parent)
 
 
 def _overflow(node: Node, process: Process) -> None:
@@ -85,13 +105,27 @@ def send(node: Node, sender: Process, target: Any, message: Any) -> bool:
         return kind is Pid or kind is Ref
     if type(message) in ATOMIC:
         deliver(node, process, (INFO, message, sender.number))
-    elif type(message) is Exit:  # as in Erlang, who sends an exit message is taken at its word
-        deliver(node, process, (EXIT, node.copy(message), message.process))
+    elif type(message) in _SPEAKING:
+        deliver(node, process, _as_entry(node, sender, message))
     else:
         deliver(node, process, (INFO, node.copy(message), sender.number))
     if kind is Ref:
         _alias_used(node, process, target)
     return True
+
+
+_SPEAKING: Final = frozenset({Exit, Notify, Request, SystemRequest})
+"""Messages that say by themselves what they are."""
+
+
+def _as_entry(node: Node, sender: Process, message: Any) -> Entry:
+    """As in Erlang, who sends an exit message is taken at its word, and requests may be passed on."""
+    if type(message) is Exit:
+        return EXIT, node.copy(message), message.process
+    if type(message) is Notify:
+        return CAST, node.copy(message.message), sender.number
+    kind = CALL if type(message) is Request else SYSTEM
+    return kind, node.copy(message[1]), message.caller
 
 
 def _alias_used(node: Node, process: Process, ref: Ref) -> None:

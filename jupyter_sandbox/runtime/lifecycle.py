@@ -6,6 +6,7 @@ from collections import deque
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from ..model.exits import NORMAL
 from ..model.ids import Pid
 from . import delivery
 from .exceptions import StartError, SystemLimit
@@ -142,9 +143,8 @@ def _is_running(coro: Any) -> bool:
 def _tell(node: Node, process: Process, reason: Any) -> None:
     pid = process.pid
     starter = process.starter
-    if starter is not None:
-        process.starter = None
-        _nack(node, process, starter, reason)
+    if starter is not None and not _learns_nothing(node, process, starter[0], reason):
+        refuse(node, process, reason)
     if process.links is not None:
         for other in process.links:
             linked = node.processes.get(other)
@@ -163,6 +163,13 @@ def _tell(node: Node, process: Process, reason: Any) -> None:
                 watched_process.monitored_by.pop(ref, None)
 
 
+def refuse(node: Node, process: Process, reason: Any) -> None:
+    """The start has failed: the starter's wait ends with the reason."""
+    starter, process.starter = process.starter, None
+    if starter is not None:
+        _nack(node, process, starter, reason)
+
+
 def _nack(node: Node, process: Process, starter: tuple[Pid, int], reason: Any) -> None:
     """The starter learns that the start failed; a starter that traps exits gets no exit message on top (OTP 26)."""
     waiting = node.processes.get(starter[0])
@@ -173,6 +180,18 @@ def _nack(node: Node, process: Process, starter: tuple[Pid, int], reason: Any) -
         process.links.pop(waiting.pid, None)
     if waiting.token == starter[1]:
         delivery.wake(node, waiting, Raise(StartError(reason, _called(process))))
+
+
+def _learns_nothing(node: Node, process: Process, starter: Pid, reason: Any) -> bool:
+    """Who starts with a link hears of an end before the acknowledgement by that link alone (``proc_lib``)."""
+    waiting = node.processes.get(starter)
+    if waiting is None:
+        return True
+    watched = process.monitored_by is not None and waiting.pid in [who for who, _ in process.monitored_by.values()]
+    if process.parent != waiting.pid or watched:
+        return False
+    linked = process.links is not None and waiting.pid in process.links
+    return not linked or (reason == NORMAL and not waiting.trap_exit)
 
 
 def _called(process: Process) -> str:

@@ -115,6 +115,13 @@ class Request(NamedTuple):
     message: object
 
 
+class SystemRequest(NamedTuple):
+    """A request of ``sys`` as a plain process sees it in its mailbox: Erlang's ``{system, From, Request}``."""
+
+    caller: Caller
+    request: tuple[str, object]
+
+
 class Asks(Generic[Value_co]):
     """Optional base of a request's class: it says what kind of answer ``call`` will give.
 

@@ -18,7 +18,7 @@ from .exceptions import CallExit, ForeignAwait
 from .isolate import ATOMIC
 from .operations import OP_RECEIVE, OP_REPLY, OP_ROW, OP_START, OP_STOP, UP, WAIT_NAMES, Raise, Receive, Reply
 from .process import DEAD, FRESH, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
-from .signals import CAST, INIT, MISSING, Caller, Entry
+from .signals import CAST, INIT, MISSING, SYSTEM, Caller, Entry
 from .waiting import MAX_TAKEN, PARKED
 
 if TYPE_CHECKING:
@@ -374,7 +374,7 @@ def take_steps(  # noqa: C901
                     step, taken = len(trail), 0
                 if target is None and process.mailbox:  # any message will do, and there is one
                     kind, value, told = process.mailbox.popleft()
-                    if kind and kind <= CAST:
+                    if kind and (kind <= CAST or kind == SYSTEM):
                         value = waiting.visible((kind, value, told))
                 else:
                     value = waiting.receive(node, process, operation)

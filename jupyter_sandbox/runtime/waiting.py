@@ -13,7 +13,7 @@ from .exceptions import StartError, SystemLimit
 from .inputs import OutsideWork
 from .operations import OP_OUTSIDE, OP_SLEEP, OP_START, OP_YIELD, Raise, Receive
 from .process import RECEIVING, WAITING, Process
-from .signals import CALL, CAST, DOWN, MISSING, Caller, Down, Entry, Notify, Request
+from .signals import CALL, CAST, DOWN, MISSING, SYSTEM, Caller, Down, Entry, Notify, Request, SystemRequest
 
 if TYPE_CHECKING:
     from .node import Node
@@ -93,6 +93,9 @@ def visible(entry: Entry) -> Any:
     if kind == CALL:
         assert type(source) is Caller
         return Request(source, payload)
+    if kind == SYSTEM:
+        assert type(source) is Caller
+        return SystemRequest(source, payload)  # type: ignore[arg-type]
     return Notify(payload) if kind == CAST else payload
 
 

@@ -11,7 +11,7 @@ from .commands_ets import COMMANDS as TABLES
 from .commands_otp import COMMANDS as OTP
 from .interpreter import Command, Run, Unsupported
 from .plain import Begun, run_process
-from .terms import ErlangError, opaque, tag, text_of
+from .terms import ErlangError, ErlangShutdown, opaque, tag, text_of
 
 
 async def log(run: Run, command: Command) -> Any:
@@ -47,6 +47,8 @@ async def raise_(run: Run, command: Command) -> Any:
     match command["class"]:
         case "exit":
             raise ProcessExit(reason)
+        case "error" if reason == "shutdown":
+            raise ErlangShutdown
         case "error":
             raise ErlangError(reason)
         case "throw":

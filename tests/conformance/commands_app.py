@@ -10,7 +10,7 @@ from jupyter_sandbox.otp import Error, Throw, application
 
 from .interpreter import Command, Run
 from .processes import Sup
-from .terms import mfa, opaque, text_of
+from .terms import Returned, mfa, opaque, text_of
 from .world import described, world_of
 
 
@@ -57,8 +57,12 @@ def _start_result(term: Any) -> Any:
     match term:
         case ("ok", Pid() as top):
             return top
-        case ("ok", Pid() as top, state):
+        case ("ok", top, state):
             return top, state
+        case ("ok", top):
+            return top, None
+        case Pid():
+            return Returned(term)
         case ("error", reason):
             return Error(reason)
         case _:

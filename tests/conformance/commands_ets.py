@@ -152,6 +152,8 @@ async def ets_info(run: Run, command: Command) -> Any:
     found = None if table is None else run.ctx.ets.info(table)
     if found is None:
         return None
+    if item == "node":
+        return opaque("node")
     if item == "keypos":
         return found["key"] + 1
     if item == "heir" and (found["heir"] is None or not run.ctx.is_alive(found["heir"])):
@@ -168,7 +170,7 @@ async def ets_rename(run: Run, command: Command) -> Any:
     handle = run.ctx.ets.rename(_table(run, command), command["name"])
     if isinstance(handle, str):
         run.world.tables[command["table"]] = handle
-    return command["name"]
+    return handle
 
 
 async def ets_whereis(run: Run, command: Command) -> Any:

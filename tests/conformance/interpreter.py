@@ -9,7 +9,7 @@ from jupyter_sandbox.model.errors import NoProcess, UsageError
 from jupyter_sandbox.model.ids import Pid, Ref
 from jupyter_sandbox.otp import CallExit, OtpContext, ProcessExit, Throw
 
-from .terms import ErlangError, decode, mfa, render
+from .terms import ErlangError, ErlangShutdown, decode, mfa, render
 from .world import Skip, Unsupported, World, world_of
 
 Command = dict[str, Any]
@@ -103,6 +103,8 @@ class Run:
             return {"unsupported": str(error)}
         except ErlangError as error:
             return {"error": render(error.reason, self.world)}
+        except ErlangShutdown:
+            return {"error": "shutdown"}
         except Throw as error:
             return {"throw": render(error.value, self.world)}
         except CallExit as error:

@@ -37,8 +37,11 @@ from jupyter_sandbox.otp import (
 
 from .interpreter import Command, Run, Unsupported, now_or_later
 from .plain import run_data
-from .terms import Program, text_of
+from .terms import STACK, Program, text_of
 from .world import described, world_of
+
+ERLANG_BEGAN_MS = 576_460_752_000
+"""How far below 0 Erlang's monotonic time begins: an absolute time near 0 is as far away as that."""
 
 _TYPES: dict[Any, str] = {
     Call: "call", Cast: "cast", Info: "info", Internal: "internal", Enter: "enter", StateTimeout: "state_timeout",
@@ -76,6 +79,9 @@ class Machine(GenStatem):
             case "bad_return":
                 assert command is not None
                 return _as_init_return(run.term(command["value"]))
+            case "next_state":  # of another callback, though in Python it is init's, too
+                assert command is not None
+                return "next_state", run.term(command["state"]), run.data, _actions(run, command)
             case _:  # of another callback
                 return _return(run, command, spec["state"], run.data)
 
@@ -106,8 +112,7 @@ class Machine(GenStatem):
 
     def terminate(self, reason: Any, state: Any, data: Any) -> Any:
         # Erlang gives a machine the bare reason of an error; here it is the value of the crash.
-        bare = reason.value if isinstance(reason, Crash) else reason
-        world_of(self).event(self._who(), "terminate", reason=bare, state=state)
+        world_of(self).event(self._who(), "terminate", reason=bare(reason), state=state)
         commands = self.dictionary["spec"].get("terminate", [])
         return now_or_later(Run(self, self._who(), data).run(commands), commands)
 
@@ -138,6 +143,8 @@ def machine_for(spec: dict[str, Any]) -> type[Machine]:
 
 def bare(reason: Any) -> Any:
     """Erlang reports a machine's failed init by the bare reason of an error; here it is the value of the crash."""
+    if reason == ("shutdown", STACK):
+        return "shutdown"
     return reason.value if isinstance(reason, Crash) else reason
 
 
@@ -216,33 +223,74 @@ def _bare_actions(given: Any = ()) -> Any:
     """Actions from terms, one or a list; what is none is left as it is, for the machine to refuse."""
     if given == ():
         return ()
-    return [_bare_action(term) for term in (given if isinstance(given, list) else [given])]
+    found: dict[Any, Any] = {}
+    for number, term in enumerate(given if isinstance(given, list) else [given]):
+        match term:
+            case ("postpone" | "hibernate" as name, bool(wanted)):  # the last one counts
+                found.pop(name, None)
+                if wanted:
+                    found[name] = _bare_action(name)
+            case "postpone" | "hibernate":
+                found[term] = _bare_action(term)
+            case _:
+                found[number] = _bare_action(term)
+    return list(found.values())
 
 
 def _bare_action(term: Any) -> Any:
     match term:
-        case "postpone" | ("postpone", True):
+        case "postpone":
             return POSTPONE
-        case "hibernate" | ("hibernate", True):
+        case "hibernate":
             return HIBERNATE
         case ("next_event", str() as kind, content) if kind in _INSERTED:
             return NextEvent(_INSERTED[kind](content))
         case ("state_timeout", "cancel"):
             return SetStateTimeout(None)
-        case ("state_timeout", time, content):
-            return SetStateTimeout(_time(time), content)
-        case ("timeout", time, content):
-            return SetEventTimeout(_time(time), content)
+        case ("timeout", "cancel"):
+            return SetEventTimeout(None)
         case (("timeout", name), "cancel"):
             return SetTimeout(name, None)
-        case (("timeout", name), time, content):
-            return SetTimeout(name, _time(time), content)
+        case ("state_timeout" | "timeout" | ("timeout", _), _, _):
+            return _bare_timeout(term, False)
+        case ("state_timeout" | "timeout" | ("timeout", _), _, _, options):
+            return _bare_timeout(term, _is_absolute(options))
         case "infinity":
             return SetEventTimeout(None)
         case int() if not isinstance(term, bool):
             return SetEventTimeout(term, term)
         case _:
             return term
+
+
+def _bare_timeout(term: Any, absolute: bool | None) -> Any:
+    """A timeout from a term; the term itself if its options are none."""
+    kind, time, content = term[:3]
+    if absolute is None:
+        return term
+    if time == 0:
+        absolute = False  # for Erlang, 0 is now
+    if absolute and isinstance(time, int):
+        time += ERLANG_BEGAN_MS
+    match kind:
+        case "state_timeout":
+            return SetStateTimeout(_time(time), content, absolute)
+        case "timeout":
+            return SetEventTimeout(_time(time), content, absolute)
+        case _:
+            return SetTimeout(kind[1], _time(time), content, absolute)
+
+
+def _is_absolute(options: Any) -> bool | None:
+    """What the options of a timeout say; None if they are no options."""
+    absolute = False
+    for option in options if isinstance(options, list) else [options]:
+        match option:
+            case ("abs", bool(said)):
+                absolute = said
+            case _:
+                return None
+    return absolute
 
 
 def _actions(run: Run, command: Command | None) -> list[Any]:

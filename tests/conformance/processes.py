@@ -27,7 +27,20 @@ from jupyter_sandbox.otp import (
 from .interpreter import Command, Run, now_or_later
 from .machines import bare, machine_for
 from .plain import Begun, run_data, run_process
-from .terms import ErlangError, Extra, Form, Program, Returned, as_return, decode, tag, text_of, thrown
+from .terms import (
+    ErlangError,
+    ErlangShutdown,
+    Extra,
+    Form,
+    Program,
+    Returned,
+    as_return,
+    decode,
+    parse,
+    tag,
+    text_of,
+    thrown,
+)
 from .world import World, described, world_of
 
 
@@ -228,6 +241,8 @@ class Sup(Supervisor):
 def _supervisor_return(term: Any) -> Any:
     """What a bare term means as the return value of a supervisor's init."""
     match term:
+        case "ignore":
+            return IGNORE
         case ("ok", ((strategy, intensity, period), list() as children)):
             return Spec(children, strategy=strategy, intensity=intensity, period_s=period)
         case ("ok", (dict() as given, list() as children)):
@@ -287,6 +302,9 @@ def _with_extra(argument: Any, extra: tuple[Any, ...]) -> dict[str, Any]:
         raise ErlangError("badarg")
     if len(extra) > 1:
         raise ErlangError("undef")
+    for item in extra:
+        if not isinstance(parse(item.text), dict):
+            raise ErlangError(("badmap", parse(item.text)))
     return described((argument, *(item.text for item in extra)))
 
 
@@ -317,6 +335,8 @@ async def start_badly(sup: OtpContext, argument: Any, *extra: Any) -> Any:
     reason = decode(spec["raise"]["reason"], world, sup.pid)
     if spec["raise"]["class"] == "throw":  # Erlang's supervisor starts its children under `catch`
         return _start_result(reason)
+    if spec["raise"]["class"] == "error" and reason == "shutdown":
+        raise ErlangShutdown
     raise {"exit": ProcessExit, "error": ErlangError}[spec["raise"]["class"]](reason)
 
 
@@ -330,6 +350,8 @@ def _start_result(term: Any) -> Any:
             return pid
         case ("ok", Pid() as pid, info):
             return pid, info
+        case Pid():
+            return Returned(term)
         case other:
             return other
 

@@ -17,6 +17,8 @@ from jupyter_sandbox.otp import (
     Down,
     Error,
     Exit,
+    GenericTimeout,
+    Hibernate,
     Ignore,
     KeepState,
     NextEvent,
@@ -36,7 +38,8 @@ from jupyter_sandbox.otp import (
     Transfer,
 )  # fmt: skip
 from jupyter_sandbox.otp.statem import Special
-from jupyter_sandbox.runtime.signals import Caller, Notify, Request
+from jupyter_sandbox.runtime.exceptions import ProcessExit
+from jupyter_sandbox.runtime.signals import Caller, Notify, Request, SystemRequest
 
 if TYPE_CHECKING:
     from .world import World
@@ -92,6 +95,10 @@ def opaque(shape: Any) -> Opaque:
     return Opaque(text_of(shape))
 
 
+STACK: Final = Opaque('{"stack":true}')
+"""A stack trace of Erlang's."""
+
+
 def mfa(module: str, function: str) -> Opaque:
     """A function call as it occurs in exit reasons, without its arguments."""
     return opaque({"mfa": [module, function]})
@@ -103,6 +110,13 @@ class ErlangError(Exception):
     def __init__(self, reason: Any) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class ErlangShutdown(ProcessExit):
+    """``erlang:error(shutdown)``: nobody can tell its reason ``{shutdown, Stack}`` from an orderly end."""
+
+    def __init__(self) -> None:
+        super().__init__(("shutdown", STACK))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -131,7 +145,10 @@ def decode(shape: Any, world: World, own: Pid | None) -> Any:
         case "bin":
             return inner.encode()
         case "map":
-            return {decode(key, world, own): decode(item, world, own) for key, item in inner}
+            found = {decode(key, world, own): decode(item, world, own) for key, item in inner}
+            if len(found) < len(inner):
+                raise ValueError("a dictionary cannot tell these keys apart")
+            return found
         case "pid":
             return world.pid(inner)
         case "ref":
@@ -155,6 +172,8 @@ def signal(term: tuple[Any, ...]) -> Any:
             return Down(ref, target, reason)
         case ("timeout", Ref() as ref, message):
             return Timeout(ref, message)
+        case ("$gen_cast", message):
+            return Notify(message)
         case _:
             return term
 
@@ -243,6 +262,7 @@ _SIMPLE: dict[type, Any] = {
     Crash: lambda value, world: {"tuple": [render(value.value, world), {"stack": True}]},
     CallFailed: lambda value, world: {"tuple": [render(value.reason, world), {"mfa": ["gen_server", value.function]}]},
     Ignore: lambda value, world: "ignore",
+    Hibernate: lambda value, world: "hibernate",
     Special: lambda value, world: value.value,
     Form: _render_form,
     Extra: lambda value, world: _as_map(parse(value.text)),
@@ -253,6 +273,7 @@ _TUPLES: dict[type, Any] = {
     Timeout: lambda value: ("timeout", value.ref, value.message),
     Notify: lambda value: ("$gen_cast", value.message),
     Request: lambda value: ("$gen_call", value.caller, value.message),
+    SystemRequest: lambda value: ("system", value.caller, _system_request(*value.request)),
     Transfer: lambda value: ("ETS-TRANSFER", value.table, value.sender, value.data),
     Reply: lambda value: ("reply", value.value, value.state, *_shown_then(value.then)),
     NoReply: lambda value: ("noreply", value.state, *_shown_then(value.then)),
@@ -271,8 +292,22 @@ _TUPLES: dict[type, Any] = {
     NextState: lambda value: ("next_state", value.state, *_rest(value)),
     KeepState: lambda value: ("keep_state", *_rest(value)),
     RepeatState: lambda value: ("repeat_state", *_rest(value)),
-    NextEvent: lambda value: ("next_event", type(value.event).__name__.lower(), value.event.content),
+    NextEvent: lambda value: ("next_event", _event_type(value.event), value.event.content),
 }
+
+
+def _system_request(operation: str, argument: Any) -> Any:
+    name = {"leave": "terminate"}.get(operation, operation)
+    if name == "change_code":
+        return (name, *argument)
+    return name if argument is None else (name, argument)
+
+
+def _event_type(event: Any) -> Any:
+    if isinstance(event, GenericTimeout):
+        return ("timeout", event.name)
+    name = type(event).__name__.lower()
+    return {"statetimeout": "state_timeout", "eventtimeout": "timeout"}.get(name, name)
 
 
 def _shown_then(then: Any) -> tuple[Any, ...]:
@@ -294,7 +329,7 @@ def _rest(result: NextState | KeepState | RepeatState) -> tuple[Any, ...]:
 
 _HEADS: dict[type, str] = {
     Exit: "EXIT", Down: "DOWN", Timeout: "timeout", Transfer: "ETS-TRANSFER", Notify: "$gen_cast",
-    Request: "$gen_call",
+    Request: "$gen_call", SystemRequest: "system",
 }  # fmt: skip
 """What stands first in the tuples that Erlang has for messages that are objects here."""
 

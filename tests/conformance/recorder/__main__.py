@@ -21,11 +21,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--check", action="store_true", help="compare with what the files expect")
     parser.add_argument("--out", type=argparse.FileType("w"), default=sys.stdout, help="where the recordings go")
+    parser.add_argument("--chances", type=int, default=8, help="runs in which anybody may be late")
     options = parser.parse_args(arguments)
     scenarios = [found for path in options.files for found in read(path) if not isinstance(found, Broken)]
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
-        for scenario, observed in record(Machine(Path(folder)), scenarios):
+        for scenario, observed in record(Machine(Path(folder)), scenarios, options.chances):
             if isinstance(observed, Unsteady):
                 problem = str(observed)
             else:

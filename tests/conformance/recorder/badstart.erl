@@ -4,5 +4,5 @@
 
 start_link(Spec, Extra) -> start_link(maps:merge(Spec, Extra)).
 
-start_link(#{raise := #{class := Class, reason := Reason}}) -> erlang:raise(Class, terms:term(Reason), []);
+start_link(#{raise := Raise}) -> commands:raise(Raise);
 start_link(#{return := Return}) -> terms:term(Return).

@@ -1,7 +1,7 @@
 %% Executes command lists inside a process, up to the first return command. Its state data stands in the process
 %% dictionary meanwhile.
 -module(commands).
--export([begin_data/1, data/0, from/0, run/1, run/3, on_info/2, return/1, outcome/1, obey/1]).
+-export([begin_data/1, data/0, from/0, run/1, run/3, on_info/2, return/1, outcome/1, obey/1, raise/1]).
 
 -define(RETURNS, [reply, reply_data, reply_last, noreply, stop, ok, ignore, bad_return, error_return, next_state,
                   keep_state, repeat_state, finish]).
@@ -17,6 +17,7 @@ on_info(Message, Spec) ->
 run(Commands, From, Data) ->
     put('$from', From),
     put('$data', Data),
+    put('$last', undefined),
     run(Commands).
 
 %% The return command that ended the list, or none.
@@ -87,9 +88,7 @@ execute(sleep, #{ms := Ms}) -> timer:sleep(Ms);
 execute(set_data, #{value := Value}) -> put('$data', terms:term(Value)), ok;
 execute(save_from, #{as := As}) -> put({from, As}, from()), ok;
 execute(answer, #{as := As, value := Value}) -> gen_server:reply(get({from, As}), terms:term(Value));
-execute(raise, #{class := exit, reason := Reason}) -> exit(terms:term(Reason));
-execute(raise, #{class := error, reason := Reason}) -> error(terms:term(Reason));
-execute(raise, #{class := throw, reason := Reason}) -> throw(terms:term(Reason));
+execute(raise, C) -> raise(C);
 execute(spawn, #{spec := Spec, how := How} = C) ->
     case proc:new(Spec, How) of
         {Pid, Ref} -> {Pid, world:keep(maps:get(ref, C, undefined), Ref)};
@@ -187,8 +186,8 @@ execute(check_childspecs, #{children := Children, auto_shutdown := Auto}) ->
     supervisor:check_childspecs(sup:children(Children), Auto);
 execute(check_childspecs, #{children := Children}) -> supervisor:check_childspecs(sup:children(Children));
 execute(sys_get_state, C) -> sys:get_state(to(C), patience(C));
-execute(sys_replace_state, #{raise := #{class := Class, reason := Reason}} = C) ->
-    sys:replace_state(to(C), fun(_) -> erlang:raise(Class, terms:term(Reason), []) end, patience(C));
+execute(sys_replace_state, #{raise := #{class := _} = Raise} = C) ->
+    sys:replace_state(to(C), fun(_) -> raise(Raise) end, patience(C));
 execute(sys_replace_state, #{raise := Reason} = C) ->
     sys:replace_state(to(C), fun(_) -> error(terms:term(Reason)) end, patience(C));
 execute(sys_replace_state, #{value := Value} = C) ->
@@ -202,10 +201,24 @@ execute(sys_resume, C) -> sys:resume(to(C), patience(C));
 execute(sys_terminate, #{reason := Reason} = C) ->
     sys:terminate(to(C), terms:term(Reason), maps:get(timeout, C, infinity));
 execute(sys_change_code, #{old_vsn := Old, extra := Extra} = C) ->
-    sys:change_code(to(C), probe, terms:term(Old), terms:term(Extra), patience(C));
+    To = to(C),
+    sys:change_code(To, module(To), terms:term(Old), terms:term(Extra), patience(C));
 execute(node_stop, _) -> init:stop().
 
 %% --- helpers ---------------------------------------------------------------------------------------------------------------
+
+%% The callback module of a behaviour.
+module(Name) when is_atom(Name) -> module(whereis(Name));
+module(undefined) -> undefined;
+module(Pid) ->
+    case proc_lib:translate_initial_call(Pid) of
+        {supervisor, Module, 1} -> Module;
+        {Module, _, _} -> Module
+    end.
+
+raise(#{class := exit, reason := Reason}) -> exit(terms:term(Reason));
+raise(#{class := error, reason := Reason}) -> error(terms:term(Reason));
+raise(#{class := throw, reason := Reason}) -> throw(terms:term(Reason)).
 
 to(#{to := Target}) -> terms:target(Target).
 id(#{id := Id}) -> terms:term(Id).

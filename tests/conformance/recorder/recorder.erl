@@ -5,6 +5,7 @@
 
 -define(MODULES, [app, application_master, badstart, commands, commands_app, commands_ets, gen_server, gen_statem,
                   proc, probe, rand, statem, sup, supervisor, sys, terms]).
+-define(TURNS, 3000).
 -define(LOOKS, 5).
 %% How often in a row nobody must be found able to run. Once is too few while files are read.
 
@@ -87,10 +88,12 @@ advance(Ms, Step) ->
     advance(Ms - Step, Step).
 
 %% Wait until nobody can run any further; who was held back acts then, one at a time.
-settle() -> settle(?LOOKS, ?LOOKS).
+%% Who never comes to rest ends the virtual machine: that job is not recorded.
+settle() -> put(turns, 0), settle(?LOOKS, ?LOOKS).
 
 settle(0, Looks) -> go_on(late(), Looks);
 settle(Left, Looks) ->
+    put(turns, get(turns) + 1) > ?TURNS andalso halt(),
     erlang:yield(),
     case moved() orelse busy() of
         true -> settle(?LOOKS, ?LOOKS);

@@ -51,6 +51,7 @@ shape({Module, Function, Arguments}) when is_atom(Function), is_list(Arguments) 
         true -> #{mfa => [Module, Function]};
         false -> #{tuple => [shape(Module), Function, shape(Arguments)]}
     end;
+shape({sys, {Function, _}, Arguments}) when is_list(Arguments) -> #{mfa => [sys, Function]};
 shape(Tuple) when is_tuple(Tuple) -> #{tuple => [shape(Item) || Item <- tuple_to_list(Tuple)]};
 shape(Map) when is_map(Map) -> #{map => sorted([[shape(Key), shape(Value)] || {Key, Value} <- maps:to_list(Map)])};
 shape(Binary) when is_binary(Binary) -> #{bin => binary_to_atom(Binary)};
@@ -65,6 +66,7 @@ sorted(Shapes) -> [Shape || {_, Shape} <- lists:sort([{lists:flatten(json(Shape)
 %% Compact JSON with sorted keys. What is no shape is a text that equals nothing.
 json(true) -> "true";
 json(false) -> "false";
+json('') -> "\"\"";
 json(Atom) when is_atom(Atom) -> io_lib:format("~p", [atom_to_list(Atom)]);
 json(Number) when is_number(Number) -> io_lib:format("~w", [Number]);
 json(List) when is_list(List) -> ["[", lists:join(",", [json(Item) || Item <- List]), "]"];

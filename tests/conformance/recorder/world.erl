@@ -10,13 +10,13 @@ open(Policy) ->
 
 %% A labelled process begins to run: it takes its next incarnation number, is watched, and logs `init`.
 'begin'(Label) ->
+    Known = lookup({name, self()}),  % a supervisor runs its init again when its code changes
     Number = ets:update_counter(?MODULE, {count, Label}, 1, {{count, Label}, 0}),
     Name = list_to_atom(lists:concat([Label, "#", Number])),
     put('$who', Name),
     put('$number', Number),
     ets:insert(?MODULE, [{{pid, Label}, self()}, {{pid, Name}, self()}, {{name, self()}, Name}]),
-    recorder ! {watch, self()},
-    receive watched -> ok end,
+    Known =:= undefined andalso begin recorder ! {watch, self()}, receive watched -> ok end end,
     event(init, #{}).
 
 who() -> get('$who').
