@@ -292,3 +292,63 @@ def test_all_who_ask_for_a_start_at_one_moment_get_its_outcome() -> None:
 
     assert _run(main) == ["b"]
     assert said == [None, None, None]
+
+
+def test_an_unload_during_a_start_leaves_the_application_running_until_it_is_stopped() -> None:
+    async def main(self: OtpContext) -> Any:
+        await application.load(self, Spec("shop", App, {"name": "worker", "start": _sleep}, env={"port": 80}))
+        starting = self.spawn_link(lambda other: application.start(other, "shop"))
+        await self.sleep(5)
+        await application.unload(self, "shop")
+        gone = application.loaded_applications(self), application.get_env(self, "shop", "port")
+        with pytest.raises(ApplicationError) as again:
+            await application.unload(self, "shop")
+        ref = self.monitor(starting)
+        await self.receive(lambda message: getattr(message, "ref", None) == ref)
+        runs = application.get_application(self, self.whereis("worker"))
+        everything = await application.ensure_all_started(self, "shop")
+        await application.stop(self, "shop")
+        left = self.whereis("worker"), await application.which_applications(self)
+        with pytest.raises(ApplicationError) as unknown:
+            await application.start(self, "shop")
+        return gone, again.value.reason, runs, everything, left, unknown.value.reason[0]
+
+    assert Node().run_function(main) == (
+        ([], None), ("not_loaded", "shop"), "shop", [], (None, []), "no such file or directory",
+    )  # fmt: skip
+
+
+async def _sleep(self: OtpContext) -> None:
+    await self.sleep(100)
+
+
+def test_loading_again_what_was_unloaded_during_its_start_finds_it_running() -> None:
+    async def main(self: OtpContext) -> Any:
+        spec = Spec("shop", App, {"name": "worker", "start": _sleep})
+        await application.load(self, spec)
+        self.spawn_link(lambda other: application.start(other, "shop"))
+        await self.sleep(5)
+        await application.unload(self, "shop")
+        await application.load(self, spec)
+        await self.sleep(200)
+        with pytest.raises(ApplicationError) as caught:
+            await application.start(self, "shop")
+        return caught.value.reason, application.loaded_applications(self)
+
+    assert Node().run_function(main) == (("already_started", "shop"), ["shop"])
+
+
+def test_a_start_that_gives_a_state_but_no_pid_is_a_badarg() -> None:
+    class Wrong(Application):
+        def start(self, kind: str, argument: Any) -> Any:
+            return "no pid", "state"
+
+    async def main(self: OtpContext) -> Any:
+        await application.load(self, Spec("shop", Wrong))
+        with pytest.raises(ApplicationError) as caught:
+            await application.start(self, "shop")
+        return caught.value.reason
+
+    reason = Node().run_function(main)
+    assert (reason.error, reason.value) == ("badarg", "badarg")
+    assert "'no pid'" in reason.text

@@ -129,3 +129,25 @@ def test_modules_that_are_neither_classes_nor_names_are_refused(module: Any) -> 
     with pytest.raises(StartError) as caught:
         _run(main)
     assert caught.value.reason == ("start_spec", ("invalid_module", module))
+
+
+def test_an_exception_is_a_crash_whatever_it_carries() -> None:
+    class Worker(GenServer):
+        def init(self, argument: Any) -> Any:
+            return None
+
+        def handle_cast(self, request: Any, state: Any) -> Any:
+            raise ValueError("shutdown")
+
+    class Top(Supervisor):
+        def init(self, argument: Any) -> Any:
+            return [Child(Worker, name="worker", restart="transient")]
+
+    async def main(self: OtpContext) -> Any:
+        await self.start(Top)
+        first = self.whereis("worker")
+        self.cast("worker", "fail")
+        await self.sleep(1)
+        return self.whereis("worker") not in (None, first)
+
+    assert Node().run_function(main), "in Erlang error(shutdown) is {shutdown, Stack}, which passes for an orderly end"

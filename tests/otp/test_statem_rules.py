@@ -62,6 +62,7 @@ def reason_of(argument: Any, returned: Any) -> Any:
         (Keep(["what"]), "bad_action_from_state_function"),
         (Keep([SetStateTimeout(-1)]), "bad_action_from_state_function"),
         (Keep([SetStateTimeout("soon")]), "bad_action_from_state_function"),
+        (Keep([("change_callback_module", "other")]), "bad_action_from_state_function"),
     ],
 )
 def test_what_a_callback_may_not_return(returned: Any, kind: str) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from jupyter_sandbox.otp import (
+    IGNORE,
     KEEP,
     Agent,
     CallExit,
     CallTimeout,
     Child,
     DynamicSupervisor,
+    Error,
     GenServer,
     GenStatem,
     NextState,
@@ -240,6 +242,40 @@ def test_change_code_of_a_supervisor_takes_new_flags_and_specifications() -> Non
 
     rows = Node().run_function(main)
     assert [row[0] for row in rows] == ["second", "child"] and rows[0][1] == "undefined"
+
+
+@pytest.mark.parametrize("returned", ["nonsense", Error("no")])
+def test_change_code_of_a_supervisor_whose_init_returns_no_specification_is_told_what_it_was(returned: Any) -> None:
+    class Next(Supervisor):
+        def init(self, argument: Any) -> Any:
+            return returned
+
+    async def main(self: OtpContext) -> Any:
+        top = await self.start(Top)
+        await sys.suspend(self, top)
+        with pytest.raises(SysError) as caught:
+            await sys.change_code(self, top, Next)
+        await sys.resume(self, top)
+        return caught.value.reason, len(await which_children(self, top))
+
+    assert Node().run_function(main) == (returned, 1)
+
+
+def test_change_code_of_a_supervisor_that_ignores_changes_nothing() -> None:
+    class Next(Supervisor):
+        strategy = "one_for_all"
+
+        def init(self, argument: Any) -> Any:
+            return IGNORE
+
+    async def main(self: OtpContext) -> Any:
+        top = await self.start(Top)
+        await sys.suspend(self, top)
+        await sys.change_code(self, top, Next)
+        await sys.resume(self, top)
+        return (await sys.get_state(self, top)).flags.strategy, len(await which_children(self, top))
+
+    assert Node().run_function(main) == ("one_for_one", 1)
 
 
 def test_who_is_started_twice_under_a_name_that_sys_suspended_is_refused_all_the_same() -> None:

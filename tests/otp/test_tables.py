@@ -223,3 +223,26 @@ def test_only_who_may_read_a_table_may_fix_it() -> None:
         return allowed
 
     assert run(main) == [False, True]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_default_of_a_counter_is_a_tuple_whether_it_is_needed_or_not(there: bool) -> None:
+    async def main(self: OtpContext) -> Any:
+        table = self.ets.new("hits")
+        self.ets.insert(table, [("page", 1)] if there else [])
+        with pytest.raises(UsageError, match="give a tuple"):
+            self.ets.update_counter(table, "page", 1, "none")  # type: ignore[arg-type]
+        return self.ets.to_list(table)
+
+    assert Node().run_function(main) == ([("page", 1)] if there else [])
+
+
+def test_a_dictionary_has_one_key_where_erlang_has_1_and_1_0_and_a_table_has_two() -> None:
+    async def main(self: OtpContext) -> Any:
+        table = self.ets.new("table")
+        self.ets.insert(table, [(1, "whole"), (1.0, "real")])
+        self.ets.insert(table, [({1: "a"}, "whole"), ({1.0: "a"}, "real")])
+        return sorted(value for _, value in self.ets.to_list(table))
+
+    assert Node().run_function(main) == ["real", "real", "whole", "whole"]
+    assert len(dict.fromkeys((1, 1.0))) == 1, "a message with both keys cannot even be written down"
