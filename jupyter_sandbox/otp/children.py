@@ -12,7 +12,7 @@ from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import ProcessExit, StartError, Throw
 from ..runtime.operations import OP_RECEIVE, ask
 from ..runtime.process import Process
-from ..runtime.signals import Down, Exit
+from ..runtime.signals import EXIT, Down, Exit
 from . import gen, inheritance, restart
 from .child import Child
 from .returns import Ignore
@@ -72,17 +72,31 @@ async def stop_child(process: Process, entry: restart.Entry) -> Any:
     if entry.pid is None:
         return None
     context = process.context
-    # The link stays, as in OTP: a supervisor that is killed now takes the child with it. The exit signal that comes
-    # by it finds nobody of that pid left, and is ignored.
-    ref = context.monitor(entry.pid)
-    patience = entry.child.shutdown_ms
+    # The link stays, as in OTP: a supervisor that is killed now takes the child with it.
+    pid, patience, down = entry.pid, entry.child.shutdown_ms, None
+    ref = context.monitor(pid)
     if patience != "brutal_kill":
-        context.exit_signal(entry.pid, SHUTDOWN)
+        context.exit_signal(pid, SHUTDOWN)
         down = await ask((OP_RECEIVE, ref, None, patience, None))
-        if down is not None:
-            return down.reason
-    context.exit_signal(entry.pid, KILL)
-    return (await ask((OP_RECEIVE, ref, None, None, None))).reason
+    if down is None:
+        context.exit_signal(pid, KILL)
+        down = await ask((OP_RECEIVE, ref, None, None, None))
+    _forget_exit(process, pid)
+    return down.reason
+
+
+def _forget_exit(process: Process, pid: Pid) -> None:
+    """Drop the exit message that came by the link (``unlink_flush``): who stops many would look through all of them.
+
+    It is among the last that came.
+    """
+    box = process.mailbox
+    for back in range(1, len(box) + 1) if box else ():
+        kind, _, source = box[-back]
+        if kind == EXIT and source == pid:
+            del box[-back]
+            break
+    inheritance.left(process, pid)
 
 
 async def stop_all(process: Process, state: restart.State) -> None:

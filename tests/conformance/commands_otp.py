@@ -78,6 +78,10 @@ async def _start_proclib(run: Run, command: Command, how: str, timeout: int | No
         found = await ask((OP_START, plain.run_plain, (run_proclib, (text,)), timeout, ("monitor", watched)))
     except StartError as error:
         found = ("error", error.reason)
+    if not refs:  # with no time to wait nobody is started; in Erlang somebody is, and is killed before its first step
+        pid, ref = run.ctx.spawn_monitor(run_proclib, text)
+        run.ctx.exit_signal(pid, "kill")
+        refs.append(ref)
     return found, run.world.keep_ref(command.get("ref"), refs[0])
 
 

@@ -151,3 +151,32 @@ def test_an_exception_is_a_crash_whatever_it_carries() -> None:
         return self.whereis("worker") not in (None, first)
 
     assert Node().run_function(main), "in Erlang error(shutdown) is {shutdown, Stack}, which passes for an orderly end"
+
+
+@pytest.mark.parametrize("how", ["stop", "restart"])
+def test_nothing_of_the_children_that_were_stopped_waits_in_the_mailbox_of_their_supervisor(how: str) -> None:
+    class Worker(GenServer):
+        def init(self, argument: Any) -> Any:
+            self.trap_exit()
+            return argument
+
+        def terminate(self, reason: Any, state: Any) -> Any:
+            self.send("main", self.process_info(self.parent)["message_queue_len"])  # type: ignore[arg-type,index]
+
+    class Top(Supervisor):
+        strategy = "one_for_all"
+
+        def init(self, argument: Any) -> Any:
+            return [Child(Worker, id=str(number), name=f"worker {number}") for number in range(20)]
+
+    async def main(self: OtpContext) -> Any:
+        self.register("main")
+        top = await self.start(Top)
+        if how == "stop":
+            await self.stop(top)
+        else:
+            self.exit_signal(self.whereis("worker 10"), "kill")  # type: ignore[arg-type]
+            await self.sleep(1)
+        return [await self.receive(int) for _ in range(20 if how == "stop" else 19)]
+
+    assert set(Node().run_function(main)) == {0}, "or stopping many would take time with the square of their number"
