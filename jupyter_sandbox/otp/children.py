@@ -90,8 +90,8 @@ def _forget_exit(process: Process, pid: Pid) -> None:
 
     It is among the last that came.
     """
-    box = process.mailbox
-    for back in range(1, len(box) + 1) if box else ():
+    box = process.mailbox or deque()
+    for back in range(1, len(box) + 1):
         kind, _, source = box[-back]
         if kind == EXIT and source == pid:
             del box[-back]
