@@ -116,6 +116,8 @@ def _init_return(run: Run, command: Command | None) -> Any:
             raise Throw(as_return(run.term(command["value"]), "init"))
         case "error_return":
             return Error(run.term(command["reason"]))
+        case "noreply":  # of another callback
+            raise Throw(("noreply", run.data, *_rest(run, command)))
         case _:  # of another callback
             raise Throw(_return(run, command))
 
