@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from types import CoroutineType, coroutine
-from typing import Any, ClassVar, assert_never
+from typing import Any, ClassVar, Final, assert_never
 
 import msgspec
 
 from ..model.ids import Pid
 from ..model.text import short_text
 from ..runtime import delivery, lifecycle
+from ..runtime.exceptions import WaitInPlainCallback
 from ..runtime.operations import OP_ROW, UP
 from ..runtime.process import Process, Running
 from ..runtime.signals import CALL, CAST, EXIT, INFO, INIT, SYSTEM, Caller, Entry
@@ -309,7 +310,11 @@ def _terminate(process: Process, reason: Any) -> Any:
 def _code_change(process: Process, context: Any, old_version: Any, extra: Any) -> Any:
     """Run the new init: flags and specifications are replaced, running children stay, nobody is started or stopped."""
     old: restart.State = process.state
-    spec = context.init(old.argument)
+    spec = _at_once(context.init(old.argument))
+    if spec is _WAITS:
+        text = "its init waits, which a code change cannot: flags and specifications stay until it is started anew"
+        process.node.emit("log", process, ("warning", text))
+        return old
     if isinstance(spec, Ignore):
         return old
     if not isinstance(spec, (Spec, list, tuple)):
@@ -325,6 +330,23 @@ def _code_change(process: Process, context: Any, old_version: Any, extra: Any) -
     fresh.by_pid, fresh.window, fresh.serial = dict(old.by_pid), old.window.copy(), old.serial
     fresh.argument, fresh.waits = old.argument, old.waits
     return fresh
+
+
+_WAITS: Final = object()
+
+
+def _at_once(result: Any) -> Any:
+    """What an init returns without waiting for anything; ``_WAITS`` when it waits."""
+    if not isinstance(result, CoroutineType):
+        return result
+    try:
+        result.send(None)
+    except StopIteration as end:
+        return end.value
+    except WaitInPlainCallback:
+        return _WAITS
+    result.close()
+    return _WAITS
 
 
 Supervisor.engine = gen.Engine("supervisor", dispatch, _init, _terminate, _code_change, restart.State)

@@ -315,3 +315,38 @@ def test_a_hundred_processes_move_at_once(bench: Any, shop_source: str) -> None:
     bench.start("tmany.Many", 90)
     changed = compile_bundle(gather(many.replace("n + 1)", "n + 10)"), "tmany")).bundle
     assert bench.ask(m.Load, bundle=changed).moved == 91
+
+
+WAITING_TOP = """
+from jupyter_sandbox.otp import Child, GenServer, Reply, Supervisor
+
+class Counter(GenServer):
+    def init(self, n):
+        return n
+    def handle_call(self, request, caller, n):
+        return Reply(n, n + 1)
+
+class Top(Supervisor):
+    async def init(self, _):
+        return [Child(Counter, 0, name="front")]
+"""
+
+
+def test_a_supervisor_whose_init_is_async_takes_new_specifications(bench: Any) -> None:
+    bench.load(WAITING_TOP, "atop")
+    bench.start("atop.Top")
+    more = WAITING_TOP.replace('name="front")', 'name="front"), Child(Counter, 5, name="back")')
+    assert bench.load(more, "atop").moved == 2
+    assert bench.ask(m.Tree).tree.processes[0].state == "one_for_one, 1 of 2 children running"
+
+
+def test_a_supervisor_whose_init_waits_is_reloaded_and_keeps_its_specifications(bench: Any) -> None:
+    waits = WAITING_TOP.replace("        return [Child", "        await self.sleep(1)\n        return [Child")
+    bench.load(waits, "atop")
+    bench.start("atop.Top")
+    more = waits.replace('name="front")', 'name="front"), Child(Counter, 5, name="back")')
+    assert bench.load(more, "atop").moved == 2
+    assert bench.call("front", "next") == 0
+    assert bench.ask(m.Tree).tree.processes[0].state == "one_for_one, 1 of 1 children running"
+    told = [event.text for event in bench.ask(m.Events, kinds=["log"], limit=10).events]
+    assert told[0].startswith("[warning] its init waits, which a code change cannot")
