@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from ..model.ids import FIRST_CLIENT, REF_TAG, Pid, Ref
-from . import delivery, entrance, lifecycle, scheduler, steps, timers
+from . import delivery, entrance, lifecycle, scheduler, steps, timers, trail
 from .context import Context
 from .inputs import Ask, Input, JournalEntry, OutsideWork, Reply, RunResult
 from .isolate import isolate
@@ -149,7 +149,7 @@ class Node:
     @property
     def hash(self) -> int:
         """The rolling hash over all steps so far: equal hashes mean that the same was done in the same order."""
-        steps.fold(self)
+        trail.fold(self)
         return hash((self.digest, self.next_tag, self.next_number, *self.trail))
 
     @hash.setter

@@ -14,7 +14,8 @@ from .inputs import Reply as Answer
 from .inputs import RunResult
 from .operations import OP_STOP, Reply
 from .process import DEAD, FRESH, IDLE, WAITING, Process
-from .steps import FOLD, MAX_HOPS, choose, fold, register, take_steps
+from .steps import MAX_HOPS, choose, register, take_steps
+from .trail import FOLD, fold
 
 if TYPE_CHECKING:
     from ..model.views import StepView

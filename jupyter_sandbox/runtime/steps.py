@@ -19,6 +19,7 @@ from .isolate import ATOMIC
 from .operations import OP_RECEIVE, OP_REPLY, OP_ROW, OP_START, OP_STOP, UP, WAIT_NAMES, Raise, Receive, Reply
 from .process import DEAD, FRESH, IDLE, READY, RECEIVING, SUSPENDED, WAITING, Process
 from .signals import CAST, INIT, MISSING, SYSTEM, Caller, Entry
+from .trail import FOLD, fold
 from .waiting import MAX_TAKEN, PARKED
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 MAX_HOPS: Final = 64
 """Hand-overs before the run queue gets its turn, so that two processes calling each other starve nobody."""
-FOLD: Final = 4_096
-"""Steps that the rolling hash takes in at once. It is part of what the hash is: changing it changes every hash."""
 
 
 def choose(node: Node) -> Process | None:
@@ -445,15 +444,6 @@ def take_steps(  # noqa: C901
     node.spare = spare
     if process is not None:
         _put_back(node, process, entry, caller)
-
-
-def fold(node: Node) -> None:
-    """Take whole lots of steps into the digest; where a slice was cut makes no difference."""
-    trail = node.trail
-    while len(trail) >= FOLD:
-        node.digest = hash((node.digest, *trail[:FOLD]))
-        node.folded += FOLD
-        del trail[:FOLD]
 
 
 def _put_back(node: Node, process: Process, entry: Entry | None, caller: Process | None) -> None:
