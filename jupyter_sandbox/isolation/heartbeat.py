@@ -107,13 +107,19 @@ def _make_file() -> int:
         return os.dup(file.fileno())
 
 
+def _unread_page() -> mmap.mmap:
+    """Private: a page made in the zygote would else be one page of all its guests."""
+    return mmap.mmap(-1, PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
 class HeartbeatWriter:
     """The guest's end. ``enter`` and ``leave`` stand around every callback, so they do next to nothing."""
 
     __slots__ = ("_cells", "_map", "_now", "_steps")
 
     def __init__(self, fd: int, *, now: Callable[[], int] = time.monotonic_ns) -> None:
-        self._map = mmap.mmap(fd, PAGE)
+        """``fd`` is that of the page; -1 for a page that nobody reads."""
+        self._map = mmap.mmap(fd, PAGE) if fd >= 0 else _unread_page()
         self._cells = memoryview(self._map).cast("Q")
         self._now, self._steps = now, 0
 

@@ -1,7 +1,8 @@
 """Imports, in the zygote, the modules that the user wants every sandbox of a flavour to have already.
 
 What is imported here runs with the rights of the kernel, like any module on its
-search path; it must leave the zygote fit to fork: one thread, no children.
+search path; it must leave the zygote fit to fork: one thread, no children, and
+no memory that all guests would write together.
 """
 
 from __future__ import annotations
@@ -49,14 +50,26 @@ def _import(name: str) -> str:
 
 
 def unfit_to_fork() -> str:
-    """Why a fork of this OS process would be unsafe: a child has none of its threads, but all that they had locked."""
+    """Why a fork of this OS process would be unsafe: a child has none of its threads, but all that they had locked; and
+    what it shares with a child it shares with all of them."""
     threads = int(status_of("self").get("Threads", "1"))
     if threads > 1:
         return f"it started {_count(threads - 1, 'thread')}, and an OS process with threads cannot be forked safely"
     children = system.children()
     if children:
         return f"it started {_count(len(children), 'OS process', 'OS processes')}, which no sandbox could reach"
+    if maps := shared_maps("self"):
+        return f"it made {_count(maps, 'piece')} of shared memory, which all sandboxes could change together"
     return ""
+
+
+def shared_maps(pid: int | str) -> int:
+    """How many pieces of its memory are written together with others; 0 where Linux does not tell."""
+    try:
+        with open(f"/proc/{pid}/maps", "rb") as file:
+            return sum(line.split(None, 2)[1][1::2] == b"ws" for line in file)
+    except OSError:
+        return 0
 
 
 def _count(number: int, one: str, many: str = "") -> str:

@@ -26,13 +26,12 @@ _ALLOWED: Final = """
     dup dup2 dup3 pipe pipe2 flock sendfile copy_file_range
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2
     eventfd eventfd2 signalfd signalfd4 timerfd_create timerfd_settime timerfd_gettime
-    mmap mprotect munmap mremap msync madvise brk mlock munlock mlock2 munlockall membarrier
+    mprotect munmap mremap msync madvise brk mlock munlock mlock2 munlockall membarrier
     pkey_mprotect pkey_alloc pkey_free get_mempolicy
     futex_waitv futex_wake futex_wait futex_requeue set_robust_list set_tid_address rseq restart_syscall
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack pause
-    alarm getitimer setitimer nanosleep clock_nanosleep
-    timer_create timer_settime timer_gettime timer_getoverrun timer_delete
-    time gettimeofday clock_gettime clock_getres times
+    alarm getitimer setitimer nanosleep timer_settime timer_gettime timer_getoverrun timer_delete
+    time gettimeofday clock_getres times
     getpid gettid getppid getpgid getpgrp getsid getuid geteuid getgid getegid getresuid getresgid getgroups capget
     getrlimit getrusage getpriority sysinfo uname getrandom getcpu
     sched_yield sched_getaffinity sched_getparam sched_getscheduler sched_getattr
@@ -53,7 +52,8 @@ _WITHOUT_WRITING: Final = "fallocate"
 """Takes any amount of disk in no time, before a watchdog can look; "not supported" makes who asks write instead."""
 
 _NEW_NAMESPACES: Final = 0x7E020080
-_THREAD: Final = 0x00010000
+_THREAD: Final = 0x00010F00
+"""A thread as C libraries make them. With open files of its own, one could hold files where no watchdog looks."""
 _OTHER_PARENT: Final = 0x00008000
 _PRCTL: Final = (2, 3, 15, 16, 21, 23, 30, 39, 40, 0x53564D41)
 """Reading one's own settings, and naming threads and memory."""
@@ -65,6 +65,11 @@ _FUTEX_OPERATION = 0x7F
 _FUTEX: Final = (0, 1, 3, 4, 5, 9, 10)
 """Waiting, waking and moving who waits. Not those that lend their priority to the thread whose number a word names:
 that is any thread of the machine, and nothing asks whose."""
+_CLOCKS: Final = (*range(12), *(0xFFFFFFF8 | kind for kind in (0, 1, 2, 4, 5, 6)))
+"""Those of the machine, of this OS process and of this thread. Every other number is the processor time of somebody
+else, to be read or to hang timers on."""
+_UNCOUNTED: Final = 0x40000 | 0x100
+"""Memory in huge pages is in no count of what somebody uses; a map that grows down passes for a stack in one of two."""
 _PLACE: Final = 0x7FEDCBA9
 """Stands for the guest's own number in a template: larger than any, and nothing else in a filter."""
 _PROGRAMS: Final = "fork vfork execve arch_prctl setpgid setsid pidfd_open"
@@ -145,6 +150,8 @@ def _with_arguments() -> dict[str, Decision]:
     return {
         "clone": When((Match(0, (_THREAD,), _THREAD | _NEW_NAMESPACES),)),
         "prctl": When((Match(0, _PRCTL),)),
+        "mmap": When((Match(3, (0,), _UNCOUNTED),)),
+        **dict.fromkeys(("clock_gettime", "clock_nanosleep", "timer_create"), When((Match(0, _CLOCKS),))),
         "ioctl": When((Match(1, _IOCTL),)),
         "fcntl": When((Match(1, _FCNTL),)),
         "futex": When((Match(1, _FUTEX, _FUTEX_OPERATION),), Allow(), Refuse(errno.ENOSYS)),
