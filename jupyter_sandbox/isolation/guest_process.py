@@ -16,7 +16,6 @@ from . import system
 from .exits import ExitStatus
 from .heartbeat import HeartbeatPage
 from .holdings import HoldingsMeter
-from .layers import status_of
 from .memory_use import MemoryUse
 
 NICE = 5
@@ -164,10 +163,6 @@ class GuestProcess:
         except (OSError, ValueError):
             return False
         return True
-
-    def threads(self) -> int:
-        """Threads of the OS process, 0 when it has ended."""
-        return int(status_of(self.pid).get("Threads", "0")) if not self.has_ended() else 0
 
     def _look(self) -> MemoryUse | None:
         """Once, for good."""

@@ -1,7 +1,8 @@
-"""What a guest holds of disk and open files, seen from outside: also files that it deleted and keeps.
+"""What a guest holds of disk, open files and threads, seen from outside: also files that it deleted and keeps.
 
 Looks and counts, decides nothing. A guest changes things meanwhile: no link is
-followed, and whatever cannot be looked at counts as much as it could be.
+followed, and whatever cannot be looked at counts as much as it could be: memory
+maps without end as too many files.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ _DELETED = " (deleted)"
 _KEPT_EVERY, _MAPS_EVERY = 3, 10
 """Looks between two looks at open files, and of these between two at memory maps unless they changed: each costs
 several times what the folder does, and what can be taken meanwhile is bounded by files that are open."""
+_MAPS_BYTES = 1 << 20
+"""Of the list of memory maps that is read, some ten thousand of them. Sixty thousand of a file far below others are a
+quarter of a gigabyte of text."""
 
 
 class HoldingsMeter:
@@ -26,6 +30,7 @@ class HoldingsMeter:
         self._folder = folder
         self._kept: dict[int, int] = {}
         self._mapped: dict[int, int] = {}
+        self._mapped_all = True
         self._open_files = 0
         self._size = ""
         self._looks = 0
@@ -40,7 +45,9 @@ class HoldingsMeter:
             self._look_at_maps(pid, whatever=everything or self._looks % (_KEPT_EVERY * _MAPS_EVERY) == 0)
         self._looks += 1
         hidden = self._mapped | self._kept
-        return Holdings(disk + sum(hidden.values()), files + len(hidden), self._open_files)
+        if not self._mapped_all:
+            files = most_files + 1
+        return Holdings(disk + sum(hidden.values()), files + len(hidden), self._open_files, threads_of(pid))
 
     def _kept_open(self, pid: int) -> tuple[dict[int, int], int]:
         """Deleted files of its folder by number, with their bytes; and how many files of any kind are open."""
@@ -65,8 +72,10 @@ class HoldingsMeter:
                 size = file.read().split(" ", 1)[0]
             if whatever or size != self._size:
                 self._size = size
-                with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as file:
-                    self._mapped = dict(self._mapped_in(pid, file.read()))
+                with open(f"/proc/{pid}/maps", "rb") as file:
+                    maps = file.read(_MAPS_BYTES)
+                self._mapped_all = len(maps) < _MAPS_BYTES
+                self._mapped = dict(self._mapped_in(pid, os.fsdecode(maps)))
 
     def _mapped_in(self, pid: int, maps: str) -> list[tuple[int, int]]:
         if _DELETED not in maps or self._folder not in maps:
@@ -80,6 +89,14 @@ class HoldingsMeter:
 
     def _is_deleted(self, path: str) -> bool:
         return path.startswith(self._folder) and path.endswith(_DELETED)
+
+
+def threads_of(pid: int) -> int:
+    """Threads of an OS process, 0 when it has ended: the links of the folder that has one folder for each of them."""
+    try:
+        return max(0, os.stat(f"/proc/{pid}/task").st_nlink - 2)
+    except OSError:
+        return 0
 
 
 def _size_of(pid: int, addresses: str) -> int:

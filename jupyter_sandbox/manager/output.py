@@ -16,6 +16,9 @@ from collections.abc import Callable
 TAIL_BYTES = 64 * 1024
 _READ = 1 << 16
 _FLUSH_S = 0.05
+_READS = 16
+"""Between two flushes; who prints more waits. Bytes that are written one by one would else take a processor of the
+kernel's, and its user's code would wait."""
 # Colours stay; every other control character could move the cursor or talk to the terminal.
 _UNSAFE = re.compile(r"\x1b(?!\[[0-9;]{0,20}m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
 
@@ -103,6 +106,7 @@ class OutputPump:
         self._fd, self._on_text = fd, on_text
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._reads = 0
         self._open = True
         os.set_blocking(fd, False)
         self._loop.add_reader(fd, self._readable)
@@ -121,6 +125,9 @@ class OutputPump:
         self.tail.feed(data)
         if self._timer is None:
             self._timer = self._loop.call_later(_FLUSH_S, self.flush)
+        self._reads += 1
+        if self._reads == _READS:
+            self._loop.remove_reader(self._fd)
         return True
 
     def flush(self) -> None:
@@ -128,6 +135,9 @@ class OutputPump:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._reads >= _READS and self._open:
+            self._loop.add_reader(self._fd, self._readable)
+        self._reads = 0
         if not self.tail.fresh:
             return
         text, dropped = self.tail.take()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..model.limits import DISK_BYTES, DISK_FILES, OPEN_FILES, Holdings, Limits
-from .life import DiskOver, HandlerOver, LifeEvent, LimitCounted, MemoryOver, RuntimeOver
+from ..model.limits import DISK_BYTES, DISK_FILES, OPEN_FILES, THREADS, Holdings, Limits
+from .life import DiskOver, GivenUp, HandlerOver, LifeEvent, LimitCounted, MemoryOver, RuntimeOver
 
 MEMORY_SLACK = 10_000_000
 """Bytes above max_memory before the guest is killed: the hard limit inside should raise MemoryError there first."""
@@ -60,6 +60,8 @@ def judge(
     held = reading.held
     if held.disk > DISK_BYTES or held.files > DISK_FILES:
         return watched, (DiskOver(generation, held.disk, held.files),)
+    if held.threads > THREADS:
+        return watched, _too_many_threads(held.threads, generation)
     watched, events = _memory(watched, reading, limits, generation)
     watched, of_files = _open_files(watched, held.open_files, generation)
     watched, more = _callback(watched, reading, limits, generation)
@@ -85,6 +87,12 @@ def _open_files(watched: Watched, open_files: int, generation: int) -> tuple[Wat
         return watched, ()
     text = f"the sandbox has all of its {OPEN_FILES} files open: opening another one is an error there"
     return replace(watched, files_told=True), (LimitCounted(generation, "files_limit", text),)
+
+
+def _too_many_threads(threads: int, generation: int) -> tuple[LifeEvent, ...]:
+    """Below Python they cost next to no memory, and some ten thousand are all that a machine can number."""
+    text = f"the sandbox had {threads} threads and was killed; {THREADS} are allowed"
+    return LimitCounted(generation, "threads_limit", text), GivenUp(generation, f"threads: {text}")
 
 
 def _callback(

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ..model.sandbox import SandboxStatus
 from .handle import GuestHandle
-from .life import DiskOver, HandlerOver, LifeEvent, MemoryOver
+from .life import DiskOver, GivenUp, HandlerOver, LifeEvent, MemoryOver
 from .unit import Unit
 from .watch import judge
 
@@ -105,6 +105,8 @@ def _look_at_building(unit: Unit, guest: GuestHandle, now_ns: int, holdings: boo
             unit.discard(guest, f"it filled its folder with {event.used / 1e6:.0f} MB in {event.files} files")
         elif isinstance(event, MemoryOver) and event.kill:
             unit.discard(guest, f"it used {event.used / 1e6:.0f} MB; max_memory is {event.limit / 1e6:.0f} MB")
+        elif isinstance(event, GivenUp):
+            unit.discard(guest, event.reason)
 
 
 def _with_dump(guest: GuestHandle, event: LifeEvent) -> LifeEvent:

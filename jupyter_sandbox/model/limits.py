@@ -14,16 +14,18 @@ MOST = 1 << 53
 OPEN_FILES = 128
 FILE_SIZE = 16_000_000
 DISK_BYTES, DISK_FILES = 100_000_000, 2_000
-"""What is the same for every sandbox: open files, bytes of one file, bytes and files of its folder. Counting many
-files costs the kernel time."""
+THREADS = 250
+"""What is the same for every sandbox: open files, bytes of one file, bytes and files of its folder, threads of its OS
+process. Counting many files costs the kernel time; numbers for threads are few and belong to the machine."""
 
 
 class Holdings(NamedTuple):
-    """What a guest holds: bytes on disk, files and folders that take them, and how many files are open."""
+    """What a guest holds: bytes on disk, files and folders that take them, how many files are open, and threads."""
 
     disk: int = 0
     files: int = 0
     open_files: int = 0
+    threads: int = 0
 
 
 def whole(field: str, value: object, most: int = MOST) -> int:

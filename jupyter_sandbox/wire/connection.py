@@ -34,6 +34,8 @@ _PASSING: dict[ConnectionState, frozenset[type]] = {
 }
 """What may pass and changes nothing: the news in the middle of everything, which most frames are."""
 
+_LARGE_NEWS = frozenset(cls.__name__ for cls in _UNSOLICITED) & LARGE.keys()
+
 _ENCODE = msgspec.msgpack.Encoder().encode
 _KERNEL_FRAME: Any = messages.KernelFrame
 _GUEST_FRAME: Any = messages.GuestFrame
@@ -62,7 +64,8 @@ class Connection:
         self._become(ConnectionState.STARTING)
         self._sent = _SENT_BY[role]
         self._max_frame, self._max_transfer = max_frame, max_transfer
-        self._deframer = Deframer(max_frame=max_frame, max_transfer=max_transfer)
+        most = self._longest if role == "kernel" else None
+        self._deframer = Deframer(max_frame=max_frame, max_transfer=max_transfer, most=most)
         self._encode, self._decode = _ENCODE, _DECODE[role]
         self._pending: dict[int, tuple[type, ...]] = {}
         self._shutdown_id: int | None = None
@@ -109,8 +112,6 @@ class Connection:
             raise RemoteProtocolError(f"the stream ended inside a frame, after {self._deframer.pending} bytes of it")
 
     def _accept(self, payload: bytes) -> Frame:
-        if len(payload) > self._max_frame and self.role == "kernel":
-            self._check_large(payload)
         try:
             received: Frame = self._decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError) as error:
@@ -119,10 +120,15 @@ class Connection:
             raise RemoteProtocolError(refused)
         return received
 
-    def _check_large(self, payload: bytes) -> None:
-        name = tag_of(payload)
-        if len(payload) > LARGE.get(name, 0):
-            raise RemoteProtocolError(f"the other side sent {len(payload)} bytes of {name or 'no known frame'}")
+    def _longest(self, piece: bytes) -> int:
+        """How long a guest's frame may become that begins with this piece: told before the rest of it is kept, so that
+        nobody fills the kernel with the beginning of an answer that nobody asked for."""
+        name = tag_of(piece)
+        if name not in LARGE:
+            raise RemoteProtocolError(f"the other side sent a piece of {name or 'no known frame'}, which comes whole")
+        if name not in _LARGE_NEWS and not any(one.__name__ == name for may in self._pending.values() for one in may):
+            raise RemoteProtocolError(f"the other side sent a piece of {name}, which nobody waits for")
+        return LARGE[name]
 
     def _move(self, frame_: Any) -> str | None:
         """Go to the next state; or why this frame may not pass now, and nothing is changed."""

@@ -8,7 +8,7 @@ no body is empty, so a peer cannot feed endless tiny or empty pieces.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct
 
 from ..model.errors import LocalProtocolError, RemoteProtocolError
@@ -55,13 +55,18 @@ class Deframer:
     >>> deframer.feed(b"\\x00\\x00\\x00\\x03a"), deframer.feed(b"bc")
     ([], [b'abc'])
 
-    Holds at most ``max_transfer`` bytes plus one unfinished frame.
+    Holds at most ``max_transfer`` bytes plus one unfinished frame. ``most`` is asked with the first piece of a payload
+    that comes in several how long the whole may become.
     """
 
-    __slots__ = ("_buffer", "_parts", "_parts_size", "max_frame", "max_transfer")
+    __slots__ = ("_buffer", "_most", "_parts", "_parts_size", "_whole", "max_frame", "max_transfer")
 
-    def __init__(self, *, max_frame: int = MAX_FRAME, max_transfer: int = MAX_TRANSFER) -> None:
+    def __init__(
+        self, *, max_frame: int = MAX_FRAME, max_transfer: int = MAX_TRANSFER,
+        most: Callable[[bytes], int] | None = None,
+    ) -> None:  # fmt: skip
         self.max_frame, self.max_transfer = max_frame, max_transfer
+        self._most, self._whole = most, max_transfer
         self._buffer = bytearray()
         self._parts: list[bytes] = []
         self._parts_size = 0
@@ -118,12 +123,14 @@ class Deframer:
             raise RemoteProtocolError(f"the other side announced a frame of {body} bytes; {self.max_frame} are allowed")
         if size & _MORE and body != self.max_frame:
             raise RemoteProtocolError(f"the other side sent a piece of {body} bytes that goes on before it is full")
-        if self._parts_size + body > self.max_transfer:
-            raise RemoteProtocolError(f"the other side sent more than {self.max_transfer} bytes in one transfer")
+        if self._parts_size + body > self._whole:
+            raise RemoteProtocolError(f"the other side sent more than {self._whole} bytes in one transfer")
 
     def _join(self, body: bytes, more: bool, payloads: list[bytes]) -> None:
+        if not self._parts and self._most is not None:
+            self._whole = min(self.max_transfer, self._most(body))
         self._parts.append(body)
         self._parts_size += len(body)
         if not more:
             payloads.append(b"".join(self._parts))
-            self._parts, self._parts_size = [], 0
+            self._parts, self._parts_size, self._whole = [], 0, self.max_transfer

@@ -15,7 +15,7 @@ from jupyter_sandbox.model.views import Counters, Event, StepView
 from jupyter_sandbox.wire import messages as m
 from jupyter_sandbox.wire.connection import Connection, ConnectionState
 from jupyter_sandbox.wire.framing import frame
-from jupyter_sandbox.wire.legality import ANSWERS, KINDS, TRANSITIONS
+from jupyter_sandbox.wire.legality import ANSWERS, KINDS, LARGE, TRANSITIONS
 
 READY = m.Ready(protocol=1, pid=7, protection=Protection("basic", (Layer("rlimits", True, True, True),), ("all",)))
 texts = st.text(max_size=30)
@@ -191,8 +191,24 @@ def test_large_answers_come_in_pieces_and_only_types_that_may_be_large() -> None
     notice = m.Notice(level="info", text="x" * 5000)
     with pytest.raises(LocalProtocolError, match="too long"):
         guest.send(notice)
-    with pytest.raises(RemoteProtocolError, match=r"5\d\d\d bytes of Notice"):
+    with pytest.raises(RemoteProtocolError, match="a piece of Notice, which comes whole"):
         kernel.receive(frame(msgspec.msgpack.encode(notice), max_frame=1000))
+
+
+def test_a_large_answer_that_nobody_asked_for_is_refused_at_its_first_piece() -> None:
+    kernel, guest = pair(max_frame=1000)
+    guest.receive(kernel.send(m.TakeSnapshot(id=1)))
+    kernel.receive(guest.send(m.SnapshotBlob(id=1, blob=bytes(50_000), step=1, processes=2)))
+    again = frame(msgspec.msgpack.encode(m.SnapshotBlob(id=1, blob=bytes(50_000), step=1, processes=2)), max_frame=1000)
+    with pytest.raises(RemoteProtocolError, match="a piece of SnapshotBlob, which nobody waits for"):
+        kernel.receive(again[:1100])
+
+
+def test_a_large_frame_is_as_long_as_its_type_may_be() -> None:
+    kernel, _ = pair(max_frame=1 << 20)
+    body = msgspec.msgpack.encode({"type": "Sample"}) + bytes(LARGE["Sample"])
+    with pytest.raises(RemoteProtocolError, match=f"more than {LARGE['Sample']} bytes in one transfer"):
+        kernel.receive(frame(body)[: LARGE["Sample"] + 100])
 
 
 def test_a_large_frame_that_hides_its_type_is_not_decoded() -> None:
