@@ -15,7 +15,7 @@ from ..model.errors import Unsupported
 from ..model.openings import Openings
 from . import landlock, system
 from .paths import rules_for
-from .rules import filter_for
+from .rules import filter_for, tells_ports
 from .syscalls import NUMBERS
 
 _TIOCSTI = 0x5412
@@ -29,6 +29,8 @@ class Landlock:
     def __init__(self, boot: Boot, sys_path: tuple[str, ...]) -> None:
         self.boot, self.sys_path = boot, sys_path
         self.version = landlock.version()
+        self.in_force = 0
+        """The version that really holds, once applied."""
 
     @property
     def detail(self) -> str:
@@ -43,6 +45,7 @@ class Landlock:
         openings = self.boot.openings
         refused = landlock.handled(self.version, any_port=openings.net and not openings.ports)
         landlock.restrict(refused, rules_for(self.boot.scratch, self.sys_path, openings), openings.ports)
+        self.in_force = self.version
 
     def verify(self) -> str:
         """Its own folder must work, and the one around it, where the other sandboxes live, must not."""
@@ -85,13 +88,19 @@ def _works(attempt: Callable[[], object]) -> bool:
 
 
 class Seccomp:
-    """Only the system calls that a program without network, children and tricks needs."""
+    """Only the system calls that a program without network, children and tricks needs; and not those that only
+    ``beside`` would keep to what is named."""
 
     name = "seccomp"
-    detail = ""
 
-    def __init__(self, boot: Boot) -> None:
-        self.openings = boot.openings
+    def __init__(self, boot: Boot, beside: Landlock) -> None:
+        self.openings, self.beside = boot.openings, beside
+
+    @property
+    def detail(self) -> str:
+        """What stays closed though it was named."""
+        closed = self.openings.ports and not tells_ports(self.beside.in_force)
+        return "ports cannot be told apart here (Linux 6.7 does), so the network stays closed" if closed else ""
 
     def apply(self) -> None:
         if not system.LINUX:
@@ -99,7 +108,7 @@ class Seccomp:
         machine = os.uname().machine
         if machine not in NUMBERS or struct.calcsize("P") != 8:
             raise Unsupported(f"there is no filter for {machine} here; on x86_64 and aarch64 Linux there is one")
-        program = filter_for(machine, pid=os.getpid(), openings=self.openings, landlock=landlock.version())
+        program = filter_for(machine, pid=os.getpid(), openings=self.openings, landlock=self.beside.in_force)
         system.install_filter(program)
 
     def verify(self) -> str:
@@ -112,7 +121,7 @@ class Seccomp:
         }
         if not self.openings.subprocess:
             attempts |= {"a program": lambda: os.execv("/", ["/"]), "a child": _fork}
-        if not self.openings.net:
+        if not self.openings.net or self.detail:
             attempts["the network"] = lambda: socket.socket(socket.AF_INET).close()
         worked = [name for name, attempt in attempts.items() if not _refused(attempt)]
         return f"not refused: {', '.join(worked)}" if worked else ""

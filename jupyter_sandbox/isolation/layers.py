@@ -23,6 +23,9 @@ from .profiles import judge, wants_confinement
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 PENDING_SIGNALS = 1_000
 """Timers count too. They are of the user as a whole: without a limit one sandbox could have all of them."""
+CORE = 1
+"""Bytes of a core dump. With 0 Linux still starts the machine's crash handler, where there is one, as root and with all
+the memory of who crashed as its input; 1 is its word for not even that."""
 ADDRESS_SLACK = 256_000_000
 """Address space above ``max_memory``: mappings of libraries that are loaded late are no memory in use."""
 
@@ -183,7 +186,7 @@ class ResourceLimits:
 def rlimits_for(limits: Limits, mapped: int, private: int) -> dict[int, int]:
     """Each kind of limit to its value in bytes or pieces, on top of what the OS process uses now."""
     values = {
-        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CORE: CORE,
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_FSIZE: FILE_SIZE,
         resource.RLIMIT_MEMLOCK: 0,
@@ -240,7 +243,8 @@ def layers_for(
     if system.LINUX and os.geteuid() == 0:
         layers.append(Capabilities())
     if wants_confinement(boot.profile):
-        layers += [Landlock(boot, tuple(sys.path)), Seccomp(boot)]
+        files = Landlock(boot, tuple(sys.path))
+        layers += [files, Seccomp(boot, files)]
     return layers
 
 

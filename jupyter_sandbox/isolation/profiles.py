@@ -74,7 +74,7 @@ def _of_files(openings: Openings) -> list[str]:
 def _of_calls(openings: Openings) -> list[str]:
     words: list[str] = []
     if openings.net:
-        ports = f" (TCP only to {', '.join(map(str, openings.ports))})" if openings.ports else ""
+        ports = f" (TCP only to {', '.join(map(str, openings.ports))}, UDP to any)" if openings.ports else ""
         words.append(f"it can connect to the network, and to servers on this machine{ports}")
     if openings.subprocess:
         words.append("programs that it starts have max_memory each, and can outlive a kernel that is killed")

@@ -15,13 +15,13 @@ from ..model.limits import FILE_SIZE, OPEN_FILES
 from ..model.protection import Layer, Protection
 from . import landlock, system
 from .exec_zygote import environment_for
-from .layers import PENDING_SIGNALS, status_of
+from .layers import CORE, PENDING_SIGNALS, status_of
 from .profiles import judge
 
 _CONTRADICTED = "the sandbox says so, the operating system does not"
 _OWN_VARIABLES = frozenset({"HOME", "TMPDIR", "PWD", "LC_CTYPE"})
 _CAPS = {
-    "Max core file size": 0,
+    "Max core file size": CORE,
     "Max open files": OPEN_FILES,
     "Max file size": FILE_SIZE,
     "Max locked memory": 0,

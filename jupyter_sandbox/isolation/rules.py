@@ -100,6 +100,11 @@ def _template(machine: str, openings: Openings, landlock: int) -> bytes:
     return encode(assemble(decisions, machine=AUDIT[machine], foreign_from=FOREIGN_FROM.get(machine, 0)))
 
 
+def tells_ports(landlock: int) -> bool:
+    """Whether Landlock of this version keeps TCP to named ports: a filter does not see them."""
+    return landlock >= 4
+
+
 def decide(machine: str, *, pid: int, openings: Openings, landlock: int) -> dict[int, Decision]:
     """A decision for every call that the machine has.
 
@@ -109,7 +114,7 @@ def decide(machine: str, *, pid: int, openings: Openings, landlock: int) -> dict
     named = _named(pid, landlock)
     if openings.subprocess:
         named |= _programs(landlock)
-    if openings.net:
+    if openings.net and (not openings.ports or tells_ports(landlock)):
         named |= _network()
     return {number: named.get(name, Refuse()) for name, number in NUMBERS[machine].items()}
 

@@ -93,7 +93,7 @@ class StepsTold:
 @dataclass(frozen=True, slots=True)
 class AlertRaised:
     """``limit``: process_limit, memory_limit, runtime_limit, cpu_limit, mailbox_limit, output_limit, disk_limit,
-    files_limit, hang."""
+    files_limit, threads_limit, hang."""
 
     name: str
     limit: str

@@ -11,8 +11,8 @@ import os
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.manager.spares import SPARES
 from jupyter_sandbox.model.errors import SandboxError, SandboxGone
-from jupyter_sandbox.model.sandbox import Update
+from jupyter_sandbox.model.sandbox import SandboxStatus, Update
 
 from ..waiting import until
+from .tools import REFUSED, attempt
 
 CAMP = """
 from jupyter_sandbox.otp import Child, GenServer, NoReply, Reply, Supervisor
@@ -52,18 +53,6 @@ class Camp(Supervisor):
     def init(self, _):
         return [Child(Evil, 0, name="evil"), Child(Ticker, 0, name="ticker")]
 """
-TOOLS = """
-import ctypes as _ctypes, errno as _errno, os as _os
-_libc = _ctypes.CDLL(None, use_errno=True)
-def syscall(name, *words):
-    from jupyter_sandbox.isolation.syscalls import NUMBERS
-    words = [_ctypes.c_long(one) if isinstance(one, int) else one for one in words]
-    result = _libc.syscall(NUMBERS[_os.uname().machine][name], *words)
-    if result < 0:
-        raise OSError(_ctypes.get_errno(), name)
-    return result
-"""
-REFUSED = {"EPERM", "EACCES"}
 PATIENCE_S = 1.0
 
 
@@ -75,6 +64,8 @@ class Outcome:
     error: SandboxError | None = None
     longest_s: float = 0.0
     """The longest that the bystander had to be waited for meanwhile."""
+    grown: int = 0
+    """The most bytes that the kernel had more meanwhile than before."""
 
     @property
     def killed(self) -> bool:
@@ -126,9 +117,24 @@ class Arena:
 
     def attempt(self, source: str, sandbox: Sandbox | None = None, **options: Any) -> Any:
         """Try one thing: the name of the error it met, ``worked``, or the ``answer`` it set."""
-        lines = textwrap.indent(textwrap.dedent(source).strip(), "    ")
-        text = f"{TOOLS}\nanswer = 'worked'\ntry:\n{lines}\n{_TOLD}"
-        return self.attack(text, sandbox or self.attacker(**options)).value
+        return self.attack(attempt(source), sandbox or self.attacker(**options)).value
+
+    def refuses(self, source: str, sandbox: Sandbox | None = None, *, also: Iterable[str] = ()) -> Sandbox:
+        """An attempt that has to be refused, or to meet one of the errors in ``also``; who tried works on."""
+        target = sandbox or self.attacker()
+        answer = self.attempt(source, target)
+        assert answer in {*REFUSED, *also}
+        assert self.alive(target)
+        return target
+
+    def works_again(self, sandbox: Sandbox) -> bool:
+        """Whether the attacked process works, still or after a restart; who ended said why."""
+        with suppress(SandboxGone):
+            if sandbox.status is SandboxStatus.RUNNING:
+                return self.alive(sandbox)
+        assert sandbox.info().reason
+        self.watch(sandbox.restart)
+        return self.alive(sandbox)
 
     def watch(self, act: Callable[[], Any]) -> Outcome:
         """Do something in another thread and ask the bystander on and on until it is done."""
@@ -140,7 +146,7 @@ class Arena:
             except SandboxError as error:
                 outcome.error = error
 
-        first = self.ticks()
+        first, before = self.ticks(), resident()
         thread = threading.Thread(target=run)
         thread.start()
         while thread.is_alive():
@@ -148,6 +154,7 @@ class Arena:
             self.ticks()
             self.manager.list()
             outcome.longest_s = max(outcome.longest_s, time.monotonic() - asked)
+            outcome.grown = max(outcome.grown, resident() - before)
             thread.join(0.02)
         assert outcome.longest_s < PATIENCE_S, f"the kernel was busy for {outcome.longest_s:.2f} s"
         self.until(lambda: self.ticks() > first, "the bystander stopped ticking")
@@ -160,8 +167,12 @@ class Arena:
         return value
 
     def alive(self, sandbox: Sandbox) -> bool:
-        """Whether the attacked process works, anew or still."""
+        """Whether the attacked process works."""
         return bool(sandbox.call("evil", "answer = 'alive'") == "alive")
+
+    def folder(self, sandbox: Sandbox) -> Path:
+        """Where it works."""
+        return Path(str(sandbox.exec("import os; os.getcwd()")))
 
     def belongings(self) -> Belongings:
         """What there is now."""
@@ -188,14 +199,6 @@ def shared_memory() -> int:
     return rows + sum(name.startswith(named) for name in os.listdir("/dev/shm"))
 
 
-_TOLD = """
-except OSError as error:
-    answer = _errno.errorcode.get(error.errno, str(error))
-except BaseException as error:
-    answer = type(error).__name__
-"""
-
-
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Arena]:
     """One kernel for all attacks, with a sandbox that ticks all the time."""
@@ -203,9 +206,9 @@ def stage() -> Iterator[Arena]:
         bystander = manager.create(
             "bystander", code={"camp.py": CAMP}, main="camp.Camp", limits={"max_runtime": 3_600_000}
         )
-        folder = Path(str(bystander.exec("import os; os.getcwd()"))).parent
         zygote = int(str(bystander.exec("import os; os.getppid()")))
-        arena = Arena(manager, bystander, zygote, folder)
+        arena = Arena(manager, bystander, zygote, Path())
+        arena.scratch = arena.folder(bystander).parent
         arena.until(arena.rests, "the arena is not at rest")
         arena.before = arena.belongings()
         yield arena

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jupyter_sandbox.isolation import system
 from jupyter_sandbox.isolation.bpf import Allow, Decision, Match, Refuse, When, assemble, encode
@@ -64,6 +64,20 @@ class Place:
             [*self.python, *arguments], capture_output=True, text=True, timeout=timeout_s, cwd=self.project,
             env=dict(self.environment), check=False, **self.identity,
         )  # type: ignore[call-overload,no-any-return]  # fmt: skip
+
+    def told(self, profile: str, attempts: Mapping[str, str]) -> Told:
+        """What a sandbox there reports of itself, and what came of attempts in it."""
+        done = self.run([str(self.project / "tests/attacks/elsewhere.py"), profile, json.dumps(attempts)], 90)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return Told(*json.loads(done.stdout))
+
+
+class Told(NamedTuple):
+    """The profile in force, whether each layer is, and the answer of each attempt."""
+
+    profile: str
+    layers: dict[str, bool]
+    answers: dict[str, object]
 
 
 def container(age: str = "new") -> Place:

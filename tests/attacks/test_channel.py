@@ -11,48 +11,35 @@ from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from ..waiting import until
 from .conftest import Arena, crash_reason, growing_at_most
+from .tools import CHANNEL
 
-CONTROL = "import os, socket, struct, time\nchannel = socket.socket(fileno=os.dup(3)); channel.setblocking(True)\n"
-PACKED = (
-    "import msgspec; pack = msgspec.msgpack.encode\n"
-    "def say(body): channel.sendall(struct.pack('>I', len(body)) + body)\n"
-)
 VIOLATIONS = {
     "a length of all ones": "channel.sendall(b'\\xff' * 4)",
     "a length that is too large": "channel.sendall(struct.pack('>I', (1 << 20) + 1))",
     "empty frames": "channel.sendall(bytes(4) * 100_000)",
     "random bytes": "channel.sendall(os.urandom(100_000))",
-    "no msgpack": "say(b'\\xc1' * 10)",
-    "nothing but nil": "say(b'\\xc0')",
-    "a map that says nothing": "say(pack({}))",
-    "an unknown kind": "say(pack({'type': 'Takeover', 'id': 1}))",
-    "nested arrays": "say(b'\\x91' * 1_000_000 + b'\\xc0')",
-    "empty arrays": "say(b'\\xdd' + struct.pack('>I', 1_000_000) + b'\\x90' * 1_000_000)",
-    "an array that claims to be huge": "say(b'\\xdd\\xff\\xff\\xff\\xff')",
-    "a text that claims to be huge": "say(b'\\xdb\\xff\\xff\\xff\\xff')",
+    "no msgpack": "say_bytes(b'\\xc1' * 10)",
+    "nothing but nil": "say_bytes(b'\\xc0')",
+    "a map that says nothing": "say_bytes(pack({}))",
+    "an unknown kind": "say_bytes(pack({'type': 'Takeover', 'id': 1}))",
+    "nested arrays": "say_bytes(b'\\x91' * 1_000_000 + b'\\xc0')",
+    "empty arrays": "say_bytes(b'\\xdd' + struct.pack('>I', 1_000_000) + b'\\x90' * 1_000_000)",
+    "an array that claims to be huge": "say_bytes(b'\\xdd\\xff\\xff\\xff\\xff')",
+    "a text that claims to be huge": "say_bytes(b'\\xdb\\xff\\xff\\xff\\xff')",
     "pieces without end": (
         "piece = struct.pack('>I', 1 << 31 | 1 << 20) + bytes(1 << 20)\nfor _ in range(200): channel.sendall(piece)"
     ),
     "pieces that are not full": "channel.sendall(struct.pack('>I', 1 << 31 | 5) + b'hello')",
-    "requests, which only the kernel makes": "from jupyter_sandbox.wire import messages as m\nsay(pack(m.Tree(id=1)))",
-    "a second Ready": (
-        "from jupyter_sandbox.wire import messages as m\nfrom jupyter_sandbox.model.protection import Protection\n"
-        "say(pack(m.Ready(protocol=m.PROTOCOL, pid=1, protection=Protection('strict'))))"
-    ),
-    "answers that nobody asked for": (
-        "from jupyter_sandbox.wire import messages as m\nfor n in range(10_000, 10_100): say(pack(m.Done(id=n)))"
-    ),
-    "an answer of the wrong kind": (
-        "from jupyter_sandbox.wire import messages as m\nfor n in range(1, 100): say(pack(m.Done(id=n)))"
-    ),
+    "requests, which only the kernel makes": "say(m.Tree(id=1))",
+    "a second Ready": "say(m.Ready(protocol=m.PROTOCOL, pid=1, protection=m.Protection('strict')))",
+    "answers that nobody asked for": "for n in range(10_000, 10_100): say(m.Done(id=n))",
+    "an answer of the wrong kind": "for n in range(1, 100): say(m.Done(id=n))",
     "a value that is pickled": (
-        "import pickle\nfrom jupyter_sandbox.wire import messages as m\n"
+        "import pickle\n"
         "class Evil:\n    def __reduce__(self): return (open, ('/tmp/jupyter_sandbox_was_here', 'w'))\n"
-        "for n in range(1, 100): say(pack(m.Value(id=n, data=pickle.dumps(Evil()))))"
+        "for n in range(1, 100): say(m.Value(id=n, data=pickle.dumps(Evil())))"
     ),
-    "garbage in a view": (
-        "from jupyter_sandbox.wire import messages as m\nsay(pack({'type': 'TreeChanged', 'diff': {'added': 5}}))"
-    ),
+    "garbage in a view": "say_bytes(pack({'type': 'TreeChanged', 'diff': {'added': 5}}))",
 }  # fmt: skip
 
 
@@ -60,7 +47,7 @@ VIOLATIONS = {
 def test_breaking_the_protocol_ends_the_sandbox_with_the_reason(arena: Arena, name: str) -> None:
     sandbox = arena.attacker(limits={"handler_budget": 5_000})
     with growing_at_most(100_000_000):
-        outcome = arena.attack(f"{CONTROL}{PACKED}{VIOLATIONS[name]}\ntime.sleep(20)", sandbox)
+        outcome = arena.attack(f"{CHANNEL}{VIOLATIONS[name]}\ntime.sleep(20)", sandbox)
     assert outcome.error is not None
     assert sandbox.status is SandboxStatus.CRASHED and crash_reason(sandbox).startswith("protocol: ")
     assert not Path("/tmp/jupyter_sandbox_was_here").exists()
@@ -70,7 +57,7 @@ def test_breaking_the_protocol_ends_the_sandbox_with_the_reason(arena: Arena, na
 
 def test_a_frame_that_never_ends_keeps_nobody_waiting_but_its_own_sandbox(arena: Arena) -> None:
     sandbox = arena.attacker(limits={"handler_budget": 500})
-    source = CONTROL + "channel.sendall(struct.pack('>I', 1000) + b'half')\ntime.sleep(20)"
+    source = CHANNEL + "channel.sendall(struct.pack('>I', 1000) + b'half')\ntime.sleep(20)"
     assert arena.attack(source, sandbox, timeout_ms=2_000).error is not None
     arena.watch(sandbox.destroy)
 
@@ -80,7 +67,7 @@ def test_files_that_are_sent_along_are_not_taken(arena: Arena) -> None:
     spares = arena.manager._spares
     until(lambda: spares is not None and spares.full)  # those that are kept ready have files here, too
     before = len(os.listdir("/proc/self/fd"))
-    source = CONTROL + (
+    source = CHANNEL + (
         "import array\nfor _ in range(100):\n    fds = array.array('i', [os.open('/dev/null', 0) for _ in range(8)])\n"
         "    channel.sendmsg([b''], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])\n"
         "    channel.sendmsg([struct.pack('>I', 1)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])\n"
@@ -100,13 +87,9 @@ FLOODS = {
 def test_a_million_small_frames_cost_the_kernel_nothing(arena: Arena) -> None:
     """Written as fast as the kernel takes them, without ever reading what it says."""
     sandbox = arena.attacker(limits={"handler_budget": 10_000})
-    source = (
-        CONTROL
-        + PACKED
-        + (
-            "from jupyter_sandbox.wire import messages as m\nbody = pack(m.Notice(level='info', text='x'))\n"
-            "many = (struct.pack('>I', len(body)) + body) * 1_000\nfor _ in range(1_000): channel.sendall(many)"
-        )
+    source = CHANNEL + (
+        "body = pack(m.Notice(level='info', text='x'))\n"
+        "many = (struct.pack('>I', len(body)) + body) * 1_000\nfor _ in range(1_000): channel.sendall(many)"
     )
     with growing_at_most(5_000_000):
         outcome = arena.attack(source, sandbox)

@@ -18,16 +18,8 @@ from jupyter_sandbox.widgets.picture import TreePicture
 from jupyter_sandbox.widgets.story import Lines, Story
 
 from .conftest import Arena, crash_reason, growing_at_most, hearing
+from .tools import CHANNEL
 
-FORGE = """
-import os, socket, struct, time, msgspec
-from jupyter_sandbox.wire import messages as m
-from jupyter_sandbox.wire.framing import frame
-from jupyter_sandbox.model import views as v
-channel = socket.socket(fileno=os.dup(3)); channel.setblocking(True)
-def say(told): channel.sendall(frame(msgspec.msgpack.encode(told)))
-def sample(*events): return m.Sample(counters=v.Counters(), events=list(events))
-"""
 CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
 )
@@ -67,7 +59,7 @@ LARGE = {
 def test_news_of_any_size_costs_the_kernel_neither_time_nor_memory(arena: Arena, name: str) -> None:
     sandbox = arena.attacker(limits={"handler_budget": 8_000, "max_memory": 200_000_000})
     with hearing(arena.manager, Mirror().take), growing_at_most(40_000_000):
-        arena.attack(f"{FORGE}{LARGE[name]}", sandbox)
+        arena.attack(f"{CHANNEL}{LARGE[name]}", sandbox)
     assert sum(len(str(told)) for told in sandbox.log(1000)) < 5_000_000
     assert len(str(sandbox.info())) < 200_000
 
@@ -86,7 +78,7 @@ def test_more_news_than_an_honest_guest_has_ends_the_sandbox(arena: Arena, name:
     sandbox = arena.attacker(limits={"handler_budget": 8_000})
     updates: list[Update] = []
     with hearing(arena.manager, updates.append), growing_at_most(5_000_000):
-        outcome = arena.attack(f"{FORGE}while True: {MANY[name]}", sandbox)
+        outcome = arena.attack(f"{CHANNEL}while True: {MANY[name]}", sandbox)
     assert outcome.killed and crash_reason(sandbox).startswith("protocol: it told 1000 things")
     assert len(updates) < 5_000
 
@@ -121,7 +113,7 @@ def test_news_with_tricks_in_its_text_is_shown_as_harmless_text(arena: Arena, na
     arrived = threading.Event()
     with hearing(arena.manager, mirror.take), hearing(arena.manager, lambda _: arrived.set()):
         sandbox.watch(50)
-        arena.attack(f"{FORGE}{TEXTS[name]}\n", sandbox, timeout_ms=1_000)
+        arena.attack(f"{CHANNEL}{TEXTS[name]}\n", sandbox, timeout_ms=1_000)
         arrived.wait(5)
     told = [f"{entry.level} {entry.text} {entry.process} {entry.traceback}" for entry in sandbox.log()]
     raw = "\n".join([*told, crash_reason(sandbox), *sandbox.info().alerts])
@@ -135,7 +127,7 @@ def test_news_with_tricks_in_its_text_is_shown_as_harmless_text(arena: Arena, na
 
 def test_a_sandbox_that_ends_its_application_by_a_lie_ends_itself_alone(arena: Arena) -> None:
     sandbox = arena.attacker()
-    arena.attack(f"{FORGE}say(m.MainExited(app='sandbox_1', reason='normal', normal=True))", sandbox)
+    arena.attack(f"{CHANNEL}say(m.MainExited(app='sandbox_1', reason='normal', normal=True))", sandbox)
     arena.until(lambda: sandbox.status is not SandboxStatus.RUNNING, "the lie was not heard")
     assert arena.bystander.status is SandboxStatus.RUNNING
     sandbox.restart()
@@ -163,7 +155,7 @@ def lying(arena: Arena, wanted: str, forged: str) -> Sandbox:
     """A sandbox that gives a forged answer where an honest one would be of this kind."""
     sandbox = arena.attacker()
     source = ANSWER_NEXT.replace("WANTED", repr(wanted)).replace("FORGED", forged)
-    assert arena.attack(FORGE + source, sandbox).error is None
+    assert arena.attack(CHANNEL + source, sandbox).error is None
     return sandbox
 
 

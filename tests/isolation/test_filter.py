@@ -88,7 +88,25 @@ def test_threads_are_allowed_and_children_and_namespaces_are_not(machine: str) -
     assert ask(machine, "clone", thread) == ALLOW
     assert ask(machine, "clone", 17) == errno.EPERM
     assert ask(machine, "clone", thread | 0x10000000) == errno.EPERM
+    for own in (0x100, 0x200, 0x400, 0x800):
+        assert ask(machine, "clone", thread & ~own) == errno.EPERM, "memory, folder, files or signals of its own"
     assert ask(machine, "clone3") == errno.ENOSYS
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("name", ["clock_gettime", "clock_nanosleep", "timer_create"])
+def test_clocks_of_others_do_not_exist(machine: str, name: str) -> None:
+    for own in (0, 1, 2, 3, 11, -6, -2):
+        assert ask(machine, name, own & 0xFFFFFFFF) == ALLOW == ask(machine, name, own & (1 << 64) - 1)
+    for other in (~PID << 3 | 2, ~1 << 3 | 2, ~1 << 3 | 6, 3 << 3 | 3, 12):
+        assert ask(machine, name, other & 0xFFFFFFFF) == errno.EPERM
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_memory_that_is_not_counted_is_refused(machine: str) -> None:
+    assert ask(machine, "mmap", 0, 4096, 3, 0x22) == ALLOW == ask(machine, "mmap", 0, 4096, 3, 0x20022)
+    for uncounted in (0x40022, 0x40021, 0x122, 0x40022 | 21 << 26):
+        assert ask(machine, "mmap", 0, 4096, 3, uncounted) == errno.EPERM
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -131,6 +149,15 @@ def test_old_landlock_is_helped_where_it_lets_files_be_emptied(machine: str) -> 
     assert ask(machine, "openat", 0, 0, 0o1000, landlock=2) == errno.EACCES
     assert ask(machine, "openat", 0, 0, 0o1101, landlock=2) == ALLOW
     assert ask(machine, "truncate", landlock=3) == ALLOW == ask(machine, "openat", 0, 0, 0o1000, landlock=3)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_named_ports_need_a_landlock_that_tells_them_apart(machine: str) -> None:
+    named = Openings(net=True, ports=(443,))
+    assert ask(machine, "socket", 2, 1, 6, openings=named, landlock=4) == ALLOW
+    for landlock in (0, 1, 3):
+        assert ask(machine, "socket", 2, 1, 6, openings=named, landlock=landlock) == errno.EPERM
+        assert ask(machine, "connect", openings=named, landlock=landlock) == errno.EPERM
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -55,7 +55,8 @@ def test_a_mac_gets_the_layers_that_it_can_have(mac: None) -> None:
 
 
 def test_layers_of_linux_say_on_a_mac_that_they_need_linux(mac: None) -> None:
-    told = layers.protect([confined.Landlock(Boot("x"), ()), confined.Seccomp(Boot("x"))], Boot("x"))
+    files = confined.Landlock(Boot("x"), ())
+    told = layers.protect([files, confined.Seccomp(Boot("x"), files)], Boot("x"))
     assert told.profile == "basic"
     assert [layer.reason for layer in told.layers] == ["it needs Linux, not darwin"] * 2
     with pytest.raises(Unsupported, match="this needs Linux, not darwin"):

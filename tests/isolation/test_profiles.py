@@ -44,7 +44,7 @@ def test_what_is_opened_by_name_makes_it_standard_and_is_told() -> None:
     told = judge("standard", opened, layers(*NAMES), "linux")
     assert told.profile == "standard"
     text = "; ".join(told.not_stopped)
-    for part in ("read /data", "read and change /out", "TCP only to 443", "max_memory each"):
+    for part in ("read /data", "read and change /out", "TCP only to 443, UDP to any", "max_memory each"):
         assert part in text
 
 

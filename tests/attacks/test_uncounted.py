@@ -1,0 +1,142 @@
+"""Attacks with what is easily not counted: threads below Python, files of threads, maps, odd kinds of memory."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from jupyter_sandbox.model.limits import THREADS
+
+from .conftest import Arena, crash_reason, growing_at_most
+from .tools import TOOLS
+
+# A thread that only waits needs no more of its stack than where it came from.
+BELOW = """
+_libc.clone.argtypes = [_ctypes.c_void_p, _ctypes.c_void_p, _ctypes.c_int, _ctypes.c_void_p]
+def thread(flags, place=[0]):
+    if place[0] % (1 << 20) == 0: place[0] = mapped(1 << 20, 0x22) + (1 << 20)
+    place[0] -= 1 << 13
+    return called(_libc.clone(_ctypes.cast(_libc.pause, _ctypes.c_void_p), place[0], flags, None))
+"""
+THREAD = 0x10F00
+OF_ITS_OWN = {"memory": 0x100, "a folder": 0x200, "files": 0x400, "handlers of signals": 0x800}
+
+
+@pytest.mark.parametrize("what", OF_ITS_OWN)
+def test_a_thread_with_things_of_its_own_cannot_be_had(strict: Arena, what: str) -> None:
+    """One with a table of files of its own would keep deleted files where nobody looks."""
+    strict.refuses(f"{BELOW}\nthread({THREAD & ~OF_ITS_OWN[what]})")
+
+
+SMALL = """
+attributes = _ctypes.create_string_buffer(64)
+_libc.pthread_attr_init(attributes)
+_libc.pthread_attr_setstacksize(attributes, _ctypes.c_size_t(1 << 17))
+number, pause = _ctypes.c_ulong(), _ctypes.cast(_libc.pause, _ctypes.c_void_p)
+while _libc.pthread_create(_ctypes.byref(number), attributes, pause, None) == 0: pass
+import time; time.sleep(20)
+"""
+STORMS = {
+    "of the C library, with small stacks": SMALL,
+    "of Python": (
+        "import threading\nthreading.stack_size(1 << 15)\nlock = threading.Lock(); lock.acquire()\n"
+        "for _ in range(3000): threading.Thread(target=lock.acquire, daemon=True).start()\nlock.acquire()"
+    ),
+}
+
+
+@pytest.mark.parametrize("profile", ["", "basic"])
+@pytest.mark.parametrize("name", STORMS)
+def test_threads_that_cost_no_memory_end_the_sandbox_before_the_machine_has_no_numbers_left(
+    arena: Arena, name: str, profile: str
+) -> None:
+    sandbox = arena.attacker(
+        profile=profile or None, limits={"handler_budget": 20_000, "max_memory": 900_000_000}
+    )  # fmt: skip
+    outcome = arena.attack(f"{TOOLS}{STORMS[name]}", sandbox)
+    assert outcome.killed and f" threads and was killed; {THREADS} are allowed" in crash_reason(sandbox)
+    assert crash_reason(sandbox).startswith("threads: ")
+    assert any("threads and was killed" in text for text in sandbox.info().alerts)
+    assert arena.works_again(sandbox)
+
+
+def test_threads_while_code_is_tried_out_end_the_trial(arena: Arena) -> None:
+    sandbox = arena.attacker(limits={"max_memory": 900_000_000})
+    outcome = arena.watch(lambda: sandbox.load(f"{TOOLS}{SMALL}", "greedy"))
+    assert outcome.error is not None and "threads" in str(outcome.error)
+    assert arena.alive(sandbox)
+
+
+ODD = {
+    "huge pages": "mapped(1 << 21, 0x40022)",
+    "huge pages that are shared": "mapped(1 << 21, 0x40021)",
+    "huge pages of a gigabyte": "mapped(1 << 30, 0x40022 | 30 << 26)",
+    "a map that grows down": "mapped(1 << 20, 0x122)",
+    "memory that stays": "called(_libc.mlock(_ctypes.c_void_p(mapped(4096, 0x22)), _ctypes.c_size_t(4096)))",
+    "all memory, to stay": "syscall('mlockall', 3)",
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_memory_of_a_kind_that_is_not_counted_is_refused(strict: Arena, name: str) -> None:
+    strict.refuses(ODD[name], also={"ENOMEM"} if "stays" in name else ())
+
+
+FAR_BELOW = """
+for _ in range(15): _os.mkdir('d' * 250); _os.chdir('d' * 250)
+file = _os.open('x' * 200, _os.O_CREAT | _os.O_RDWR); _os.write(file, bytes(4096)); _os.unlink('x' * 200)
+for _ in range(60_000): mapped(4096, 1, file, 1)
+import time
+for _ in range(40): mapped(4096, 1, file, 1); time.sleep(0.1)
+"""
+
+
+def test_memory_maps_without_end_do_not_keep_the_watchdog_reading(arena: Arena) -> None:
+    """What Linux writes about sixty thousand maps of a file far below others is a quarter of a gigabyte."""
+    sandbox = arena.attacker(limits={"handler_budget": 20_000})
+    with growing_at_most(20_000_000):
+        outcome = arena.attack(f"{TOOLS}{FAR_BELOW}", sandbox)
+    assert outcome.killed and crash_reason(sandbox).startswith("disk: ")
+    assert outcome.longest_s < 0.5
+
+
+PIECEMEAL = {
+    "byte by byte": "",
+    "in packets that cannot be joined": (
+        "import fcntl\nfcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | _os.O_DIRECT)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PIECEMEAL)
+def test_output_in_the_smallest_pieces_leaves_the_processor_to_the_kernel(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 2_000})
+    used, started = time.process_time(), time.monotonic()
+    assert arena.attack(f"{TOOLS}{PIECEMEAL[name]}while True: _os.write(1, b'x')", sandbox).error is not None
+    assert time.process_time() - used < 0.4 * (time.monotonic() - started)
+    assert arena.works_again(sandbox)
+
+
+STORMY = {
+    "calls that interrupt all processors": "while True: syscall('membarrier', 2, 0, 0)",
+    "names that do not exist": "n = 0\nwhile True:\n    n += 1\n    _os.path.exists(f'/tmp/{n}')",
+    "flushing what it wrote": "f = open('x', 'wb')\nwhile True: f.write(bytes(4096)); f.flush(); _os.fsync(f)",
+    "asking the machine for chance": "while True: _os.getrandom(1 << 20)",
+    "telling itself to tell where it is": "import signal\nwhile True: signal.raise_signal(signal.SIGUSR2)",
+    "timers that are due at once": (
+        "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [12])\n"
+        "event = (_ctypes.c_int * 16)(); event[2] = 12; timer = _ctypes.c_int()\n"
+        "often = (_ctypes.c_long * 4)(0, 1, 0, 1)\nfor _ in range(900):\n"
+        "    syscall('timer_create', 1, event, _ctypes.byref(timer)); syscall('timer_settime', timer, 0, often, 0)\n"
+        "while True: signal.sigwait([12])"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STORMY)
+def test_a_storm_of_calls_is_heard_by_nobody(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 1_500})
+    with growing_at_most(20_000_000):
+        assert arena.attack(f"{TOOLS}{STORMY[name]}", sandbox).error is not None
+    assert arena.works_again(sandbox)
