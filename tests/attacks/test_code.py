@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import marshal
 import pickle
+import subprocess
 import zipfile
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.code.sources import GitSource
 from jupyter_sandbox.model.errors import SandboxError
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
@@ -30,11 +32,16 @@ RELOADS = {
     "a coding of its own": "# -*- coding: rot13 -*-\nx = 1",
     "a name that is taken": "import sys; sys.modules['jupyter_sandbox'] = None; raise ImportError",
     "import of everything": "import antigravity, this; raise ImportError",
+    "a loop at import without end": "while True: pass",
 }
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if "constant" in name else ()) for name in RELOADS]
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if "without end" in name and "nesting" not in name else ())
+        for name in RELOADS
+    ],
 )
 def test_bad_code_is_refused_and_the_old_version_runs_on(strict: Arena, name: str) -> None:
     sandbox = strict.attacker()
@@ -56,29 +63,33 @@ def test_a_changed_layout_that_cannot_take_the_old_state_is_taken_back(strict: A
 
 
 STATES = {
-    "a lock": "import threading; state = threading.Lock()",
-    "a file": "state = open('x', 'w')",
-    "a generator": "state = (n for n in [1])",
+    "a lock": ("import threading; state = threading.Lock()", "cannot be saved"),
+    "a file": ("state = open('x', 'w')", "cannot be saved"),
+    "a generator": ("state = (n for n in [1])", "cannot be saved"),
     "a pickle that acts": (
-        "class Evil:\n    def __reduce__(self): return (__import__('os')._exit, (1,))\nstate = Evil()"
+        "class Evil:\n    def __reduce__(self): return (__import__('os')._exit, (1,))\nstate = Evil()",
+        "its OS process ended with exit 1",
     ),
-    "a pickle that hangs": "class Evil:\n    def __reduce__(self):\n        while True: pass\nstate = Evil()",
-    "a state that holds itself": "state = []; state.append(state)",
-    "a state that is too large to travel": "state = bytes(100_000_000)",
-    "a very deep state": "x = ()\nfor _ in range(100_000): x = (x,)\nstate = x",
-}
+    "a pickle that hangs": (
+        "class Evil:\n    def __reduce__(self):\n        while True: pass\nstate = Evil()", "hang: ",
+    ),
+    "a state that holds itself": ("state = []; state.append(state)", ""),
+    "a state that is too large to travel": ("state = bytes(100_000_000)", "too long to send"),
+    "a very deep state": ("x = ()\nfor _ in range(100_000): x = (x,)\nstate = x", "cannot be saved"),
+}  # fmt: skip
+"""Each with the error of saving or restoring it; '' for none."""
 
 
 @pytest.mark.parametrize("name", STATES)
 def test_a_snapshot_of_an_evil_state_is_an_error_or_harmless(strict: Arena, name: str) -> None:
     sandbox = strict.attacker(limits={"max_memory": 400_000_000, "handler_budget": 2_000})
-    strict.attack(STATES[name], sandbox)
-    taken = strict.watch(lambda: sandbox.snapshot("evil"))
-    if taken.error is None:
-        strict.watch(lambda: sandbox.restore("evil"))
-    if sandbox.status is not SandboxStatus.RUNNING:
-        strict.watch(sandbox.restart)
-    assert strict.alive(sandbox)
+    source, error = STATES[name]
+    assert strict.attack(source, sandbox).error is None
+    outcome = strict.watch(lambda: sandbox.snapshot("evil"))
+    if outcome.error is None:
+        outcome = strict.watch(lambda: sandbox.restore("evil"))
+    assert error in str(outcome.error) if error else outcome.error is None
+    assert strict.works_again(sandbox)
 
 
 def test_a_forged_snapshot_is_opened_inside_a_sandbox_only(strict: Arena, tmp_path: Path) -> None:
@@ -94,9 +105,7 @@ def test_a_forged_snapshot_is_opened_inside_a_sandbox_only(strict: Arena, tmp_pa
         database.execute("update snapshots set blob = ?", (pickle.dumps(Trap()),))
     strict.watch(lambda: sandbox.restore("forged"))
     assert not trap.exists()
-    if sandbox.status is not SandboxStatus.RUNNING:
-        sandbox.restart()
-    assert strict.alive(sandbox)
+    assert strict.works_again(sandbox)
 
 
 def archive(path: Path, names: dict[str, bytes]) -> Path:
@@ -152,6 +161,62 @@ def test_a_damaged_compiled_module_hurts_a_trial_at_most(strict: Arena, damage: 
     assert strict.alive(sandbox)
 
 
+HOSTILE = {
+    "its configuration": [("config", "[core]\n\tfsmonitor = touch SPRUNG\n\tsshCommand = touch SPRUNG\n")],
+    "its hooks": [
+        (f"hooks/{name}", "#!/bin/sh\ntouch SPRUNG\n") for name in ("post-checkout", "reference-transaction")
+    ],
+    "its filters": [
+        ("config", '[filter "evil"]\n\tsmudge = touch SPRUNG\n\tclean = touch SPRUNG\n\tprocess = touch SPRUNG\n'),
+        ("info/attributes", "* filter=evil diff=evil\n"),
+    ],
+    "other objects that it points to": [("objects/info/alternates", "/etc\n/proc/self/root\n")],
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_repository_is_read_and_nothing_of_it_runs(strict: Arena, name: str, tmp_path: Path) -> None:
+    commit = repository(tmp_path / "evil", {"shop.py": "x = 1"})
+    for file, text in HOSTILE[name]:
+        path = tmp_path / "evil/.git" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as end:
+            end.write(text.replace("SPRUNG", str(tmp_path / "sprung")))
+        path.chmod(0o755)
+    sandbox = strict.attacker()
+    assert strict.watch(lambda: sandbox.load(GitSource(str(tmp_path / "evil"), commit))).error is None
+    assert sandbox.exec("import shop; shop.x") == 1
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../secret", "shop.py"])
+def test_a_link_among_the_modules_of_a_repository_is_refused(strict: Arena, target: str, tmp_path: Path) -> None:
+    commit = repository(tmp_path / "evil", {"shop.py": "x = 1"}, link=target)
+    sandbox = strict.attacker()
+    outcome = strict.watch(lambda: sandbox.load(GitSource(str(tmp_path / "evil"), commit)))
+    assert outcome.error is not None and "link" in str(outcome.error)
+    assert strict.alive(sandbox)
+
+
+def repository(folder: Path, files: dict[str, str], link: str = "") -> str:
+    """A new one with one commit, whose number it returns."""
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    if link:
+        (folder / "linked.py").symlink_to(link)
+
+    def git(*words: str) -> str:
+        who = ("-c", "user.name=x", "-c", "user.email=x@localhost")
+        command = ["git", *who, "-C", str(folder), *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "x")
+    return git("rev-parse", "HEAD")
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -161,8 +226,6 @@ def test_a_damaged_compiled_module_hurts_a_trial_at_most(strict: Arena, damage: 
     ],
 )  # fmt: skip
 def test_an_address_of_a_repository_that_is_an_injection_is_refused(strict: Arena, url: str) -> None:
-    from jupyter_sandbox.code.sources import GitSource
-
     sandbox = strict.attacker()
 
     def load() -> None:
