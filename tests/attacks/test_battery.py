@@ -11,9 +11,8 @@ import pytest
 from .battery import BATTERY
 from .places import HERE, PROJECT
 
-FIXTURES = {"arena", "strict", "lesser"}
-OWN_KERNEL = "test_lifecycle.py"
-"""Attacks on a kernel or its zygote cannot have the kernel of the others."""
+FIXTURES = {"arena", "strict", "lesser", "kernel", "alone"}
+"""The last two for attacks on a kernel or its zygote, which cannot have the kernel of the others."""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def test_every_case_is_attacked_by_tests_that_exist(collected: set[str]) -> None
 
 def test_every_attack_asks_for_the_kernel_the_bystander_and_what_is_left_behind() -> None:
     named = {test.partition("[")[0] for case in BATTERY.values() for test in case.tests}
-    assert [name for name in named if not name.startswith(OWN_KERNEL) and not fixtures_of(name) & FIXTURES] == []
+    assert [name for name in named if not fixtures_of(name) & FIXTURES] == []
 
 
 def fixtures_of(test: str) -> set[str]:

@@ -14,16 +14,19 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.isolation.scratch import ScratchRoot
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.model.errors import SandboxError, SandboxGone
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
+from ..leaving import nothing_left
 from ..waiting import until
 from .conftest import CAMP, Arena, crash_reason
 
 KERNEL = f"""
 import json, sys, threading, time
 from pathlib import Path
+from jupyter_sandbox.isolation.scratch import ScratchRoot
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.model.flavour import Flavour
 manager = SandboxManager(store=":memory:")
@@ -31,7 +34,7 @@ made = [manager.create(code={{"camp.py": {CAMP!r}}}, main="camp.Camp") for _ in 
 for sandbox, how in zip(made, ("while True: pass", "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
                                "sum(range(10**15))", "")):
     threading.Thread(target=sandbox.call, args=("evil", how), daemon=True).start()
-time.sleep(0.5)
+while not all(sandbox._unit.guest.process.heartbeat.busy_ms() for sandbox in made[:3]): time.sleep(0.01)
 while not manager._spares.full: time.sleep(0.01)
 zygote = manager._zygotes.of(Flavour()).pid
 children = {{int(pid) for pid in Path(f"/proc/{{zygote}}/task/{{zygote}}/children").read_text().split()}}
@@ -47,6 +50,16 @@ except KeyboardInterrupt:
 
 
 @pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """For a manager of the test's own: nothing of it is left, neither here nor among the temporary files."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    threads = threading.active_count()
+    with nothing_left():
+        yield
+    until(lambda: threading.active_count() <= threads and list(tmp_path.iterdir()) == [], "something is left")
+
+
+@pytest.fixture
 def kernel(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A kernel with four sandboxes, three of them stuck, in an OS process of its own."""
     root = str(Path(__file__).parents[2])
@@ -57,6 +70,9 @@ def kernel(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     ) as process:
         yield process
         process.kill()
+    following = ScratchRoot(str(tmp_path))
+    assert list(tmp_path.glob("jupyter_sandbox-*")) == [following.path], "it does not sweep up"
+    following.close()
 
 
 def runs(pid: int) -> bool:
@@ -74,6 +90,18 @@ def test_a_killed_kernel_takes_every_sandbox_along_within_two_seconds(kernel: su
     until(lambda: not any(map(runs, pids)), within_s=2.0)
 
 
+def test_a_kernel_that_ends_in_order_takes_every_sandbox_along(kernel: subprocess.Popen[str], tmp_path: Path) -> None:
+    """Three of them are stuck, and nobody waits for them."""
+    assert kernel.stdout is not None
+    pids = json.loads(kernel.stdout.readline())
+    os.kill(kernel.pid, signal.SIGINT)
+    kernel.stdout.readline()
+    os.kill(kernel.pid, signal.SIGINT)
+    kernel.wait(10)
+    until(lambda: not any(map(runs, pids)), within_s=2.0)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_interrupt_of_the_kernel_does_not_reach_its_sandboxes(kernel: subprocess.Popen[str]) -> None:
     assert kernel.stdout is not None
     pids = json.loads(kernel.stdout.readline())
@@ -82,7 +110,7 @@ def test_an_interrupt_of_the_kernel_does_not_reach_its_sandboxes(kernel: subproc
     assert runs(pids[0]) and runs(pids[-1])
 
 
-def test_a_killed_zygote_is_replaced_and_its_sandboxes_are_told_to_be_dead(tmp_path: Path) -> None:
+def test_a_killed_zygote_is_replaced_and_its_sandboxes_are_told_to_be_dead(alone: None) -> None:
     with SandboxManager(store=":memory:") as manager:
         sandboxes = [manager.create(code={"camp.py": CAMP}, main="camp.Camp") for _ in range(3)]
         zygote = int(str(sandboxes[0].exec("import os; os.getppid()")))
@@ -94,7 +122,7 @@ def test_a_killed_zygote_is_replaced_and_its_sandboxes_are_told_to_be_dead(tmp_p
         assert sandboxes[0].call("evil", "answer = 'back'") == "back"
 
 
-def test_a_stopped_zygote_does_not_stop_the_kernel_nor_the_sandboxes() -> None:
+def test_a_stopped_zygote_does_not_stop_the_kernel_nor_the_sandboxes(alone: None) -> None:
     with SandboxManager(store=":memory:") as manager:
         sandbox = manager.create(code={"camp.py": CAMP}, main="camp.Camp")
         zygote = int(str(sandbox.exec("import os; os.getppid()")))

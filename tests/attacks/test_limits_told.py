@@ -53,14 +53,13 @@ def test_exceeding_a_limit_raises_its_alert_and_is_shown(arena: Arena, name: str
 def test_peaks_are_kept_after_the_end(arena: Arena) -> None:
     sandbox = arena.attacker(limits={"handler_budget": 9_000})
     source = """
-    import time
-    block = bytearray(20_000_000)
-    keep = [open(f'f{n}', 'wb') for n in range(30)]
-    for file in keep: file.write(bytes(10**6)); file.flush()
-    time.sleep(2)
-    import os; os._exit(3)
+    import builtins
+    builtins.block, builtins.keep = bytearray(20_000_000), [open(f'f{n}', 'wb') for n in range(30)]
+    for file in builtins.keep: file.write(bytes(10**6)); file.flush()
     """
-    assert arena.attack(source, sandbox).killed
+    assert arena.attack(source, sandbox).error is None
+    arena.until(lambda: sandbox.info().disk_peak >= 30_000_000, "nobody looked")
+    assert arena.attack("import os; os._exit(3)", sandbox).killed
     info = sandbox.info()
     assert info.memory_peak > 15_000_000 and info.disk_peak >= 30_000_000 and info.open_files_peak > 30
     facts = {fact.name: fact.value for fact in card_of(info).facts}

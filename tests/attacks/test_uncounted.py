@@ -48,9 +48,7 @@ STORMS = {
 
 @pytest.mark.parametrize("profile", ["", "basic"])
 @pytest.mark.parametrize("name", STORMS)
-def test_threads_that_cost_no_memory_end_the_sandbox_before_the_machine_has_no_numbers_left(
-    arena: Arena, name: str, profile: str
-) -> None:
+def test_threads_that_cost_no_memory_end_the_sandbox(arena: Arena, name: str, profile: str) -> None:
     sandbox = arena.attacker(
         profile=profile or None, limits={"handler_budget": 20_000, "max_memory": 900_000_000}
     )  # fmt: skip

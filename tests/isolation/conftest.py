@@ -21,6 +21,8 @@ from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.limits import Limits
 from jupyter_sandbox.model.openings import Openings
 
+from ..leaving import nothing_left
+
 HERE = str(Path(__file__).parent)
 DEADLINE_S = 20.0
 
@@ -94,9 +96,8 @@ def play() -> Callable[[Story], None]:
     """Run an async story with a zygote, and see that it leaves nothing behind."""
 
     def play_it(story: Story) -> None:
-        before = leaks()
-        asyncio.run(_limited(story))
-        assert leaks() == before
+        with nothing_left():
+            asyncio.run(_limited(story))
 
     return play_it
 
@@ -104,18 +105,6 @@ def play() -> Callable[[Story], None]:
 async def _limited(story: Story) -> None:
     async with asyncio.timeout(DEADLINE_S), launcher() as made:
         await story(made)
-
-
-def leaks() -> tuple[list[str], list[int]]:
-    """Open files (what they are), and children, zombies too."""
-    files = []
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            files.append(os.readlink(f"/proc/self/fd/{name}").partition(":")[0])
-        except OSError:
-            continue
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return sorted(files), sorted(map(int, children))
 
 
 def lives(pid: int) -> bool:

@@ -12,7 +12,8 @@ from jupyter_sandbox.isolation import zygote as module
 from jupyter_sandbox.isolation.zygote import Zygote
 from jupyter_sandbox.model.errors import PreimportFailed
 
-from .conftest import HERE, Launcher, leaks
+from ..leaving import nothing_left
+from .conftest import HERE, Launcher
 
 BAD = {
     "raises": ("raise ValueError('no luck')", "the import of bad failed: it raised ValueError: no luck"),
@@ -26,6 +27,10 @@ BAD = {
     "starts a program": (
         "import subprocess; program = subprocess.Popen(['sleep', '1000'])",
         "the import of bad failed: it started 1 OS process, which no sandbox could reach",
+    ),
+    "makes memory that all would share": (
+        "import mmap; shared = mmap.mmap(-1, 4096)",
+        "the import of bad failed: it made 1 piece of shared memory, which all sandboxes could change together",
     ),
     "has a mistake": ("def :", "the import of bad failed: it raised SyntaxError"),
 }
@@ -42,7 +47,6 @@ async def start(folder: Path, *modules: str) -> Zygote:
 def test_a_module_that_cannot_be_imported_is_named_with_its_reason_and_nothing_stays(tmp_path: Path, name: str) -> None:
     source, text = BAD[name]
     (tmp_path / "bad.py").write_text(source)
-    before = leaks()
 
     async def story() -> None:
         with pytest.raises(PreimportFailed) as caught:
@@ -51,8 +55,8 @@ def test_a_module_that_cannot_be_imported_is_named_with_its_reason_and_nothing_s
         assert caught.value.modules == ("bad",) and not caught.value.missing
         assert len(str(caught.value).splitlines()) == 1
 
-    asyncio.run(story())
-    assert leaks() == before
+    with nothing_left():
+        asyncio.run(story())
 
 
 def test_all_missing_modules_are_named_at_once_before_any_is_imported(tmp_path: Path) -> None:
@@ -69,15 +73,14 @@ def test_all_missing_modules_are_named_at_once_before_any_is_imported(tmp_path: 
 def test_an_import_that_does_not_end_is_told_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_START_S", 1.0)
     (tmp_path / "endless.py").write_text("while True: pass")
-    before = leaks()
 
     async def story() -> None:
         with pytest.raises(PreimportFailed, match="the import of endless did not end in 1 s") as caught:
             await start(tmp_path, "endless")
         assert caught.value.modules == ("endless",)
 
-    asyncio.run(story())
-    assert leaks() == before
+    with nothing_left():
+        asyncio.run(story())
 
 
 def test_each_module_has_the_whole_time_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +100,6 @@ def test_a_guest_has_what_was_imported_and_is_as_every_other_guest(tmp_path: Pat
         "signal.signal(signal.SIGHUP, lambda *_: None)\nos.chdir('/tmp')\nkept = open(os.devnull)\nprint('noise')\n"
         "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
     )
-    before = leaks()
 
     async def story() -> None:
         made = Launcher(await start(tmp_path, "ready_made", "decimal"))
@@ -119,5 +121,5 @@ def test_a_guest_has_what_was_imported_and_is_as_every_other_guest(tmp_path: Pat
                 one.process.close()
             made.zygote.close()
 
-    asyncio.run(story())
-    assert leaks() == before
+    with nothing_left():
+        asyncio.run(story())

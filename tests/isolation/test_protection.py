@@ -189,4 +189,4 @@ def test_limits_of_memory_stand_on_top_of_what_is_used() -> None:
     values = rlimits_for(Limits(max_memory=1000), mapped=102_400, private=10_240)
     assert values[resource.RLIMIT_DATA] == 10 * 1024 + 1000
     assert values[resource.RLIMIT_AS] == 100 * 1024 + 1000 + module.ADDRESS_SLACK
-    assert values[resource.RLIMIT_CORE] == 0
+    assert values[resource.RLIMIT_CORE] == 1
