@@ -81,6 +81,31 @@ def test_memory_of_a_kind_that_is_not_counted_is_refused(strict: Arena, name: st
     strict.refuses(ODD[name], also={"ENOMEM"} if "stays" in name else ())
 
 
+EXCHANGED = """
+file, size = _os.open('big', _os.O_CREAT | _os.O_RDWR), 3_000 << 12
+_os.write(file, bytes(size))
+maps = [mapped(size, 1, file, 1) for _ in range(12)]
+for start in maps:
+    for page in range(0, size, 4096): _ctypes.c_char.from_address(start + page).value
+import time; time.sleep(0.4)
+for start in maps:
+    for piece in range(0, size - (1 << 19), 1 << 19):
+        _libc.munmap(_ctypes.c_void_p(start + piece), _ctypes.c_size_t(1 << 19))
+        _ctypes.memset(_ctypes.c_void_p(mapped(1 << 19, 0x21)), 1, 1 << 19)
+        time.sleep(0.004)
+time.sleep({rest})
+"""
+
+
+@pytest.mark.parametrize("rest", [0, 10], ids=["and goes on", "and rests"])
+def test_shared_memory_that_takes_the_place_of_files_is_counted(arena: Arena, rest: int) -> None:
+    """Of files and shared memory together Linux tells how much there is for little, and of each for more."""
+    sandbox = arena.attacker(limits={"handler_budget": 20_000, "max_memory": 20_000_000})
+    arena.attack(f"{TOOLS}{EXCHANGED.replace('{rest}', str(rest))}", sandbox)
+    arena.until(lambda: crash_reason(sandbox).startswith("memory: "), "it keeps more than it may", within_s=3)
+    assert arena.works_again(sandbox)
+
+
 FAR_BELOW = """
 for _ in range(15): _os.mkdir('d' * 250); _os.chdir('d' * 250)
 file = _os.open('x' * 200, _os.O_CREAT | _os.O_RDWR); _os.write(file, bytes(4096)); _os.unlink('x' * 200)
