@@ -137,7 +137,7 @@ def test_output_in_the_smallest_pieces_leaves_the_processor_to_the_kernel(arena:
     sandbox = arena.attacker(limits={"handler_budget": 2_000})
     used, started = time.process_time(), time.monotonic()
     assert arena.attack(f"{TOOLS}{PIECEMEAL[name]}while True: _os.write(1, b'x')", sandbox).error is not None
-    assert time.process_time() - used < 0.4 * (time.monotonic() - started)
+    assert time.process_time() - used < 0.6 * (time.monotonic() - started), "alone it is a twentieth"
     assert arena.works_again(sandbox)
 
 
