@@ -22,8 +22,8 @@ _NO_SECCOMP: Final = (
     "it can start other programs, and these can outlive the kernel",
     "it can signal and inspect your other OS processes, this kernel included",
 )
+_EXISTENCE: Final = "it can see which files exist, and their sizes and dates"
 _ALWAYS: Final = (
-    "it can see which files exist, and their sizes and dates",
     "it can use processor time until max_runtime",
     "bugs of the operating system and of the processor can be used",
 )
@@ -59,11 +59,11 @@ def _level(wanted: str, openings: Openings, layers: tuple[Layer, ...], holding: 
 
 def _not_stopped(openings: Openings, holding: frozenset[str], platform: str) -> tuple[str, ...]:
     words = [] if "rlimits" in holding else [_NO_RLIMITS]
-    words += _of_files(openings) if "landlock" in holding else [_NO_LANDLOCK]
+    words += [*_of_files(openings), _EXISTENCE] if "landlock" in holding else [_NO_LANDLOCK]
     words += _of_calls(openings) if "seccomp" in holding else _NO_SECCOMP
     if platform != "linux":
         words.append(f"on {platform} it can outlive the kernel")
-    return (*words, *(_ALWAYS if {"landlock", "seccomp"} <= holding else ()))
+    return (*words, *_ALWAYS)
 
 
 def _of_files(openings: Openings) -> list[str]:

@@ -56,6 +56,7 @@ def test_a_callback_that_hangs_crashes_alone_and_is_restarted(arena: Arena, name
     assert arena.attempt("answer = state", sandbox) == 0, "it was not restarted"
     assert sandbox.call("ticker", "count") > ticks, "its neighbour was"
     assert any("longer than 300 ms" in text for text in sandbox.info().alerts)
+    assert any('File "<attack>", line ' in line for told in sandbox.log() for line in told.traceback), "where it hung"
 
 
 @pytest.mark.parametrize(
