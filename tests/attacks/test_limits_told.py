@@ -27,6 +27,11 @@ EXCEEDED: dict[str, tuple[dict[str, int], str, str]] = {
         "import builtins, time\nbuiltins.keep = []\ntry:\n    while True: builtins.keep.append(open('/dev/null'))\n"
         "finally: time.sleep(2)"
     ), "files_limit"),
+    "threads": ({"handler_budget": 9_000, "max_memory": 500_000_000}, (
+        "import threading as t, time\n"
+        "for _ in range(400): t.Thread(target=time.sleep, args=(20,), daemon=True).start()\n"
+        "time.sleep(9)"
+    ), "threads_limit"),
     "scratch disk": ({"handler_budget": 9_000}, (
         "n = 0\nwhile True:\n    n += 1\n    open(f'f{n}', 'wb').write(bytes(10**7))"
     ), "disk_limit"),
@@ -58,7 +63,7 @@ def test_peaks_are_kept_after_the_end(arena: Arena) -> None:
     for file in builtins.keep: file.write(bytes(10**6)); file.flush()
     """
     assert arena.attack(source, sandbox).error is None
-    arena.until(lambda: sandbox.info().disk_peak >= 30_000_000, "nobody looked")
+    arena.until(lambda: sandbox.info().disk_peak >= 30_000_000 and sandbox.info().open_files_peak > 30, "nobody looked")
     assert arena.attack("import os; os._exit(3)", sandbox).killed
     info = sandbox.info()
     assert info.memory_peak > 15_000_000 and info.disk_peak >= 30_000_000 and info.open_files_peak > 30

@@ -41,8 +41,7 @@ def test_taking_memory_without_end_is_an_error_or_the_end_of_the_sandbox(arena: 
         if outcome.killed:
             reason = crash_reason(sandbox)
             assert reason.startswith("memory: ") or re.search("MemoryError|SIGSEGV", reason)
-            sandbox.restart()
-        assert arena.alive(sandbox)
+        assert arena.works_again(sandbox)
     assert sandbox.info().memory_peak < (30 + 256 + 10) * MEGABYTE, "the slack is for shared maps alone"
 
 
@@ -87,8 +86,7 @@ def test_a_large_library_imported_late_is_an_error_and_no_interrupt_of_the_kerne
     assert outcome.error is not None
     if outcome.killed:
         assert "exit 1" in crash_reason(sandbox)
-        sandbox.restart()
-    assert arena.alive(sandbox)
+    assert arena.works_again(sandbox)
 
 
 def test_numpy_imported_late_under_a_small_limit_is_a_clear_error_and_no_interrupt_of_the_kernel(arena: Arena) -> None:
