@@ -60,12 +60,12 @@ class Landlock:
         return ""
 
 
-def prepare(sys_path: Sequence[str]) -> None:
-    """Work out in the zygote what is the same for all its guests."""
+def prepare(sys_path: Sequence[str], around: str) -> None:
+    """Work out in the zygote what is the same for all its guests, whose folders lie in ``around``."""
     version = landlock.version()
     if version:
         landlock.handled(version)
-        rules_for("/", tuple(sys_path), Openings())
+        rules_for(os.path.join(around, "guest"), tuple(sys_path), Openings())
     if os.uname().machine in NUMBERS:
         filter_for(os.uname().machine, pid=1, openings=Openings(), landlock=version)
 

@@ -50,7 +50,7 @@ def main(
         return
     forker.tell(launch.Hello(os.getpid()))
     if system.LINUX:
-        prepare(sys.path)
+        prepare(sys.path, folder)
         system.set_name(_NAME)  # an import may have changed it, and signals
     forker.prepared = Prepared(entry)
     _freeze()

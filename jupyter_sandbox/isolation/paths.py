@@ -31,7 +31,7 @@ Rule = tuple[str, Right]
 
 def rules_for(scratch: str, sys_path: tuple[str, ...], openings: Openings) -> list[Rule]:
     """Paths with what may be done there. They need not exist."""
-    readable = [*common(sys_path), *openings.read, *(f"/proc/{os.getpid()}/{part}" for part in _OF_ITSELF)]
+    readable = [*common(sys_path, os.path.dirname(scratch)), *openings.read, *(f"/proc/{os.getpid()}/{part}" for part in _OF_ITSELF)]
     readable += _NETWORK if openings.net else ()
     rules = [(path, READ) for path in dict.fromkeys(readable)]
     rules += [("/dev/null", READ | Right.WRITE_FILE), (scratch, WRITE), *((path, WRITE) for path in openings.write)]
@@ -39,12 +39,13 @@ def rules_for(scratch: str, sys_path: tuple[str, ...], openings: Openings) -> li
 
 
 @functools.cache
-def common(sys_path: tuple[str, ...]) -> tuple[str, ...]:
-    """What every guest with this search path may read, without what lies in another folder of the list.
+def common(sys_path: tuple[str, ...], around: str) -> tuple[str, ...]:
+    """What every guest with this search path may read, without what lies in another folder of the list. The folders
+    of all guests lie in ``around``.
 
     Worked out once in the zygote: each rule costs a guest some microseconds.
     """
-    search, _ = split_search_path(sys_path)
+    search, _ = split_search_path(sys_path, around)
     paths = tuple(dict.fromkeys((*_LIBRARIES, *_FACTS, *interpreter(), *search)))
     return tuple(dict.fromkeys(path if not os.path.exists(path) else os.path.realpath(path) for path in outer(paths)))
 
@@ -82,13 +83,14 @@ def interpreter() -> tuple[str, ...]:
 
 
 @functools.cache
-def split_search_path(sys_path: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The search path in folders to open, and folders that hold so much else that they stay closed.
+def split_search_path(sys_path: tuple[str, ...], around: str = "/") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The search path in folders to open, and folders that hold so much else that they stay closed: the user's home,
+    what other sandboxes work in, and whatever these lie in.
 
     >>> split_search_path(("/opt/lib", "/"))[1]
     ('/',)
     """
-    homes = [Path(home).resolve() for home in dict.fromkeys((_home(), "/")) if home]
+    homes = [Path(home).resolve() for home in dict.fromkeys((_home(), "/", around)) if home]
     opened: list[str] = []
     closed: list[str] = []
     for entry in sys_path:

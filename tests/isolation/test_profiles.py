@@ -90,6 +90,13 @@ def test_a_home_or_the_root_on_the_search_path_is_not_opened_whole() -> None:
     assert closed == (home, "/", os.path.dirname(home))
 
 
+def test_a_folder_of_temporary_files_on_the_search_path_does_not_open_those_of_other_sandboxes() -> None:
+    opened, closed = split_search_path(("/tmp", "/tmp/jupyter_sandbox-1", "/tmp/project"), "/tmp/jupyter_sandbox-1")
+    assert "/tmp/project" in opened and closed == ("/tmp", "/tmp/jupyter_sandbox-1")
+    rules = dict(rules_for("/tmp/jupyter_sandbox-1/guest", ("/tmp",), Openings()))
+    assert "/tmp" not in rules and "/tmp/jupyter_sandbox-1/guest" in rules
+
+
 def test_nothing_but_the_own_folder_and_what_is_named_can_be_changed() -> None:
     rules = rules_for("/scratch", ("/lib/x",), Openings(read=("/data",), write=("/out",)))
     assert {path for path, rights in rules if rights & ~READ} == {"/dev/null", "/scratch", "/out"}
