@@ -107,7 +107,7 @@ BATTERY: dict[int, Case] = {
     ),
     27: Case(
         "odd names, links and locked folders",
-        ("test_files.py::test_whatever_is_in_its_folder_goes_with_it_and_nothing_else",),
+        ("test_files.py::test_whatever_is_in_its_folder_goes_with_it_and_nothing_else[and it lives on]",),
     ),
     28: Case("an exit", of(END, "an exit", "an exit that looks fine")),
     29: Case(

@@ -204,21 +204,23 @@ def test_filling_the_disk_while_code_is_tried_out_ends_the_trial(arena: Arena) -
     assert arena.alive(sandbox)
 
 
-def test_whatever_is_in_its_folder_goes_with_it_and_nothing_else(arena: Arena, tmp_path: Path) -> None:
+@pytest.mark.parametrize("depth", [50, 1_200], ids=["and it lives on", "and it is killed for it"])
+def test_whatever_is_in_its_folder_goes_with_it_and_nothing_else(arena: Arena, tmp_path: Path, depth: int) -> None:
     (tmp_path / "kept").write_text("kept")
-    sandbox = arena.attacker()
+    sandbox = arena.attacker(limits={"handler_budget": 5_000})
     folder = arena.folder(sandbox)
-    arena.attack(
+    outcome = arena.attack(
         f"""
-        import os
-        os.mkdir('locked'); open('locked/f', 'w').close(); os.chmod('locked', 0)
+        import os, time
+        os.mkdir('locked'); open('locked/f', 'w').close(); os.chmod('locked', 0); os.mkdir('closed', 0)
         os.mkfifo('pipe'); os.symlink('/', 'root'); os.symlink({str(tmp_path)!r}, 'there'); os.symlink('me', 'me')
         for name in (b'\\xff\\n', b' ', b'-rf', b'$(reboot)', b'..a', b'x' * 255): open(name, 'w').close()
-        deep = os.getcwd()
-        for _ in range(1200): os.mkdir('d' * 2); os.chdir('d' * 2)
+        for _ in range({depth}): os.mkdir('d' * 2); os.chdir('d' * 2)
+        if {depth} > 64: time.sleep(4)
         """,
         sandbox,
     )
+    assert outcome.killed if depth > 64 else outcome.error is None
     sandbox.destroy()
     arena.until(lambda: not folder.exists(), "the folder is still there", within_s=40)
     assert (tmp_path / "kept").read_text() == "kept" and stat.S_ISDIR(os.stat("/").st_mode)
