@@ -31,7 +31,8 @@ Rule = tuple[str, Right]
 
 def rules_for(scratch: str, sys_path: tuple[str, ...], openings: Openings) -> list[Rule]:
     """Paths with what may be done there. They need not exist."""
-    readable = [*common(sys_path, os.path.dirname(scratch)), *openings.read, *(f"/proc/{os.getpid()}/{part}" for part in _OF_ITSELF)]
+    own = (f"/proc/{os.getpid()}/{part}" for part in _OF_ITSELF)
+    readable = [*common(sys_path, os.path.dirname(scratch)), *openings.read, *own]
     readable += _NETWORK if openings.net else ()
     rules = [(path, READ) for path in dict.fromkeys(readable)]
     rules += [("/dev/null", READ | Right.WRITE_FILE), (scratch, WRITE), *((path, WRITE) for path in openings.write)]
