@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from jupyter_sandbox.isolation.layers import CORE
@@ -9,6 +11,8 @@ from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from .conftest import Arena, crash_reason
 
+GONE = "ended with exit|it closed its channel"
+"""It notices by itself once it is interrupted; the kernel does not wait for that for long."""
 DEADLY = {
     "an exit": ("import os; os._exit(3)", "exit 3"),
     "an exit that looks fine": ("import os; os._exit(0)", "exit 0"),
@@ -21,7 +25,7 @@ DEADLY = {
     ),
     "a broken interpreter": ("import ctypes; ctypes.memset(id(None), 255, 4096)", "signal"),
     "a fatal error of the interpreter": ("import _testcapi; _testcapi.fatal_error(b'x')", "SIGABRT"),
-    "all files closed": ("import os; os.closerange(0, 200)\nwhile True: pass", "ended with exit"),
+    "all files closed": ("import os; os.closerange(0, 200)\nwhile True: pass", GONE),
     "all files closed, and living on": (
         "import os, signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN); os.closerange(0, 200)\nwhile True: pass",
         "protocol: it closed its channel",
@@ -29,12 +33,12 @@ DEADLY = {
     "the channel replaced by nothing": (
         "import os\nnothing = os.open('/dev/null', os.O_RDWR)\nfor fd in range(3, 40):\n"
         "    try: os.fstat(fd); os.dup2(nothing, fd)\n    except OSError: pass\nwhile True: pass",
-        "ended with exit",
+        GONE,
     ),
     "the channel shut": (
         "import socket\ns = socket.socket(fileno=3); s.shutdown(socket.SHUT_RDWR); s.detach()\n"
         "import time; time.sleep(5)",
-        "ended with exit",
+        GONE,
     ),
 }  # fmt: skip
 HARMLESS = {
@@ -74,7 +78,7 @@ def test_the_end_of_the_os_process_is_told_with_its_reason(arena: Arena, name: s
     sandbox = arena.attacker()
     outcome = arena.attack(source, sandbox)
     assert outcome.killed
-    assert sandbox.status is SandboxStatus.CRASHED and reason in crash_reason(sandbox)
+    assert sandbox.status is SandboxStatus.CRASHED and re.search(reason, crash_reason(sandbox))
     assert arena.works_again(sandbox)
 
 
