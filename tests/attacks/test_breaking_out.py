@@ -329,7 +329,7 @@ def test_a_name_with_line_ends_tells_nothing_false_about_its_protection(strict: 
     before = handle.process.memory()
     source = r"syscall('prctl', 15, b'x) R 1\nThreads:\t99\nSeccomp:\t0', 0, 0, 0)"
     assert strict.attempt(source, sandbox) == "worked"
-    assert handle.process.memory() >= before and handle.protection is not None
+    assert handle.process.memory() > before // 2 and handle.protection is not None
     again = verify_from_outside(handle.process.pid, handle.protection)
     assert [layer.verified for layer in again.layers] == [layer.verified for layer in handle.protection.layers]
 
