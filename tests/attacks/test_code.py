@@ -67,8 +67,8 @@ STATES = {
     "a file": ("state = open('x', 'w')", "cannot be saved"),
     "a generator": ("state = (n for n in [1])", "cannot be saved"),
     "a pickle that acts": (
-        "class Evil:\n    def __reduce__(self): return (__import__('os')._exit, (1,))\nstate = Evil()",
-        "its OS process ended with exit 1",
+        "class Evil:\n    def __reduce__(self): return (exec, ('import os; os.kill(os.getpid(), 9)',))\nstate = Evil()",
+        "SIGKILL",
     ),
     "a pickle that hangs": (
         "class Evil:\n    def __reduce__(self):\n        while True: pass\nstate = Evil()", "hang: ",
