@@ -481,3 +481,13 @@ def test_a_load_tells_the_only_class_that_can_be_meant_by_a_start(manager: Sandb
     shop = manager.create("shop")
     assert shop.load({"tcounter.py": COUNTER}).main == "tcounter.Shop"
     assert shop.load({"tother.py": COUNTER.replace("class Shop", "class Bank")}).main == ""
+
+
+def test_a_state_that_holds_the_exit_of_the_system_is_saved_by_its_name(manager: SandboxManager) -> None:
+    source = "import os\nfrom jupyter_sandbox.otp import GenServer, Reply\nclass Ends(GenServer):\n"
+    source += "    def init(self, _):\n        return os._exit\n"
+    source += "    def handle_call(self, code, caller, end):\n        return Reply(end is os._exit, end)\n"
+    ends = manager.create("ends", code={"ends.py": source}, main="ends.Ends")
+    ends.snapshot("whole")
+    ends.restore("whole")
+    assert ends.call("Ends", 0) is True
