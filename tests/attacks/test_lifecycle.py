@@ -35,13 +35,14 @@ for sandbox, how in zip(made, ("while True: pass", "import os, signal; os.kill(o
                                "sum(range(10**15))", "")):
     threading.Thread(target=sandbox.call, args=("evil", how), daemon=True).start()
 while not all(sandbox._unit.guest.process.heartbeat.busy_ms() for sandbox in made[:3]): time.sleep(0.01)
-while not manager._spares.full: time.sleep(0.01)
 zygote = manager._zygotes.of(Flavour()).pid
-children = {{int(pid) for pid in Path(f"/proc/{{zygote}}/task/{{zygote}}/children").read_text().split()}}
 own = [sandbox.info().os_pid for sandbox in made]
-assert len(children - {{*own}}) == manager._spares.count == 2
+spares = set()
+while not (manager._spares.full and len(spares) == manager._spares.count == 2):  # guests that tried code go first
+    time.sleep(0.01)
+    spares = {{int(pid) for pid in Path(f"/proc/{{zygote}}/task/{{zygote}}/children").read_text().split()}} - {{*own}}
 try:
-    print(json.dumps([zygote, *(children - {{*own}}), *own]), flush=True)
+    print(json.dumps([zygote, *spares, *own]), flush=True)
     while True: time.sleep(60)
 except KeyboardInterrupt:
     print(json.dumps([sandbox.call("ticker", "count") > -1 for sandbox in made[3:]]), flush=True)
