@@ -29,11 +29,16 @@ from .partition_supervisor import Partition, Partitions, PartitionSupervisor
 from .process import OtpContext
 from .registry import Registered, Registry, Unregistered, Via
 from .returns import HIBERNATE, IGNORE, TIMEOUT, After, Continue, Error, Hibernate, Ignore, NoReply, Ok, Reply, Stop
-from .statem import (
-    KEEP,
+from .statem_actions import (
     POSTPONE,
     UPDATE,
     Answer,
+    NextEvent,
+    SetEventTimeout,
+    SetStateTimeout,
+    SetTimeout,
+)  # fmt: skip
+from .statem_events import (
     Call,
     Cast,
     Enter,
@@ -42,17 +47,9 @@ from .statem import (
     GenericTimeout,
     Info,
     Internal,
-    Keep,
-    KeepState,
-    NextEvent,
-    NextState,
-    RepeatState,
-    SetEventTimeout,
-    SetStateTimeout,
-    SetTimeout,
     StateTimeout,
-    StopAndReply,
 )  # fmt: skip
+from .statem_returns import KEEP, Keep, KeepState, NextState, RepeatState, StopAndReply
 from .supervisor import Spec, Supervisor
 from .table_match import ANY, Var
 from .task import Task

@@ -27,7 +27,23 @@ _LISTS: Final = ("which_children", "count_children")
 
 
 class ChildError(ProcessError):
-    """A supervisor refused: ``reason`` is OTP's error, such as ``not_found`` or ``("already_started", pid)``."""
+    """A supervisor refused: ``reason`` is OTP's error, such as ``not_found`` or ``("already_started", pid)``.
+
+    >>> from jupyter_sandbox.otp import Child, ChildError, GenServer, Node, Supervisor, delete_child
+    >>> class Worker(GenServer):
+    ...     pass
+    >>> class Top(Supervisor):
+    ...     def init(self, argument):
+    ...         return [Child(Worker, id="w")]
+    >>> async def main(self):
+    ...     top = await self.start(Top)
+    ...     try:
+    ...         await delete_child(self, top, "nobody")
+    ...     except ChildError as error:
+    ...         return error.reason
+    >>> Node().run_function(main)
+    'not_found'
+    """
 
     kind = "child_error"
 
@@ -44,6 +60,19 @@ async def start_child(ctx: Context, supervisor: Any, *child: Any) -> Any:
 
     For ``simple_one_for_one`` give what the new child is to get besides its
     template's argument. Raises ChildError with OTP's reason.
+
+    >>> from jupyter_sandbox.otp import Child, GenServer, Node, Supervisor, start_child, which_children
+    >>> class Worker(GenServer):
+    ...     pass
+    >>> class Top(Supervisor):
+    ...     def init(self, argument):
+    ...         return [Child(Worker, id="w")]
+    >>> async def main(self):
+    ...     top = await self.start(Top)
+    ...     pid = await start_child(self, top, Child(Worker, id="v"))
+    ...     return (await which_children(self, top))[0] == ("v", pid, "worker", ["Worker"])
+    >>> Node().run_function(main)
+    True
     """
     return await _ask(ctx, supervisor, "start_child", child)
 
@@ -77,29 +106,101 @@ async def terminate_child(ctx: Context, supervisor: Any, id: Any) -> None:
 
 
 async def restart_child(ctx: Context, supervisor: Any, id: Any) -> Any:
-    """Start a stopped child again, with ``start_child``'s result; this does not count as a restart."""
+    """Start a stopped child again, with ``start_child``'s result; this does not count as a restart.
+
+    >>> from jupyter_sandbox.otp import Child, GenServer, Node, Supervisor, restart_child, terminate_child
+    >>> class Worker(GenServer):
+    ...     pass
+    >>> class Top(Supervisor):
+    ...     def init(self, argument):
+    ...         return [Child(Worker, id="w")]
+    >>> async def main(self):
+    ...     top = await self.start(Top)
+    ...     before = self.whereis("w")
+    ...     await terminate_child(self, top, "w")
+    ...     return type(await restart_child(self, top, "w")).__name__
+    >>> Node().run_function(main)
+    'Pid'
+    """
     return await _ask(ctx, supervisor, "restart_child", id)
 
 
 async def delete_child(ctx: Context, supervisor: Any, id: Any) -> None:
-    """Forget the specification of a stopped child."""
+    """Forget the specification of a stopped child.
+
+    >>> from jupyter_sandbox.otp import (
+    ...     Child, GenServer, Node, Supervisor, delete_child, terminate_child, which_children)
+    >>> class Worker(GenServer):
+    ...     pass
+    >>> class Top(Supervisor):
+    ...     def init(self, argument):
+    ...         return [Child(Worker, id="w")]
+    >>> async def main(self):
+    ...     top = await self.start(Top)
+    ...     await terminate_child(self, top, "w")
+    ...     await delete_child(self, top, "w")
+    ...     return await which_children(self, top)
+    >>> Node().run_function(main)
+    []
+    """
     await _ask(ctx, supervisor, "delete_child", id)
 
 
 async def get_childspec(ctx: Context, supervisor: Any, id: Any) -> Child:
-    """The specification of a child by id; by pid, too, for ``simple_one_for_one``."""
+    """The specification of a child by id; by pid, too, for ``simple_one_for_one``.
+
+    >>> from jupyter_sandbox.otp import Child, GenServer, Node, Supervisor, get_childspec
+    >>> class Worker(GenServer):
+    ...     pass
+    >>> class Top(Supervisor):
+    ...     def init(self, argument):
+    ...         return [Child(Worker, id="w")]
+    >>> async def main(self):
+    ...     top = await self.start(Top)
+    ...     child = await get_childspec(self, top, "w")
+    ...     return child.restart, child.shutdown_ms
+    >>> Node().run_function(main)
+    ('permanent', 5000)
+    """
     child: Child = await _ask(ctx, supervisor, "get_childspec", id)
     return child
 
 
 async def which_children(ctx: Context, supervisor: Any) -> list[tuple[Any, Any, str, Any]]:
-    """``(id, pid or "undefined" or "restarting", type, modules)`` of each child, the last started first."""
+    """``(id, pid or "undefined" or "restarting", type, modules)`` of each child, the last started first.
+
+    >>> from jupyter_sandbox.otp import Child, GenServer, Node, Supervisor, terminate_child, which_children
+    >>> class Worker(GenServer):
+    ...     pass
+    >>> class Top(Supervisor):
+    ...     def init(self, argument):
+    ...         return [Child(Worker, id="w")]
+    >>> async def main(self):
+    ...     top = await self.start(Top)
+    ...     await terminate_child(self, top, "w")
+    ...     return await which_children(self, top)
+    >>> Node().run_function(main)
+    [('w', 'undefined', 'worker', ['Worker'])]
+    """
     entries: list[tuple[Any, Any, str, Any]] = await _ask(ctx, supervisor, "which_children", None)
     return entries
 
 
 async def count_children(ctx: Context, supervisor: Any) -> dict[str, int]:
-    """How many ``specs``, ``active``, ``supervisors`` and ``workers`` there are."""
+    """How many ``specs``, ``active``, ``supervisors`` and ``workers`` there are.
+
+    >>> from jupyter_sandbox.otp import Child, GenServer, Node, Supervisor, count_children
+    >>> class Worker(GenServer):
+    ...     pass
+    >>> class Top(Supervisor):
+    ...     def init(self, argument):
+    ...         return [Child(Worker, id="w")]
+    >>> async def main(self):
+    ...     top = await self.start(Top)
+    ...     return await count_children(self, top)
+    >>> Node().run_function(main)
+    {'specs': 1, 'active': 1, 'supervisors': 0, 'workers': 1}
+    """
     counts: dict[str, int] = await _ask(ctx, supervisor, "count_children", None)
     return counts
 

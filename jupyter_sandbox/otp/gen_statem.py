@@ -28,7 +28,9 @@ from .hints import EventResult, Maybe
 from .machine import Armed, Bad, Cancel, Machine, Turn, differs, only_answer
 from .process import MissingCallback, OtpProcess
 from .returns import Continue, Error, Ignore, Ok, Stop
-from .statem import Answer, Call, Cast, Enter, Event, Info, Internal, Keep, NextState, Request, StopAndReply
+from .statem_actions import Answer
+from .statem_events import Call, Cast, Enter, Event, Info, Internal, Request
+from .statem_returns import Keep, NextState, StopAndReply
 from .sys import SysError
 
 State = TypeVar("State", default=Any)

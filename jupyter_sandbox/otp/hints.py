@@ -30,7 +30,7 @@ from ..runtime.generic import Generic, TypeVar
 from ..runtime.operations import State_co
 from ..runtime.signals import Value, Value_co
 from .returns import Ignore, NoReply, Ok, Reply, Stop
-from .statem import Data_co, Keep, KeepState, NextState, RepeatState, StopAndReply
+from .statem_returns import Data_co, Keep, KeepState, NextState, RepeatState, StopAndReply
 
 Argument = TypeVar("Argument", default=Any)
 Argument_contra = TypeVar("Argument_contra", contravariant=True, default=Any)

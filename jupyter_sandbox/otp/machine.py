@@ -15,26 +15,13 @@ from msgspec import UNSET
 from ..model.ids import Ref
 from ..runtime.signals import Caller
 from .returns import Hibernate
-from .statem import (
-    EVENTS,
-    POSTPONE,
-    UPDATE,
-    Answer,
-    Enter,
-    Event,
-    Keep,
-    KeepState,
-    NextEvent,
-    NextState,
-    RepeatState,
-    Timer,
-    timer_event,
-    timer_key,
-)  # fmt: skip
+from .statem_actions import POSTPONE, UPDATE, Answer, NextEvent, Timer, timer_event, timer_key
+from .statem_events import EVENTS, Enter, Event
+from .statem_returns import Keep, KeepState, NextState, RepeatState
 
 STATE: Final = "state_timeout"
 EVENT: Final = "timeout"
-"""How ``statem.timer_key`` calls the timers that a machine has one of."""
+"""How ``statem_actions.timer_key`` calls the timers that a machine has one of."""
 _GIVEN: Final = tuple(kind for kind in EVENTS if kind is not Enter)
 """The events that a machine may give itself."""
 _TIMERS: Final = get_args(Timer)

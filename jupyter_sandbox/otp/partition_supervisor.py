@@ -22,6 +22,17 @@ class Partitions(msgspec.Struct, frozen=True):
     """What a PartitionSupervisor is started with: any form of a child and how many of it.
 
     ``with_arguments(argument, partition)`` makes the argument of one partition from the child's own.
+
+    >>> from jupyter_sandbox.otp import GenServer, Node, PartitionSupervisor, Partitions, Reply
+    >>> class Counter(GenServer):
+    ...     def handle_call(self, request, caller, n):
+    ...         return Reply(n, n + 1)
+    >>> async def main(self):
+    ...     tens = Partitions((Counter, 10), 2, lambda start, partition: start * partition)
+    ...     await self.start(PartitionSupervisor, tens, name="tens")
+    ...     return [await self.call(PartitionSupervisor.via("tens", key), "next") for key in (0, 1)]
+    >>> Node().run_function(main)
+    [0, 10]
     """
 
     child: Any
@@ -33,7 +44,18 @@ class Partitions(msgspec.Struct, frozen=True):
 
 
 class Partition(msgspec.Struct, frozen=True):
-    """The name of the partition that a key belongs to."""
+    """The name of the partition that a key belongs to.
+
+    >>> from jupyter_sandbox.otp import GenServer, Node, Partition, PartitionSupervisor, Partitions, Reply
+    >>> class Counter(GenServer):
+    ...     def handle_call(self, request, caller, n):
+    ...         return Reply(n, n + 1)
+    >>> async def main(self):
+    ...     await self.start(PartitionSupervisor, Partitions((Counter, 0), 4), name="counters")
+    ...     return PartitionSupervisor.via("counters", 7) == Partition("counters", 7)
+    >>> Node().run_function(main)
+    True
+    """
 
     supervisor: Any
     key: Any

@@ -18,7 +18,17 @@ LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "ale
 
 
 class OtpContext(runtime_context.Context):
-    """The context of any process, with the functions of OTP."""
+    """The context of any process, with the functions of OTP.
+
+    >>> from jupyter_sandbox.otp import GenServer, Node, OtpContext, Reply
+    >>> class Upper(GenServer):
+    ...     def handle_call(self, text, caller, state):
+    ...         return Reply(text.upper(), state)
+    >>> async def main(self: OtpContext):
+    ...     return await self.call(await self.start(Upper), "hello")
+    >>> Node().run_function(main)
+    'HELLO'
+    """
 
     @overload
     def start(

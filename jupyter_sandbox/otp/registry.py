@@ -51,7 +51,19 @@ class Registered(NamedTuple):
 
 
 class Unregistered(NamedTuple):
-    """A listener's message: a process gave a key up, or died."""
+    """A listener's message: a process gave a key up, or died.
+
+    >>> from jupyter_sandbox.otp import Node, Registry, Unregistered
+    >>> async def main(self):
+    ...     self.register("me")
+    ...     await Registry.start_link(self, "seats", listeners=["me"])
+    ...     async def guest(self):
+    ...         Registry.register(self, "seats", "window", "ada")
+    ...     self.spawn(guest)
+    ...     return (await self.receive(Unregistered)).key
+    >>> Node().run_function(main)
+    'window'
+    """
 
     registry: str
     key: Any

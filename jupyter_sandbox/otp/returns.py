@@ -80,7 +80,21 @@ TIMEOUT: Final = "timeout"
 
 
 class Ok(msgspec.Struct, Generic[State_co], frozen=True):
-    """``{ok, State}`` of init; a bare state means the same."""
+    """``{ok, State}`` of init; a bare state means the same.
+
+    >>> from jupyter_sandbox.otp import After, GenServer, Node, NoReply, Ok, sys
+    >>> class Starter(GenServer):
+    ...     def init(self, n):
+    ...         return Ok(n, then=After(10))
+    ...     def handle_info(self, message, n):
+    ...         return NoReply(n + 1)
+    >>> async def main(self):
+    ...     starter = await self.start(Starter, 1)
+    ...     await self.sleep(15)
+    ...     return await sys.get_state(self, starter)
+    >>> Node().run_function(main)
+    2
+    """
 
     state: State_co
     then: Then = None

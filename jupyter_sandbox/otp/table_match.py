@@ -24,7 +24,17 @@ ANY: Final = Any_.ANY
 
 
 class Var(msgspec.Struct, frozen=True, order=True):
-    """Fits every value, the same one wherever the number is the same: Erlang's ``'$1'``."""
+    """Fits every value, the same one wherever the number is the same: Erlang's ``'$1'``.
+
+    >>> from jupyter_sandbox.otp import ANY, Node, Var
+    >>> async def main(self):
+    ...     games = self.ets.new("games")
+    ...     for game in ((1, "ada", "ada"), (2, "ada", "bob")):
+    ...         self.ets.insert(games, game)
+    ...     return self.ets.match(games, (ANY, Var(1), Var(1))), self.ets.match(games, (2, ANY, Var(1)))
+    >>> Node().run_function(main)
+    ([['ada']], [['bob']])
+    """
 
     number: int
 

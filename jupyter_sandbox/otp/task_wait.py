@@ -48,13 +48,33 @@ class TaskReply(NamedTuple):
 
 
 class Done(msgspec.Struct, Generic[Value_co], frozen=True):
-    """The task is done: Elixir's ``{:ok, value}``."""
+    """The task is done: Elixir's ``{:ok, value}``.
+
+    >>> from jupyter_sandbox.otp import Done, Node, Task
+    >>> async def main(self):
+    ...     async def work(self):
+    ...         return 42
+    ...     return await Task.yield_(self, Task.async_(self, work), 100)
+    >>> Node().run_function(main)
+    Done(value=42)
+    """
 
     value: Value_co
 
 
 class Died(msgspec.Struct, frozen=True):
-    """The task ended otherwise: Elixir's ``{:exit, reason}``."""
+    """The task ended otherwise: Elixir's ``{:exit, reason}``.
+
+    >>> from jupyter_sandbox.otp import Died, Node, TaskSupervisor, Task
+    >>> async def main(self):
+    ...     async def work(self):
+    ...         self.exit("tired")
+    ...     supervisor = await self.start(TaskSupervisor)
+    ...     task = await TaskSupervisor.async_nolink(self, supervisor, work)
+    ...     return await Task.yield_(self, task, 100)
+    >>> Node().run_function(main)
+    Died(reason='tired')
+    """
 
     reason: Any
 

@@ -75,7 +75,21 @@ class CallExit(errors.CallExit):
 
 
 class CallTimeout(CallExit):
-    """A call was not answered in time. A late reply is dropped; the callee goes on."""
+    """A call was not answered in time. A late reply is dropped; the callee goes on.
+
+    >>> from jupyter_sandbox.otp import CallTimeout, GenServer, Node, NoReply
+    >>> class Silent(GenServer):
+    ...     def handle_call(self, request, caller, state):
+    ...         return NoReply(state)
+    >>> async def main(self):
+    ...     silent = await self.start(Silent)
+    ...     try:
+    ...         await self.call(silent, "hello?", timeout_ms=200)
+    ...     except CallTimeout:
+    ...         return self.now()
+    >>> Node().run_function(main)
+    200
+    """
 
     kind = "timeout"
 

@@ -71,6 +71,16 @@ class Reply(msgspec.Struct, Generic[Value_co, State_co], frozen=True, gc=False):
     """``{reply, Value, State}``: answer the caller and go on with the new state.
 
     It lives here because a dispatch may return it: then the scheduler passes ``value`` on.
+
+    >>> from jupyter_sandbox.otp import GenServer, Node, Reply
+    >>> class Counter(GenServer):
+    ...     def handle_call(self, request, caller, n):
+    ...         return Reply(n, n + 1)
+    >>> async def main(self):
+    ...     counter = await self.start(Counter, 5)
+    ...     return [await self.call(counter, "next") for _ in range(2)]
+    >>> Node().run_function(main)
+    [5, 6]
     """
 
     value: Value_co

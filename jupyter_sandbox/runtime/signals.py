@@ -45,6 +45,19 @@ class Caller(msgspec.Struct, Generic[Value], frozen=True, gc=False):
     """Who waits for a reply: give it to ``self.reply(caller, value)``. The tag makes a late reply recognisable.
 
     ``Caller[int]``, for a checker: one that may be answered with an int.
+
+    >>> from jupyter_sandbox.otp import Caller, GenServer, Node, NoReply
+    >>> class Slow(GenServer):
+    ...     def handle_call(self, request, caller: Caller[str], state):
+    ...         self.send_after(30, self.pid, (caller, request.upper()))
+    ...         return NoReply(state)
+    ...     def handle_info(self, message, state):
+    ...         self.reply(*message)
+    ...         return NoReply(state)
+    >>> async def main(self):
+    ...     return await self.call(await self.start(Slow), "later"), self.now()
+    >>> Node().run_function(main)
+    ('LATER', 30)
     """
 
     pid: Pid
@@ -52,7 +65,20 @@ class Caller(msgspec.Struct, Generic[Value], frozen=True, gc=False):
 
 
 class Exit(NamedTuple):
-    """The message an exit signal becomes in a process that traps exits: Erlang's ``{'EXIT', From, Reason}``."""
+    """The message an exit signal becomes in a process that traps exits: Erlang's ``{'EXIT', From, Reason}``.
+
+    >>> from jupyter_sandbox.otp import Exit, Node
+    >>> async def main(self):
+    ...     async def crash(self):
+    ...         self.exit("tired")
+    ...     self.trap_exit()
+    ...     pid = self.spawn_link(crash)
+    ...     match await self.receive():
+    ...         case Exit(who, reason):
+    ...             return who == pid, reason
+    >>> Node().run_function(main)
+    (True, 'tired')
+    """
 
     process: Pid
     reason: object
@@ -62,6 +88,16 @@ class Down(NamedTuple):
     """The message of a monitor: Erlang's ``{'DOWN', Ref, process, Object, Reason}``.
 
     ``process`` is what was monitored: a pid, or the name if the monitor was set on a name.
+
+    >>> from jupyter_sandbox.otp import Down, Node
+    >>> async def main(self):
+    ...     async def work(self):
+    ...         await self.sleep(5)
+    ...     pid = self.spawn(work)
+    ...     ref = self.monitor(pid)
+    ...     return await self.receive() == Down(ref, pid, "normal")
+    >>> Node().run_function(main)
+    True
     """
 
     ref: Ref
@@ -70,7 +106,15 @@ class Down(NamedTuple):
 
 
 class Timeout(NamedTuple):
-    """The message of ``start_timer``: Erlang's ``{timeout, Ref, Msg}``."""
+    """The message of ``start_timer``: Erlang's ``{timeout, Ref, Msg}``.
+
+    >>> from jupyter_sandbox.otp import Node, Timeout
+    >>> async def main(self):
+    ...     ref = self.start_timer(50, self.pid, "tea")
+    ...     return await self.receive() == Timeout(ref, "tea"), self.now()
+    >>> Node().run_function(main)
+    (True, 50)
+    """
 
     ref: Ref
     message: object

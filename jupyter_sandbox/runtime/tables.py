@@ -23,7 +23,16 @@ ACCESS: Final = ("public", "protected", "private")
 
 
 class TableId(msgspec.Struct, frozen=True):
-    """Names one table of a node for ever."""
+    """Names one table of a node for ever.
+
+    >>> from jupyter_sandbox.otp import Node
+    >>> async def main(self):
+    ...     table = self.ets.new("seats")
+    ...     self.ets.insert(table, ("window", "ada"))
+    ...     return self.ets.lookup(table, "window"), type(table).__name__
+    >>> Node().run_function(main)
+    ([('window', 'ada')], 'TableId')
+    """
 
     number: int
 
@@ -32,7 +41,20 @@ class TableId(msgspec.Struct, frozen=True):
 
 
 class Transfer(NamedTuple):
-    """The message to a table's new owner: Erlang's ``{'ETS-TRANSFER', Table, From, Data}``."""
+    """The message to a table's new owner: Erlang's ``{'ETS-TRANSFER', Table, From, Data}``.
+
+    >>> from jupyter_sandbox.otp import Node, Transfer
+    >>> async def main(self):
+    ...     async def owner(self, heir):
+    ...         self.ets.give_away(self.ets.new("seats"), heir, "yours")
+    ...     self.spawn(owner, self.pid)
+    ...     match await self.receive():
+    ...         case Transfer(table, _, data):
+    ...             self.ets.insert(table, ("window", "ada"))
+    ...             return data, self.ets.lookup(table, "window")
+    >>> Node().run_function(main)
+    ('yours', [('window', 'ada')])
+    """
 
     table: object
     sender: Pid

@@ -37,7 +37,7 @@ from jupyter_sandbox.otp import (
     Timeout,
     Transfer,
 )  # fmt: skip
-from jupyter_sandbox.otp.statem import Special
+from jupyter_sandbox.otp.statem_actions import Special
 from jupyter_sandbox.runtime.exceptions import ProcessExit
 from jupyter_sandbox.runtime.signals import Caller, Notify, Request, SystemRequest
 
