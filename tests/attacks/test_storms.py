@@ -90,13 +90,13 @@ def test_files_in_flight_do_not_keep_others_from_getting_files(arena: Arena) -> 
 
 HIDDEN_DISK = {
     "deleted files that stay open": (
-        "import os\nkeep = []\nwhile True:\n"
+        "import os\nkeep = []\nwhile len(keep) < 100:\n"
         "    f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x'); keep.append(f)\n"
-        "    for _ in range(15): os.write(f, bytes(10**6))"
+        "    for _ in range(15): os.write(f, bytes(10**6))\nwhile True: pass"
     ),
     "files that never had a name": (
-        "import os\nkeep = []\nwhile True:\n    f = os.open('.', os.O_TMPFILE | os.O_RDWR); keep.append(f)\n"
-        "    for _ in range(15): os.write(f, bytes(10**6))"
+        "import os\nkeep = []\nwhile len(keep) < 100:\n    f = os.open('.', os.O_TMPFILE | os.O_RDWR); keep.append(f)\n"
+        "    for _ in range(15): os.write(f, bytes(10**6))\nwhile True: pass"
     ),
     "deleted files that stay mapped": (
         "import os, mmap\nkeep = []\nwhile True:\n    f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x')\n"
