@@ -96,6 +96,8 @@ def test_a_kernel_that_restarts_or_dies_takes_its_sandboxes_along_and_that_is_sa
     lab = started(notebook)
     kernel = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
     empty, picture = lab.panel.locator(".jp-Sandbox-empty"), lab.page.locator(".jsb-live .jsb-state")
+    expect(picture).to_have_text("● live")
+    lab.wait_until_idle()
     lab.page.evaluate(f"() => {{ void ({kernel})().restart(); }}")
     expect(empty).to_contain_text("The kernel ended, and its sandboxes with it")
     expect(picture).to_have_text("the kernel ended, and the sandbox with it")
