@@ -61,6 +61,8 @@ class Capture:
 
     # --- what the node tells ----------------------------------------------------------------------------------------
 
+    # All three stand on the way of every message, hence ``_light`` written out for what most messages are.
+
     def _sent(self, kind: str, actor: Process, data: Any) -> None:
         if kind == "message_send":
             how, target, message = data
