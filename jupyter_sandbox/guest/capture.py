@@ -88,6 +88,8 @@ class Capture:
             after = _kept(process)
         elif state is before or not isinstance(process.behaviour, type):
             return
+        elif state is None:  # whose init waits has none yet, which some put into words of their own
+            after = _kept(process)
         if type(after) is not type(before) or after != before:
             self._seen[number] = after
             self._tell("state_change", process, (before, after))
@@ -129,7 +131,7 @@ def _settled(value: Any, limit: int = 80) -> Any:
 
 def _kept(process: Process) -> Any:
     own_words = getattr(process.behaviour, "state_text", None)
-    return _settled(process.state) if own_words is None else Words(own_words(process.state))
+    return _settled(process.state) if own_words is None else Words(own_words(process.state) or _NOTHING)
 
 
 def _words(value: Any, limit: int = 80) -> str:

@@ -135,3 +135,17 @@ def test_a_state_that_no_step_changed_is_no_news_at_the_next_step(shop_source: s
     bench.load(shop_source.replace("    def handle_cast", raised), "tshop")
     bench.call("front", ("add", 1))
     assert told(bench, "state_change")[-1] == ("front", "1005 → 1006")
+
+
+def test_a_supervisor_whose_init_waits_has_no_state_yet(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(capture=("state_change",))
+    plain = "    def init(self, _):\n        return [Child"
+    waits = KEEPER.replace(
+        plain, plain.replace("def", "async def").replace("return", "await self.sleep(1)\n        return")
+    )
+    bench.load(waits, "keeping")
+    bench.start("keeping.Top")
+    assert [text for _, text in told(bench, "state_change")] == [
+        "(none) → one_for_one, 0 of 1 children running", "(none) → []",
+        "one_for_one, 0 of 1 children running → one_for_one, 1 of 1 children running",
+    ]  # fmt: skip
