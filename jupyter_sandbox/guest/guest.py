@@ -64,7 +64,7 @@ class Guest:
         self.reporter = Reporter(
             lambda frame: self.push(frame), None if boot.capture is None else frozenset(boot.capture)
         )  # fmt: skip
-        self.node = Node(**self._facts(boot))
+        self.node = Node(sink=self.reporter.sink, **_facts(boot))
         self.reporter.node = self.node
         self.capture = Capture(boot.capture or (), self.node, self.reporter.log)
         self.code = CodeServer(self.node)
@@ -84,17 +84,11 @@ class Guest:
         self._outside: Any = None
 
     def _renew(self, boot: Boot) -> None:
-        """The same with less to make: the node begins anew in its place, and what is around it knew of none yet."""
+        """The same with less to make: in a node where nothing has happened, only its facts are others."""
         self.boot = boot
         self.clock = NodeClock(self.read_ns(), virtual=boot.clock == "virtual")
-        Node.__init__(self.node, **self._facts(boot))
+        self.node.become(**_facts(boot))
         self.node.loader = self.code.load
-
-    def _facts(self, boot: Boot) -> dict[str, Any]:
-        return {
-            "name": boot.name, "seed": boot.seed, "isolation": boot.isolation, "sink": self.reporter.sink,
-            "max_processes": boot.limits.max_processes, "max_mailbox": boot.limits.max_mailbox,
-        }  # fmt: skip
 
     def _loaded(self, text: str) -> None:
         self.reporter.code_loaded(text)
@@ -271,6 +265,13 @@ class Guest:
             self._outside.close()
         self.surroundings.uninstall()
         self.code.uninstall()
+
+
+def _facts(boot: Boot) -> dict[str, Any]:
+    return {
+        "name": boot.name, "seed": boot.seed, "isolation": boot.isolation,
+        "max_processes": boot.limits.max_processes, "max_mailbox": boot.limits.max_mailbox,
+    }  # fmt: skip
 
 
 def pid_text(value: Any) -> str:

@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ..model.limits import Holdings
 from . import system
@@ -23,6 +24,27 @@ NICE = 5
 seven; a larger value would let programs beside the kernel starve the sandboxes."""
 _ALL_THREADS = 2
 """In the number of the clock that counts an OS process's time on the processor, see clock_getcpuclockid(3)."""
+
+
+class Rest(NamedTuple):
+    """Of an OS process that waits: asked ten times a second of each, so it does next to nothing."""
+
+    clock: int
+    ran_ns: int
+    """What the clock said when it was seen to rest."""
+    until_ns: int
+    """When it is to be looked at whatever it does, on ``time.monotonic_ns``."""
+
+    def lasts(self, now_ns: int) -> bool:
+        """Whether it has not been on the processor since, nor ended."""
+        return now_ns <= self.until_ns and _processor_ns(self.clock) == self.ran_ns
+
+
+def _processor_ns(clock: int) -> int:
+    try:
+        return time.clock_gettime_ns(clock)
+    except OSError:
+        return -1
 
 
 class GuestProcess:
@@ -126,12 +148,11 @@ class GuestProcess:
 
     def processor_ns(self) -> int:
         """Processor time that all its threads have used, -1 when it cannot be asked. Costs less than a microsecond."""
-        if self._clock is None or self.closed:
-            return -1
-        try:
-            return time.clock_gettime_ns(self._clock)
-        except OSError:
-            return -1
+        return -1 if self._clock is None or self.closed else _processor_ns(self._clock)
+
+    def rest(self, ran_ns: int, until_ns: int) -> Rest | None:
+        """What lasts as long as it has used no more processor time than that; None where that cannot be asked."""
+        return None if self._clock is None or self.closed else Rest(self._clock, ran_ns, until_ns)
 
     def holdings(self, most_files: int, *, everything: bool = False) -> Holdings:
         """What it holds of disk and open files; stops counting above ``most_files``. Costs some 50 microseconds, and

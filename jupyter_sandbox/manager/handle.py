@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ..isolation.guest_process import GuestProcess
+from ..isolation.guest_process import GuestProcess, Rest
 from ..isolation.heartbeat import Beat
 from ..isolation.layers import processor_seconds
 from ..isolation.profiles import demand
@@ -74,8 +74,6 @@ class GuestHandle:
         """Processor time it had used when its holdings were looked at."""
         self._all_seen = False
         """Whether that look left nothing out."""
-        self._asleep: Limits | None = None
-        """By which limits it was judged when it was seen to rest; it may have run since."""
         self._alone = False
         """Whether it certainly has no other OS process that could act for it."""
         self.held: list[Pushed] = []
@@ -212,22 +210,16 @@ class GuestHandle:
         """Whether there is nothing new to judge, which is nearly always so: it costs a fifth of a reading."""
         return self._nothing_runs(now_ns, limits) and self.judged == (self.process.growth(), self._held, limits)
 
-    def rested(self, now_ns: int, limits: Limits) -> bool:
-        """Whether it has not even been on the processor since all of it was seen and judged: this costs least.
+    def rest(self, now_ns: int, limits: Limits) -> Rest | None:
+        """How to see that it still rests, when it has not been on the processor since all of it was seen and judged.
 
         What did not run has written nothing, so its heartbeat need not be read again either.
         """
-        if self._asleep is limits and self._ran_ns == self.process.processor_ns():
-            return now_ns - self.ready_ns <= limits.max_runtime * 1_000_000
-        asleep = (
-            self._all_seen
-            and self._ran_ns == self.process.processor_ns()
-            and self.judged is not None
-            and self.judged[2] is limits
-            and self._nothing_runs(now_ns, limits)
-        )
-        self._asleep = limits if asleep else None
-        return asleep
+        judged = self.judged is not None and self.judged[2] is limits
+        if not (self._all_seen and judged and self._nothing_runs(now_ns, limits)):
+            return None
+        rest = self.process.rest(self._ran_ns, self.ready_ns + limits.max_runtime * 1_000_000)
+        return rest if rest is not None and rest.lasts(now_ns) else None
 
     def _nothing_runs(self, now_ns: int, limits: Limits) -> bool:
         return (

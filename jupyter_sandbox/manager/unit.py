@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar, assert_never
 
+from ..isolation.guest_process import Rest
 from ..model.code import ClassInfo, ModuleCode
 from ..model.errors import SandboxBusy, SandboxGone
 from ..model.limits import Limits
@@ -83,6 +84,8 @@ class Unit:
         self.history = History()
         self.memory = 0
         """Bytes of private memory at the last reading."""
+        self.rest: Rest | None = None
+        """Set by the watchdog when there is nothing to look at as long as it lasts."""
         self._generations = 0
 
     # --- facts ------------------------------------------------------------------------------------------------------
@@ -148,6 +151,11 @@ class Unit:
 
     def _build(self, guest: GuestHandle) -> None:
         self.building.add(guest)
+        self.watch_anew()
+
+    def watch_anew(self) -> None:
+        """Something else is to be watched, or by other limits."""
+        self.rest = None
         self.on_guest()
 
     def adopt(
@@ -165,7 +173,7 @@ class Unit:
             before.retire(REPLACED)
         self.main, self.ended_at = main, None
         self._ready_at = time.time() - (time.monotonic_ns() - guest.ready_ns) / 1e9
-        self.on_guest()
+        self.watch_anew()
         self.analytics.next_guest(replays_history=replayed_from is not None)
         self.history.next_guest(replayed_from)
         self.dispatch(GuestTook(guest.generation, paused, main.name if main else None))

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from ..model.sandbox import SandboxStatus
 from .handle import GuestHandle
@@ -33,7 +34,9 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._count = 0
-        self._told: dict[int, int] = {}
+        self._stirred: set[Unit] = set()
+        """Who was not at rest since the last announcement."""
+        self._told: WeakKeyDictionary[Unit, int] = WeakKeyDictionary()
 
     def wake(self) -> None:
         """There may be a guest to watch."""
@@ -49,28 +52,34 @@ class Watchdog:
         self._timer = None
         self._count += 1
         now_ns, holdings = time.monotonic_ns(), self._count % DISK_EVERY == 0
-        watched = [unit for unit in self._units() if unit.guest is not None or unit.building]
-        for unit in watched:
-            guest = unit.guest
+        for unit in self._units():
+            rest = unit.rest
             # Nearly all rest nearly always: what is done for those is what watching costs.
-            if guest is not None and not unit.building and guest.rested(now_ns, unit.limits):
-                continue
-            try:
-                look(unit, now_ns, holdings=holdings)
-            except Exception:  # a fault in one must not leave the others unwatched
-                _LOG.exception("watching sandbox %r failed", unit.name)
+            if rest is not None and rest.lasts(now_ns):
+                self.wake()
+            elif unit.guest is not None or unit.building:
+                self.wake()
+                self._stirred.add(unit)
+                self._look(unit, now_ns, holdings)
         if self._count % ANNOUNCE_EVERY == 0:
-            for unit in watched:
-                self._announce(unit)
-        if watched:
-            self.wake()
+            self._announce()
 
-    def _announce(self, unit: Unit) -> None:
-        # A value that moves by less than a page table's worth is no news.
-        memory = unit.memory // 100_000
-        if self._told.get(unit.life.id) != memory:
-            self._told[unit.life.id] = memory
-            unit.announce()
+    def _look(self, unit: Unit, now_ns: int, holdings: bool) -> None:
+        try:
+            look(unit, now_ns, holdings=holdings)
+            guest = unit.guest
+            unit.rest = guest.rest(now_ns, unit.limits) if guest is not None and not unit.building else None
+        except Exception:  # a fault in one must not leave the others unwatched
+            _LOG.exception("watching sandbox %r failed", unit.name)
+
+    def _announce(self) -> None:
+        """Tell the memory of those that have been looked at, when it moved by more than a page table's worth."""
+        stirred, self._stirred = self._stirred, set()
+        for unit in stirred:
+            memory = unit.memory // 100_000
+            if self._told.get(unit) != memory:
+                self._told[unit] = memory
+                unit.announce()
 
 
 def look(unit: Unit, now_ns: int, *, holdings: bool = False) -> None:

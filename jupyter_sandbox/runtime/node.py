@@ -89,9 +89,7 @@ class Node:
         max_mailbox: int = 1_000_000,
         journal: bool = True,
     ) -> None:
-        self.name, self.seed, self.isolation, self.policy, self.sink = name, seed, isolation, policy, sink
-        self.copy: Callable[[Any], Any] = isolate if isolation == "copy" else _share
-        self.max_processes, self.max_mailbox = max_processes, max_mailbox
+        self.policy, self.sink = policy, sink
         self.processes: dict[Pid, Process] = {}
         self.names: dict[str, Pid] = {}
         self.dead_names: dict[Pid, str] = {}
@@ -115,7 +113,6 @@ class Node:
         """The numbers of the processes that took the newest steps; the older ones are folded into ``digest``."""
         self.folded = 0
         """How many steps are in ``digest``."""
-        self.digest = seed
         self.drivers: list[Any] = []
         """Drivers of callbacks that have nothing to do, see ``operations.driver``."""
         self.journal: list[JournalEntry] | None = [] if journal else None
@@ -133,6 +130,14 @@ class Node:
         """More than a trace tells; set only together with one."""
         self.told: list[str] | None = None
         self.sent = self.other_tags = self.process_spawns = self.process_exits = self.restarts = 0
+        self.become(name, seed, isolation, max_processes, max_mailbox)
+
+    def become(self, name: str, seed: int, isolation: str, max_processes: int, max_mailbox: int) -> None:
+        """Be the node that would have been made with these facts: for one in which nothing has happened yet."""
+        self.name, self.seed, self.isolation = name, seed, isolation
+        self.copy: Callable[[Any], Any] = isolate if isolation == "copy" else _share
+        self.max_processes, self.max_mailbox = max_processes, max_mailbox
+        self.digest = seed
 
     # --- how far it is ---------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
 
 from ..waiting import until
+from .bare import Bare
 from .sandboxes import CELL, kernel, medians
 
 MANY: Final = 50
@@ -110,8 +111,8 @@ def _megabytes(pid: int | None) -> tuple[float, float]:
 
 
 def measure(rounds: int) -> dict[str, float]:
-    """The median of every kind in milliseconds, ``kernel``, and ``pss`` and ``uss`` in megabytes."""
-    bench = Bench()
+    """The median of every kind, of ``bare`` and ``kernel`` in milliseconds; ``pss`` and ``uss`` in megabytes."""
+    bare, bench = Bare(), Bench()
     answers: dict[str, Answer] = {"tree": lambda made: made.tree(), "cell": lambda made: made.exec("1 + 1")}
     code = {"code": {"cell.py": CELL}, "main": "Shop"}
     kinds: dict[str, Callable[[], float]] = {
@@ -121,6 +122,7 @@ def measure(rounds: int) -> dict[str, float]:
         "zygote, tree": lambda: bench.zygote(answers["tree"]),
         "zygote, cell": lambda: bench.zygote(answers["cell"]),
         "many": bench.many,
+        "bare": bare.answer,
         "kernel": kernel,
     }
     try:
@@ -128,6 +130,7 @@ def measure(rounds: int) -> dict[str, float]:
         pss, uss = bench.memory()
     finally:
         bench.close()
+        bare.close()
     return found | {"pss": pss, "uss": uss}
 
 
@@ -137,6 +140,8 @@ def report(figures: dict[str, float]) -> Iterator[str]:
     for name, (text, most) in GOALS.items():
         times = f"{started / figures[name]:>6.0f} x" if name != "many" else " " * 8
         yield f"{name:<14}{figures[name]:>9.2f} ms   at most {most:<5g} {times}   {text}"
+    text = "the hand-overs of a spare's alone: between threads and to an OS process that only sends back what it gets"
+    yield f"{'bare':<14}{figures['bare']:>9.2f} ms   {'':<22}   {text}"
     yield f"{'kernel':<14}{started:>9.2f} ms   {'':<22}   a Jupyter kernel to its first answer; x: times faster"
     yield f"{'memory':<14}{figures['pss']:>9.2f} MB   {'at most 4':<22}   proportional, each of {MANY} empty sandboxes"
     yield f"{'':<14}{figures['uss']:>9.2f} MB   {'':<22}   of these private"

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.serial
 def test_every_kind_of_creation_is_measured_and_told_beside_its_goal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(creation, "MANY", 3)
     figures = creation.measure(1)
-    assert set(figures) == {*creation.GOALS, "kernel", "pss", "uss"}
+    assert set(figures) == {*creation.GOALS, "bare", "kernel", "pss", "uss"}
     assert all(value > 0 for value in figures.values())
-    assert len(list(creation.report(figures))) == len(creation.GOALS) + 3
+    assert len(list(creation.report(figures))) == len(creation.GOALS) + 4
 
 
 def test_frames_are_counted_and_come_back() -> None:
@@ -26,4 +26,4 @@ def test_frames_are_counted_and_come_back() -> None:
 
 
 def test_watching_and_hanging_are_measured() -> None:
-    assert len(list(watching.report(1, seconds=0.3, budget_ms=200))) == 4
+    assert len(list(watching.report(1, seconds=0.3, budget_ms=200))) == 5

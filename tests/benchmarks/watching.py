@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from jupyter_sandbox.manager.manager import SandboxManager
+from jupyter_sandbox.manager.watchdog import POLL_S
 from jupyter_sandbox.model.errors import SandboxError
 from jupyter_sandbox.model.limits import Limits
 from jupyter_sandbox.model.sandbox import AlertRaised, Update
 
 from ..waiting import until
+from .bare import Bare
 
 COUNT: Final = 20
 HANGS: Final = "import time\nbegan = time.monotonic()\nwhile True: pass"
@@ -83,8 +85,12 @@ def late(budget_ms: int = Limits().handler_budget) -> tuple[float, float]:
 
 def report(rounds: int, seconds: float = 5.0, budget_ms: int = Limits().handler_budget) -> Iterator[str]:
     """One line per figure, each the median of the rounds."""
-    used = statistics.median(share(seconds) for _ in range(rounds))
+    bare = Bare()
+    both = [(share(seconds), bare.waking(seconds, POLL_S)) for _ in range(rounds)]
+    bare.close()
+    used, waking = (statistics.median(column) for column in zip(*both, strict=True))
     yield f"{'watching':<14}{used:>9.2f} %    at most 0.5    of a core, {COUNT} sandboxes of 10 idle processes"
+    yield f"{'':<14}{waking:>9.2f} %                    of these an event loop that wakes as often and does nothing"
     busy = statistics.median(share(seconds, "Busy") for _ in range(rounds))
     yield f"{'':<14}{busy:>9.2f} %                    of a core, the same, each ticking 20 times a second"
     times = [late(budget_ms) for _ in range(rounds)]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,28 @@ def test_the_run_time_that_is_limited_is_that_of_the_present_os_process(shop: Sa
     shop.restart()
     again = shop.info()
     assert again.lived_s == 0 and again.ready_at > first.ready_at >= first.created_at and again.runtime_s >= 1
+
+
+def test_who_rests_is_watched_again_once_something_else_is_to_be_watched(manager: SandboxManager, told: Told) -> None:
+    sandbox = manager.create("resting", code={"counter.py": COUNTER}, main="Shop")
+    unit = sandbox._unit
+    until(lambda: unit.rest is not None)
+    before = unit.rest
+    sandbox.restart()
+    until(lambda: unit.rest is not None)
+    assert unit.rest != before, "it would still look at the OS process that is gone"
+    assert sandbox.call("front", "next") == 0
+    until(lambda: unit.rest is not None and unit.rest.lasts(time.monotonic_ns()))
+    sandbox.limits(max_runtime=1)
+    told.wait(alert("runtime_limit"))
+    assert sandbox.info().status is SandboxStatus.STOPPED
+
+
+def test_who_rests_is_stopped_when_its_run_time_is_over(manager: SandboxManager, told: Told) -> None:
+    sandbox = manager.create("resting", limits={"max_runtime": 3_000})
+    until(lambda: sandbox._unit.rest is not None)
+    told.wait(alert("runtime_limit"))
+    assert sandbox.info().status is SandboxStatus.STOPPED
 
 
 def test_run_time_over_the_limit_stops_the_sandbox(manager: SandboxManager, told: Told) -> None:
