@@ -1,50 +1,72 @@
-"""What a callback leaves behind that ends the whole OS process with ``os._exit``: who did it.
+"""What a callback leaves behind that ends the whole OS process: who did it, and by which call.
 
-Nothing else would tell: no handler runs any more, no event is sent. Only the
-exit itself is watched; ending by a signal leaves what it leaves.
+Nothing else would tell: no handler runs any more, no event is sent. Watched are
+the calls of ``os`` and ``signal`` that end it; an end below Python leaves the
+marks of the heartbeat page and the stack that the fault handler writes.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, Final
 
 from .interrupt import Heartbeat, Watched, in_user_code
 
+_CALLS: Final[tuple[tuple[Any, str], ...]] = tuple(
+    (module, name)
+    for module, name in ((os, "_exit"), (os, "abort"), (os, "kill"), (os, "killpg"), (signal, "raise_signal"))
+    if hasattr(module, name)
+)
+
 
 class LastWords:
-    """Between ``install`` and ``uninstall``, ``os._exit`` in a callback is written on the heartbeat page."""
+    """Between ``install`` and ``uninstall``, a callback that ends the OS process is written on the heartbeat page."""
 
     def __init__(self, guest: Watched, heartbeat: Heartbeat) -> None:
         self._guest, self._heartbeat = guest, heartbeat
-        self._exit: Callable[[int], NoReturn] = os._exit
+        self._own: list[tuple[Any, str, Callable[..., Any]]] = []
         self._pid = os.getpid()
 
     def install(self) -> None:
         """Watch from now on."""
-        self._exit, self._pid = os._exit, os.getpid()
-
-        def _exit(status: int) -> NoReturn:
-            if os.getpid() == self._pid:  # a child that user code forked is not the sandbox
-                self._say()
-            self._exit(status)
-
-        _exit.__module__, _exit.__qualname__ = "os", "_exit"  # a snapshot saves it by this name, like the system's own
-        os._exit = _exit
+        self._pid = os.getpid()
+        for module, name in _CALLS:
+            own = getattr(module, name)
+            self._own.append((module, name, own))
+            setattr(module, name, self._watching(module.__name__, name, own))
 
     def uninstall(self) -> None:
-        """The exit is the system's own again."""
-        os._exit = self._exit  # type: ignore[assignment]
+        """The calls are the system's own again."""
+        for module, name, own in self._own:
+            setattr(module, name, own)
+        self._own.clear()
 
-    def _say(self) -> None:
+    def _watching(self, module: str, name: str, own: Callable[..., Any]) -> Callable[..., Any]:
+        aimed = name in ("kill", "killpg")
+
+        def call(*args: Any, **options: Any) -> Any:
+            # A child that user code forked is not the sandbox, and a signal to somebody else is not its end.
+            ours = os.getpid() == self._pid and not (aimed and args and args[0] not in (self._pid, 0))
+            if ours:
+                self._heartbeat.words(self._by(f"{module}.{name}"))
+            done = own(*args, **options)
+            if ours:  # nothing came of it
+                self._heartbeat.words("")
+            return done
+
+        call.__module__ = module  # a snapshot saves it by this name, like the system's own
+        call.__name__ = call.__qualname__ = name
+        return call
+
+    def _by(self, call: str) -> str:
         current = self._guest.node.current
         if current is None:
-            return
+            return call
         callback, (whose, _) = _callback(), self._guest.whose(current)
-        where = f"{callback} of {whose}" if callback.isidentifier() else whose
-        self._heartbeat.words(f"os._exit in {where}")
+        return f"{call} in {callback} of {whose}" if callback.isidentifier() else f"{call} in {whose}"
 
 
 def _callback() -> str:

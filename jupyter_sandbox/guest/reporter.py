@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
 from ..model.errors import NoProcess
+from ..model.exits import Crash
+from ..model.limits import FILE_SIZE, OPEN_FILES
 from ..model.views import Event, WhyView
 from ..otp import inspect
 from ..runtime import Node
@@ -15,7 +18,7 @@ from ..runtime.process import Process
 from ..runtime.storytelling import who
 from ..trace.log import EventLog
 from ..wire import messages as m
-from .failures import reason_lines, reason_text
+from .failures import crash_in, reason_lines, reason_text
 from .tracebacks import source_line
 
 _PER_PERIOD: Final = 50
@@ -124,12 +127,12 @@ class Reporter:
         self._tell(
             "error", f"{who(process.node, process.pid)} crashed: {reason_text(reason)}", name, reason_lines(reason)
         )
+        met = _limit_met(crash_in(reason), process.node.name)
+        if met is not None:
+            self._raise(met[0], f"{name} crashed: {met[1]}")
 
     def _alert(self, process: Process, data: tuple[str, int]) -> None:
         limit, allowed = data
-        if limit in self._alerts:
-            return
-        self._alerts.add(limit)
         if limit == "process_limit":
             text = (
                 f"the sandbox has all of its {allowed} processes: stop some, or "
@@ -137,7 +140,13 @@ class Reporter:
             )
         else:
             text = f"{_name(process)} was stopped: over {allowed} messages waited for it; see `%sandbox events`"
-        self._push(m.Alert(limit=limit, message=text))
+        self._raise(limit, text)
+
+    def _raise(self, limit: str, text: str) -> None:
+        """Once until the next sample: who meets a limit mostly meets it again."""
+        if limit not in self._alerts:
+            self._alerts.add(limit)
+            self._push(m.Alert(limit=limit, message=text))
 
     def _tell(self, level: str, text: str, process: str, traceback: list[str] | None = None, logged: str = "") -> None:
         if self._told >= _PER_PERIOD:
@@ -146,6 +155,20 @@ class Reporter:
         self._told += 1
         told = m.Notice(level=level, text=text[:2_000], process=process, traceback=traceback or [], logged=logged)
         self._push(told)
+
+
+def _limit_met(crash: Crash | None, sandbox: str) -> tuple[str, str] | None:
+    """The limit of the operating system that an error of Python's means, and what to say of it."""
+    if crash is None:
+        return None
+    if crash.error == "MemoryError":
+        more = f"`%sandbox limits {sandbox} --max-memory SIZE` lets the sandbox have more"
+        return "memory_limit", f"it needed more memory than max_memory leaves; {more}"
+    if crash.error == "OSError" and crash.text.startswith(f"[Errno {errno.EMFILE}]"):
+        return "files_limit", f"the sandbox may have {OPEN_FILES} files open"
+    if crash.error == "OSError" and crash.text.startswith(f"[Errno {errno.EFBIG}]"):
+        return "file_limit", f"a file of the sandbox may have {FILE_SIZE // 1_000_000} MB"
+    return None
 
 
 def _name(process: Process) -> str:

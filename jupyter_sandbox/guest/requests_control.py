@@ -97,6 +97,7 @@ def set_limits(guest: Guest, request: m.SetLimits) -> None:
     """The limits that the node itself counts; what is over them already stays."""
     node, limits = guest.node, request.limits
     node.max_processes, node.max_mailbox = limits.max_processes, limits.max_mailbox
+    node.longest = min(node.longest, node.max_mailbox)  # above it nobody would look whether a mailbox is too long
     guest.emit(m.Done(id=request.id))
 
 

@@ -39,9 +39,9 @@ _COUNTERS: Final = frozenset({"sent", "other_tags", "process_spawns", "process_e
 """The kernel counts over all guests of a sandbox, and these have been counted."""
 _OF_THE_GUEST: Final = frozenset(
     {
-        "answers", "asked", "copy", "current", "drivers", "isolation", "journal", "loader", "max_mailbox",
-        "max_processes", "name", "outside", "outside_waiting", "policy", "processes", "ready", "sends", "sink", "told",
-        "trace", "watch",
+        "answers", "asked", "copy", "current", "drivers", "isolation", "journal", "loader", "longest", "mark",
+        "max_mailbox", "max_processes", "most_processes", "name", "outside", "outside_waiting", "policy", "processes",
+        "ready", "sends", "sink", "told", "trace", "uncounted", "watch",
     }
 )  # fmt: skip
 _FIELDS: Final = [name for name in Process.__slots__ if name not in _NOT_SAVED | _OF_THE_KIND]
@@ -128,6 +128,8 @@ def restore(node: Node, code: CodeServer, saved: Saved) -> None:
     kinds = [_loads(node, processes, blob, "what a process runs") for blob in saved.kinds]
     for number, kind, blob in saved.processes:
         _fill(processes, processes[number], kinds[kind], blob)
+    shown = sum(not process.hidden for process in processes.values())
+    node.uncounted = node.process_spawns - node.process_exits - shown
 
 
 def refuse_busy(node: Node) -> None:

@@ -96,6 +96,7 @@ class Prepared:
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
+        faulthandler.enable(file=2, all_threads=False)  # below Python, a stack is all that an end can leave
         self.stdout, self.stderr = _stream(1), _stream(2)
         module, _, name = entry.partition(":")
         found: Any = getattr(importlib.import_module(module), name)

@@ -37,9 +37,9 @@ class HoldingsMeter:
 
     def look(self, pid: int, most_files: int, *, everything: bool = False) -> Holdings:
         """What it holds now; stops counting files above ``most_files``. Only ``everything`` leaves nothing out."""
-        disk, files = folder_use(self._folder, most_files)
+        disk, files, largest = folder_use(self._folder, most_files)
         if not LINUX:
-            return Holdings(disk, files)
+            return Holdings(disk, files, largest=largest)
         if everything or self._looks % _KEPT_EVERY == 0:
             self._kept, self._open_files = self._kept_open(pid)
             self._look_at_maps(pid, whatever=everything or self._looks % (_KEPT_EVERY * _MAPS_EVERY) == 0)
@@ -47,7 +47,8 @@ class HoldingsMeter:
         hidden = self._mapped | self._kept
         if not self._mapped_all:
             files = most_files + 1
-        return Holdings(disk + sum(hidden.values()), files + len(hidden), self._open_files, threads_of(pid))
+        held = disk + sum(hidden.values())
+        return Holdings(held, files + len(hidden), self._open_files, threads_of(pid), largest)
 
     def _kept_open(self, pid: int) -> tuple[dict[int, int], int]:
         """Deleted files of its folder by number, with their bytes; and how many files of any kind are open."""

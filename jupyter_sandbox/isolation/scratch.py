@@ -90,27 +90,27 @@ def _remove_if_free(folder: Path, fd: int) -> None:
         os.close(fd)
 
 
-def folder_use(folder: str, most_files: int) -> tuple[int, int]:
-    """Bytes that a folder takes on disk, and how many files and folders it holds; stops above ``most_files``.
+def folder_use(folder: str, most_files: int) -> tuple[int, int, int]:
+    """Bytes that a folder takes on disk, how many files and folders it holds, and how long the largest file is.
 
-    Links are not followed, not even those that take a folder's place while we look. What cannot be read counts as
-    one file, and what lies too deep to be looked at as too many.
+    Stops above ``most_files``. Links are not followed, not even those that take a folder's place while we look. What
+    cannot be read counts as one file, and what lies too deep to be looked at as too many.
     """
     count = _Count(most_files)
     try:
         top = _open_folder(folder)
     except OSError:
-        return 0, 0
+        return 0, 0, 0
     try:
         count.add(top)
     finally:
         os.close(top)
-    return count.used, count.files
+    return count.used, count.files, count.largest
 
 
 class _Count:
     def __init__(self, most: int) -> None:
-        self.used = self.files = 0
+        self.used = self.files = self.largest = 0
         self._most = most
 
     def add(self, folder: int, depth: int = 0) -> None:
@@ -141,7 +141,9 @@ class _Count:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.name)
                 with suppress(FileNotFoundError):
-                    self.used += entry.stat(follow_symlinks=False).st_blocks * 512
+                    found = entry.stat(follow_symlinks=False)
+                    self.used += found.st_blocks * 512
+                    self.largest = max(self.largest, found.st_size)
         return folders
 
 

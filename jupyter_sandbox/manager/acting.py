@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..model.errors import UsageError
+from ..model.errors import LimitExceeded, SandboxError, UsageError
 from ..model.limits import MOST
 from ..model.sandbox import SandboxStatus
 from ..wire import messages as wire
@@ -33,7 +33,8 @@ class Acting:
     def call(self, target: object, request: object, timeout_ms: int | None = 5_000) -> object:
         """Ask a GenServer and wait for its reply, as plain data: ``shop.call("front", ("add", 2))``.
 
-        Raises CallTimeout, NoProcess, CallExit when the process dies instead of answering.
+        Raises CallTimeout, NoProcess, CallExit when the process dies instead of answering, LimitExceeded when the
+        reply is larger than ``max_message``.
         """
         if timeout_ms is not None and not 0 <= timeout_ms <= MOST:
             raise UsageError("timeout", timeout_ms, hint=f"give milliseconds, at most {MOST}")
@@ -123,10 +124,9 @@ class Acting:
     # --- how ----------------------------------------------------------------------------------------------------------
 
     def _packed(self, value: object, what: str) -> bytes:
-        data, most = pack(value, what), self._unit.limits.max_message
-        if len(data) > most:
-            name = self._unit.name
-            hint = f"it has {len(data)} bytes, max_message is {most}: %sandbox limits {name} --max-message {len(data)}"
+        data = pack(value, what)
+        if len(data) > self._unit.limits.max_message:
+            hint = self._loop.run(_refused(self._unit, what, len(data)))
             raise UsageError(what, hint=hint, kind="message_limit")
         return data
 
@@ -141,6 +141,16 @@ class Acting:
 
     def _act(self, make: Callable[[int], wire.Request], answer: type[A], wait_s: float | None = ASK_S) -> A:
         return self._loop.run(act(self._unit, make, answer, wait_s))
+
+
+async def _refused(unit: Unit, what: str, size: int) -> str:
+    """A message that is not sent, or a reply that is not handed on, is told as an alert; the words of it."""
+    name, most = unit.name, unit.limits.max_message
+    hint = f"it has {size} bytes, max_message is {most}: %sandbox limits {name} --max-message {size}"
+    unit.analytics.message(size)
+    unit.voice.heard_by_caller()
+    unit.voice.alert("message_limit", f"{what} was refused: {hint}")
+    return hint
 
 
 async def _restart(unit: Unit, target: str) -> object:
@@ -185,14 +195,39 @@ async def _call_off(guest: GuestHandle, request: int) -> None:
     told.exception()  # seen: a cell that cannot be broken runs into handler_budget, which ends it
 
 
+async def _admit_reply(unit: Unit, size: int) -> None:
+    """Raises LimitExceeded for one that is larger than a message may be; it is not decoded then."""
+    unit.analytics.message(size)
+    if size > unit.limits.max_message:
+        hint = await _refused(unit, "the reply", size)
+        raise LimitExceeded(f"the reply: {hint}", "message_limit")
+
+
 async def act(unit: Unit, make: Callable[[int], wire.Request], answer: type[A], wait_s: float | None = ASK_S) -> A:
     """Ask the guest to act; what it printed meanwhile is told before its answer."""
     admit(unit, "act")
     guest = unit.guest
     if guest is not None:
         guest.renew_output()
+
+    calls = False
+
+    def measured(number: int) -> wire.Request:
+        nonlocal calls
+        frame = make(number)
+        calls = isinstance(frame, wire.Call)
+        unit.analytics.message(len(getattr(frame, "args", b"")))
+        return frame
+
     try:
-        return await unit.ask(make, answer, wait_s)
+        given = await unit.ask(measured, answer, wait_s)
+        if calls and isinstance(given, wire.Value):
+            await _admit_reply(unit, len(given.data))
+        return given
+    except SandboxError as error:
+        if error.kind == "too_large":
+            unit.voice.alert("message_limit", str(error))
+        raise
     finally:
         if guest is not None and not guest.retired and unit.life.status is not SandboxStatus.STARTING:
             guest.drain_output()

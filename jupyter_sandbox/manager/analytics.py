@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
 from ..model.views import Counters, Event
+from .peaks import NO_PEAKS, Peaks
 
 RECENT = 10
 """The guide shows the newest ten."""
@@ -48,8 +49,7 @@ class SandboxAnalytics:
     event_count: int = 0
     """Everything that was recorded, also what the ring no longer holds and what the guest dropped."""
     memory_peak: int = 0
-    disk_peak: int = 0
-    open_files_peak: int = 0
+    peaks: Peaks = NO_PEAKS
     dropped: int = 0
     current: Counters = _NOTHING
     _base: Counters = _NOTHING
@@ -58,6 +58,7 @@ class SandboxAnalytics:
     def sample(self, counters: Counters, events: Sequence[Event], dropped: int, now: float) -> None:
         """One batch of a guest: its totals so far and the events since the last batch."""
         self.current = counters
+        self.rose(processes=counters.processes, mailbox=counters.longest_queue)
         self.dropped += dropped
         wanted = [event for event in events if self.wants(event.kind)]
         self.event_count += len(wanted) + dropped
@@ -76,10 +77,14 @@ class SandboxAnalytics:
         """A reading of private memory in bytes."""
         self.memory_peak = max(self.memory_peak, used)
 
-    def held(self, disk: int, open_files: int) -> None:
-        """A reading of bytes on disk and of open files."""
-        self.disk_peak = max(self.disk_peak, disk)
-        self.open_files_peak = max(self.open_files_peak, open_files)
+    def rose(self, **figures: int) -> None:
+        """Readings of what is limited, by their names in ``Peaks``."""
+        self.peaks = self.peaks.risen(figures)
+
+    def message(self, size: int) -> None:
+        """A message into it or a reply out of it; there may be thousands a second."""
+        if size > self.peaks.message:
+            self.rose(message=size)
 
     def next_guest(self, *, replays_history: bool = False) -> None:
         """Another guest counts from zero; one that replays history counts it again, in place of the one before."""

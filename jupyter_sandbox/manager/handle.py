@@ -23,6 +23,7 @@ from ..model.limits import DISK_FILES, Holdings, Limits
 from ..model.protection import Protection
 from ..wire.messages import Answer, Begin, Request
 from .answers import visible
+from .last_end import FAULT, Left, in_words
 from .link import GuestLink, Pushed
 from .output import OutputPump
 from .watch import Reading, Watched
@@ -81,6 +82,8 @@ class GuestHandle:
         self.retired = ""
         self.status = ""
         """How the OS process ended, once it has."""
+        self.left = Left()
+        """What it left behind then."""
         self._burial: asyncio.Task[None] | None = None
         self._losing: asyncio.Task[None] | None = None
         self.ready_ns = 0
@@ -124,6 +127,11 @@ class GuestHandle:
         self.ready_ns = time.monotonic_ns()
 
     # --- a spare ----------------------------------------------------------------------------------------------------
+
+    @property
+    def ran_ns(self) -> int:
+        """Processor time that it had used when its holdings were looked at; -1 before that."""
+        return self._ran_ns
 
     @property
     def usable(self) -> bool:
@@ -264,16 +272,21 @@ class GuestHandle:
     # --- the end ----------------------------------------------------------------------------------------------------
 
     async def _watch_end(self) -> None:
-        status = str(await self.process.wait())
+        status = await self.process.wait()
+        self.stderr.read()
+        self.stderr.tail.withhold(FAULT.encode())  # it is told as the reason
         self.drain_output()
-        self.status = status + self._own_end() + _last_words(visible(self.stderr.tail.text()))
+        self.left = self._left()
+        self.status = in_words(status, self.left)
         if not self.retired:
             self._listener.on_exit(self, self.status)
 
-    def _own_end(self) -> str:
-        """Who ended the OS process from inside, if somebody did and it could say so."""
-        words = self.process.heartbeat.words()
-        return f": {words}" if words else ""
+    def _left(self) -> Left:
+        """What there is to be read after its end."""
+        page = self.process.heartbeat
+        works = page.counts().works
+        name = page.name_of(works)
+        return Left(page.words(), not page.rests, works, name, visible(self.stderr.tail.text()))
 
     def _lost(self) -> None:
         self._losing = asyncio.get_running_loop().create_task(self._end_or_break())
@@ -302,13 +315,6 @@ class GuestHandle:
             await asyncio.wait([self._end], timeout=READY_S)
         finally:
             self.process.close()
-
-
-def _last_words(stderr: str) -> str:
-    """The exception that ended an interpreter, when there was one."""
-    _, found, after = stderr.rpartition("Traceback (most recent call last)")
-    lines = after.strip().splitlines()
-    return f" ({lines[-1][:200]})" if found and lines and not lines[-1].startswith(" ") else ""
 
 
 def _not_ready(error: SandboxGone | TimeoutError | SandboxBusy, said: str) -> str:

@@ -115,10 +115,11 @@ class StopRefused:
 
 @dataclass(frozen=True, slots=True)
 class GuestExited:
-    """The OS process of a guest ended; ``reason`` is its exit status in words."""
+    """The OS process of a guest ended; ``reason`` is its exit status in words, ``dump`` the stack that it left."""
 
     generation: int
     reason: str
+    dump: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ class MemoryOver:
     used: int
     limit: int
     kill: bool
+    process: str = ""
+    """Whose callback ran, if one did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,8 @@ class DiskOver:
     generation: int
     used: int
     files: int
+    process: str = ""
+    """Whose callback ran, if one did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +176,11 @@ class LimitCounted:
 
 @dataclass(frozen=True, slots=True)
 class ProtocolBroken:
-    """The guest sent something that the protocol does not allow."""
+    """The guest sent something that the protocol does not allow; ``limit`` is what its alert goes by."""
 
     generation: int
     message: str
+    limit: str = "protocol"
 
 
 @dataclass(frozen=True, slots=True)

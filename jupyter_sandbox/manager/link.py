@@ -8,6 +8,7 @@ reading pauses when a guest sends too much, writing has a deadline.
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -71,6 +72,7 @@ class GuestLink(asyncio.Protocol):
         self._read_share = READ_SHARE_BYTES
         self._refill: asyncio.TimerHandle | None = None
         self._pace = Pace()
+        self._least_left = self._pace.left
         self.ready: asyncio.Future[Ready] = self._loop.create_future()
 
     async def open(self, control: socket.socket) -> None:
@@ -209,8 +211,9 @@ class GuestLink(asyncio.Protocol):
                     waiting.set_result(frame)
             case TreeChanged() | Sample() | Alert() | MainExited() | Notice():
                 self._pace = self._pace.one_more(self._loop.time())
+                self._least_left = min(self._least_left, self._pace.left)
                 if self._pace.too_fast:
-                    self._broken(f"it told {AT_ONCE} things faster than {PER_SECOND} a second")
+                    self._broken(f"it told more than {AT_ONCE} things faster than {PER_SECOND} a second")
                 elif not self._why_gone:
                     self._on_push(frame)
             case _:
@@ -220,6 +223,16 @@ class GuestLink(asyncio.Protocol):
         if not self._why_gone:
             self.close(f"it broke the protocol: {text}")
             self._on_broken(text)
+
+    @property
+    def flooded(self) -> bool:
+        """Whether it told more, and faster, than it may."""
+        return self._pace.too_fast
+
+    @property
+    def most_news(self) -> int:
+        """How much of the ``AT_ONCE`` that it may tell in a moment was used, at most so far."""
+        return math.ceil(AT_ONCE - self._least_left)
 
     def _charge(self, size: int) -> None:
         self._read_share -= size

@@ -133,6 +133,7 @@ async def sampled(unit: Unit) -> None:
         return
     try:
         await guest.ask(lambda number: wire.Flush(id=number), wire.Done, SAMPLE_S)
+        unit.see_peaks(guest)
     except (SandboxBusy, SandboxGone):
         pass  # what it told last has to do
 

@@ -44,6 +44,8 @@ class OutputTail:
         self.budget = budget
         self.total = 0
         """Bytes ever printed."""
+        self.cell = 0
+        """Bytes that this cell has printed."""
         self._left = budget
         self._tail = bytearray()
         self._fresh = bytearray()
@@ -54,6 +56,7 @@ class OutputTail:
     def feed(self, data: bytes) -> None:
         """Bytes that arrived."""
         self.total += len(data)
+        self.cell += len(data)
         self._tail += data[-TAIL_BYTES:]
         if len(self._tail) > 2 * TAIL_BYTES:
             del self._tail[:-TAIL_BYTES]
@@ -73,7 +76,7 @@ class OutputTail:
 
     def renew(self) -> None:
         """A new cell may print its share again."""
-        self._left = self.budget
+        self._left, self.cell = self.budget, 0
 
     @property
     def fresh(self) -> bool:
@@ -86,6 +89,12 @@ class OutputTail:
         self._fresh.clear()
         self._dropped = 0
         return harmless(text), dropped
+
+    def withhold(self, beginning: bytes) -> None:
+        """Do not show what begins with the last of these words, if it has not been shown yet; it stays in the tail."""
+        at = self._fresh.rfind(beginning)
+        if at >= 0:
+            del self._fresh[at:]
 
     def text(self, since: int = 0) -> str:
         """The tail as harmless text, from byte ``since`` of the whole stream on; says how much is missing before it."""
@@ -146,10 +155,14 @@ class OutputPump:
 
     def drain(self) -> None:
         """Read what the pipe still holds (the writer is gone or stopped), but never more than a pipe can hold."""
+        self.read()
+        self.flush()
+
+    def read(self) -> None:
+        """Like ``drain``, for who tells it later."""
         for _ in range(32):
             if not self._open or not self._readable():
                 break
-        self.flush()
 
     def restart(self) -> None:
         """What was printed up to now is nobody's news, and counts for no cell's share."""

@@ -1,4 +1,4 @@
-"""Reads the stacks that a stuck guest wrote to its stderr: where the user's code hangs. Pure."""
+"""Reads the stacks that a stuck or dying guest wrote to its stderr: where the user's code is. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 _FRAME = re.compile(r'  File "(.{1,500})", line (\d{1,9}) in (.{1,200})')
-_THREAD = re.compile(r"(?:Current thread|Thread) 0x[0-9a-f]+ .*\(most recent call first\):")
+_THREAD = re.compile(r"(?:(?:Current thread|Thread) 0x[0-9a-f]+ .*|Stack )\(most recent call first\):")
+"""One thread of several, or the only one that is told."""
 _NOT_THE_USERS = ("/jupyter_sandbox/", "/lib/python", "/site-packages/", "<frozen ")
 _MOST = 40
 

@@ -15,6 +15,7 @@ from typing import Literal, assert_never
 from ..model.errors import InternalError, SandboxBusy, SandboxError, SandboxGone, UsageError
 from ..model.sandbox import SandboxStatus as S
 from .stacks import as_traceback, stack_in
+from .watch import disk_text, meanwhile
 
 from .life import (  # isort: skip  # fmt: skip
     Action,
@@ -200,8 +201,9 @@ def _decide(life: Life, event: LifeEvent, target: S) -> _Step:
             return gone, (*_retired(life, "destroyed"), Forget())
         case MainEnded() | StopRefused() | GuestExited() | MemoryOver() | DiskOver() | RuntimeOver() | HandlerOver():
             return _ended(life, event, target)
-        case ProtocolBroken(_, message):
-            return _killed(life, target, f"protocol: {message}", None)
+        case ProtocolBroken(_, message, limit):
+            alert = RaiseAlert(limit, f"sandbox {life.name!r} was killed: {message}")
+            return _killed(life, target, f"protocol: {message}", alert)
         case GivenUp(_, reason):
             return _killed(life, target, reason, None)
         case _:
@@ -218,16 +220,17 @@ def _ended(
             return _main_ended(life, reason, normal, target)
         case StopRefused(_, reason):
             return _killed(life, target, reason, None)
-        case GuestExited(_, reason):
+        case GuestExited(_, reason, dump):
             ended = replace(life, status=target, present=False, reason=_exit_reason(life, reason))
-            told = (Tell(ended.reason, "", ()),) if life.status in _ALIVE and target is S.CRASHED else ()
+            news = life.status in _ALIVE and target is S.CRASHED
+            told = (Tell(ended.reason, "", as_traceback(stack_in(dump))),) if news else ()
             retired = Retire(life.generation, reason)
             return ended, (retired, *_of_processor_time(life, reason), *told, Announce())
-        case MemoryOver(_, used, limit, kill):
-            alert = RaiseAlert("memory_limit", _memory_text(life, used, limit))
+        case MemoryOver(_, used, limit, kill, process):
+            alert = RaiseAlert("memory_limit", _memory_text(life, used, limit, process))
             return _killed(life, target, f"memory: {alert.message}", alert) if kill else (life, (alert, Announce()))
-        case DiskOver(_, used, files):
-            text = f"sandbox {life.name!r} filled its folder with {used / 1e6:.0f} MB in {files} files and was killed"
+        case DiskOver(_, used, files, process):
+            text = f"sandbox {life.name!r} {disk_text(used, files)} and was killed{meanwhile(process)}"
             return _killed(life, target, f"disk: {text}", RaiseAlert("disk_limit", text))
         case RuntimeOver(_, limit_ms):
             text = f"sandbox {life.name!r} ran longer than max_runtime ({limit_ms / 1000:g} s) and was stopped"
@@ -293,9 +296,9 @@ def _of_processor_time(life: Life, reason: str) -> tuple[RaiseAlert, ...]:
 def _exit_reason(life: Life, reason: str) -> str:
     if life.status in (S.STOPPED, S.CRASHED) and life.reason:
         return life.reason
-    why = ": more processor time than max_runtime allows" if "(SIGXCPU)" in reason else ""
-    return f"its OS process ended with {reason}{why}"
+    return f"its OS process ended with {reason}"
 
 
-def _memory_text(life: Life, used: int, limit: int) -> str:
-    return f"sandbox {life.name!r} uses {used / 1e6:.1f} MB, more than max_memory ({limit / 1e6:g} MB)"
+def _memory_text(life: Life, used: int, limit: int, process: str) -> str:
+    most = f"more than max_memory ({limit / 1e6:g} MB)"
+    return f"sandbox {life.name!r} uses {used / 1e6:.1f} MB, {most}{meanwhile(process)}"

@@ -86,6 +86,8 @@ class Unit:
         """Bytes of private memory at the last reading."""
         self.rest: Rest | None = None
         """Set by the watchdog when there is nothing to look at as long as it lasts."""
+        self.processor_ms = 0
+        """Processor time of its OS process at the last reading."""
         self._generations = 0
 
     # --- facts ------------------------------------------------------------------------------------------------------
@@ -105,14 +107,17 @@ class Unit:
 
     def info(self) -> SandboxInfo:
         """A frozen picture of the facts. Safe from any thread: it reads only values that are replaced as a whole."""
-        life, guest = self.life, self.guest
+        life, guest, peaks = self.life, self.guest, self.analytics.peaks
         return SandboxInfo(
             id=life.id, name=life.name, app_name=self.app_name, status=life.status, reason=life.reason,
             created_at=self.created_at, os_pid=guest.process.pid if guest else None, main=life.main,
             limits=self.limits, protection=guest.protection if guest else None, memory=self.memory,
             memory_peak=self.analytics.memory_peak, runtime_s=self.runtime_s(), counters=self._counters(),
             modules=tuple(self.modules), alerts=self.voice.alerts, flavour=self.spec.flavour.name,
-            disk_peak=self.analytics.disk_peak, open_files_peak=self.analytics.open_files_peak,
+            disk_peak=peaks.disk, open_files_peak=peaks.open_files, files_peak=peaks.files,
+            threads_peak=peaks.threads, processes_peak=peaks.processes, mailbox_peak=peaks.mailbox,
+            message_peak=peaks.message, output_peak=peaks.output, callback_peak_ms=peaks.callback_ms,
+            processor_ms=self.processor_ms, news_peak=peaks.news,
             printed=self.voice.output.total, ready_at=self._ready_at, lived_s=self._lived_s(),
         )  # fmt: skip
 
@@ -248,6 +253,7 @@ class Unit:
     def _retire(self, generation: int, reason: str) -> None:
         guest = self.guest
         if guest is not None and guest.generation == generation:
+            self.see_peaks(guest)
             self.guest, self.memory, self.ended_at = None, 0, time.time()
             guest.retire(reason)
 
@@ -261,6 +267,11 @@ class Unit:
         self._on_forget(self)
 
     # --- what guests tell -------------------------------------------------------------------------------------------
+
+    def see_peaks(self, guest: GuestHandle) -> None:
+        """What it has counted itself, and what the channel has."""
+        counts = guest.process.heartbeat.counts()
+        self.analytics.rose(processes=counts.lived, mailbox=counts.waited, news=guest.link.most_news)
 
     def _pushed(self, guest: GuestHandle, frame: Pushed) -> None:
         match frame := bounded(frame):
@@ -286,17 +297,19 @@ class Unit:
 
     def _broke(self, guest: GuestHandle, text: str) -> None:
         if guest is self.guest:
-            self.dispatch(ProtocolBroken(guest.generation, text))
+            limit = "news_limit" if guest.link.flooded else "protocol"
+            self.dispatch(ProtocolBroken(guest.generation, text, limit))
         else:
             self.discard(guest, f"it broke the protocol: {text}")
 
     def _exited(self, guest: GuestHandle, status: str) -> None:
         if guest is self.guest:
-            self.dispatch(GuestExited(guest.generation, status))
+            self.dispatch(GuestExited(guest.generation, status, guest.left.fault))
         else:
             self.discard(guest, f"its OS process ended with {status}")
 
     def _printed(self, guest: GuestHandle, stream: str, text: str, dropped: int) -> None:
+        self.analytics.rose(output=max(guest.stdout.tail.cell, guest.stderr.tail.cell))
         self.voice.printed(stream, text, dropped, self.limits.max_output)
 
 

@@ -33,8 +33,9 @@ class Voice:
         self._hearer = contextvars.copy_context()
 
     def alert(self, limit: str, message: str) -> None:
-        """Raise an alert that observers are told and ``info`` shows."""
+        """Raise an alert that observers are told, and that ``info`` and ``log`` show."""
         self.alerts = (*self.alerts, message)[-ALERTS_KEPT:]
+        self.notices.append(NoticeTold(self._name, "warning", message))
         self._hearer.run(self._publish, AlertRaised(self._name, limit, message, time.time()))
 
     def tell(self, told: NoticeTold) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..model.limits import DISK_BYTES, DISK_FILES, OPEN_FILES, THREADS, Holdings, Limits
+from ..model.limits import DISK_BYTES, DISK_FILES, FILE_SIZE, OPEN_FILES, THREADS, Holdings, Limits
 from .life import DiskOver, GivenUp, HandlerOver, LifeEvent, LimitCounted, MemoryOver, RuntimeOver
 
 MEMORY_SLACK = 10_000_000
@@ -18,6 +18,15 @@ RETRY_NS = 1_000_000_000
 _NOTHING = Holdings()
 ATTEMPTS = 2
 """Attempts to interrupt before the guest is killed."""
+
+
+def meanwhile(process: str) -> str:
+    """What a guest did when it was ended from outside, as it says.
+
+    >>> meanwhile("cart <0.7.0>"), meanwhile("")
+    (' in a callback of cart <0.7.0>', '')
+    """
+    return f" in a callback of {process}" if process else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,13 @@ class Reading:
     process: str = ""
     held: Holdings = _NOTHING
 
+    @property
+    def callback_ms(self) -> int:
+        """How long the running callback has run, which nobody can for longer than the guest has lived; 0: none."""
+        if not self.callback_ns:
+            return 0
+        return max(0, min(self.runtime_ms, (self.now_ns - self.callback_ns) // 1_000_000))
+
 
 @dataclass(frozen=True, slots=True)
 class Watched:
@@ -39,6 +55,7 @@ class Watched:
 
     memory_told: bool = False
     files_told: bool = False
+    file_told: bool = False
     stuck_ns: int = 0
     """Start of the callback that attempts were made on."""
     attempts: int = 0
@@ -54,18 +71,19 @@ def judge(
     (RuntimeOver(generation=1, limit_ms=300000),)
     """
     if reading.memory > limits.max_memory + MEMORY_SLACK:
-        return watched, (MemoryOver(generation, reading.memory, limits.max_memory, kill=True),)
+        return watched, (MemoryOver(generation, reading.memory, limits.max_memory, True, reading.process),)
     if timed and reading.runtime_ms > limits.max_runtime:
         return watched, (RuntimeOver(generation, limits.max_runtime),)
     held = reading.held
     if held.disk > DISK_BYTES or held.files > DISK_FILES:
-        return watched, (DiskOver(generation, held.disk, held.files),)
+        return watched, (DiskOver(generation, held.disk, held.files, reading.process),)
     if held.threads > THREADS:
-        return watched, _too_many_threads(held.threads, generation)
+        return watched, _too_many_threads(held.threads, generation, reading.process)
     watched, events = _memory(watched, reading, limits, generation)
     watched, of_files = _open_files(watched, held.open_files, generation)
+    watched, of_file = _file_size(watched, held.largest, generation)
     watched, more = _callback(watched, reading, limits, generation)
-    return watched, (*events, *of_files, *more)
+    return watched, (*events, *of_files, *of_file, *more)
 
 
 def _memory(
@@ -73,7 +91,7 @@ def _memory(
 ) -> tuple[Watched, tuple[LifeEvent, ...]]:
     over = reading.memory > limits.max_memory
     if over and not watched.memory_told:
-        told = MemoryOver(generation, reading.memory, limits.max_memory, kill=False)
+        told = MemoryOver(generation, reading.memory, limits.max_memory, False, reading.process)
         return replace(watched, memory_told=True), (told,)
     # Told again only after it went well below, so that a value around the limit is no storm of alerts.
     if watched.memory_told and reading.memory < limits.max_memory * 9 // 10:
@@ -89,9 +107,30 @@ def _open_files(watched: Watched, open_files: int, generation: int) -> tuple[Wat
     return replace(watched, files_told=True), (LimitCounted(generation, "files_limit", text),)
 
 
-def _too_many_threads(threads: int, generation: int) -> tuple[LifeEvent, ...]:
+def _file_size(watched: Watched, largest: int, generation: int) -> tuple[Watched, tuple[LifeEvent, ...]]:
+    """Writing more to it is an error inside, too."""
+    if (largest >= FILE_SIZE) == watched.file_told:
+        return watched, ()
+    told = replace(watched, file_told=not watched.file_told)
+    text = f"a file of the sandbox has all of the {FILE_SIZE // 1_000_000} MB that one may have: more is an error there"
+    return told, (LimitCounted(generation, "file_limit", text),) if told.file_told else ()
+
+
+def disk_text(used: int, files: int) -> str:
+    """Which of the two it has too much of.
+
+    >>> disk_text(112_000_000, 12), disk_text(0, 2_001)
+    ('filled its folder with 112 MB in 12 files (100 MB are allowed)', 'has more than the 2000 files that are allowed')
+    """
+    if used > DISK_BYTES:
+        return f"filled its folder with {used / 1e6:.0f} MB in {files} files ({DISK_BYTES // 1_000_000} MB are allowed)"
+    return f"has more than the {DISK_FILES} files that are allowed"
+
+
+def _too_many_threads(threads: int, generation: int, process: str) -> tuple[LifeEvent, ...]:
     """Below Python they cost next to no memory, and some ten thousand are all that a machine can number."""
-    text = f"the sandbox had {threads} threads and was killed; {THREADS} are allowed"
+    ran = meanwhile(process)
+    text = f"the sandbox had {threads} threads and was killed{ran}; {THREADS} are allowed"
     return LimitCounted(generation, "threads_limit", text), GivenUp(generation, f"threads: {text}")
 
 

@@ -16,7 +16,7 @@ from ..model.sandbox import SandboxStatus
 from .handle import GuestHandle
 from .life import DiskOver, GivenUp, HandlerOver, LifeEvent, MemoryOver
 from .unit import Unit
-from .watch import judge
+from .watch import disk_text, judge
 
 POLL_S = 0.1
 DISK_EVERY = 3
@@ -96,7 +96,13 @@ def look(unit: Unit, now_ns: int, *, holdings: bool = False) -> None:
     reading = guest.reading(now_ns)
     unit.memory = reading.memory
     unit.analytics.memory(reading.memory)
-    unit.analytics.held(reading.held.disk, reading.held.open_files)
+    held, ran_ns = reading.held, guest.ran_ns
+    unit.analytics.rose(
+        disk=held.disk, files=held.files, open_files=held.open_files, threads=held.threads,
+        callback_ms=reading.callback_ms,
+    )  # fmt: skip
+    unit.see_peaks(guest)
+    unit.processor_ms = max(0, ran_ns) // 1_000_000
     timed = unit.life.status not in (SandboxStatus.STOPPED, SandboxStatus.CRASHED)
     guest.watched, events = judge(guest.watched, reading, unit.limits, guest.generation, timed=timed)
     guest.judged = reading.memory, reading.held, unit.limits
@@ -111,7 +117,7 @@ def _look_at_building(unit: Unit, guest: GuestHandle, now_ns: int, holdings: boo
     _, events = judge(guest.watched, guest.reading(now_ns), unit.limits, guest.generation, timed=False)
     for event in events:
         if isinstance(event, DiskOver):
-            unit.discard(guest, f"it filled its folder with {event.used / 1e6:.0f} MB in {event.files} files")
+            unit.discard(guest, f"it {disk_text(event.used, event.files)}")
         elif isinstance(event, MemoryOver) and event.kill:
             unit.discard(guest, f"it used {event.used / 1e6:.0f} MB; max_memory is {event.limit / 1e6:.0f} MB")
         elif isinstance(event, GivenUp):

@@ -26,6 +26,8 @@ class Holdings(NamedTuple):
     files: int = 0
     open_files: int = 0
     threads: int = 0
+    largest: int = 0
+    """Bytes that the largest file of its folder is long."""
 
 
 def whole(field: str, value: object, most: int = MOST) -> int:
@@ -46,8 +48,8 @@ class Limits:
     Units: ``max_memory`` in bytes of private memory above the empty sandbox,
     ``max_runtime`` in milliseconds since the sandbox was ready (time spent
     paused counts too), ``max_output`` in bytes a cell may print before the
-    rest is dropped and counted, ``max_message`` in bytes of one message into it,
-    ``handler_budget`` in milliseconds one callback may run.
+    rest is dropped and counted, ``max_message`` in bytes of one message into it
+    or of the reply to a call, ``handler_budget`` in milliseconds one callback may run.
 
     >>> Limits.merged({"max_processes": 10}).max_memory
     50000000

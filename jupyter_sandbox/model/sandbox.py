@@ -50,6 +50,23 @@ class SandboxInfo:
     disk_peak: int = 0
     """Bytes in its folder and in files that it deleted and keeps open, at most so far."""
     open_files_peak: int = 0
+    files_peak: int = 0
+    """Files and folders in its folder, and files that it deleted and keeps."""
+    threads_peak: int = 0
+    processes_peak: int = 0
+    """Processes of the node that lived at one time, as the guest counts them."""
+    mailbox_peak: int = 0
+    """Messages that waited at one process, as the guest counts them."""
+    message_peak: int = 0
+    """Bytes of the largest message into it or reply out of it, refused ones among them."""
+    output_peak: int = 0
+    """Bytes that one cell printed on one stream, shown or dropped."""
+    callback_peak_ms: int = 0
+    """How long one callback was seen to run."""
+    processor_ms: int = 0
+    """Processor time of this OS process, or of the last one until it ended."""
+    news_peak: int = 0
+    """Things that it told at once, of the ``AT_ONCE`` that it may."""
     printed: int = 0
     """Bytes of output that were shown or kept, over all its guests."""
     ready_at: float = 0.0
@@ -92,8 +109,8 @@ class StepsTold:
 
 @dataclass(frozen=True, slots=True)
 class AlertRaised:
-    """``limit``: process_limit, memory_limit, runtime_limit, cpu_limit, mailbox_limit, output_limit, disk_limit,
-    files_limit, threads_limit, hang."""
+    """``limit``: process_limit, memory_limit, runtime_limit, cpu_limit, mailbox_limit, message_limit, output_limit,
+    disk_limit, file_limit, files_limit, threads_limit, news_limit, protocol, hang."""
 
     name: str
     limit: str

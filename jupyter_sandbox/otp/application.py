@@ -148,6 +148,7 @@ async def start(ctx: OtpContext, name: str, kind: str = "temporary") -> None:
         master.context = OtpContext(master)
         master.group = name
         master.hidden = True
+        master.node.uncounted += 1
 
     try:
         await ask((OP_START, plain.run_plain, (app_master.run, (entry,)), None, ("none", prepare)))

@@ -70,11 +70,12 @@ def deliver(node: Node, process: Process, entry: Entry) -> None:
     if status == IDLE:
         process.status = FRESH
         node.ready.append(process)
-    elif status == RECEIVING or (status == SUSPENDED and is_signal(process, entry)):
-        process.status = READY
-        node.ready.append(process)
-    elif box is not None and len(box) > node.max_mailbox:
-        _overflow(node, process)
+    else:
+        if status == RECEIVING or (status == SUSPENDED and is_signal(process, entry)):
+            process.status = READY
+            node.ready.append(process)
+        if box is not None and len(box) > node.longest:
+            _longer(node, process, len(box))
 
 
 def is_signal(process: Process, entry: Entry) -> bool:
@@ -88,8 +89,11 @@ def is_parent(process: Process, source: object) -> bool:
     return source == (process.pid if parent is None else parent)
 
 
-def _overflow(node: Node, process: Process) -> None:
-    if process.doom is None:
+def _longer(node: Node, process: Process, length: int) -> None:
+    """Longer than any mailbox was before."""
+    if length <= node.max_mailbox:
+        node.longest = length
+    elif process.doom is None:
         node.emit("limit", process, ("mailbox_limit", node.max_mailbox))
         doom(node, process, "mailbox_limit")
 

@@ -90,6 +90,9 @@ def exit_process(node: Node, process: Process, reason: Any) -> None:
     if process.coro is not None:
         _close_callback(node, process)
     if not process.hidden:
+        living = node.living
+        if living > node.most_processes:
+            node.most_processes = living
         node.process_exits += 1
         if node.sink is not None:
             node.sink("process_exit", process, reason)

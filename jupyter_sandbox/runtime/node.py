@@ -34,6 +34,12 @@ class Policy(Protocol):
 Sink = Callable[[str, Process, Any], None]
 
 
+class Mark(Protocol):
+    """Something with a place 0 that a number can be put in."""
+
+    def __setitem__(self, index: int, number: int, /) -> None: ...
+
+
 class Watch(NamedTuple):
     """Who sees what steps do to processes, and changes nothing."""
 
@@ -62,12 +68,11 @@ class Node:
 
     __slots__ = (
         "aliases", "answers", "asked", "copy", "current", "dead_names", "digest", "drivers", "folded",
-        "globals", "isolation", "journal", "loader", "max_mailbox", "max_processes", "name", "names",
-        "next_client", "next_number", "next_tag", "now_ms", "other_tags", "outside", "outside_waiting",
-        "policy", "process_exits", "process_spawns", "processes", "ready", "restarts", "seed", "sends", "sent",
-        "sink",
-        "spare", "stale", "tables", "timer_heap", "timers", "told", "trace", "trail", "watch", "woken",
-        "young",
+        "globals", "isolation", "journal", "loader", "longest", "mark", "max_mailbox", "max_processes",
+        "most_processes", "name", "names", "next_client", "next_number", "next_tag", "now_ms", "other_tags",
+        "outside", "outside_waiting", "policy", "process_exits", "process_spawns", "processes", "ready", "restarts",
+        "seed", "sends", "sent", "sink", "spare", "stale", "tables", "timer_heap", "timers", "told", "trace", "trail",
+        "uncounted", "watch", "woken", "young",
     )  # fmt: skip
 
     context_class: type[Context] = Context
@@ -90,6 +95,10 @@ class Node:
         journal: bool = True,
     ) -> None:
         self.policy, self.sink = policy, sink
+        self.most_processes = 0
+        """That lived at one time, before any death so far: births are not looked at."""
+        self.uncounted = 0
+        """Births that were counted of processes whose deaths will not be."""
         self.processes: dict[Pid, Process] = {}
         self.names: dict[str, Pid] = {}
         self.dead_names: dict[Pid, str] = {}
@@ -97,6 +106,8 @@ class Node:
         self.ready: deque[Process] = deque()
         self.woken: Process | None = None
         self.current: Process | None = None
+        self.mark: Mark = [0]
+        """Its first place is the number of the process at work: for who can read that when nothing runs any more."""
         self.spare = steps.MAX_HOPS
         """Hand-overs that are left before the run queue gets its turn."""
         self.timer_heap: list[Any] = []
@@ -137,6 +148,8 @@ class Node:
         self.name, self.seed, self.isolation = name, seed, isolation
         self.copy: Callable[[Any], Any] = isolate if isolation == "copy" else _share
         self.max_processes, self.max_mailbox = max_processes, max_mailbox
+        self.longest = min(1, max_mailbox)
+        """Messages that waited at one process at most so far: no mailbox need be looked at until it is longer."""
         self.digest = seed
 
     # --- how far it is ---------------------------------------------------------------------------------------------
@@ -162,6 +175,11 @@ class Node:
         self.folded = self.step_number
         self.trail.clear()
         self.digest = value
+
+    @property
+    def living(self) -> int:
+        """How many processes there are, without those that nobody is shown."""
+        return self.process_spawns - self.process_exits - self.uncounted
 
     # --- from outside -------------------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ def take_steps(  # noqa: C901
     cannot finish it leaves with ``handled`` set: the entry was dispatched, its
     result is still to be looked at.
     """
-    ready, trail, trace = node.ready, node.trail, node.trace
+    ready, trail, trace, mark = node.ready, node.trail, node.trace, node.mark
     answered = None if trace is node.sends else trace
     before, after = node.watch
     quick = node.policy is None
@@ -96,6 +96,7 @@ def take_steps(  # noqa: C901
                             trail.append(process.number)
                             process.steps += 1
                             node.current = process
+                            mark[0] = process.number
                             entry = process.message = process.mailbox.popleft()
                             operation = process.dispatch(process, entry)
                             if operation is not None:
@@ -135,6 +136,7 @@ def take_steps(  # noqa: C901
             trail.append(process.number)
             process.steps += 1
             node.current = process
+            mark[0] = process.number
             coro = process.coro
             operation = None
 
@@ -273,6 +275,7 @@ def take_steps(  # noqa: C901
                     trail.append(callee.number)
                     callee.steps += 1
                     node.current = callee
+                    mark[0] = callee.number
                     callee.message = entry
                     if before is not None:
                         before(callee, entry)
@@ -303,6 +306,7 @@ def take_steps(  # noqa: C901
                     trail.append(process.number)
                     process.steps += 1
                     node.current = process
+                    mark[0] = process.number
                     process.status = READY
                     operation = entry = None
                     continue
@@ -336,6 +340,7 @@ def take_steps(  # noqa: C901
                     trail.append(value.number)
                     value.steps = 1
                     node.current = value
+                    mark[0] = value.number
                     value.message = entry
                     operation = begin(value, request)
                     if (
@@ -355,6 +360,7 @@ def take_steps(  # noqa: C901
                         trail.append(process.number)
                         process.steps += 1
                         node.current = process
+                        mark[0] = process.number
                         operation = entry = None
                         continue
                     if operation is UP:

@@ -182,7 +182,7 @@ def test_what_a_forked_child_ends_with_is_not_the_end_of_the_sandbox(manager: Sa
     open_one.exec("import os\nchild = os.fork()\nif child == 0: os._exit(5)\nos.waitpid(child, 0)")
     with pytest.raises(SandboxGone):
         open_one.exec("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
-    assert open_one.info().reason == "its OS process ended with signal 9 (SIGKILL)"
+    assert open_one.info().reason == "its OS process ended with signal 9 (SIGKILL): os.kill in the cell <exec>"
 
 
 def test_a_handler_that_never_ends(sandbox: Sandbox) -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import fields
 from datetime import datetime
 
+from ...isolation.layers import processor_seconds
+from ...manager.news import AT_ONCE
 from ...model.errors import UsageError
-from ...model.limits import DISK_BYTES, OPEN_FILES, Limits
+from ...model.limits import DISK_BYTES, DISK_FILES, OPEN_FILES, THREADS, Limits
 from ...model.sandbox import SandboxInfo, SandboxStatus
 from ...widgets.picture import TreePicture
+from ...widgets.safe import clean
 from ...widgets.story import Card, Lines
 from ...widgets.table import Column, Table
 from ..turn import Turn
 
+REASON = 48
+"""Characters of a reason in the list, which is to fit on a line; ``info`` shows all of it."""
 LEAST_MEMORY = 1_000_000
 """Nothing starts with less; who gives less has left out the unit."""
 
@@ -34,7 +39,7 @@ SANDBOXES: tuple[Column[SandboxInfo], ...] = (
     Column("processes", lambda info: f"{info.counters.processes} of {info.limits.max_processes}", right=True),
     Column("memory", lambda info: f"{_mb(info.memory)} of {_mb(info.limits.max_memory)} MB", right=True),
     Column("run time", lambda info: f"{info.lived_s} of {info.limits.max_runtime / 1000:g} s", right=True),
-    Column("reason", lambda info: info.reason),
+    Column("reason", lambda info: clean(info.reason, REASON)),
 )
 
 
@@ -99,12 +104,8 @@ def card_of(info: SandboxInfo) -> Card:
         ("status", f"{_STATUS[info.status]} {info.status.value}" + (f": {info.reason}" if info.reason else "")),
         ("main", info.main),
         ("modules", ", ".join(info.modules)),
-        ("processes", f"{info.counters.processes} of {info.limits.max_processes}"),
-        ("memory", f"{_mb(info.memory)} of {_mb(info.limits.max_memory)} MB, at most {_mb(info.memory_peak)} so far"),
         ("flavour", info.flavour),
-        ("disk", f"at most {_mb(info.disk_peak)} of {_mb(DISK_BYTES)} MB so far"),
-        ("open files", f"at most {info.open_files_peak} of {OPEN_FILES} so far"),
-        ("run time", f"{info.lived_s} of {info.limits.max_runtime / 1000:g} s"),
+        *_use(info),
         ("steps", info.counters.steps),
         ("restarts", info.counters.supervisor_restarts),
         ("OS process", info.os_pid),
@@ -115,6 +116,35 @@ def card_of(info: SandboxInfo) -> Card:
         *(("alert", text) for text in info.alerts),
     ]
     return Card(f"sandbox {info.name}", facts, info)
+
+
+def _use(info: SandboxInfo) -> list[tuple[str, object]]:
+    """What it uses of each thing that is limited, and the most that it has had: a peak outlives the OS process."""
+    limits, now = info.limits, info.counters
+    return [
+        ("processes", f"{now.processes} of {limits.max_processes}, at most {info.processes_peak} so far"),
+        ("longest queue", f"{now.longest_queue} of {limits.max_mailbox} messages, at most {info.mailbox_peak} so far"),
+        ("largest message", f"{info.message_peak:,} of {limits.max_message:,} bytes"),
+        ("memory", f"{_mb(info.memory)} of {_mb(limits.max_memory)} MB, at most {_mb(info.memory_peak)} so far"),
+        ("run time", f"{info.lived_s} of {limits.max_runtime / 1000:g} s"),
+        ("processor time", f"{info.processor_ms / 1000:.1f} of {processor_seconds(limits)} s"),
+        ("longest callback", f"{_below(info.callback_peak_ms)} of {limits.handler_budget:,} ms"),
+        ("output", f"at most {info.output_peak:,} of {limits.max_output:,} bytes in a cell"),
+        ("disk", f"at most {_mb(info.disk_peak)} of {_mb(DISK_BYTES)} MB in {info.files_peak} of {DISK_FILES} files"),
+        ("open files", _seen(info.open_files_peak, OPEN_FILES)),
+        ("threads", _seen(info.threads_peak, THREADS)),
+        ("news", f"at most {info.news_peak} of {AT_ONCE} things told at once"),
+    ]
+
+
+def _below(callback_ms: int) -> str:
+    """A callback is only seen that runs while somebody looks."""
+    return f"{callback_ms:,}" if callback_ms else "below 100"
+
+
+def _seen(peak: int, most: int) -> str:
+    """Every OS process has some: it ended before anybody counted."""
+    return f"at most {peak} of {most} so far" if peak else f"of {most}: not counted yet"
 
 
 def limits(turn: Turn) -> Card:

@@ -33,7 +33,7 @@ class Messages(Waits):
         if found is not None and type(message) in ATOMIC and node.trace is None:
             node.sent += 1  # what follows is as delivery.send would, for the most frequent cases
             box = found.mailbox
-            if box and found.status <= READY and len(box) < node.max_mailbox:
+            if box and found.status <= READY and len(box) < node.longest:
                 box.append((INFO, message, process.number))
             else:
                 delivery.deliver(node, found, (INFO, message, process.number))
@@ -62,7 +62,7 @@ class Messages(Waits):
             box.append((CAST, request, process.number))
             found.status = FRESH
             node.ready.append(found)
-        elif box and found.status <= READY and len(box) < node.max_mailbox:
+        elif box and found.status <= READY and len(box) < node.longest:
             box.append((CAST, request, process.number))
         else:
             delivery.deliver(node, found, (CAST, request, process.number))

@@ -1,0 +1,77 @@
+"""How the OS process of a guest ended, in words: from its status and what it left behind. Pure.
+
+All but the status are claims of the guest: bounded, and without control characters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..isolation.exits import ExitStatus
+from ..model.ids import FIRST_CLIENT, Pid
+from .answers import visible
+from .stacks import stack_in
+
+FAULT = "Fatal Python error: "
+"""Begins what Python's fault handler writes."""
+_RAISED = (70, 71)
+"""The codes of a guest that an exception ended, which it has printed."""
+_XCPU = "SIGXCPU"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a guest left behind: on its heartbeat page, and as the end of its stderr."""
+
+    words: str = ""
+    """Which call of its own ended it, in whose callback."""
+    busy: bool = False
+    """Whether code of the user's could run."""
+    works: int = 0
+    """Number of the process at work; 0 when that is not known."""
+    name: str = ""
+    """What it was called."""
+    stderr: str = ""
+
+    @property
+    def fault(self) -> str:
+        """What the fault handler wrote, if it did."""
+        _, found, after = self.stderr.rpartition(FAULT)
+        return f"{FAULT}{after}" if found else ""
+
+
+def in_words(status: ExitStatus, left: Left) -> str:
+    """The status, by whom, and where.
+
+    >>> in_words(ExitStatus(signal=11), Left(busy=True, works=7, name="cart"))
+    'signal 11 (SIGSEGV) in a callback of cart <0.7.0>'
+    >>> in_words(ExitStatus(signal=9), Left())
+    'signal 9 (SIGKILL) while no code of the sandbox ran'
+    """
+    text = str(status)
+    if _XCPU in text:
+        text += ": more processor time than max_runtime allows"
+    if left.words:
+        return f"{text}: {visible(left.words)}"
+    if status.signal is None:
+        return text + (_raised(left.stderr) if status.code in _RAISED else "")
+    where = stack_in(left.fault) if left.fault else []
+    return f"{text} {_whose(left)}" + (f", at {where[0]}" if where else "")
+
+
+def _whose(left: Left) -> str:
+    if not left.busy:
+        return "while no code of the sandbox ran"
+    if not left.works:
+        return "in a callback, it is not known whose"
+    if left.works >= FIRST_CLIENT:
+        return "in a request from outside"
+    pid = repr(Pid.of(left.works))
+    return f"in a callback of {visible(left.name)} {pid}" if left.name else f"in a callback of {pid}"
+
+
+def _raised(stderr: str) -> str:
+    """The exception that ended an interpreter."""
+    _, found, after = stderr.rpartition("Traceback (most recent call last)")
+    lines = after.strip().splitlines()
+    return f" ({lines[-1][:200]})" if found and lines and not lines[-1].startswith(" ") else ""
