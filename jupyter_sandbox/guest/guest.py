@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..isolation.heartbeat import UNTOLD
 from ..model.boot import Boot
 from ..model.errors import InternalError, SnapshotError, UsageError
 from ..model.ids import Pid
@@ -207,7 +208,7 @@ class Guest:
             first = node.run(now_ms, min(_MARKED, self._slice))
             if first.idle or first.steps < _MARKED or self._slice <= _MARKED:
                 return first
-            self.mark[0], node.mark = 0, unmarked
+            self.mark[0], node.mark = UNTOLD, unmarked
             rest = node.run(now_ms, self._slice - _MARKED)
         finally:
             node.mark = unmarked

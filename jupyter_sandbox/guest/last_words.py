@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from .interrupt import Heartbeat, Watched, in_user_code
@@ -51,7 +52,8 @@ class LastWords:
             # A child that user code forked is not the sandbox, and a signal to somebody else is not its end.
             ours = os.getpid() == self._pid and not (aimed and args and args[0] not in (self._pid, 0))
             if ours:
-                self._heartbeat.words(self._by(f"{module}.{name}"))
+                with suppress(Exception):  # without memory there are no words, and it ends all the same
+                    self._heartbeat.words(self._by(f"{module}.{name}"))
             done = own(*args, **options)
             if ours:  # nothing came of it
                 self._heartbeat.words("")
@@ -62,6 +64,8 @@ class LastWords:
         return call
 
     def _by(self, call: str) -> str:
+        if not in_user_code(sys._getframe(2)):
+            return ""
         current = self._guest.node.current
         if current is None:
             return call

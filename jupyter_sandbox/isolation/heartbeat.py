@@ -30,6 +30,10 @@ _WORDS = slice(264, 264 + 200)
 _NAMES = slice(512, PAGE)
 
 
+UNTOLD = (1 << 64) - 1
+"""In place of a process that is at work."""
+
+
 class Beat(NamedTuple):
     """What a guest last wrote; all four are its claims."""
 
@@ -47,7 +51,7 @@ class Counts(NamedTuple):
     """What a guest counts for whoever wants to know it after its end; claims, too."""
 
     works: int = 0
-    """Serial number of the process that is at work, or was last in this slice; 0 when it did not say."""
+    """Serial number of the process that is at work; 0 when none is, ``UNTOLD`` when a busy guest did not say."""
     lived: int = 0
     """The most processes that lived at one time."""
     waited: int = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..isolation.exits import ExitStatus
+from ..isolation.heartbeat import UNTOLD
 from ..model.ids import FIRST_CLIENT, Pid
 from .answers import visible
 from .stacks import stack_in
@@ -28,7 +29,7 @@ class Left:
     busy: bool = False
     """Whether code of the user's could run."""
     works: int = 0
-    """Number of the process at work; 0 when that is not known."""
+    """Number of the process at work, 0 or ``UNTOLD``."""
     name: str = ""
     """What it was called."""
     stderr: str = ""
@@ -46,7 +47,7 @@ def in_words(status: ExitStatus, left: Left) -> str:
     >>> in_words(ExitStatus(signal=11), Left(busy=True, works=7, name="cart"))
     'signal 11 (SIGSEGV) in a callback of cart <0.7.0>'
     >>> in_words(ExitStatus(signal=9), Left())
-    'signal 9 (SIGKILL) while no code of the sandbox ran'
+    'signal 9 (SIGKILL) while no callback ran'
     """
     text = str(status)
     if _XCPU in text:
@@ -60,10 +61,10 @@ def in_words(status: ExitStatus, left: Left) -> str:
 
 
 def _whose(left: Left) -> str:
-    if not left.busy:
-        return "while no code of the sandbox ran"
-    if not left.works:
-        return "in a callback, it is not known whose"
+    if not left.busy or not left.works:
+        return "while no callback ran"
+    if left.works == UNTOLD:
+        return "in a callback; it is not known whose, as many ran"
     if left.works >= FIRST_CLIENT:
         return "in a request from outside"
     pid = repr(Pid.of(left.works))

@@ -213,7 +213,7 @@ class GuestLink(asyncio.Protocol):
                 self._pace = self._pace.one_more(self._loop.time())
                 self._least_left = min(self._least_left, self._pace.left)
                 if self._pace.too_fast:
-                    self._broken(f"it told more than {AT_ONCE} things faster than {PER_SECOND} a second")
+                    self._broken(f"it told {AT_ONCE} things faster than {PER_SECOND} a second")
                 elif not self._why_gone:
                     self._on_push(frame)
             case _:

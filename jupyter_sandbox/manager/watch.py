@@ -119,18 +119,20 @@ def _file_size(watched: Watched, largest: int, generation: int) -> tuple[Watched
 def disk_text(used: int, files: int) -> str:
     """Which of the two it has too much of.
 
-    >>> disk_text(112_000_000, 12), disk_text(0, 2_001)
-    ('filled its folder with 112 MB in 12 files (100 MB are allowed)', 'has more than the 2000 files that are allowed')
+    >>> disk_text(112_000_000, 12)
+    'filled its folder with 112 MB in 12 files (100 MB are allowed)'
+    >>> disk_text(0, 2_001)
+    'filled its folder with more than the 2000 files that are allowed'
     """
     if used > DISK_BYTES:
         return f"filled its folder with {used / 1e6:.0f} MB in {files} files ({DISK_BYTES // 1_000_000} MB are allowed)"
-    return f"has more than the {DISK_FILES} files that are allowed"
+    return f"filled its folder with more than the {DISK_FILES} files that are allowed"
 
 
 def _too_many_threads(threads: int, generation: int, process: str) -> tuple[LifeEvent, ...]:
     """Below Python they cost next to no memory, and some ten thousand are all that a machine can number."""
-    ran = meanwhile(process)
-    text = f"the sandbox had {threads} threads and was killed{ran}; {THREADS} are allowed"
+    text = f"the sandbox had {threads} threads and was killed; {THREADS} are allowed"
+    text += f" ({meanwhile(process).strip()})" if process else ""
     return LimitCounted(generation, "threads_limit", text), GivenUp(generation, f"threads: {text}")
 
 

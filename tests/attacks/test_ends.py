@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 
 import pytest
 
@@ -80,6 +82,59 @@ def test_the_end_of_the_os_process_is_told_with_its_reason(arena: Arena, name: s
     assert outcome.killed
     assert sandbox.status is SandboxStatus.CRASHED and re.search(reason, crash_reason(sandbox))
     assert arena.works_again(sandbox)
+
+
+WHO = r"evil <0\.\d+\.0>"
+BY_WHOM = {
+    "a kill of itself": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+                         rf"signal 9 \(SIGKILL\): os\.kill in handle_call of {WHO}"),
+    "an abort": ("import os; os.abort()", rf"signal 6 \(SIGABRT\): os\.abort in handle_call of {WHO}"),
+    "a raised signal": ("import signal; signal.raise_signal(signal.SIGKILL)",
+                        rf"signal 9 \(SIGKILL\): signal\.raise_signal in handle_call of {WHO}"),
+    "a null pointer": ("import ctypes\nctypes.string_at(0)",
+                       rf"signal 11 \(SIGSEGV\) in a callback of {WHO}, at <attack> line 2 in <module>"),
+    "a null pointer after a while": ("import ctypes, time\ntime.sleep(0.2)\nctypes.string_at(0)",
+                                     rf"signal 11 \(SIGSEGV\) in a callback of {WHO}, at <attack> line 3 in <module>"),
+    "a kill below Python": ("import ctypes, os\nctypes.CDLL(None).kill(os.getpid(), 9)",
+                            rf"signal 9 \(SIGKILL\) in a callback of {WHO}"),
+    "a process without a name": (
+        "import ctypes\nasync def anon(self): ctypes.string_at(0)\nself.spawn(anon)\nimport time; time.sleep(0.1)",
+        r"signal 11 \(SIGSEGV\) in a callback of <0\.\d+\.0>, at <attack> line 2 in anon",
+    ),
+    "an attempt that failed before": (
+        "import os, ctypes\nos.kill(os.getpid(), 0)\nctypes.string_at(0)",
+        rf"signal 11 \(SIGSEGV\) in a callback of {WHO}, at <attack> line 3 in <module>",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_WHOM)
+def test_an_end_by_a_signal_names_the_process_and_the_line_where_it_can(arena: Arena, name: str) -> None:
+    source, reason = BY_WHOM[name]
+    sandbox = arena.attacker(limits={"handler_budget": 3_000})
+    arena.attack(source, sandbox)
+    arena.until(lambda: sandbox.status is SandboxStatus.CRASHED, "it did not end")
+    assert re.fullmatch(f"its OS process ended with {reason}", crash_reason(sandbox))
+    (told,) = [notice for notice in sandbox.log() if notice.text == crash_reason(sandbox)]
+    assert "SIGSEGV" not in reason or any('File "<attack>", line' in line for line in told.traceback)
+    assert "Fatal Python error" not in sandbox.output(), "it is told in the reason and the log"
+
+
+def test_an_end_while_nothing_runs_is_told_as_that(arena: Arena) -> None:
+    sandbox = arena.manager.create("quiet")
+    arena.attackers.append(sandbox)
+    pid = sandbox.info().os_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    arena.until(lambda: sandbox.status is SandboxStatus.CRASHED, "it did not end")
+    assert crash_reason(sandbox) == "its OS process ended with signal 9 (SIGKILL) while no callback ran"
+
+
+def test_an_old_traceback_is_not_taken_for_the_reason_of_an_end(arena: Arena) -> None:
+    sandbox = arena.attacker()
+    arena.attack("import traceback\ntry: 1 / 0\nexcept ZeroDivisionError: traceback.print_exc()", sandbox)
+    arena.attack("import os; os._exit(3)", sandbox)
+    assert "ZeroDivisionError" not in crash_reason(sandbox)
 
 
 def test_a_crash_leaves_no_core_file_and_starts_no_crash_handler(arena: Arena) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 
 import pytest
@@ -13,6 +14,7 @@ from jupyter_sandbox.model.limits import Limits
 from jupyter_sandbox.model.sandbox import AlertRaised, SandboxStatus, Update
 
 from .conftest import Arena, crash_reason, hearing
+from .tools import CHANNEL
 
 EXCEEDED: dict[str, tuple[dict[str, int], str, str]] = {
     "memory": ({"max_memory": 20_000_000, "handler_budget": 8_000}, (
@@ -32,6 +34,26 @@ EXCEEDED: dict[str, tuple[dict[str, int], str, str]] = {
         "for _ in range(400): t.Thread(target=time.sleep, args=(20,), daemon=True).start()\n"
         "time.sleep(9)"
     ), "threads_limit"),
+    "memory in one piece": ({"max_memory": 20_000_000}, "bytearray(60_000_000)", "memory_limit"),
+    "mailbox of who waits for something else": ({"max_mailbox": 50}, (
+        "async def picky(self): await self.receive(lambda message: message == 'never')\n"
+        "who = self.spawn(picky)\n"
+        "async def sender(self):\n    for _ in range(200): self.send(who, 'x'); await self.yield_()\n"
+        "self.spawn(sender)"
+    ), "mailbox_limit"),
+    "open files for a moment": ({}, "keep = []\nwhile True: keep.append(open('/dev/null'))", "files_limit"),
+    "one file": ({}, "open('f', 'wb').write(bytes(20_000_000))", "file_limit"),
+    "one file, without an error": ({"handler_budget": 9_000}, (
+        "with open('f', 'wb') as file: file.write(bytes(16_000_000))\nimport time; time.sleep(1)"
+    ), "file_limit"),
+    "files in its folder": ({"handler_budget": 9_000}, (
+        "for n in range(3_000): open(f'f{n}', 'wb').close()\nimport time; time.sleep(5)"
+    ), "disk_limit"),
+    "a reply": ({"max_message": 1_000}, "answer = 'x' * 10_000", "message_limit"),
+    "news": ({"handler_budget": 9_000}, (
+        f"{CHANNEL}for _ in range(3_000): say(m.Notice(level='info', text='x'))\nimport time; time.sleep(5)"
+    ), "news_limit"),
+    "the protocol": ({"handler_budget": 9_000}, "import os, time; os.write(3, b'x' * 64); time.sleep(5)", "protocol"),
     "scratch disk": ({"handler_budget": 9_000}, (
         "n = 0\nwhile True:\n    n += 1\n    open(f'f{n}', 'wb').write(bytes(10**7))"
     ), "disk_limit"),
@@ -51,6 +73,7 @@ def test_exceeding_a_limit_raises_its_alert_and_is_shown(arena: Arena, name: str
     info = sandbox.info()
     (message, *_) = [one.message for one in told if isinstance(one, AlertRaised) and one.limit == kind]
     assert message in info.alerts and message in [fact.value for fact in card_of(info).facts if fact.name == "alert"]
+    assert message in [notice.text for notice in sandbox.log(limit=2_000)], "the log has the alerts among all else"
     if outcome.killed:
         assert info.reason and info.status is not SandboxStatus.RUNNING
 
@@ -71,11 +94,92 @@ def test_peaks_are_kept_after_the_end(arena: Arena) -> None:
     assert "at most" in facts["memory"] and "at most 3" in facts["disk"] and "at most" in facts["open files"]
 
 
-def test_a_message_that_is_too_large_is_an_error_of_who_sends_it(arena: Arena) -> None:
+PEAKS: dict[str, tuple[dict[str, int], str, str, str]] = {
+    "threads": ({"handler_budget": 9_000}, (
+        "import threading as t, time\n"
+        "for _ in range(20): t.Thread(target=time.sleep, args=(1,), daemon=True).start()\ntime.sleep(1)"
+    ), "threads", r"at most 2[1-9] of 250 so far"),
+    "processes that are gone": ({}, (
+        "async def brief(self): pass\nfor _ in range(30): self.spawn(brief)"
+    ), "processes", r"3 of 100, at most 33 so far"),
+    "messages that are handled": ({}, (
+        "for _ in range(200): self.send('ticker', 'x')"
+    ), "longest queue", r"\d+ of 10000 messages, at most 20\d so far"),
+    "a reply": ({}, "answer = 'x' * 5_000", "largest message", r"5,0\d\d of 1,048,576 bytes"),
+    "output": ({"max_output": 100}, "print('x' * 999)", "output", "at most 1,000 of 100 bytes in a cell"),
+    "a long callback": ({"handler_budget": 9_000}, (
+        "import time\ntime.sleep(0.6)"
+    ), "longest callback", r"[3-9]\d\d of 9,000 ms"),
+    "processor time": ({"handler_budget": 9_000}, (
+        "import time\nuntil = time.monotonic() + 1\nwhile time.monotonic() < until: pass"
+    ), "processor time", r"(0\.[1-9]|1\.\d) of 302 s"),
+    "files": ({"handler_budget": 9_000}, (
+        "import time\nfor n in range(40): open(f'f{n}', 'w').write('x')\ntime.sleep(1)"
+    ), "disk", r"at most 0\.2 of 100 MB in 40 of 2000 files"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PEAKS)
+def test_the_peak_of_every_limit_is_shown_and_outlives_the_os_process(arena: Arena, name: str) -> None:
+    limits, source, fact, figure = PEAKS[name]
+    sandbox = arena.attacker(limits=limits)
+    arena.attack(source, sandbox)
+
+    def shown() -> bool:
+        arena.manager.refresh(sandbox.name)
+        (value,) = [one.value for one in card_of(sandbox.info()).facts if one.name == fact]
+        return re.fullmatch(figure, value) is not None
+
+    arena.until(shown, f"{fact} is not shown: {card_of(sandbox.info()).text()}", within_s=3.0)
+    arena.attack("import os; os._exit(3)", sandbox)
+    told = [one.value for one in card_of(sandbox.info()).facts if one.name == fact]
+    assert re.fullmatch(figure.replace(r"3 of 100", r"0 of 100"), told[0])
+
+
+def test_a_peak_that_nobody_could_look_at_is_not_shown_as_nothing(arena: Arena) -> None:
+    """It ended before the first look; what the node counts is read from the page that it left."""
+    sandbox = arena.attacker()
+    arena.attack("async def brief(self): pass\nfor _ in range(30): self.spawn(brief)", sandbox)
+    arena.attack("import os; os.abort()", sandbox)
+    info = sandbox.info()
+    assert info.processes_peak == 33
+    facts = {fact.name: fact.value for fact in card_of(info).facts}
+    assert facts["threads"] in ("of 250: not counted yet", "at most 1 of 250 so far")
+
+
+def test_what_a_sandbox_counts_of_itself_is_a_claim_and_hurts_nobody(arena: Arena) -> None:
+    source = """
+    import gc
+    from jupyter_sandbox.isolation.heartbeat import HeartbeatWriter
+    (page,) = [one for one in gc.get_objects() if type(one) is HeartbeatWriter]
+    page._map[:] = b"\\xff" * len(page._map)
+    page._map[264:464] = b"\\x1b[31m<b>" + b"\\n" * 192
+    page._map[512:] = (b"\\x1b]0;x\\x07" * 4096)[: len(page._map) - 512]
+    import ctypes; ctypes.CDLL(None).abort()
+    """
+    sandbox = arena.attacker()
+    assert arena.attack(source, sandbox).killed
+    info = sandbox.info()
+    assert info.reason.isprintable() and len(info.reason) < 500 and info.reason.startswith("its OS process ended with")
+    assert 0 <= info.processes_peak <= 1 << 53 and card_of(info).html()
+    assert arena.works_again(sandbox)
+
+
+def test_a_message_that_is_too_large_is_an_error_of_who_sends_it_and_an_alert(arena: Arena) -> None:
     sandbox = arena.attacker(limits={"max_message": 1_000})
-    with pytest.raises(SandboxError, match="max_message"):
+    told: list[Update] = []
+    with hearing(arena.manager, told.append), pytest.raises(SandboxError, match="max_message"):
         sandbox.call("evil", "x" * 10_000)
+    (alert,) = [one.message for one in told if isinstance(one, AlertRaised) and one.limit == "message_limit"]
+    assert "%sandbox limits" in alert and alert in sandbox.info().alerts and sandbox.info().message_peak > 10_000
     assert arena.alive(sandbox)
+
+
+def test_a_limit_that_ends_a_sandbox_names_the_process_that_was_at_work(arena: Arena) -> None:
+    limits, source, _ = EXCEEDED["threads"]
+    sandbox = arena.attacker(limits=limits)
+    assert arena.attack(source, sandbox).killed
+    assert re.search(r"; 250 are allowed \(in a callback of evil <0\.\d+\.0>\)", crash_reason(sandbox))
 
 
 def test_processor_time_is_limited_by_the_operating_system_too(arena: Arena) -> None:

@@ -113,6 +113,39 @@ def test_list_is_a_sequence_of_facts(shell: InteractiveShell, shop: FakeSandbox)
     assert "0 of 100" in str(table)
 
 
+def test_list_shortens_a_long_reason_and_info_shows_all_of_it(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shop.status_now, shop.reason_now = SandboxStatus.CRASHED, "hang: " + "a callback that never ends, " * 8
+    (row,) = [text for text in str(run(shell, "list")).splitlines() if text.startswith("shop")]
+    assert row.endswith("…") and len(row) < 140 and "hang: a callback that never ends" in row
+    assert shop.reason_now.strip() in str(run(shell, "info"))
+
+
+def test_info_shows_each_limit_with_its_peak_and_limits_those_that_nobody_can_change(
+    shell: InteractiveShell, shop: FakeSandbox
+) -> None:
+    names = {fact.name for fact in run(shell, "info").facts}
+    assert names >= {
+        "processes", "longest queue", "largest message", "memory", "run time", "processor time", "longest callback",
+        "output", "disk", "open files", "threads", "news",
+    }  # fmt: skip
+    assert "128 open files; files of 16 MB; 100 MB in 2000 files; 250 threads" in str(run(shell, "limits"))
+
+
+def test_why_of_a_sandbox_that_is_gone_tells_its_end_where_nothing_else_is_known(
+    shell: InteractiveShell, shop: FakeSandbox
+) -> None:
+    shop.answers["why"] = SandboxGone("it crashed")
+    shop.status_now, shop.reason_now = SandboxStatus.CRASHED, "signal 11 (SIGSEGV) in a callback of front <0.6.0>"
+    told = str(run(shell, "why front")).splitlines()
+    assert told == [
+        "front has not exited or restarted",
+        f"then shop crashed: {shop.reason_now}; next: %sandbox restart shop",
+    ]
+    shop.status_now, shop.reason_now = SandboxStatus.RUNNING, ""
+    with pytest.raises(SandboxGone):
+        run(shell, "why front")
+
+
 def test_info_says_what_protects_and_what_does_not(shell: InteractiveShell, shop: FakeSandbox) -> None:
     assert "protection" in str(run(shell, "info"))
 
@@ -305,7 +338,7 @@ def test_the_last_tree_of_a_sandbox_that_is_gone_is_shown_with_the_reason(
     shop.answers["tree"] = SandboxGone("it crashed")
     shop.status_now, shop.reason_now = SandboxStatus.CRASHED, "its OS process ended with exit 3"
     shown = str(run(shell, "tree"))
-    assert "front" in shown and "shop crashed: its OS process ended with exit 3; next: " in shown
+    assert "front" in shown and "as last seen; shop crashed: its OS process ended with exit 3; next: " in shown
     assert "then shop crashed: its OS process ended with exit 3" in str(run(shell, "why front"))
 
 

@@ -23,6 +23,12 @@ def test_the_lines_of_the_user_come_first() -> None:
     assert [str(place) for place in stack_in(DUMP)] == ["<cell> line 2 in spin", "<cell> line 4 in <module>"]
 
 
+def test_a_stack_that_is_told_alone_is_that_of_the_thread_that_died() -> None:
+    assert str(
+        stack_in('Fatal Python error: x\n\nStack (most recent call first):\n  File "<cell>", line 2 in f\n')[0]
+    ) == ("<cell> line 2 in f")
+
+
 def test_without_lines_of_the_user_it_is_the_innermost_line_of_all() -> None:
     ours = "\n".join(line for line in DUMP.splitlines() if "<cell>" not in line)
     assert str(stack_in(ours)[0]) == "/usr/lib/python3.11/re.py line 7 in match"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jupyter_sandbox.manager.life import HandlerOver, MemoryOver, RuntimeOver
-from jupyter_sandbox.manager.watch import ATTEMPTS, MEMORY_SLACK, RETRY_NS, Reading, Watched, judge
-from jupyter_sandbox.model.limits import Limits
+from jupyter_sandbox.manager.life import HandlerOver, LimitCounted, MemoryOver, RuntimeOver
+from jupyter_sandbox.manager.watch import ATTEMPTS, MEMORY_SLACK, RETRY_NS, Reading, Watched, disk_text, judge
+from jupyter_sandbox.model.limits import DISK_BYTES, DISK_FILES, FILE_SIZE, Holdings, Limits
 
 LIMITS = Limits()
 MS = 1_000_000
@@ -33,6 +33,26 @@ def test_run_time_counts_only_while_something_runs() -> None:
     late = Reading(0, LIMITS.max_runtime + 1, 0)
     assert [type(event) for event in judge(Watched(), late, LIMITS, 1)[1]] == [RuntimeOver]
     assert judge(Watched(), late, LIMITS, 1, timed=False)[1] == ()
+
+
+def test_a_full_file_is_told_once_until_it_is_gone() -> None:
+    full, empty = (Reading(0, 0, 0, held=Holdings(largest=size)) for size in (FILE_SIZE, 0))
+    told, events = judge(Watched(), full, LIMITS, 1)
+    assert [event.limit for event in events if isinstance(event, LimitCounted)] == ["file_limit"]
+    assert judge(told, full, LIMITS, 1)[1] == ()
+    again, events = judge(told, empty, LIMITS, 1)
+    assert events == () and len(judge(again, full, LIMITS, 1)[1]) == 1
+
+
+def test_a_folder_is_told_by_what_it_has_too_much_of() -> None:
+    assert disk_text(DISK_BYTES + 1, 3) == "filled its folder with 100 MB in 3 files (100 MB are allowed)"
+    assert disk_text(0, DISK_FILES + 1) == "filled its folder with more than the 2000 files that are allowed"
+
+
+def test_nobody_runs_a_callback_for_longer_than_it_has_lived() -> None:
+    assert Reading(5_000 * MS, 700, 0, callback_ns=1).callback_ms == 700
+    assert Reading(5_000 * MS, 700, 0, callback_ns=(1 << 64) - 1).callback_ms == 0
+    assert Reading(5_000 * MS, 700, 0).callback_ms == 0
 
 
 def test_a_callback_within_its_budget_is_left_alone() -> None:

@@ -6,15 +6,20 @@ from dataclasses import fields
 from datetime import datetime
 
 from ...isolation.layers import processor_seconds
-from ...manager.news import AT_ONCE
+from ...manager.news import AT_ONCE, PER_SECOND
 from ...model.errors import UsageError
-from ...model.limits import DISK_BYTES, DISK_FILES, OPEN_FILES, THREADS, Limits
+from ...model.limits import DISK_BYTES, DISK_FILES, FILE_SIZE, OPEN_FILES, THREADS, Limits
 from ...model.sandbox import SandboxInfo, SandboxStatus
 from ...widgets.picture import TreePicture
 from ...widgets.safe import clean
 from ...widgets.story import Card, Lines
 from ...widgets.table import Column, Table
 from ..turn import Turn
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1_000_000:.1f}".removesuffix(".0")
+
 
 REASON = 48
 """Characters of a reason in the list, which is to fit on a line; ``info`` shows all of it."""
@@ -106,8 +111,8 @@ def card_of(info: SandboxInfo) -> Card:
         ("modules", ", ".join(info.modules)),
         ("flavour", info.flavour),
         *_use(info),
-        ("steps", info.counters.steps),
-        ("restarts", info.counters.supervisor_restarts),
+        ("steps", _told(info, info.counters.steps)),
+        ("restarts", _told(info, info.counters.supervisor_restarts)),
         ("OS process", info.os_pid),
         ("application", info.app_name),
         ("created", datetime.fromtimestamp(info.created_at).strftime("%Y-%m-%d %H:%M:%S")),
@@ -137,6 +142,11 @@ def _use(info: SandboxInfo) -> list[tuple[str, object]]:
     ]
 
 
+def _told(info: SandboxInfo, count: int) -> int | None:
+    """Of a sandbox that ended before it told anything it is not said that there was nothing."""
+    return count if count or info.os_pid is not None or info.counters.steps else None
+
+
 def _below(callback_ms: int) -> str:
     """A callback is only seen that runs while somebody looks."""
     return f"{callback_ms:,}" if callback_ms else "below 100"
@@ -153,7 +163,13 @@ def limits(turn: Turn) -> Card:
         turn.sandbox.limits(**changes)
     now = turn.sandbox.info().limits
     facts = [(field.name, _with_unit(field.name, getattr(now, field.name))) for field in fields(Limits)]
-    return Card(f"limits of {turn.name}", facts, now)
+    return Card(f"limits of {turn.name}", [*facts, ("of every sandbox", _FIXED)], now)
+
+
+_FIXED = (
+    f"{OPEN_FILES} open files; files of {_mb(FILE_SIZE)} MB; {_mb(DISK_BYTES)} MB in {DISK_FILES} files; "
+    f"{THREADS} threads; {AT_ONCE} pieces of news at once, {PER_SECOND} a second"
+)
 
 
 def _with_unit(name: str, value: int) -> str:
@@ -169,7 +185,3 @@ def _limit_options(turn: Turn) -> dict[str, int]:
     names = {field.name for field in fields(Limits)}
     given = {name.replace("-", "_"): value for name, value in turn.given.options.items()}
     return {name: int(value) for name, value in given.items() if name in names}  # type: ignore[arg-type]
-
-
-def _mb(size: int) -> str:
-    return f"{size / 1_000_000:.1f}".removesuffix(".0")

@@ -39,17 +39,17 @@ EVENTS: tuple[Column[Event], ...] = (
 
 def tree(turn: Turn) -> TreePicture:
     """Of a sandbox whose OS process is gone: the tree as it was last seen, and why it is gone."""
-    last = turn.desk.mirror.trees.get(turn.name)
+    last, seen = turn.desk.mirror.trees.get(turn.name), ""
     try:
         view = turn.sandbox.tree()
     except SandboxGone:
         if last is None:
             raise
-        view = last
+        view, seen = last, "as last seen; "
     info, note = turn.sandbox.info(), ""
     if info.status in (SandboxStatus.CRASHED, SandboxStatus.STOPPED) and info.reason:
         todo = f"%sandbox events {turn.name}, then %sandbox restart {turn.name}"
-        note = f"{turn.name} {info.status}: {info.reason}; next: {todo}"
+        note = f"{seen}{turn.name} {info.status}: {info.reason}; next: {todo}"
     return turn.picture(view, live="static" not in turn.given.options, note=note)
 
 
@@ -79,7 +79,12 @@ def events(turn: Turn) -> Table[Event]:
 
 def why(turn: Turn) -> Story:
     target = turn.given.text("TARGET")
-    entries = turn.sandbox.why(target, limit=turn.given.number("limit", 1))
+    try:
+        entries = turn.sandbox.why(target, limit=turn.given.number("limit", 1))
+    except SandboxGone:
+        if not _ended(turn):
+            raise
+        entries = []  # nobody decided anything about it before all of it ended, which is told
     return Story([_labelled(turn, entry) for entry in entries], target, _ended(turn) or _limit_met(turn, entries))
 
 
@@ -99,9 +104,12 @@ def _limit_met(turn: Turn, entries: list[WhyView]) -> str:
 def _ended(turn: Turn) -> str:
     """What came after all of it, when that was the end of the whole sandbox."""
     info = turn.sandbox.info()
-    if info.status is not SandboxStatus.CRASHED:
+    gone = info.status is SandboxStatus.STOPPED and info.os_pid is None and info.reason
+    if info.status is not SandboxStatus.CRASHED and not gone:
         return ""
-    return turn.desk.cells.label(f"then {turn.name} crashed: {info.reason}; next: %sandbox restart {turn.name}")
+    return turn.desk.cells.label(
+        f"then {turn.name} {info.status.value}: {info.reason}; next: %sandbox restart {turn.name}"
+    )
 
 
 def _labelled(turn: Turn, entry: WhyView) -> WhyView:

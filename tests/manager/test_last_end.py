@@ -1,0 +1,61 @@
+"""How the end of an OS process is told: by whom, where, and what is not known. What the guest left is not believed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_sandbox.isolation.exits import ExitStatus
+from jupyter_sandbox.isolation.heartbeat import UNTOLD
+from jupyter_sandbox.manager.last_end import Left, in_words
+from jupyter_sandbox.model.ids import FIRST_CLIENT
+
+DUMP = """printed before
+Fatal Python error: Segmentation fault
+
+Stack (most recent call first):
+  File "/usr/lib/python3.11/ctypes/__init__.py", line 519 in string_at
+  File "<cell>", line 9 in handle_call
+  File "/home/me/jupyter_sandbox/runtime/steps.py", line 5 in take_steps
+"""
+RAISED = "Traceback (most recent call last):\n  File 'x'\nMemoryError: no memory was left\n"
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [
+        (Left(busy=True, works=7, name="cart", stderr=DUMP),
+         "in a callback of cart <0.7.0>, at <cell> line 9 in handle_call"),
+        (Left(busy=True, works=7), "in a callback of <0.7.0>"),
+        (Left(busy=True, works=UNTOLD), "in a callback; it is not known whose, as many ran"),
+        (Left(busy=True), "while no callback ran"),
+        (Left(busy=True, works=FIRST_CLIENT + 3), "in a request from outside"),
+        (Left(works=7, name="cart"), "while no callback ran"),
+    ],
+)  # fmt: skip
+def test_a_deadly_signal_is_told_with_what_the_page_says_and_no_more(left: Left, text: str) -> None:
+    assert in_words(ExitStatus(signal=11), left) == f"signal 11 (SIGSEGV) {text}"
+
+
+def test_the_call_that_ended_it_says_more_than_the_page() -> None:
+    left = Left("os.kill in init of cart <0.7.0>", True, 8, "other")
+    assert in_words(ExitStatus(signal=9), left) == "signal 9 (SIGKILL): os.kill in init of cart <0.7.0>"
+
+
+def test_an_exception_is_told_of_a_guest_that_one_has_ended_and_of_no_other() -> None:
+    left = Left(stderr=RAISED)
+    assert in_words(ExitStatus(code=71), left) == "exit 71 (MemoryError: no memory was left)"
+    assert in_words(ExitStatus(code=3), left) == "exit 3"
+    assert "MemoryError" not in in_words(ExitStatus(signal=9), left)
+
+
+def test_processor_time_is_told_wherever_the_end_is() -> None:
+    told = in_words(ExitStatus(signal=24), Left(busy=True, works=7))
+    assert told == "signal 24 (SIGXCPU): more processor time than max_runtime allows in a callback of <0.7.0>"
+
+
+@given(st.text(max_size=300), st.integers(0, (1 << 64) - 1), st.text(max_size=300))
+def test_whatever_was_left_behind_is_told_in_one_bounded_printable_line(name: str, works: int, stderr: str) -> None:
+    told = in_words(ExitStatus(signal=6), Left("", True, works, name, f"{DUMP}{stderr}"))
+    assert "\x1b" not in told and len(told) < 4_000
