@@ -26,6 +26,7 @@ from .answers import visible
 from .last_end import FAULT, Left, in_words
 from .link import GuestLink, Pushed
 from .output import OutputPump
+from .stacks import without_stacks
 from .watch import Reading, Watched
 from .zygotes import FlavourZygote
 
@@ -87,7 +88,7 @@ class GuestHandle:
         self._burial: asyncio.Task[None] | None = None
         self._losing: asyncio.Task[None] | None = None
         self.ready_ns = 0
-        self._dump_from = 0
+        self._dump_from, self._dump_asked = 0, False
         self._end = asyncio.get_running_loop().create_task(self._watch_end())
 
     @classmethod
@@ -155,6 +156,12 @@ class GuestHandle:
         return True
 
     def _printed(self, stream: str, text: str, dropped: int) -> None:
+        if self._dump_asked and stream == "stderr":
+            shown = without_stacks(text)
+            self.stderr.tail.cell -= len(text) - len(shown)
+            if not shown and not dropped:
+                return
+            text = shown
         self._listener.on_output(self, stream, text, dropped)
 
     # --- asking -----------------------------------------------------------------------------------------------------
@@ -261,7 +268,7 @@ class GuestHandle:
 
     def ask_for_dump(self) -> None:
         """Have the guest write to stderr where it is stuck; ``dump`` reads it later."""
-        self._dump_from = self.stderr.tail.total
+        self._dump_from, self._dump_asked = self.stderr.tail.total, True
         self.process.dump()
 
     def dump(self) -> str:

@@ -94,6 +94,7 @@ class OutputTail:
         """Do not show what begins with the last of these words, if it has not been shown yet; it stays in the tail."""
         at = self._fresh.rfind(beginning)
         if at >= 0:
+            self.cell -= len(self._fresh) - at
             del self._fresh[at:]
 
     def text(self, since: int = 0) -> str:

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 _FRAME = re.compile(r'  File "(.{1,500})", line (\d{1,9}) in (.{1,200})')
 _THREAD = re.compile(r"(?:(?:Current thread|Thread) 0x[0-9a-f]+ .*|Stack )\(most recent call first\):")
 """One thread of several, or the only one that is told."""
+_STACKS = re.compile(
+    r"^(?:(?:Current thread|Thread) 0x[0-9a-f]{1,16} .{0,200}\(most recent call first\):\n(?:  .{0,800}\n){0,200}\n?)+",
+    re.MULTILINE,
+)
 _NOT_THE_USERS = ("/jupyter_sandbox/", "/lib/python", "/site-packages/", "<frozen ")
 _MOST = 40
 
@@ -43,6 +47,15 @@ def stack_in(dump: str) -> list[Place]:
             break
         frames.append(Place(found[1], int(found[2]), found[3]))
     return [frame for frame in frames if not any(part in frame.file for part in _NOT_THE_USERS)] or frames
+
+
+def without_stacks(text: str) -> str:
+    """What a guest printed, without the stacks that it was asked to write among it: they are told in other words.
+
+    >>> without_stacks('hi\\nCurrent thread 0x01 (most recent call first):\\n  File "cell", line 2 in spin\\nho\\n')
+    'hi\\nho\\n'
+    """
+    return _STACKS.sub("", text)
 
 
 def as_traceback(frames: list[Place]) -> tuple[str, ...]:

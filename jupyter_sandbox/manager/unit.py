@@ -270,8 +270,10 @@ class Unit:
 
     def see_peaks(self, guest: GuestHandle) -> None:
         """What it has counted itself, and what the channel has."""
-        counts = guest.process.heartbeat.counts()
-        self.analytics.rose(processes=counts.lived, mailbox=counts.waited, news=guest.link.most_news)
+        _, lived, waited = guest.process.heartbeat.counts()
+        seen, news = self.analytics.peaks, guest.link.most_news
+        if lived > seen.processes or waited > seen.mailbox or news > seen.news:
+            self.analytics.rose(processes=lived, mailbox=waited, news=news)
 
     def _pushed(self, guest: GuestHandle, frame: Pushed) -> None:
         match frame := bounded(frame):

@@ -16,7 +16,7 @@ from ..model.sandbox import SandboxStatus
 from .handle import GuestHandle
 from .life import DiskOver, GivenUp, HandlerOver, LifeEvent, MemoryOver
 from .unit import Unit
-from .watch import disk_text, judge
+from .watch import Reading, disk_text, judge
 
 POLL_S = 0.1
 DISK_EVERY = 3
@@ -96,18 +96,23 @@ def look(unit: Unit, now_ns: int, *, holdings: bool = False) -> None:
     reading = guest.reading(now_ns)
     unit.memory = reading.memory
     unit.analytics.memory(reading.memory)
-    held, ran_ns = reading.held, guest.ran_ns
-    unit.analytics.rose(
-        disk=held.disk, files=held.files, open_files=held.open_files, threads=held.threads,
-        callback_ms=reading.callback_ms,
-    )  # fmt: skip
-    unit.see_peaks(guest)
-    unit.processor_ms = max(0, ran_ns) // 1_000_000
+    _remember(unit, guest, reading)
     timed = unit.life.status not in (SandboxStatus.STOPPED, SandboxStatus.CRASHED)
     guest.watched, events = judge(guest.watched, reading, unit.limits, guest.generation, timed=timed)
     guest.judged = reading.memory, reading.held, unit.limits
     for event in events:
         unit.dispatch(_with_dump(guest, event))
+
+
+def _remember(unit: Unit, guest: GuestHandle, reading: Reading) -> None:
+    """The peaks of what was read; most readings find what the one before has found."""
+    held = reading.held
+    if guest.judged is None or held is not guest.judged[1]:
+        unit.analytics.rose(disk=held.disk, files=held.files, open_files=held.open_files, threads=held.threads)
+        unit.processor_ms = max(0, guest.ran_ns) // 1_000_000
+    if reading.callback_ns:
+        unit.analytics.rose(callback_ms=reading.callback_ms)
+    unit.see_peaks(guest)
 
 
 def _look_at_building(unit: Unit, guest: GuestHandle, now_ns: int, holdings: bool) -> None:

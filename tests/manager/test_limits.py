@@ -168,6 +168,7 @@ def test_a_callback_that_cannot_be_interrupted_ends_the_sandbox_with_the_place_i
     assert re.search(r"it hangs at <stuck cell> line [2-5] in (spin|<module>)$", info.reason)
     (notice,) = [one for one in stuck.log() if one.text == info.reason]
     assert any('File "<stuck cell>", line' in line for line in notice.traceback)
+    assert "most recent call first" not in stuck.output(), "it is told in the reason and the log"
     assert shop.call("front", "next") == 0
 
 

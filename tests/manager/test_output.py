@@ -103,3 +103,12 @@ def test_notes_of_what_is_missing_that_follow_each_other_become_one() -> None:
     tail.feed(b"more\n")
     tail.mark("stdout", 1)
     assert tail.text() == "shown\n[12 bytes of stdout dropped]\nmore\n[1 bytes of stdout dropped]\n"
+
+
+def test_what_is_withheld_is_kept_and_counts_for_nobody() -> None:
+    tail = OutputTail(100)
+    tail.feed(b"mine\nFatal: yours\n")
+    tail.withhold(b"Fatal: ")
+    assert tail.take() == ("mine\n", 0) and tail.text() == "mine\nFatal: yours\n" and tail.cell == 5
+    tail.withhold(b"Fatal: ")
+    assert tail.take() == ("", 0)

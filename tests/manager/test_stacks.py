@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_sandbox.manager.stacks import as_traceback, stack_in
+from jupyter_sandbox.manager.stacks import as_traceback, stack_in, without_stacks
 
 DUMP = """something it printed before
 Thread 0x00007f01 (most recent call first):
@@ -37,6 +37,11 @@ def test_without_lines_of_the_user_it_is_the_innermost_line_of_all() -> None:
 def test_a_traceback_has_the_innermost_line_last() -> None:
     assert as_traceback(stack_in(DUMP))[-1] == '  File "<cell>", line 2, in spin'
     assert as_traceback([]) == ()
+
+
+def test_what_else_was_printed_is_shown_without_the_stacks() -> None:
+    assert without_stacks(f"{DUMP}something after\n") == "something it printed before\nsomething after\n"
+    assert without_stacks("Thread 7 (most recent call first):\nmine\n") == "Thread 7 (most recent call first):\nmine\n"
 
 
 @given(st.text())
