@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 
+from ..isolation.common_goods import may_send_files
 from ..isolation.system import set_name
 from ..model.boot import Boot
 from ..model.errors import RemoteProtocolError
@@ -18,6 +19,7 @@ from .guest import Guest
 from .interrupt import Heartbeat
 from .large_imports import LargeImports
 from .loop import Loop
+from .sending import hide_sendmsg
 
 PRELOADED = (cell, clients, dispatch, trial)
 EXIT_OK = 0
@@ -38,6 +40,8 @@ class Program:
 
     def __call__(self, boot: Boot, control: socket.socket, heartbeat: Heartbeat, protection: Protection) -> int:
         sys.meta_path.insert(0, LargeImports())
+        if not (may_send_files(boot.openings) or protection.profile in ("off", "basic")):
+            hide_sendmsg()
         channel = Channel(control)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=channel.abandon)

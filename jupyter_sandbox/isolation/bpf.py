@@ -43,11 +43,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """``then`` if all tests pass, else ``otherwise``."""
+    """``then`` if all tests pass, else ``otherwise``, which may ask on."""
 
     tests: tuple[Match, ...]
     then: Allow | Refuse = Allow()
-    otherwise: Allow | Refuse = Refuse()
+    otherwise: Allow | Refuse | When = Refuse()
 
 
 Decision = Allow | Refuse | When
@@ -121,7 +121,7 @@ def _decide(decision: Decision) -> Program:
             on = len(part) - place if step.code == _EQUAL else 0
             steps.append(Instruction(step.code, step.operand, on, 0))
         steps.append(Instruction(_JUMP, length - len(steps)))
-    return (*steps, _answer(decision.then), _answer(decision.otherwise))
+    return (*steps, _answer(decision.then), *_decide(decision.otherwise))
 
 
 def _parts(test: Match) -> list[Program]:

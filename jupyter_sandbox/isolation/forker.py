@@ -65,6 +65,7 @@ def _tie_to(kernel_pid: int) -> bool:
         return os.getppid() == kernel_pid
     system.set_name(_NAME)
     system.adopt_orphans()
+    system.end_first()
     return system.die_with_parent(kernel_pid)
 
 

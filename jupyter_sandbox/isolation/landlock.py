@@ -52,6 +52,8 @@ WRITE = (
 _OF_A_FILE = int(Right.EXECUTE | Right.WRITE_FILE | Right.READ_FILE | Right.TRUNCATE | Right.IOCTL_DEV)
 _RULE = struct.Struct("=Qi")
 _BIND, _CONNECT = 1, 2
+_QUIETLY = 1
+"""What is refused is not written into the log of the machine, which any code could fill by trying again and again."""
 _SCOPES = 3
 """Abstract sockets and signals reach only those who are as confined as the sender."""
 
@@ -63,6 +65,7 @@ class Handled:
     files: Right
     ports: int
     scopes: int
+    flags: int = 0
 
     def encode(self) -> bytes:
         """As Linux takes it: an older version does not know the later fields."""
@@ -83,7 +86,7 @@ def handled(version: int, *, any_port: bool = False) -> Handled:
         if version >= newer.get(right, 1):
             files |= right
     ports = 0 if version < 4 else _BIND if any_port else _BIND | _CONNECT
-    return Handled(files, ports, _SCOPES if version >= 6 else 0)
+    return Handled(files, ports, _SCOPES if version >= 6 else 0, _QUIETLY if version >= 7 else 0)
 
 
 def version() -> int:
@@ -110,7 +113,7 @@ def restrict(refused: Handled, rules: Iterable[tuple[str, Right]], ports: Iterab
         for port in ports if refused.ports & _CONNECT else ():
             rule = struct.pack("=QQ", _CONNECT, port)
             system.syscall(_ADD, ruleset, _PORT, ctypes.c_char_p(rule), 0)
-        system.syscall(_RESTRICT, ruleset, 0)
+        system.syscall(_RESTRICT, ruleset, refused.flags)
     finally:
         os.close(ruleset)
 

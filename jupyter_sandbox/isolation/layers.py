@@ -21,8 +21,9 @@ from .confined import Landlock, Seccomp
 from .profiles import judge, wants_confinement
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-PENDING_SIGNALS = 1_000
-"""Timers count too. They are of the user as a whole: without a limit one sandbox could have all of them."""
+PENDING_SIGNALS = 0
+"""Those that queue, and timers that would send one: Linux counts them for the user as a whole, so what one sandbox may
+have of them the others have not. Signals that do not queue (all that have a name) arrive whatever the limit."""
 CORE = 1
 """Bytes of a core dump. With 0 Linux still starts the machine's crash handler, where there is one, as root and with all
 the memory of who crashed as its input; 1 is its word for not even that."""

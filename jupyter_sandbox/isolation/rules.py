@@ -16,21 +16,22 @@ from typing import Final
 
 from ..model.openings import Openings
 from .bpf import Allow, Decision, Match, Refuse, When, assemble, encode
+from .common_goods import decide_goods, shares_files, without_bare_paths, without_locks
 from .syscalls import AUDIT, FOREIGN_FROM, NUMBERS
 
 _ALLOWED: Final = """
-    read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek close close_range
-    open creat fstat stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat statfs fstatfs
-    getdents getdents64 getcwd chdir fchdir umask ftruncate fsync fdatasync sync_file_range fadvise64
-    readahead rename renameat renameat2 mkdir mkdirat rmdir unlink unlinkat link linkat symlink symlinkat mknod mknodat
-    dup dup2 dup3 pipe pipe2 flock sendfile copy_file_range
+    read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek close
+    creat fstat stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat statfs fstatfs
+    getdents getdents64 getcwd chdir fchdir umask ftruncate fsync fdatasync sync_file_range
+    rename renameat renameat2 mkdir mkdirat rmdir unlink unlinkat link linkat symlink symlinkat mknod mknodat
+    dup dup2 dup3 pipe pipe2 sendfile copy_file_range
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2
     eventfd eventfd2 signalfd signalfd4 timerfd_create timerfd_settime timerfd_gettime
-    mprotect munmap mremap msync madvise brk mlock munlock mlock2 munlockall membarrier
+    mprotect munmap mremap msync brk mlock munlock mlock2 munlockall membarrier
     pkey_mprotect pkey_alloc pkey_free get_mempolicy
     futex_waitv futex_wake futex_wait futex_requeue set_robust_list set_tid_address rseq restart_syscall
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack pause
-    alarm getitimer setitimer nanosleep timer_settime timer_gettime timer_getoverrun timer_delete
+    alarm getitimer setitimer nanosleep
     time gettimeofday clock_getres times
     getpid gettid getppid getpgid getpgrp getsid getuid geteuid getgid getegid getresuid getresgid getgroups capget
     getrlimit getrusage getpriority sysinfo uname getrandom getcpu
@@ -61,13 +62,16 @@ _IOCTL: Final = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """Is it a terminal, how large is its window, bytes waiting, blocking or not, close on exec."""
 _FCNTL: Final = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034)
 """Duplicates, flags, locks and questions. Owners, signals, leases, notices and larger pipes reach beyond."""
+_FCNTL_ON_FILES: Final = When((Match(1, _FCNTL),))
+_OPENING: Final = {"open": 1, "openat": 2}
+"""Where the flags are."""
 _FUTEX_OPERATION = 0x7F
 _FUTEX: Final = (0, 1, 3, 4, 5, 9, 10)
 """Waiting, waking and moving who waits. Not those that lend their priority to the thread whose number a word names:
 that is any thread of the machine, and nothing asks whose."""
 _CLOCKS: Final = (*range(12), *(0xFFFFFFF8 | kind for kind in (0, 1, 2, 4, 5, 6)))
 """Those of the machine, of this OS process and of this thread. Every other number is the processor time of somebody
-else, to be read or to hang timers on."""
+else."""
 _UNCOUNTED: Final = 0x40000 | 0x100
 """Memory in huge pages is in no count of what somebody uses; a map that grows down passes for a stack in one of two."""
 _PLACE: Final = 0x7FEDCBA9
@@ -111,11 +115,14 @@ def decide(machine: str, *, pid: int, openings: Openings, landlock: int) -> dict
     >>> decide("x86_64", pid=7, openings=Openings(), landlock=7)[NUMBERS["x86_64"]["execve"]]
     Refuse(errno=1)
     """
-    named = _named(pid, landlock)
+    named = _named(pid, landlock) | decide_goods(openings)
+    if not shares_files(openings):
+        named |= {"fcntl": without_locks(_FCNTL_ON_FILES), "flock": Refuse(errno.ENOSYS)}
     if openings.subprocess:
         named |= _programs(landlock)
     if openings.net and (not openings.ports or tells_ports(landlock)):
         named |= _network()
+    named |= {name: without_bare_paths(machine, at, named[name]) for name, at in _OPENING.items()}
     return {number: named.get(name, Refuse()) for name, number in NUMBERS[machine].items()}
 
 
@@ -156,9 +163,10 @@ def _with_arguments() -> dict[str, Decision]:
         "clone": When((Match(0, (_THREAD,), _THREAD | _NEW_NAMESPACES),)),
         "prctl": When((Match(0, _PRCTL),)),
         "mmap": When((Match(3, (0,), _UNCOUNTED),)),
-        **dict.fromkeys(("clock_gettime", "clock_nanosleep", "timer_create"), When((Match(0, _CLOCKS),))),
+        **dict.fromkeys(("clock_gettime", "clock_nanosleep"), When((Match(0, _CLOCKS),))),
         "ioctl": When((Match(1, _IOCTL),)),
-        "fcntl": When((Match(1, _FCNTL),)),
+        "fcntl": _FCNTL_ON_FILES,
+        "flock": Allow(),
         "futex": When((Match(1, _FUTEX, _FUTEX_OPERATION),), Allow(), Refuse(errno.ENOSYS)),
         # Pairs that stay connected to each other; a datagram socket could still be aimed at somebody else.
         "socketpair": When((Match(0, (_UNIX,)), Match(1, (_STREAM, _PACKETS), _KIND))),
@@ -168,7 +176,7 @@ def _with_arguments() -> dict[str, Decision]:
 def _files(landlock: int) -> dict[str, Decision]:
     """Landlock before version 3 lets files be emptied that may only be read."""
     if landlock >= 3 or not landlock:
-        return {"openat": Allow(), "truncate": Allow()}
+        return {"open": Allow(), "openat": Allow(), "truncate": Allow()}
     emptied = Refuse(errno.EACCES)
     return {
         "open": When((Match(1, (_TRUNCATE,), _TRUNCATE | _ACCESS),), emptied, Allow()),

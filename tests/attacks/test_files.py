@@ -32,10 +32,14 @@ READS = {
         "f = _os.open({secret!r}, _os.O_PATH); called(_libc.linkat(f, b'', -100, b'mine', 0x1000))\n"
         "answer = open('mine').read()"
     ),
-    "by an open path of its folder": "answer = _os.open('secret', 0, dir_fd=_os.open({folder!r}, _os.O_PATH))",
-    "by moving into an open path": "_os.fchdir(_os.open({folder!r}, _os.O_PATH)); answer = open('secret').read()",
+    "by an open path of its folder": (
+        "answer = _os.open('secret', 0, dir_fd=_os.open({folder!r}, _os.O_PATH | _os.O_DIRECTORY))"
+    ),
+    "by moving into an open path": (
+        "_os.fchdir(_os.open({folder!r}, _os.O_PATH | _os.O_DIRECTORY)); answer = open('secret').read()"
+    ),
     "by dots of a folder that was moved": (
-        "_os.makedirs('a/b'); f = _os.open('a/b', _os.O_PATH); _os.rename('a/b', 'c')\n"
+        "_os.makedirs('a/b'); f = _os.open('a/b', _os.O_PATH | _os.O_DIRECTORY); _os.rename('a/b', 'c')\n"
         "answer = _os.open('../' * 20 + {secret!r}[1:], 0, dir_fd=f)"
     ),
     "by mapping it": "import mmap; answer = mmap.mmap(_os.open({secret!r}, _os.O_RDONLY), 0, prot=1)[:]",

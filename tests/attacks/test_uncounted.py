@@ -148,11 +148,11 @@ STORMY = {
     "asking the machine for chance": "while True: _os.getrandom(1 << 20)",
     "telling itself to tell where it is": "import signal\nwhile True: signal.raise_signal(signal.SIGUSR2)",
     "timers that are due at once": (
-        "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [12])\n"
-        "event = (_ctypes.c_int * 16)(); event[2] = 12; timer = _ctypes.c_int()\n"
-        "often = (_ctypes.c_long * 4)(0, 1, 0, 1)\nfor _ in range(900):\n"
-        "    syscall('timer_create', 1, event, _ctypes.byref(timer)); syscall('timer_settime', timer, 0, often, 0)\n"
-        "while True: signal.sigwait([12])"
+        "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [14, 26, 27])\n"
+        "often = (_ctypes.c_long * 4)(0, 1, 0, 1)\n"
+        "for _ in range(100): syscall('timerfd_settime', syscall('timerfd_create', 1, 0), 0, often, 0)\n"
+        "for kind in range(3): signal.setitimer(kind, 1e-6, 1e-6)\n"
+        "while True: signal.sigwait([14, 26, 27])"
     ),
 }
 
