@@ -7,6 +7,7 @@ import stat
 import sys
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,9 @@ if sys.platform != "win32":
 
 _PREFIX = "jupyter_sandbox-"
 _JOIN_S = 5.0
+_AGAIN_S = (0.05, 0.1, 0.2, 0.5, 1, 2)
+"""Before a folder is removed once more: what was killed a moment ago can still be writing, programs that it started
+for longer."""
 _DEEPEST = 64
 """Folders in folders inside a guest's folder: each one costs an open file while we look."""
 
@@ -46,7 +50,7 @@ class ScratchRoot:
         except FileNotFoundError:
             return
         except OSError:
-            thread = threading.Thread(target=remove_tree, args=(folder,), name="sandbox-scratch", daemon=True)
+            thread = threading.Thread(target=_remove_for_good, args=(folder,), name="sandbox-scratch", daemon=True)
             self._removals = [known for known in self._removals if known.is_alive()] + [thread]
             thread.start()
 
@@ -145,6 +149,15 @@ class _Count:
                     self.used += found.st_blocks * 512
                     self.largest = max(self.largest, found.st_size)
         return folders
+
+
+def _remove_for_good(folder: str) -> None:
+    remove_tree(folder)
+    for pause in _AGAIN_S:
+        if not os.path.lexists(folder):
+            return
+        time.sleep(pause)
+        remove_tree(folder)
 
 
 def remove_tree(folder: str | Path) -> None:

@@ -1,0 +1,214 @@
+"""Attacks on what Linux counts for a user as a whole: what one sandbox had of it, the kernel and others would lack."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+import pytest
+
+from .conftest import Arena, growing_at_most
+from .tools import TOOLS
+
+OS_TIMERS = """
+event = (_ctypes.c_int * 16)(); event[3] = 1  # a signal that is never sent: SIGEV_NONE
+answer = 0
+try:
+    while answer < 200_000: syscall('timer_create', 1, event, _ctypes.byref(_ctypes.c_int())); answer += 1
+except OSError: pass
+"""
+QUEUED = """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGRTMIN])
+information = _ctypes.create_string_buffer(128); information[8:12] = b'\\xff' * 4  # as sigqueue fills it
+answer = 0
+try:
+    while answer < 5_000: {send}; answer += 1
+except BlockingIOError: pass
+"""
+SENDING = {
+    "queued": "syscall('rt_sigqueueinfo', _os.getpid(), signal.SIGRTMIN, information)",
+    "to a thread of its own": "signal.pthread_kill(__import__('threading').get_ident(), signal.SIGRTMIN)",
+}
+PROFILES = ["", "basic"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_timers_of_the_operating_system_are_not_to_be_had(arena: Arena, profile: str) -> None:
+    """Those of all sandboxes of a user would count as one number."""
+    sandbox = arena.attacker(profile=profile or None, limits={"handler_budget": 8_000})
+    assert arena.attempt(OS_TIMERS, sandbox) == 0
+    assert arena.alive(sandbox)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", SENDING)
+def test_no_signal_waits_in_a_queue(arena: Arena, profile: str, name: str) -> None:
+    sandbox = arena.attacker(profile=profile or None, limits={"handler_budget": 8_000})
+    assert arena.attempt(QUEUED.format(send=SENDING[name]), sandbox) == 0
+    assert arena.alive(sandbox)
+
+
+def test_signals_that_have_names_arrive_all_the_same(arena: Arena) -> None:
+    source = """
+    import signal, threading
+    numbers = [signal.SIGALRM, signal.SIGUSR1, signal.SIGVTALRM, signal.SIGTERM]
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    signal.raise_signal(signal.SIGTERM); _os.kill(_os.getpid(), signal.SIGUSR1)
+    signal.setitimer(signal.ITIMER_REAL, 0.01); signal.pthread_kill(threading.get_ident(), signal.SIGVTALRM)
+    answer = sorted(signal.sigwait(numbers) for _ in numbers) == sorted(numbers)
+    """
+    assert arena.attempt(source) is True
+
+
+def test_programs_that_ask_for_such_timers_find_others(strict: Arena) -> None:
+    """The first thing that ``timeout`` does."""
+    sandbox = strict.attacker(allow={"subprocess": True}, limits={"handler_budget": 8_000})
+    source = "import subprocess as s; p = s.run(['timeout', '1', 'sleep', '9'], capture_output=True)"
+    assert strict.attempt(f"{source}\nanswer = (p.returncode, p.stderr)", sandbox) == (124, b"")
+
+
+WATCHES = """
+import builtins, select
+many = builtins.many = [select.epoll() for _ in range(40)]
+numbers = [one.fileno() for one in many]
+files = builtins.files = [_os.eventfd(0) for _ in range(30)]
+event = _ctypes.create_string_buffer(16); event[0] = 1
+answer = 0
+for file in files:
+    for place in range(86, 127):
+        _os.dup2(file, place)
+        answer += sum(_libc.epoll_ctl(one, 1, place, event) == 0 for one in numbers)
+        _os.close(place)
+"""
+
+
+def test_watches_multiply_with_its_few_files_alone(arena: Arena) -> None:
+    """A file that is watched under a number stays so when the number is given to another, as long as it is open at all.
+    The watches of a user are as many as a 25th of the memory holds."""
+    sandbox = arena.attacker()
+    assert 1_000 < arena.attempt(WATCHES, sandbox) <= (128 // 3) ** 3
+    assert arena.alive(sandbox)
+
+
+def test_messages_with_files_are_refused_and_the_reason_is_told(strict: Arena) -> None:
+    """In flight, files are counted per user, hold their room on disk, and are open nowhere."""
+    by_number = "import socket; a, b = socket.socketpair(); syscall({name!r}, a.fileno(), 0, 0, 0)"
+    for name in ("sendmsg", "sendmmsg"):
+        strict.refuses(by_number.format(name=name))
+    told = strict.attempt(
+        "import socket\na, b = socket.socketpair()\ntry: socket.send_fds(a, [b'x'], [1])\n"
+        "except Exception as error: answer = str(error)"
+    )
+    assert "files could travel" in told and "--net or --subprocess" in told
+
+
+STREAMS = """
+import asyncio, socket
+async def talk():
+    a, b = socket.socketpair()
+    _, out = await asyncio.open_connection(sock=a)
+    into, _ = await asyncio.open_connection(sock=b)
+    reading = asyncio.create_task(into.read())
+    out.writelines([b'x' * 1_000_000] * 3)
+    await out.drain()
+    out.write_eof()
+    return len(await reading)
+answer = asyncio.run(talk())
+"""
+
+
+@pytest.mark.parametrize("allow", [None, {"net": True}, {"subprocess": True}], ids=str)
+def test_streams_of_asyncio_do_without_such_messages(strict: Arena, allow: dict[str, bool] | None) -> None:
+    assert strict.attempt(STREAMS, strict.attacker(allow=allow)) == 3_000_000
+
+
+PIPES = """
+import builtins
+keep = builtins.keep = []
+try:
+    while True:
+        r, w = _os.pipe(); keep += [r, w]
+        _os.set_blocking(w, False)
+        for _ in range(20): _os.write(w, bytes(1 << 16))
+except BlockingIOError: pass
+except OSError: answer = len(keep) // 2
+while True:
+    try:
+        r, w = _os.pipe(); keep += [r, w]; _os.set_blocking(w, False)
+        _os.write(w, bytes(1 << 16))
+    except OSError: break
+answer = len(keep) // 2
+"""
+
+
+def test_pipes_that_are_full_leave_the_kernel_pipes_of_full_size(arena: Arena) -> None:
+    """A user has a thousand of full size; then Linux makes them small."""
+    sandboxes = [arena.attacker() for _ in range(3)]
+    assert all(20 < arena.attempt(PIPES, sandbox) <= 64 for sandbox in sandboxes)
+    ends = os.pipe()
+    try:
+        assert fcntl.fcntl(ends[1], fcntl.F_GETPIPE_SZ) == 1 << 16
+    finally:
+        for end in ends:
+            os.close(end)
+    assert arena.watch(lambda: arena.attacker().exec("print('x' * 100_000)")).error is None
+
+
+BUFFERS = """
+import builtins, socket
+keep = builtins.keep = []
+answer = 0
+try:
+    while True:
+        pair = socket.socketpair(); keep += pair
+        for one in pair:
+            one.setblocking(False)
+            try:
+                while True: answer += one.send(bytes(1 << 16))
+            except BlockingIOError: pass
+except OSError: pass
+"""
+
+
+def test_what_waits_in_its_sockets_is_bounded(arena: Arena) -> None:
+    """In memory of Linux, which is not in what it uses itself."""
+    sandbox = arena.attacker()
+    with growing_at_most(10_000_000):
+        assert arena.attempt(BUFFERS, sandbox) < 40_000_000
+    assert arena.alive(sandbox)
+
+
+OTHERS = {
+    "events of files, the old way": "inotify_init",
+    "asynchronous disk work": "io_submit",
+    "reading what is done of it": "io_getevents",
+    "a queue's messages": "mq_timedsend",
+    "a segment of shared memory": "shmat",
+    "messages of System V": "msgsnd",
+    "a group of semaphores": "semop",
+    "a key by request": "request_key",
+    "quotas": "quotactl",
+    "a home of memory": "set_mempolicy_home_node",
+    "marks on all files": "fanotify_mark",
+    "all memory of a program to its end": "process_mrelease",
+    "a timer of the machine": "timer_settime",
+    "flushing one disk": "syncfs",
+}
+
+
+@pytest.mark.parametrize("allow", [None, {"net": True, "subprocess": True, "read": ["/usr"], "write": ["."]}], ids=str)
+def test_what_is_counted_per_machine_is_refused_whatever_is_opened(
+    strict: Arena, allow: dict[str, object] | None
+) -> None:
+    tries = [f"try: syscall({name!r}, 0, 0, 0, 0)\nexcept OSError as e: answer[{name!r}] = e.errno" for name in known()]
+    answer = strict.attack("answer = {}\n" + TOOLS + "\n".join(tries), strict.attacker(allow=allow)).value
+    assert {name: number for name, number in answer.items() if number not in (1, 38)} == {}
+    assert answer.keys() == set(known())
+
+
+def known() -> list[str]:
+    """Some are of one machine alone."""
+    from jupyter_sandbox.isolation.syscalls import NUMBERS
+
+    return [name for name in OTHERS.values() if name in NUMBERS[os.uname().machine]]

@@ -1,0 +1,110 @@
+"""Attacks on what the kernel and a sandbox have two ends of: flags, options and contents of channel and pipes."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import Arena
+from .tools import CHANNEL, TOOLS
+
+FLAGS = {
+    "all flags at once": (
+        "for fd in (1, 2, 3):\n"
+        "    for flag in (_os.O_APPEND, _os.O_NONBLOCK, 0o20000, _os.O_NOATIME, _os.O_DIRECT):\n"
+        "        try: fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | flag)\n"
+        "        except OSError: pass"
+    ),
+    "no flags": "for fd in (1, 2, 3): fcntl.fcntl(fd, fcntl.F_SETFL, 0)",
+    "flags by ioctl": "for fd in (1, 2, 3): fcntl.ioctl(fd, 0x5421, struct.pack('i', 1))",
+    "signals of readiness": (
+        "for fd in (1, 3):\n    for command in (8, 10, 15):\n"
+        "        try: fcntl.fcntl(fd, command, {kernel})\n        except OSError: pass\n"
+        "    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | 0o20000)\n"
+        "print('x'); channel.send(b'')"
+    ),
+    "smaller and larger pipes": (
+        "for size in (4096, 1 << 20):\n    try: fcntl.fcntl(1, 1031, size)\n    except OSError: pass"
+    ),
+    "locks": (
+        "for fd in (1, 2, 3):\n    for act in (fcntl.flock, fcntl.lockf):\n"
+        "        try: act(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n        except OSError: pass"
+    ),
+    "other ends": "for fd in (1, 2):\n    for mode in range(3): _os.open(f'/proc/self/fd/{fd}', mode | _os.O_NONBLOCK)",
+}
+
+
+@pytest.mark.parametrize("profile", ["", "basic"])
+@pytest.mark.parametrize("name", FLAGS)
+def test_flags_of_its_ends_are_not_those_of_the_kernels(arena: Arena, name: str, profile: str) -> None:
+    if profile and "signals" in name:
+        pytest.skip("without a filter they arrive, and that is told")
+    sandbox = arena.attacker(profile=profile or None)
+    guest = sandbox._unit.guest
+    assert guest is not None
+    ends = (guest.process.stdout_fd, guest.process.stderr_fd, guest.process.control.fileno())
+    before = [Path(f"/proc/self/fdinfo/{fd}").read_text() for fd in ends]
+    source = f"import fcntl\n{CHANNEL}{FLAGS[name].replace('{kernel}', str(os.getpid()))}"
+    arena.attack(source, sandbox)
+    assert [Path(f"/proc/self/fdinfo/{fd}").read_text() for fd in ends] == before
+    assert arena.works_again(sandbox)
+
+
+OPTIONS = """
+values = (struct.pack('i', 1), struct.pack('i', 0x7fffffff), struct.pack('ii', 1, 0x7fffffff), struct.pack('qq', 0, 1))
+for level in (0, 1, 6, 41):
+    for option in range(100):
+        for value in values:
+            try: channel.setsockopt(level, option, value)
+            except OSError: pass
+"""
+
+
+@pytest.mark.parametrize("allow", [None, {"net": True}], ids=str)
+def test_no_option_of_its_end_of_the_channel_keeps_the_kernel(arena: Arena, allow: dict[str, bool] | None) -> None:
+    sandbox = arena.attacker(allow=allow)
+    arena.attack(f"{CHANNEL}{OPTIONS}", sandbox)
+    assert arena.works_again(sandbox)
+
+
+POURED = {
+    "zeros into its output": "zeros = _os.open('/dev/zero', 0)\nwhile True: _os.sendfile(1, zeros, None, 1 << 30)",
+    "a library into its output": "while True: _os.sendfile(1, library, 0, 1 << 30)",
+    "zeros into the channel": "_os.sendfile(3, _os.open('/dev/zero', 0), None, 1 << 30)",
+    "a library into the channel": "_os.set_blocking(3, True); _os.sendfile(3, library, 0, 1 << 30)",
+    "by copying": "_os.copy_file_range(library, 3, 1 << 30)",
+    "its output into the channel": (
+        "_os.sendfile(3, _os.open('/proc/self/fd/1', _os.O_RDONLY | _os.O_NONBLOCK), None, 1 << 20)"
+    ),
+    "into a file, over and over": (
+        "into = _os.open('x', _os.O_CREAT | _os.O_RDWR)\n"
+        "while True: _os.lseek(into, 0, 0); _os.copy_file_range(library, into, 1 << 24, 0)"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", POURED)
+def test_what_is_poured_by_the_operating_system_itself_can_be_ended(arena: Arena, name: str) -> None:
+    """One call writes without end, and its user's processes are not heard meanwhile."""
+    sandbox = arena.attacker(limits={"handler_budget": 1_000})
+    source = f"{TOOLS}library = _os.open(_ctypes.__file__, 0)\n{POURED[name]}"
+    outcome = arena.attack(source, sandbox, timeout_ms=8_000)
+    assert outcome.error is not None
+    assert arena.works_again(sandbox)
+
+
+COSTLY = {"zeros": b"\0", "escapes": b"\x1b", "upper controls": "\x9b".encode(), "returns": b"\r", "in turns": b"a\0"}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_output_of_control_characters_alone_is_soon_made_harmless(arena: Arena, name: str) -> None:
+    """All that a cell may show of it comes to the kernel at once, where each of them takes four characters."""
+    sandbox = arena.attacker()
+    used = time.process_time()
+    text = COSTLY[name] * (1_000_000 // len(COSTLY[name]))
+    outcome = arena.attack(f"import os; os.write(1, {COSTLY[name]!r} * {len(text) // len(COSTLY[name])})", sandbox)
+    arena.until(lambda: len(sandbox.output()) > 50_000, "it did not arrive")
+    assert outcome.error is None and time.process_time() - used < 0.45, "it took half a second and more"
