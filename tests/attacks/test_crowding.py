@@ -24,7 +24,11 @@ def test_sandboxes_are_ended_before_the_kernel_when_the_machine_has_no_memory_le
     assert standing(os.getpid()) < 1000
 
 
-OF_PROC = ["oom_score_adj", "oom_adj", "timerslack_ns", "clear_refs", "coredump_filter", "comm", "autogroup", "sched", "attr/current", "attr/exec", "setgroups", "gid_map", "projid_map", "loginuid", "timens_offsets", "mem", "make-it-fail", "fail-nth", "environ", "pagemap", "smaps", "io"]
+OF_PROC = [
+    "oom_score_adj", "oom_adj", "timerslack_ns", "clear_refs", "coredump_filter", "comm", "autogroup", "sched",
+    "attr/current", "attr/exec", "setgroups", "gid_map", "projid_map", "loginuid", "timens_offsets", "mem",
+    "make-it-fail", "fail-nth", "environ", "pagemap", "smaps", "io",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("of", ["self", "thread-self", "{parent}", "{kernel}"])

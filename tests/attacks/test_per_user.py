@@ -86,7 +86,7 @@ for file in files:
 def test_watches_multiply_with_its_few_files_alone(arena: Arena) -> None:
     """A file that is watched under a number stays so when the number is given to another, as long as it is open at all.
     The watches of a user are as many as a 25th of the memory holds."""
-    sandbox = arena.attacker()
+    sandbox = arena.attacker(limits={"handler_budget": 8_000})
     assert 1_000 < arena.attempt(WATCHES, sandbox) <= (128 // 3) ** 3
     assert arena.alive(sandbox)
 
@@ -120,7 +120,8 @@ answer = asyncio.run(talk())
 
 @pytest.mark.parametrize("allow", [None, {"net": True}, {"subprocess": True}], ids=str)
 def test_streams_of_asyncio_do_without_such_messages(strict: Arena, allow: dict[str, bool] | None) -> None:
-    assert strict.attempt(STREAMS, strict.attacker(allow=allow)) == 3_000_000
+    sandbox = strict.attacker(allow=allow, limits={"handler_budget": 8_000})
+    assert strict.attempt(STREAMS, sandbox) == 3_000_000
 
 
 PIPES = """
@@ -144,7 +145,7 @@ answer = len(keep) // 2
 
 def test_pipes_that_are_full_leave_the_kernel_pipes_of_full_size(arena: Arena) -> None:
     """A user has a thousand of full size; then Linux makes them small."""
-    sandboxes = [arena.attacker() for _ in range(3)]
+    sandboxes = [arena.attacker(limits={"handler_budget": 8_000}) for _ in range(3)]
     assert all(20 < arena.attempt(PIPES, sandbox) <= 64 for sandbox in sandboxes)
     ends = os.pipe()
     try:
@@ -173,7 +174,7 @@ except OSError: pass
 
 def test_what_waits_in_its_sockets_is_bounded(arena: Arena) -> None:
     """In memory of Linux, which is not in what it uses itself."""
-    sandbox = arena.attacker()
+    sandbox = arena.attacker(limits={"handler_budget": 8_000})
     with growing_at_most(10_000_000):
         assert arena.attempt(BUFFERS, sandbox) < 40_000_000
     assert arena.alive(sandbox)
