@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
 
 from hypothesis import given
@@ -51,6 +52,17 @@ def test_a_character_cut_in_two_by_the_pipe_is_whole_again() -> None:
 def test_control_characters_cannot_reach_a_terminal_but_colours_can() -> None:
     assert harmless("\x1b[31mred\x1b[0m\n\tok\r\n") == "\x1b[31mred\x1b[0m\n\tok\n"
     assert harmless("a\rb\x00\x1b]0;t\x07\x1b[2J") == "a\\x0db\\x00\\x1b]0;t\\x07\\x1b[2J"
+
+
+@given(st.text(st.sampled_from("\x00\x07\x1b\x1b[;1m\r\n\t\x7f\x85\x9b\xa0é\\x")))
+def test_each_control_character_is_shown_as_its_number_wherever_it_stands(text: str) -> None:
+    def shown(at: int, one: str) -> str:
+        colour = one == "\x1b" and re.match(r"\[[0-9;]{0,20}m", text[at + 1 :])
+        control = one not in "\n\t" and (ord(one) < 0x20 or 0x7F <= ord(one) < 0xA0)
+        return f"\\x{ord(one):02x}" if control and not colour else one
+
+    text = text.replace("\r\n", "\n")
+    assert harmless(text) == "".join(shown(at, one) for at, one in enumerate(text))
 
 
 @given(st.lists(st.binary(max_size=50), max_size=20), st.integers(0, 300))
