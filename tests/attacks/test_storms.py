@@ -1,4 +1,4 @@
-"""Attacks by numbers: timers, signals, files in flight, hidden files, logs, sandboxes. All stay bounded."""
+"""Attacks by numbers: timers, files in flight, hidden files, logs, sandboxes. All stay bounded."""
 
 from __future__ import annotations
 

@@ -6,7 +6,9 @@ import asyncio
 import os
 import re
 import threading
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +54,18 @@ def test_a_character_cut_in_two_by_the_pipe_is_whole_again() -> None:
 def test_control_characters_cannot_reach_a_terminal_but_colours_can() -> None:
     assert harmless("\x1b[31mred\x1b[0m\n\tok\r\n") == "\x1b[31mred\x1b[0m\n\tok\n"
     assert harmless("a\rb\x00\x1b]0;t\x07\x1b[2J") == "a\\x0db\\x00\\x1b]0;t\\x07\\x1b[2J"
+
+
+@pytest.mark.parametrize("text", ["\x00", "\x1b", "a\x00", "é\x9b", "\r"])
+def test_a_million_control_characters_cost_a_moment(text: str) -> None:
+    """The manager's thread does nothing else meanwhile."""
+
+    def cost() -> float:
+        started = time.thread_time()
+        harmless(text * (1_000_000 // len(text)))
+        return time.thread_time() - started
+
+    assert min(cost() for _ in range(3)) < 0.2
 
 
 @given(st.text(st.sampled_from("\x00\x07\x1b\x1b[;1m\r\n\t\x7f\x85\x9b\xa0é\\x")))
