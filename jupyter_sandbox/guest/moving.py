@@ -6,13 +6,10 @@ process that refuses leaves all of them in the old code.
 
 from __future__ import annotations
 
-import copy
-import gc
 import sys
-import types
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import EnumMeta
 from types import FunctionType, ModuleType
 from typing import Any
@@ -23,10 +20,11 @@ from ..otp.sys import move
 from ..runtime import Node, delivery
 from ..runtime.crashes import exit_reason
 from ..runtime.process import Process
+from .mentions import mentions
+from .renewal import Renewal
 from .tracebacks import error_lines, one_line
 
 _OURS = __name__.rpartition("guest.")[0]
-_LEAVES = (ModuleType, FunctionType, type, str, bytes, int, float, Process, Node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +36,6 @@ class Move:
     old_version: Any
     extra: Any
     renewal: Renewal
-
-
-@dataclass(slots=True)
-class Renewal:
-    """Replaces old classes, functions and enum members by their namesakes inside any value, by copying it.
-
-    ``copy.deepcopy`` does the work: its memo is asked before anything else.
-    """
-
-    memo: dict[int, Any]
-    old: dict[int, Any] = field(default_factory=dict)
-
-    def __call__(self, value: Any) -> Any:
-        """The value itself when it holds nothing old, else a renewed copy; what cannot be copied stays."""
-        return self.copied(value) if mentions(value, self.old) else value
-
-    def copied(self, value: Any) -> Any:
-        """A renewed copy in any case, for a ``code_change`` that may change its argument before it fails."""
-        try:
-            return copy.deepcopy(value, dict(self.memo))
-        except Exception:  # a lock, a socket: the process keeps the very object
-            return value
 
 
 @dataclass(slots=True)
@@ -231,28 +207,6 @@ def _pair_members(renewal: Renewal, old: EnumMeta, new: EnumMeta) -> None:
     for key, member in members.items():
         renewal.old[id(member)] = member
         renewal.memo[id(member)] = new.__members__.get(key, member)
-
-
-def mentions(value: Any, wanted: Mapping[int, Any]) -> bool:
-    """Whether anything inside a value is, or is an instance of, one of the wanted objects. Runs none of its code."""
-    seen: set[int] = set()
-    waiting = [value]
-    while waiting:
-        found = waiting.pop()
-        number = id(found)
-        if number in wanted or id(type(found)) in wanted:
-            return True
-        if number in seen or _is_leaf(found):
-            continue
-        seen.add(number)
-        waiting += gc.get_referents(found)
-    return False
-
-
-def _is_leaf(value: Any) -> bool:
-    """Whether there is nothing below this value worth looking at."""
-    kind = type(value)
-    return value is None or kind in _LEAVES or issubclass(kind, (type, types.FrameType, types.CodeType, Process, Node))
 
 
 def _home(process: Process) -> dict[str, Any] | None:
