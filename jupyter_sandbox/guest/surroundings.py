@@ -1,10 +1,10 @@
 """The time and the chance that user code meets: the node's clock and the sandbox's seed, the same in every replay.
 
 Served is code that was loaded into the sandbox, while a process or a load runs
-it: ``time``, ``datetime.now``, ``random``, ``uuid``, ``secrets``, ``os.urandom``. Never
-served are the runtime, work outside (other threads) and libraries: their waits
-would not end in a time that stands still during a step. What they read is a
-fence, to be reached through ``await self.outside(...)`` where a replay matters.
+it: ``time``, ``datetime.now``, ``date.today``, ``random``, ``uuid``, ``secrets``,
+``os.urandom``. Never served are the runtime, work outside (other threads) and
+libraries: their waits would not end in a time that stands still during a step.
+What they read is a fence, to be reached through ``await self.outside(...)`` where a replay matters.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from ..runtime import Node
 from .static_types import set_static
+from .uuids import MAKERS
 
 CLOCK: Final = "clock"
 """In the node's globals, so that snapshots have it: the time (ns since 1970) of node time 0, and the latest reading."""
@@ -64,17 +65,22 @@ class Surroundings:
 
     def install(self) -> None:
         """Serve the code of this node from now on."""
-        for module, changes in ((time, self._times()), (random, self._draws()), (uuid, {"uuid1": self._uuids()})):
+        for module, changes in ((time, self._times()), (random, self._draws()), (uuid, self._uuids())):
             for name, function in changes.items():
                 self._replace(module, name, _named(function, module, name))
         for module, name in ((os, "urandom"), (os, "getrandom"), (random, "_urandom")):
             if hasattr(module, name):
                 self._replace(module, name, _named(self._bytes(getattr(module, name)), module, name))
         self._replace(random.Random, "__init__", self._seeding(random.Random.__init__))
-        for name, make in (("now", self._now), ("utcnow", self._utcnow)):
-            plain = datetime.datetime.__dict__[name]
-            if set_static(datetime.datetime, name, classmethod(make(plain))):
-                self._undo.append(functools.partial(set_static, datetime.datetime, name, plain))
+        moments = (
+            (datetime.datetime, "now", self._now),
+            (datetime.datetime, "utcnow", self._utcnow),
+            (datetime.date, "today", self._today),
+        )
+        for kind, name, make in moments:
+            plain = vars(kind)[name]
+            if set_static(kind, name, classmethod(make(plain))):
+                self._undo.append(functools.partial(set_static, kind, name, plain))
         self._see_loading()
 
     def _see_loading(self) -> None:
@@ -179,6 +185,14 @@ class Surroundings:
 
         return utcnow
 
+    def _today(self, plain: Any) -> Callable[..., Any]:
+        """It asks ``time.time``, but from Python 3.15 on the C library."""
+
+        def today(cls: Any) -> Any:
+            return cls.fromtimestamp(self._wall() / 1e9) if self._served() else plain.__get__(None, cls)()
+
+        return today
+
     def _moment(self, cls: Any, tz: Any) -> Any:
         seconds, rest = divmod(self._wall(), 1_000_000_000)
         return cls.fromtimestamp(seconds, tz).replace(microsecond=rest // 1_000)
@@ -213,33 +227,22 @@ class Surroundings:
 
         return seeded
 
-    def _uuids(self) -> Callable[..., uuid.UUID]:
-        """``uuid1`` as RFC 4122 has it. Python's own goes through the C library, and remembers the latest of all."""
+    def _uuids(self) -> dict[str, Callable[..., Any]]:
+        """The functions of ``uuid`` that remember what they made, or ask the C library."""
+        return {name: self._uuid(getattr(uuid, name), make) for name, make in MAKERS.items() if hasattr(uuid, name)}
 
-        def uuid1(node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
+    def _uuid(self, plain: Callable[..., uuid.UUID], make: Callable[..., uuid.UUID]) -> Callable[..., uuid.UUID]:
+        def made(*args: Any, **options: Any) -> uuid.UUID:
             stream = self._stream()
-            if stream is None:
-                return _UUID1(node, clock_seq)
-            node = stream.getrandbits(48) | _MULTICAST if node is None else node
-            clock_seq = stream.getrandbits(14) if clock_seq is None else clock_seq
-            at = self._wall() // 100 + _GREGORIAN
-            parts = (at & 0xFFFF_FFFF, at >> 32 & 0xFFFF, at >> 48 & 0xFFF)
-            return uuid.UUID(fields=(*parts, clock_seq >> 8 & 0x3F, clock_seq & 0xFF, node), version=1)
+            return plain(*args, **options) if stream is None else make(self._wall, stream.getrandbits, *args, **options)
 
-        return uuid1
+        return made
 
 
 def _named(function: Any, module: Any, name: str) -> Any:
     """A function that stands where another stood is saved in a snapshot as that one is: by its name."""
     function.__module__, function.__name__, function.__qualname__ = module.__name__, name, name
     return function
-
-
-_MULTICAST: Final = 1 << 40
-"""Marks a node that is no network card's."""
-_GREGORIAN: Final = 0x01B2_1DD2_1381_4000
-"""From 1582 to 1970, in steps of 100 ns."""
-_UUID1: Final = uuid.uuid1
 
 
 def _seconds(read: Callable[[], int]) -> float:

@@ -37,12 +37,16 @@ class Asker(GenServer):
             case "moments":
                 value = [Moment.now().isoformat(), datetime.datetime.now(datetime.UTC).isoformat(),
                          datetime.datetime.utcnow().isoformat(), datetime.date.today().isoformat(),
-                         time.strftime("%Y-%m-%d"), list(time.gmtime())[:6], time.ctime()]
+                         time.strftime("%Y-%m-%d"), list(time.gmtime())[:6], time.ctime(),
+                         Moment.today().isoformat()]
             case "chance":
                 deck = list(range(20))
                 random.shuffle(deck)
                 value = [random.random(), deck, choice("abcdef"), random.Random().random(), random.gauss(0, 1),
                          str(uuid.uuid4()), str(uuid.uuid1()), secrets.token_hex(8), os.urandom(6)]
+            case "uuids":
+                made = [getattr(uuid, name) for name in ("uuid1", "uuid6", "uuid7") if hasattr(uuid, name)]
+                value = [[str(make()) for make in made] for _ in range(5)]
             case "wait":
                 end = time.monotonic() + 0.002
                 looks = 0
@@ -60,6 +64,10 @@ class Asker(GenServer):
 """
 UUID1 = 6
 """Where in the answer to "chance" the value stands that has the time in it."""
+GREGORIAN = 0x01B2_1DD2_1381_4000
+"""From 1582 to 1970, in steps of 100 ns."""
+BITS = (1 << 62) - 1
+"""The end of a UUID: what is by chance, not by time, in each of these versions."""
 EPOCH_NS = 1_000_000_000_000_000_000  # 2001-09-09T01:46:40Z
 
 
@@ -100,12 +108,13 @@ def test_time_is_the_nodes_and_stands_still_while_paused(asker: Any) -> None:
 
 
 def test_dates_are_of_the_same_clock(asker: Any) -> None:
-    local, aware, naive, today, text, parts, _ = asker.call("Asker", "moments")
+    local, aware, naive, today, text, parts, _, moment = asker.call("Asker", "moments")
     assert naive.startswith("2001-09-09T01:46:40.")
     assert aware.startswith("2001-09-09T01:46:40.") and aware.endswith("+00:00")
     assert datetime.datetime.fromisoformat(local).timestamp() == pytest.approx(EPOCH_NS / 1e9, abs=1)
     assert today == text == datetime.date.fromtimestamp(EPOCH_NS / 1e9).isoformat()
     assert parts == [2001, 9, 9, 1, 46, 40]
+    assert local < moment < local[:17] + "41"
 
 
 def test_readings_never_go_back_and_a_loop_that_polls_the_clock_ends(asker: Any) -> None:
@@ -125,6 +134,27 @@ def test_chance_is_of_the_seed(served: Callable[..., Any]) -> None:
     same, other = drawn[0], drawn[2]
     assert same[0] != same[1]
     assert not [one for one, two in zip(same[0], other[0], strict=True) if one == two and not isinstance(one, str)]
+
+
+def test_uuids_by_time_are_of_the_nodes_clock_and_of_the_seed_whatever_was_made_before(
+    served: Callable[..., Any],
+) -> None:
+    made = []
+    for _ in range(2):
+        bench = served(seed=7)
+        bench.load(ASKER, "tasker")
+        bench.start("tasker.Asker")
+        made.append([[uuid.UUID(one) for one in row] for row in bench.call("Asker", "uuids")])
+    assert [[one.int & BITS for one in row] for row in made[0]] == [[one.int & BITS for one in row] for row in made[1]]
+    for kind in zip(*made[0], strict=True):
+        at = {1: lambda one: one.time, 6: _time_of_6, 7: lambda one: (one.int >> 80) * 10_000}[kind[0].version]
+        since = 0 if kind[0].version == 7 else GREGORIAN
+        assert [(at(one) - since) / 1e7 for one in kind] == pytest.approx([EPOCH_NS / 1e9] * 5, abs=1)
+        assert list(kind) == sorted(set(kind))
+
+
+def _time_of_6(made: uuid.UUID) -> int:
+    return made.int >> 80 << 12 | made.int >> 64 & 0xFFF
 
 
 def test_a_replay_meets_the_same_time_and_chance(asker: Any, served: Callable[..., Any]) -> None:
