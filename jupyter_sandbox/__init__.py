@@ -22,9 +22,9 @@ __all__ = ["Sandbox", "SandboxManager", "control", "load_ipython_extension", "un
 
 def load_ipython_extension(ipython: Any) -> None:
     """Called by ``%load_ext jupyter_sandbox``: brings ``%sandbox``, ``%%sandbox`` and, in Jupyter, the Lab panel."""
-    from .model.platforms import require_fork
+    from .model.platforms import require_platform
 
-    require_fork()
+    require_platform()
     from .magics.extension import load
 
     load(ipython)
@@ -43,9 +43,9 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 
 def __getattr__(name: str) -> Any:
     if name in ("SandboxManager", "Sandbox"):
-        from .model.platforms import require_fork
+        from .model.platforms import require_platform
 
-        require_fork()
+        require_platform()
     if name == "SandboxManager":
         from .manager.manager import SandboxManager
 

@@ -13,10 +13,10 @@ def main(arguments: list[str]) -> int:
         print(USAGE, file=sys.stderr)  # noqa: T201 - this is a command
         return 2
     from .model.errors import Unsupported
-    from .model.platforms import require_fork
+    from .model.platforms import require_platform
 
     try:
-        require_fork()
+        require_platform()
     except Unsupported as error:
         print(error)  # noqa: T201
         return 2

@@ -10,19 +10,27 @@ _NO_FORK = (
     "there are no sandboxes on {}: they are forked, and {} cannot fork; use WSL (Windows Subsystem for Linux) or a "
     "container with Linux"
 )
+_NO_LOCK = (
+    "there are no sandboxes in the free-threaded build of Python: the threads of a sandbox and of its manager are made "
+    "for the global interpreter lock, and nothing is tested without it; use the ordinary build, python{}.{}"
+)
 _LESS = {
     "darwin": "macOS: profile basic, without limits on memory by the operating system, and nothing counts as verified",
 }
 
 
-def require_fork(platform: str = sys.platform) -> None:
-    """Raises Unsupported where no OS process can be forked: before anything is imported that only Unix has.
+def require_platform(platform: str = sys.platform, flags: str = getattr(sys, "abiflags", "")) -> None:
+    """Raises Unsupported where there are no sandboxes: before anything is imported that only Unix has.
 
-    >>> require_fork("linux")
+    >>> require_platform("linux", "")
+
+    ``flags`` is ``sys.abiflags``, which has a t for free-threaded (PEP 703); switching its lock on does not help.
     """
     if platform in ("win32", "cygwin", "emscripten", "wasi"):
         name = {"win32": "Windows", "cygwin": "Cygwin"}.get(platform, platform)
         raise Unsupported(_NO_FORK.format(name, name))
+    if "t" in flags:
+        raise Unsupported(_NO_LOCK.format(*sys.version_info))
 
 
 def what_is_less(platform: str = sys.platform) -> str:

@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 
 import pytest
 
 import jupyter_sandbox
+import jupyter_sandbox.manager
 from jupyter_sandbox import __main__ as program
 from jupyter_sandbox.isolation import confined, doctor, landlock, layers, recheck, system
 from jupyter_sandbox.model import platforms
 from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.errors import Unsupported
 from jupyter_sandbox.model.limits import Limits
-from jupyter_sandbox.model.platforms import require_fork, what_is_less
+from jupyter_sandbox.model.platforms import require_platform, what_is_less
 from jupyter_sandbox.model.protection import Layer, Protection
 
 
 @pytest.mark.parametrize("platform", ["win32", "cygwin", "emscripten"])
 def test_where_nothing_can_be_forked_one_line_says_what_to_do(platform: str) -> None:
     with pytest.raises(Unsupported, match=r"there are no sandboxes on .* use WSL") as caught:
-        require_fork(platform)
+        require_platform(platform)
     assert "\n" not in str(caught.value)
 
 
 def test_windows_is_told_before_anything_is_loaded_that_it_does_not_have(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(platforms.require_fork, "__defaults__", ("win32",))
+    monkeypatch.setattr(platforms.require_platform, "__defaults__", ("win32", ""))
     with pytest.raises(Unsupported, match="Windows cannot fork"):
         _ = jupyter_sandbox.SandboxManager
     with pytest.raises(Unsupported, match="Windows cannot fork"):
         jupyter_sandbox.load_ipython_extension(None)
     assert program.main(["doctor"]) == 2 and "Windows cannot fork" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flags", ["t", "td"])
+def test_a_free_threaded_python_is_told_before_anything_is_loaded_to_be_the_other_build(
+    flags: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(platforms.require_platform, "__defaults__", ("linux", flags))
+    with pytest.raises(Unsupported, match=r"free-threaded build .* use the ordinary build, python3") as caught:
+        jupyter_sandbox.load_ipython_extension(None)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(Unsupported, match="free-threaded"):
+        _ = jupyter_sandbox.SandboxManager
+    with pytest.raises(Unsupported, match="free-threaded"):  # on the way to jupyter_sandbox.control, too
+        importlib.reload(jupyter_sandbox.manager)
+    assert program.main(["doctor"]) == 2 and "free-threaded" in capsys.readouterr().out
 
 
 @pytest.fixture
