@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 python3.15 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 NOTEBOOK ?= notebooks/01-first-sandbox.ipynb
 LAB_FLAGS ?=
