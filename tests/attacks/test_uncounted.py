@@ -40,7 +40,7 @@ import time; time.sleep(20)
 STORMS = {
     "of the C library, with small stacks": SMALL,
     "of Python": (
-        "import threading\nthreading.stack_size(1 << 15)\nlock = threading.Lock(); lock.acquire()\n"
+        "import threading\nthreading.stack_size(1 << 16)\nlock = threading.Lock(); lock.acquire()\n"
         "for _ in range(3000): threading.Thread(target=lock.acquire, daemon=True).start()\nlock.acquire()"
     ),
 }
