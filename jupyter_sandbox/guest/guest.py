@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..isolation.heartbeat import UNTOLD
 from ..model.boot import Boot
 from ..model.errors import InternalError, SnapshotError, UsageError
 from ..model.ids import Pid
@@ -19,7 +18,6 @@ from ..model.views import StepView
 from ..otp import Node
 from ..runtime import LoadCode, OutsideDone, RunResult
 from ..runtime.crashes import exit_reason
-from ..runtime.node import Mark
 from ..runtime.process import Process
 from ..wire import messages as m
 from . import snapshot
@@ -44,9 +42,6 @@ CELL = "jupyter_sandbox.guest.cell:run"
 _SLICE_NS = 5_000_000
 """A slice should last about this long, so that a request never waits longer behind a busy node."""
 _MAX_SLICE = 4_096
-_MARKED = 64
-"""Steps of a slice whose process is written down as they begin: a busy node takes thousands, and each mark costs a
-twentieth of a step."""
 _JOURNAL_MOST = 20_000
 """Inputs in the journal before it is begun anew: some megabytes, and a replay of some seconds."""
 
@@ -57,8 +52,6 @@ class Guest:
     def __init__(self, boot: Boot, emit: Emit, push: Push, read_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self.emit, self.push, self.read_ns = emit, push, read_ns
         self.wake: Callable[[], None] = lambda: None
-        self.mark: Mark = [0]
-        """Where the process at work is written down for those who look from outside."""
         self.on_begin: Callable[[Boot], None] = lambda boot: None
         """Told when a spare has become a sandbox."""
         self._set_up(boot)
@@ -186,7 +179,7 @@ class Guest:
     def _run_slice(self) -> RunResult:
         began = self.read_ns()
         try:
-            result = self._run_marked(self.clock.now_ms(began))
+            result = self.node.run(self.clock.now_ms(began), self._slice)
         except HandlerTimeout as error:
             self._end_current(error)
             return RunResult(1, None, False)
@@ -199,20 +192,6 @@ class Guest:
         if result.idle and jumps and result.next_deadline_ms is not None:
             self.clock.jump(result.next_deadline_ms, began)
         return result
-
-    def _run_marked(self, now_ms: int) -> RunResult:
-        """One slice, which tells of its first steps whose they are, and of the others only that it does not say."""
-        node, unmarked = self.node, [0]
-        node.mark = self.mark
-        try:
-            first = node.run(now_ms, min(_MARKED, self._slice))
-            if first.idle or first.steps < _MARKED or self._slice <= _MARKED:
-                return first
-            self.mark[0], node.mark = UNTOLD, unmarked
-            rest = node.run(now_ms, self._slice - _MARKED)
-        finally:
-            node.mark = unmarked
-        return RunResult(first.steps + rest.steps, rest.next_deadline_ms, rest.idle)
 
     def _end_current(self, error: HandlerTimeout) -> None:
         """Code of the user's was broken that no callback stands around, such as a message's ``__deepcopy__``."""

@@ -4,9 +4,6 @@ While a slice runs, a timer ticks. A tick that finds a callback at work which
 was not there before marks its start on the heartbeat page; so a callback that
 ends in time costs nothing, and a slow slice of many short callbacks is no hang.
 
-For an end that no tick sees coming, the guest marks the first steps of a slice one
-by one, and who has a name stands on the page before it begins.
-
 SIGUSR1 raises HandlerTimeout in the callback that is running, and only there:
 never in the node's own code, which it would leave half done. SIGUSR2 writes
 all stacks to stderr, from C, so even a callback stuck in C shows where.
@@ -16,20 +13,15 @@ from __future__ import annotations
 
 import faulthandler
 import signal
-from collections.abc import Iterable
-from itertools import islice
 from types import FrameType
 from typing import Final, Protocol
 
 from ..runtime import Node
-from ..runtime.node import Mark
 from ..runtime.process import Process
 
 _OURS: Final = __name__.rpartition("guest.")[0]
 _TICK_S: Final = 0.05
 _RETRY_S: Final = 0.001
-_NAMES: Final = 40
-"""So many names are written for whoever asks after the end: writing them takes some microseconds."""
 
 
 class Heartbeat(Protocol):
@@ -44,11 +36,6 @@ class Heartbeat(Protocol):
     def leave(self) -> None: ...
 
     def counted(self, lived: int, waited: int) -> None: ...
-
-    def names(self, known: Iterable[tuple[int, str]]) -> None: ...
-
-    @property
-    def mark(self) -> Mark: ...
 
 
 class Watched(Protocol):
@@ -73,8 +60,6 @@ class Interrupter:
         """The step that a tick found at work."""
         self._wanted = -1
         """The step that is to be broken."""
-        self._named = (0, 0)
-        """How many births and names there were when names were last written."""
         self._installed = False
 
     def install(self) -> None:
@@ -96,13 +81,6 @@ class Interrupter:
 
     def begin(self) -> None:
         """User code may run from here on."""
-        node = self.guest.node
-        named = node.process_spawns, len(node.names)
-        if named != self._named:
-            self._named = named
-            newest = islice(reversed(node.names.items()), _NAMES)
-            self.heartbeat.names((pid.number, str(name)) for name, pid in newest)
-        self.heartbeat.mark[0] = 0
         self.heartbeat.enter(0)
         if self._installed:
             signal.setitimer(signal.ITIMER_REAL, _TICK_S, _TICK_S)

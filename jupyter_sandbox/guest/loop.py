@@ -29,7 +29,7 @@ class Loop:
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._selector.register(channel.socket, selectors.EVENT_READ)
         self._mask = selectors.EVENT_READ
-        guest.wake, guest.mark = self._wake, heartbeat.mark
+        guest.wake = self._wake
 
     def run(self) -> None:
         """Until the end."""

@@ -39,7 +39,7 @@ _COUNTERS: Final = frozenset({"sent", "other_tags", "process_spawns", "process_e
 """The kernel counts over all guests of a sandbox, and these have been counted."""
 _OF_THE_GUEST: Final = frozenset(
     {
-        "answers", "asked", "copy", "current", "drivers", "isolation", "journal", "loader", "longest", "mark",
+        "answers", "asked", "copy", "current", "drivers", "isolation", "journal", "loader", "longest",
         "max_mailbox", "max_processes", "most_processes", "name", "outside", "outside_waiting", "policy", "processes",
         "ready", "sends", "sink", "told", "trace", "uncounted", "watch",
     }

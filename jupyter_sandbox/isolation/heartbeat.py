@@ -11,7 +11,7 @@ import os
 import struct
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from .system import LINUX
@@ -21,17 +21,12 @@ if LINUX:
 
 PAGE = mmap.PAGESIZE
 _LAYOUT = struct.Struct("@4Q")
-_STEPS, _STARTED, _PROCESS, _PHASE, _WORKS, _LIVED, _WAITED = range(7)
+_STEPS, _STARTED, _PROCESS, _PHASE, _LIVED, _WAITED = range(6)
 _STARTED_AT, _ZERO = slice(8, 16), bytes(8)
-_COUNTS = struct.Struct("@3Q")
-_COUNTS_AT = _WORKS * 8
+_COUNTS = struct.Struct("@2Q")
+_COUNTS_AT = _LIVED * 8
 _NAME = slice(64, 64 + 200)
 _WORDS = slice(264, 264 + 200)
-_NAMES = slice(512, PAGE)
-
-
-UNTOLD = (1 << 64) - 1
-"""In place of a process that is at work."""
 
 
 class Beat(NamedTuple):
@@ -50,8 +45,6 @@ class Beat(NamedTuple):
 class Counts(NamedTuple):
     """What a guest counts for whoever wants to know it after its end; claims, too."""
 
-    works: int = 0
-    """Serial number of the process that is at work; 0 when none is, ``UNTOLD`` when a busy guest did not say."""
     lived: int = 0
     """The most processes that lived at one time."""
     waited: int = 0
@@ -84,14 +77,6 @@ class HeartbeatPage:
     def counts(self) -> Counts:
         """What it counted last. All zero after ``close``."""
         return Counts(*_COUNTS.unpack_from(self._map, _COUNTS_AT)) if self._map is not None else Counts()
-
-    def name_of(self, number: int) -> str:
-        """What the guest called the process with this number when the slice began; '' when it had no name, or many
-        newer ones had. A claim."""
-        if self._map is None:
-            return ""
-        _, found, after = (b"\0" + self._map[_NAMES]).partition(b"\0%d=" % number)
-        return _harmless(after.partition(b"\0")[0][:200]) if found else ""
 
     def name(self) -> str:
         """What the guest calls the process whose callback runs; a claim like the rest, without control characters."""
@@ -148,14 +133,12 @@ def _unread_page() -> mmap.mmap:
 class HeartbeatWriter:
     """The guest's end. ``enter`` and ``leave`` stand around every callback, so they do next to nothing."""
 
-    __slots__ = ("_cells", "_map", "_now", "_steps", "mark")
+    __slots__ = ("_cells", "_map", "_now", "_steps")
 
     def __init__(self, fd: int, *, now: Callable[[], int] = time.monotonic_ns) -> None:
         """``fd`` is that of the page; -1 for a page that nobody reads."""
         self._map = mmap.mmap(fd, PAGE) if fd >= 0 else _unread_page()
         self._cells = memoryview(self._map).cast("Q")
-        self.mark = self._cells[_WORKS : _WORKS + 1]
-        """Where the number of the process at work is to be written, step by step."""
         self._now, self._steps = now, 0
 
     def enter(self, process_number: int) -> None:
@@ -174,16 +157,6 @@ class HeartbeatWriter:
         """Processes and messages at one time, at most so far."""
         cells = self._cells
         cells[_LIVED], cells[_WAITED] = lived, waited
-
-    def names(self, known: Iterable[tuple[int, str]]) -> None:
-        """Who has a name, the most important first: what the page has room for is kept."""
-        room = bytearray()
-        for number, name in known:
-            one = b"%d=%s\0" % (number, name.encode("utf-8", "replace")[:60].replace(b"\0", b" "))
-            if len(room) + len(one) > PAGE - 512:
-                break
-            room += one
-        self._map[_NAMES] = bytes(room).ljust(PAGE - 512, b"\0")
 
     def phase(self, mark: int) -> None:
         """A mark of the guest's own."""

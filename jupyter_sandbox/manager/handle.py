@@ -291,9 +291,7 @@ class GuestHandle:
     def _left(self) -> Left:
         """What there is to be read after its end."""
         page = self.process.heartbeat
-        works = page.counts().works
-        name = page.name_of(works)
-        return Left(page.words(), not page.rests, works, name, visible(self.stderr.tail.text()))
+        return Left(page.words(), not page.rests, self._whose(page.read()), visible(self.stderr.tail.text()))
 
     def _lost(self) -> None:
         self._losing = asyncio.get_running_loop().create_task(self._end_or_break())

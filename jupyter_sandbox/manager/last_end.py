@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..isolation.exits import ExitStatus
-from ..isolation.heartbeat import UNTOLD
-from ..model.ids import FIRST_CLIENT, Pid
 from .answers import visible
 from .stacks import stack_in
 
@@ -28,10 +26,8 @@ class Left:
     """Which call of its own ended it, in whose callback."""
     busy: bool = False
     """Whether code of the user's could run."""
-    works: int = 0
-    """Number of the process at work, 0 or ``UNTOLD``."""
     name: str = ""
-    """What it was called."""
+    """Whose callback ran, when it had run for a twentieth of a second: sooner nobody writes it down."""
     stderr: str = ""
 
     @property
@@ -44,7 +40,7 @@ class Left:
 def in_words(status: ExitStatus, left: Left) -> str:
     """The status, by whom, and where.
 
-    >>> in_words(ExitStatus(signal=11), Left(busy=True, works=7, name="cart"))
+    >>> in_words(ExitStatus(signal=11), Left(busy=True, name="cart <0.7.0>"))
     'signal 11 (SIGSEGV) in a callback of cart <0.7.0>'
     >>> in_words(ExitStatus(signal=9), Left())
     'signal 9 (SIGKILL) while no callback ran'
@@ -61,14 +57,9 @@ def in_words(status: ExitStatus, left: Left) -> str:
 
 
 def _whose(left: Left) -> str:
-    if not left.busy or not left.works:
+    if not left.busy:
         return "while no callback ran"
-    if left.works == UNTOLD:
-        return "in a callback; it is not known whose, as many ran"
-    if left.works >= FIRST_CLIENT:
-        return "in a request from outside"
-    pid = repr(Pid.of(left.works))
-    return f"in a callback of {visible(left.name)} {pid}" if left.name else f"in a callback of {pid}"
+    return f"in a callback of {visible(left.name)}" if left.name else "in a callback"
 
 
 def _raised(stderr: str) -> str:

@@ -270,7 +270,7 @@ class Unit:
 
     def see_peaks(self, guest: GuestHandle) -> None:
         """What it has counted itself, and what the channel has."""
-        _, lived, waited = guest.process.heartbeat.counts()
+        lived, waited = guest.process.heartbeat.counts()
         seen, news = self.analytics.peaks, guest.link.most_news
         if lived > seen.processes or waited > seen.mailbox or news > seen.news:
             self.analytics.rose(processes=lived, mailbox=waited, news=news)

@@ -43,7 +43,7 @@ class Row:
         one, and what its dispatch gave.
         """
         node, by_pid = process.node, self.state.by_pid
-        trail, mark, names, processes, sink = node.trail, node.mark, node.names, node.processes, node.sink
+        trail, names, processes, sink = node.trail, node.names, node.processes, node.sink
         now_s, parent, group = node.now_ms // 1000, process.pid, process.group
         ancestors = process.lineage or lifecycle.lineage(process)
         if process.links is None:
@@ -99,7 +99,6 @@ class Row:
             trail.append(number)
             child.steps = 1
             node.current = child
-            mark[0] = number
             try:
                 state = context.init(argument)
             except BaseException as error:  # a failing init is a failed start, whatever it raised
@@ -123,7 +122,6 @@ class Row:
                 break
             # --- that of the supervisor ---
             node.current = process
-            mark[0] = process.number
             child.starter = None
             child.status = IDLE
             begun += 1

@@ -34,12 +34,6 @@ class Policy(Protocol):
 Sink = Callable[[str, Process, Any], None]
 
 
-class Mark(Protocol):
-    """Something with a place 0 that a number can be put in."""
-
-    def __setitem__(self, index: int, number: int, /) -> None: ...
-
-
 class Watch(NamedTuple):
     """Who sees what steps do to processes, and changes nothing."""
 
@@ -68,7 +62,7 @@ class Node:
 
     __slots__ = (
         "aliases", "answers", "asked", "copy", "current", "dead_names", "digest", "drivers", "folded",
-        "globals", "isolation", "journal", "loader", "longest", "mark", "max_mailbox", "max_processes",
+        "globals", "isolation", "journal", "loader", "longest", "max_mailbox", "max_processes",
         "most_processes", "name", "names", "next_client", "next_number", "next_tag", "now_ms", "other_tags",
         "outside", "outside_waiting", "policy", "process_exits", "process_spawns", "processes", "ready", "restarts",
         "seed", "sends", "sent", "sink", "spare", "stale", "tables", "timer_heap", "timers", "told", "trace", "trail",
@@ -106,8 +100,6 @@ class Node:
         self.ready: deque[Process] = deque()
         self.woken: Process | None = None
         self.current: Process | None = None
-        self.mark: Mark = [0]
-        """Its first place is the number of the process at work: for who can read that when nothing runs any more."""
         self.spare = steps.MAX_HOPS
         """Hand-overs that are left before the run queue gets its turn."""
         self.timer_heap: list[Any] = []

@@ -58,7 +58,6 @@ def ask(node: Node, what: Ask) -> Answer | None:
     node.trail.append(callee.number)
     callee.steps += 1
     node.current = callee
-    node.mark[0] = callee.number
     callee.message = entry
     answer: Answer | None = None
     try:

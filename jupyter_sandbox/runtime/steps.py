@@ -63,7 +63,7 @@ def take_steps(  # noqa: C901
     cannot finish it leaves with ``handled`` set: the entry was dispatched, its
     result is still to be looked at.
     """
-    ready, trail, trace, mark = node.ready, node.trail, node.trace, node.mark
+    ready, trail, trace = node.ready, node.trail, node.trace
     answered = None if trace is node.sends else trace
     before, after = node.watch
     quick = node.policy is None
@@ -96,7 +96,6 @@ def take_steps(  # noqa: C901
                             trail.append(process.number)
                             process.steps += 1
                             node.current = process
-                            mark[0] = process.number
                             entry = process.message = process.mailbox.popleft()
                             operation = process.dispatch(process, entry)
                             if operation is not None:
@@ -136,7 +135,6 @@ def take_steps(  # noqa: C901
             trail.append(process.number)
             process.steps += 1
             node.current = process
-            mark[0] = process.number
             coro = process.coro
             operation = None
 
@@ -275,7 +273,6 @@ def take_steps(  # noqa: C901
                     trail.append(callee.number)
                     callee.steps += 1
                     node.current = callee
-                    mark[0] = callee.number
                     callee.message = entry
                     if before is not None:
                         before(callee, entry)
@@ -306,7 +303,6 @@ def take_steps(  # noqa: C901
                     trail.append(process.number)
                     process.steps += 1
                     node.current = process
-                    mark[0] = process.number
                     process.status = READY
                     operation = entry = None
                     continue
@@ -340,7 +336,6 @@ def take_steps(  # noqa: C901
                     trail.append(value.number)
                     value.steps = 1
                     node.current = value
-                    mark[0] = value.number
                     value.message = entry
                     operation = begin(value, request)
                     if (
@@ -360,7 +355,6 @@ def take_steps(  # noqa: C901
                         trail.append(process.number)
                         process.steps += 1
                         node.current = process
-                        mark[0] = process.number
                         operation = entry = None
                         continue
                     if operation is UP:
