@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from jupyter_sandbox.manager.manager import SandboxManager
 
 from .waiting import until
 
@@ -15,10 +18,17 @@ def nothing_left() -> Iterator[None]:
     """What happens inside leaves no file open and no child, not even a zombie.
 
     Only what is new counts, and only if it stays: what tests before this one left to the collector ends when it likes.
+    Managers that live on for other tests are waited for: making spares, they open files whenever they get to it.
     """
+    until(_managers_rest, "a manager does not get its spares")
     before = belongings()
     yield
     until(lambda: belongings() <= before, within_s=5.0, otherwise=f"left behind, but for what was there: {before}")
+
+
+def _managers_rest() -> bool:
+    managers = [one for one in gc.get_objects() if type(one) is SandboxManager]
+    return all(one.closed or one._spares is None or one._spares.full for one in managers)
 
 
 def belongings() -> frozenset[tuple[str, str]]:
