@@ -22,6 +22,8 @@ from .memory_use import MemoryUse
 NICE = 5
 """Of every guest. Twenty that compute without end on two cores kept the manager's thread waiting for six seconds of
 seven; a larger value would let programs beside the kernel starve the sandboxes."""
+_DYING_MS = 100
+"""For the end of who was killed this moment."""
 _ALL_THREADS = 2
 """In the number of the clock that counts an OS process's time on the processor, see clock_getcpuclockid(3)."""
 
@@ -66,6 +68,8 @@ class GuestProcess:
         self.baseline = 0
         """``memory`` when ``take_baseline`` was called: an empty sandbox of its flavour."""
         self.closed = False
+        self.after: Callable[[], None] | None = None
+        """Called at the close for what it needs no more, if the operating system says that it has ended."""
         self.modest = not system.LINUX
         """Whether it stands behind the kernel when both want the processor."""
         self._use: MemoryUse | None = None
@@ -123,6 +127,15 @@ class GuestProcess:
         poll = select.poll()
         poll.register(self.pidfd, select.POLLIN)
         return bool(poll.poll(0))
+
+    def _certainly_ended(self) -> bool:
+        """Ended, whatever the zygote said of it: a guest that Landlock does not hold may have taken that over."""
+        if self.pidfd < 0:
+            return False
+        system.send_signal(self.pid, self.pidfd, signal.SIGKILL)
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        return bool(poll.poll(_DYING_MS))
 
     def step_back(self) -> None:
         """Have the operating system serve the kernel first, whatever the guest computes. Call until ``modest``."""
@@ -216,6 +229,8 @@ class GuestProcess:
             return
         self.kill()
         self.closed = True
+        if self.after is not None and self._certainly_ended():
+            self.after()
         self.control.close()
         self._guest_end.close()
         self.heartbeat.close()

@@ -12,6 +12,7 @@ from ..model.errors import Unsupported
 
 LINUX = sys.platform == "linux"
 _SET_PDEATHSIG, _GET_PDEATHSIG = 1, 2
+_GET_DUMPABLE, _SET_DUMPABLE = 3, 4
 _SET_NAME = 15
 _SET_SECCOMP, _SECCOMP_FILTER = 22, 2
 _CAPBSET_DROP = 24
@@ -66,6 +67,16 @@ def parent_death_signal() -> int:
     found = ctypes.c_int(0)
     _prctl(_GET_PDEATHSIG, ctypes.byref(found))
     return found.value
+
+
+def dumpable() -> int:
+    """1 when other OS processes of the user may read and write the memory of this one, else 0 or 2."""
+    return _prctl(_GET_DUMPABLE)
+
+
+def set_dumpable(value: int) -> None:
+    """0 closes this OS process to the others of its user, 1 opens it again. Raises OSError."""
+    _prctl(_SET_DUMPABLE, value)
 
 
 def set_no_new_privs() -> None:

@@ -17,6 +17,7 @@ from ..isolation.heartbeat import Beat
 from ..isolation.layers import processor_seconds
 from ..isolation.profiles import demand
 from ..isolation.recheck import verify_from_outside
+from ..isolation.seclusion import seclude
 from ..model.boot import Boot
 from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone
 from ..model.limits import DISK_FILES, Holdings, Limits
@@ -117,6 +118,7 @@ class GuestHandle:
             ready = await asyncio.shield(self.link.ready)
         self.protection = verify_from_outside(self.process.pid, ready.protection, boot)
         demand(boot, self.protection)
+        self.protection = seclude(self.process, self.protection)
         filtered = any(layer.name == "seccomp" and layer.verified for layer in self.protection.layers)
         self._alone = filtered and not boot.openings.subprocess
         self._count_from_here()

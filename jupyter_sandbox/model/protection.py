@@ -24,6 +24,14 @@ class Protection:
     layers: tuple[Layer, ...] = ()
     not_stopped: tuple[str, ...] = ()
 
+    def has(self, name: str) -> bool:
+        """Whether this layer is in force and was tried.
+
+        >>> Protection("basic", (Layer("rlimits", True, True, True),)).has("landlock")
+        False
+        """
+        return any(layer.active and layer.verified for layer in self.layers if layer.name == name)
+
     def line(self) -> str:
         """``basic · rlimits ✓ · no_new_privs ✓ · seccomp – (not requested)``."""
         return " · ".join([self.profile, *(_mark(layer) for layer in self.layers)])
