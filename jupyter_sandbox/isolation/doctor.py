@@ -17,10 +17,16 @@ from ..model.platforms import what_is_less
 from ..model.protection import Layer, Protection
 from . import landlock
 from .layers import SWITCH
+from .profiles import lacking, why_missing
 from .recheck import verify_from_outside
+from .seclusion import seclude
 from .zygote import Zygote
 
 _PATIENCE_S = 20.0
+_PRICE = (
+    "while such a sandbox lives, no other OS process of its user (it, but also py-spy, gdb or another debugger) can "
+    "look into the kernel, and the kernel leaves no core dump"
+)
 
 
 async def examine(profile: str = "", openings: Openings | None = None) -> Protection:
@@ -32,7 +38,8 @@ async def examine(profile: str = "", openings: Openings | None = None) -> Protec
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 data = await asyncio.get_running_loop().sock_recv(guest.control, 1 << 16)
-            return verify_from_outside(guest.pid, msgspec.msgpack.decode(data, type=Protection), boot)
+            found = verify_from_outside(guest.pid, msgspec.msgpack.decode(data, type=Protection), boot)
+            return seclude(guest, found)
         finally:
             guest.close()
     finally:
@@ -40,16 +47,20 @@ async def examine(profile: str = "", openings: Openings | None = None) -> Protec
 
 
 def report(protection: Protection) -> Iterator[str]:
-    """The lines to print.
+    """The lines to print; the last one is a sentence that agrees with the exit code.
 
     >>> found = Protection("basic", (Layer("rlimits", True, True, True),), ("it can use the network",))
-    >>> print(*report(found), sep="\\n")
+    >>> print(*report(found), sep="\\n")  # doctest: +ELLIPSIS
     profile in force: basic
     <BLANKLINE>
       ✓ rlimits            in force, tried from inside
     <BLANKLINE>
     not stopped:
       - it can use the network
+    <BLANKLINE>
+    while such a sandbox lives, no other OS process of its user ... can look into the kernel, and ...
+    <BLANKLINE>
+    the best profile, strict, cannot be had: parent_death: not in force; session: not in force; ...
     """
     yield f"profile in force: {protection.profile}"
     yield ""
@@ -59,6 +70,18 @@ def report(protection: Protection) -> Iterator[str]:
         yield ""
         yield "not stopped:"
         yield from (f"  - {text}" for text in protection.not_stopped)
+    if not protection.has("landlock") and sys.platform == "linux":
+        yield ""
+        yield _PRICE
+    yield ""
+    yield _verdict(protection)
+
+
+def _verdict(protection: Protection) -> str:
+    missing = lacking("strict", protection.layers)
+    if missing:
+        return f"the best profile, strict, cannot be had: {why_missing(missing, protection.layers)}"
+    return "the best profile, strict, can be had: every layer is in force and was tried"
 
 
 def _state(layer: Layer) -> str:
@@ -80,7 +103,7 @@ def machine() -> Iterator[str]:
 
 
 def main() -> int:
-    """Print everything; 0 when the best profile, strict, is in force, else 1."""
+    """Print everything; 0 when the best profile, strict, can be had, 1 when a lesser one, 2 when none."""
     print(*machine(), sep="\n")  # noqa: T201 - this is a command
     try:
         protection = asyncio.run(examine())
@@ -88,4 +111,4 @@ def main() -> int:
         print(f"no sandbox can be started here: {error}")  # noqa: T201
         return 2
     print(*report(protection), sep="\n")  # noqa: T201
-    return 0 if protection.profile == "strict" else 1
+    return 1 if lacking("strict", protection.layers) else 0

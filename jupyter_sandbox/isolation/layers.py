@@ -133,7 +133,7 @@ def _is_open(fd: int) -> bool:
 
 
 class Capabilities:
-    """The powers of root are given up; for an ordinary user there are none."""
+    """The powers of root are given up; an ordinary user has none, but for what a container may have lent."""
 
     name = "capabilities"
 
@@ -241,7 +241,7 @@ def layers_for(
     if system.LINUX:
         layers.append(NoNewPrivs())
     layers.append(ResourceLimits(boot.limits))
-    if system.LINUX and os.geteuid() == 0:
+    if system.LINUX and (os.geteuid() == 0 or system.capabilities()):
         layers.append(Capabilities())
     if wants_confinement(boot.profile):
         files = Landlock(boot, tuple(sys.path))
@@ -257,7 +257,8 @@ def protect(layers: Sequence[ProtectionLayer], boot: Boot, without: Iterable[str
     failures = {
         layer.name: f"switched off by {SWITCH}" if layer.name in without else _attempt(layer) for layer in layers
     }
-    return judge(boot.profile, boot.openings, [_tested(layer, failures[layer.name]) for layer in layers])
+    tested = [_tested(layer, failures[layer.name]) for layer in layers]
+    return judge(boot.profile, boot.openings, tested, sys.platform)
 
 
 def _attempt(layer: ProtectionLayer) -> str:

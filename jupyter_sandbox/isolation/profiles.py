@@ -1,9 +1,9 @@
-"""Profiles: what each wants, which one the layers in force add up to, and in words what it does not stop. Pure."""
+"""Profiles: which layers each rests on, which one the layers in force add up to, and in words what is missing. Pure."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ..model.boot import Boot
@@ -12,15 +12,47 @@ from ..model.openings import Openings
 from ..model.protection import Layer, Protection
 
 PROFILES: Final = ("off", "basic", "standard", "strict")
-_BASICS: Final = ("no_new_privs", "rlimits", "capabilities")
-_REQUIRED: Final = (*_BASICS, "landlock", "seccomp")
 
-_NO_RLIMITS: Final = "memory and files are not limited by the operating system"
-_NO_LANDLOCK: Final = "it can read and change your files"
-_NO_SECCOMP: Final = (
-    "it can use the network",
-    "it can start other programs, and these can outlive the kernel",
-    "it can signal and inspect your other OS processes, this kernel included",
+_OFF: Final = ("parent_death", "session", "environment", "closed_files")
+_BASIC: Final = (*_OFF, "no_new_privs", "rlimits", "capabilities")
+_FILTERED: Final = (*_BASIC, "seccomp")
+_CONFINED: Final = (*_FILTERED, "landlock")
+REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
+    "strict": _CONFINED,
+    "standard": _CONFINED,
+    "basic+seccomp": _FILTERED,
+    "basic": _BASIC,
+    "off": _OFF,
+}
+"""The layers that a profile's promise rests on: without one of them it is a lesser profile."""
+
+_OF_LINUX: Final = frozenset({"parent_death", "no_new_privs", "capabilities"})
+"""What ``off`` and ``basic`` do without on other operating systems, where it is told instead."""
+_CONFINING: Final = frozenset({"landlock", "seccomp"})
+
+_NOT_STOPPED: Final[Mapping[str, tuple[str, ...]]] = {
+    "parent_death": ("it can outlive the kernel",),
+    "session": ("it shares a session with the launcher of sandboxes: a signal to one of them reaches all",),
+    "environment": ("it can see environment variables that are not its own",),
+    "closed_files": ("it can use files and sockets of the launcher of sandboxes, and lie about other sandboxes there",),
+    "no_new_privs": ("programs that it starts can gain rights, as sudo does",),
+    "rlimits": ("memory and files are not limited by the operating system",),
+    "capabilities": ("it keeps whatever powers of root the kernel has, and may use them on the kernel too",),
+    "landlock": (
+        "it can read and change your files",
+        "it can read and change the memory of your other OS processes, other sandboxes among them, see their "
+        "environment and their files, and act through them",
+    ),
+    "seccomp": (
+        "it can use the network",
+        "it can start other programs, and these can outlive the kernel",
+        "it can signal your other OS processes, this kernel included",
+    ),
+}
+"""What each layer keeps away, told when it is missing."""
+_ELSEWHERE: Final = (
+    "memory is not limited by the operating system",
+    "nobody could be asked from outside: which layers are in force is what the sandbox said before it ran code",
 )
 _EXISTENCE: Final = "it can see which files exist, and their sizes and dates"
 _ALWAYS: Final = (
@@ -35,35 +67,59 @@ def wants_confinement(profile: str) -> bool:
 
 
 def judge(wanted: str, openings: Openings, layers: Iterable[Layer], platform: str = sys.platform) -> Protection:
-    """The report: only what is active and verified counts.
+    """The report: on Linux only what is active and verified counts, elsewhere what is active.
 
-    >>> judge("", Openings(), [Layer("rlimits", True, True, True), Layer("seccomp", True, True, True)], "linux").profile
-    'basic+seccomp'
+    >>> names = ("parent_death", "session", "environment", "closed_files", "no_new_privs", "rlimits", "seccomp")
+    >>> layers = [Layer(name, True, True, True) for name in names]
+    >>> judge("", Openings(), layers, "linux").profile, judge("", Openings(), layers[1:], "linux").profile
+    ('basic+seccomp', 'off')
     """
     layers = tuple(layers)
-    holding = frozenset(layer.name for layer in layers if layer.active and layer.verified)
     named = openings if wants_confinement(wanted) else Openings()
-    return Protection(_level(wanted, named, layers, holding), layers, _not_stopped(named, holding, platform))
+    return Protection(_level(wanted, named, layers, platform), layers, _not_stopped(wanted, named, layers, platform))
 
 
-def _level(wanted: str, openings: Openings, layers: tuple[Layer, ...], holding: frozenset[str]) -> str:
+def lacking(profile: str, layers: Iterable[Layer], platform: str = sys.platform) -> tuple[str, ...]:
+    """The layers that this profile rests on and that are not in force, by name.
+
+    >>> lacking("off", [Layer(name, True, True, True) for name in ("parent_death", "session", "environment")], "linux")
+    ('closed_files',)
+    """
+    layers = tuple(layers)
+    here = _holding(layers, platform) | _not_needed(layers, platform)
+    return tuple(name for name in REQUIRED[profile] if name not in here)
+
+
+def _holding(layers: tuple[Layer, ...], platform: str) -> frozenset[str]:
+    if platform == "linux":
+        return frozenset(layer.name for layer in layers if layer.active and layer.verified)
+    return frozenset(layer.name for layer in layers if layer.active) - _CONFINING
+
+
+def _not_needed(layers: tuple[Layer, ...], platform: str) -> frozenset[str]:
+    """A guest of somebody without powers of root has none to give up, and does not list that layer."""
+    if platform != "linux":
+        return _OF_LINUX
+    return frozenset({"capabilities"}) - {layer.name for layer in layers}
+
+
+def _level(wanted: str, openings: Openings, layers: tuple[Layer, ...], platform: str) -> str:
     if wanted == "off":
         return "off"
-    failed = {layer.name for layer in layers if layer.name in _BASICS} - holding
-    if failed or "seccomp" not in holding:
-        return "basic"
-    if "landlock" not in holding:
-        return "basic+seccomp"
-    return "standard" if openings or wanted == "standard" else "strict"
+    best = next((one for one in ("strict", "basic+seccomp", "basic") if not lacking(one, layers, platform)), "off")
+    return "standard" if best == "strict" and (openings or wanted == "standard") else best
 
 
-def _not_stopped(openings: Openings, holding: frozenset[str], platform: str) -> tuple[str, ...]:
-    words = [] if "rlimits" in holding else [_NO_RLIMITS]
-    words += [*_of_files(openings), _EXISTENCE] if "landlock" in holding else [_NO_LANDLOCK]
-    words += _of_calls(openings) if "seccomp" in holding else _NO_SECCOMP
-    if platform != "linux":
-        words.append(f"on {platform} it can outlive the kernel")
-    return (*words, *_ALWAYS)
+def _not_stopped(wanted: str, openings: Openings, layers: tuple[Layer, ...], platform: str) -> tuple[str, ...]:
+    told = _holding(layers, platform)
+    if platform == "linux" and wanted != "off":  # which leaves the powers of root alone and so does not list them
+        told |= _not_needed(layers, platform)
+    words = [text for name in _CONFINED if name not in told for text in _NOT_STOPPED[name]]
+    if "landlock" in told:
+        words += [*_of_files(openings), _EXISTENCE]
+    if "seccomp" in told:
+        words += _of_calls(openings)
+    return (*words, *(_ELSEWHERE if platform != "linux" else ()), *_ALWAYS)
 
 
 def _of_files(openings: Openings) -> list[str]:
@@ -81,16 +137,21 @@ def _of_calls(openings: Openings) -> list[str]:
     return words
 
 
-def demand(boot: Boot, protection: Protection) -> None:
+def demand(boot: Boot, protection: Protection, platform: str = sys.platform) -> None:
     """What was asked for by name has to be there. Raises Unsupported that names what is missing."""
-    wanted, found = boot.profile, protection.profile
-    if wanted in ("", "off") or wanted == found or (wanted == "basic" and found.startswith("basic")):
-        return
-    missing = [
-        layer for layer in protection.layers if layer.name in _REQUIRED and not (layer.active and layer.verified)
-    ]
-    why = "; ".join(f"{layer.name}: {layer.reason or 'not in force'}" for layer in missing)
-    raise Unsupported(
-        f"profile {wanted!r} cannot be had on this machine ({why}); "
-        "leave the profile out for the best there is, and see: python -m jupyter_sandbox doctor"
-    )
+    missing = lacking(boot.profile, protection.layers, platform) if boot.profile else ()
+    if missing:
+        raise Unsupported(
+            f"profile {boot.profile!r} cannot be had on this machine ({why_missing(missing, protection.layers)}); "
+            "leave the profile out for the best there is, and see: python -m jupyter_sandbox doctor"
+        )
+
+
+def why_missing(names: Iterable[str], layers: Iterable[Layer]) -> str:
+    """Each of these layers with the reason that its report has.
+
+    >>> why_missing(["landlock", "seccomp"], [Layer("landlock", True, False, False, "this Linux has none")])
+    'landlock: this Linux has none; seccomp: not in force'
+    """
+    reasons = {layer.name: layer.reason for layer in layers}
+    return "; ".join(f"{name}: {reasons.get(name) or 'not in force'}" for name in names)

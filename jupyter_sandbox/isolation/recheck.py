@@ -7,6 +7,7 @@ from outside keeps the claim, which was made before any user code ran.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -34,7 +35,8 @@ _BOUNDED = ("Max data size", "Max address space", "Max cpu time")
 def verify_from_outside(pid: int, protection: Protection, boot: Boot | None = None) -> Protection:
     """The report with every claim that the operating system denies turned into an objection.
 
-    Costs a fraction of a millisecond. Away from Linux there is nobody to ask, and nothing counts as verified. A pid
+    Costs a fraction of a millisecond. Away from Linux there is nobody to ask, and nothing counts as
+    verified: what the guest found true of itself stays active. A pid
     that has ended has nothing in force any more. With ``boot`` the profile is judged again.
     """
     if system.LINUX:
@@ -44,11 +46,12 @@ def verify_from_outside(pid: int, protection: Protection, boot: Boot | None = No
         layers = tuple(_unverified(layer) for layer in protection.layers)
     if boot is None:
         return replace(protection, layers=layers)
-    return judge(boot.profile, boot.openings, layers)
+    return judge(boot.profile, boot.openings, layers, sys.platform)
 
 
 def _unverified(layer: Layer) -> Layer:
-    return replace(layer, verified=False, reason=layer.reason or "cannot be seen from outside here")
+    reason = layer.reason or "cannot be seen from outside here"
+    return replace(layer, active=layer.active and layer.verified, verified=False, reason=reason)
 
 
 def _rechecked(pid: int, status: Mapping[str, str], layer: Layer) -> Layer:

@@ -23,7 +23,8 @@ def main(profile: str, attempts: dict[str, str]) -> None:
                 answers[name] = type(error).__name__
                 sandbox.restart()
         layers = {layer.name: layer.active and layer.verified for layer in protection.layers} if protection else {}
-        print(json.dumps([protection.profile if protection else "", layers, answers]))
+        told = protection.not_stopped if protection else ()
+        print(json.dumps([protection.profile if protection else "", layers, answers, told]))
 
 
 if __name__ == "__main__":

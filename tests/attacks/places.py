@@ -18,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,17 +73,24 @@ class Place:
 
 
 class Told(NamedTuple):
-    """The profile in force, whether each layer is, and the answer of each attempt."""
+    """The profile in force, whether each layer is, the answer of each attempt, and in words what is not stopped."""
 
     profile: str
     layers: dict[str, bool]
     answers: dict[str, object]
+    not_stopped: list[str]
 
 
 def container(age: str = "new") -> Place:
     """In a container of ``new`` or ``old`` Docker, with the rights of this process at most."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     return Place("container", (sys.executable, str(HERE / "places.py"), age, sys.executable), PROJECT, environment)
+
+
+def contained(place: Place, age: str) -> Place:
+    """The same user in a container."""
+    python = (*place.python, str(place.project / "tests/attacks/places.py"), age, *place.python)
+    return replace(place, name=f"{place.name} in a container", python=python)
 
 
 @contextmanager

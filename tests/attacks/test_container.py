@@ -23,6 +23,7 @@ def test_a_container_without_landlock_is_reported_as_less(strict_machine: None) 
     told = container("old").told("", attempts)
     assert told.profile == "basic+seccomp" and told.layers["seccomp"] and not told.layers["landlock"]
     assert told.answers == {"a file": "worked", "the network": "EPERM", "a child": "EPERM"}
+    assert {"it can read and change your files"} < set(told.not_stopped)
 
 
 def test_a_filter_of_the_container_does_not_count_as_ours(strict_machine: None) -> None:

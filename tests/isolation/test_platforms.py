@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -74,16 +75,19 @@ def test_a_mac_gets_the_layers_that_it_can_have(mac: None) -> None:
 def test_layers_of_linux_say_on_a_mac_that_they_need_linux(mac: None) -> None:
     files = confined.Landlock(Boot("x"), ())
     told = layers.protect([files, confined.Seccomp(Boot("x"), files)], Boot("x"))
-    assert told.profile == "basic"
+    assert told.profile == "off", "the layers of basic were not asked for here"
     assert [layer.reason for layer in told.layers] == ["it needs Linux, not darwin"] * 2
     with pytest.raises(Unsupported, match="this needs Linux, not darwin"):
         system.set_no_new_privs()
 
 
 def test_nothing_counts_as_verified_where_nobody_can_be_asked(mac: None) -> None:
-    claim = Protection("strict", (Layer("rlimits", True, True, True), Layer("seccomp", True, True, True)))
+    names = ("session", "environment", "closed_files", "rlimits", "seccomp")
+    claim = Protection("strict", tuple(Layer(name, True, True, True) for name in names))
     told = recheck.verify_from_outside(1, claim, Boot("x"))
     assert told.profile == "basic" and not any(layer.verified for layer in told.layers)
+    doubtful = replace(claim, layers=(Layer("session", True, True, False, "still in another"), *claim.layers[1:]))
+    assert recheck.verify_from_outside(1, doubtful, Boot("x")).profile == "off"
     assert all("cannot be seen from outside" in layer.reason for layer in told.layers)
 
 

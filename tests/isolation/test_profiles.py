@@ -6,37 +6,74 @@ import os
 import pwd
 import subprocess
 import sys
-from itertools import product
+from itertools import combinations
 
 import pytest
 
 from jupyter_sandbox.isolation.landlock import READ, Right, handled
 from jupyter_sandbox.isolation.paths import rules_for, split_search_path
-from jupyter_sandbox.isolation.profiles import demand, judge
+from jupyter_sandbox.isolation.profiles import demand, judge, lacking
 from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.errors import Unsupported, UsageError
 from jupyter_sandbox.model.openings import Openings
-from jupyter_sandbox.model.protection import Layer, Protection
+from jupyter_sandbox.model.protection import Layer
 
-NAMES = ("no_new_privs", "rlimits", "landlock", "seccomp")
+OFF = ("parent_death", "session", "environment", "closed_files")
+BASIC = (*OFF, "no_new_privs", "rlimits", "capabilities")
+NAMES = (*BASIC, "landlock", "seccomp")
+PROMISED = {"off": OFF, "basic": BASIC, "standard": NAMES, "strict": NAMES}
+"""What each profile rests on, as docs/security.md has it."""
+TOLD = {
+    "parent_death": ["it can outlive the kernel"],
+    "session": ["it shares a session"],
+    "environment": ["environment variables that are not its own"],
+    "closed_files": ["files and sockets of the launcher"],
+    "no_new_privs": ["can gain rights"],
+    "rlimits": ["memory and files are not limited by the operating system"],
+    "capabilities": ["powers of root"],
+    "landlock": ["read and change your files", "read and change the memory of your other OS processes"],
+    "seccomp": ["use the network", "start other programs", "signal your other OS processes"],
+}
+"""What is said when a layer is missing, and at no other time."""
 
 
-def layers(*holding: str) -> list[Layer]:
-    return [Layer(name, True, name in holding, name in holding, "" if name in holding else "missing") for name in NAMES]
+def layers(*holding: str, listed: tuple[str, ...] = NAMES) -> list[Layer]:
+    return [
+        Layer(name, True, name in holding, name in holding, "" if name in holding else "missing") for name in listed
+    ]
+
+
+def without(*missing: str) -> list[Layer]:
+    return layers(*(name for name in NAMES if name not in missing))
 
 
 @pytest.mark.parametrize(
-    ("holding", "level"),
+    ("missing", "level"),
     [
-        (NAMES, "strict"),
-        (("no_new_privs", "rlimits", "seccomp"), "basic+seccomp"),
-        (("no_new_privs", "rlimits", "landlock"), "basic"),
+        ((), "strict"),
+        (("landlock",), "basic+seccomp"),
+        (("seccomp",), "basic"),
         (("landlock", "seccomp"), "basic"),
-        ((), "basic"),
+        *(((name,), "off") for name in BASIC),
+        (("rlimits", "landlock"), "off"),
+        (NAMES, "off"),
     ],
 )
-def test_the_level_is_what_the_layers_add_up_to(holding: tuple[str, ...], level: str) -> None:
-    assert judge("", Openings(), layers(*holding), "linux").profile == level
+def test_the_level_is_what_the_layers_add_up_to(missing: tuple[str, ...], level: str) -> None:
+    assert judge("", Openings(), without(*missing), "linux").profile == level
+
+
+def test_a_layer_that_is_not_even_listed_is_missing() -> None:
+    for name in set(NAMES) - {"capabilities"}:
+        listed = tuple(other for other in NAMES if other != name)
+        assert judge("", Openings(), layers(*NAMES, listed=listed), "linux").profile != "strict"
+        assert lacking("strict", layers(*NAMES, listed=listed), "linux") == (name,)
+
+
+def test_who_has_no_powers_of_root_has_none_to_give_up() -> None:
+    ordinary = layers(*NAMES, listed=tuple(name for name in NAMES if name != "capabilities"))
+    told = judge("", Openings(), ordinary, "linux")
+    assert told.profile == "strict" and "powers of root" not in "; ".join(told.not_stopped)
 
 
 def test_what_is_opened_by_name_makes_it_standard_and_is_told() -> None:
@@ -53,25 +90,52 @@ def test_an_active_layer_that_is_not_verified_does_not_count() -> None:
     assert judge("", Openings(), hollow, "linux").profile == "basic"
 
 
-def test_every_door_that_is_open_is_told_whatever_is_missing() -> None:
-    for landlock, seccomp in product((True, False), repeat=2):
-        holding = ("no_new_privs", "rlimits", *["landlock"] * landlock, *["seccomp"] * seccomp)
-        text = "; ".join(judge("", Openings(), layers(*holding), "linux").not_stopped)
-        assert ("your files" in text) is not landlock
-        assert ("use the network" in text) is ("other programs" in text) is not seccomp
-    assert "outlive the kernel" in "; ".join(judge("", Openings(), layers(), "darwin").not_stopped)
+@pytest.mark.parametrize("count", range(len(NAMES) + 1))
+def test_every_layer_that_is_missing_is_told_in_words_and_no_other(count: int) -> None:
+    for missing in combinations(NAMES, count):
+        text = "; ".join(judge("", Openings(), without(*missing), "linux").not_stopped)
+        assert {name for name, several in TOLD.items() for words in several if words in text} == set(missing)
+        assert all(words in text for name in missing for words in TOLD[name])
 
 
-@pytest.mark.parametrize("wanted", ["strict", "standard"])
-def test_what_was_asked_for_by_name_is_had_or_refused_in_one_line(wanted: str) -> None:
-    found = judge(wanted, Openings(), layers("no_new_privs", "rlimits", "seccomp"), "linux")
+def test_a_profile_without_some_layers_tells_what_they_would_stop() -> None:
+    basic = "; ".join(judge("basic", Openings(), layers(*NAMES, listed=BASIC), "linux").not_stopped)
+    assert {name for name, several in TOLD.items() if several[0] in basic} == {"landlock", "seccomp"}
+    off = "; ".join(judge("off", Openings(), layers(*NAMES, listed=OFF), "linux").not_stopped)
+    assert {name for name, several in TOLD.items() if several[0] in off} == set(NAMES) - set(OFF)
+
+
+@pytest.mark.parametrize("missing", NAMES)
+@pytest.mark.parametrize("wanted", ["strict", "standard", "basic", "off"])
+def test_what_was_asked_for_by_name_is_had_or_refused_in_one_line(wanted: str, missing: str) -> None:
+    listed = PROMISED[wanted]
+    holding = tuple(name for name in listed if name != missing)
+    found = judge(wanted, Openings(), layers(*holding, listed=listed), "linux")
+    demand(Boot("x"), found, "linux")
+    if missing not in listed:
+        demand(Boot("x", profile=wanted), found, "linux")
+        return
     with pytest.raises(Unsupported) as caught:
-        demand(Boot("x", profile=wanted), found)
+        demand(Boot("x", profile=wanted), found, "linux")
     text = str(caught.value)
-    assert "\n" not in text and "landlock: missing" in text and "python -m jupyter_sandbox doctor" in text
-    demand(Boot("x"), found)
-    demand(Boot("x", profile="basic"), found)
-    demand(Boot("x", profile=wanted), Protection(wanted))
+    assert "\n" not in text and f"profile '{wanted}'" in text and f"({missing}: missing)" in text
+    assert "python -m jupyter_sandbox doctor" in text
+
+
+def test_a_mac_has_basic_at_most_and_says_what_that_leaves_out() -> None:
+    had = ("session", "environment", "closed_files", "rlimits")
+    claimed = [Layer(name, True, name in had, False, "cannot be seen from outside here") for name in NAMES]
+    told = judge("", Openings(), claimed, "darwin")
+    text = "; ".join(told.not_stopped)
+    assert told.profile == "basic"
+    assert {name for name, several in TOLD.items() if several[0] in text} == set(NAMES) - set(had)
+    assert "memory is not limited by the operating system" in text and "nobody could be asked from outside" in text
+    for wanted in ("off", "basic"):
+        demand(Boot("x", profile=wanted), told, "darwin")
+    with pytest.raises(Unsupported, match="landlock"):
+        demand(Boot("x", profile="strict"), told, "darwin")
+    assert judge("", Openings(), layers(*NAMES), "darwin").profile == "basic", "a claim that cannot be true"
+    assert judge("", Openings(), layers(*had[1:]), "darwin").profile == "off"
 
 
 def test_openings_take_a_path_alone_and_refuse_what_they_do_not_know() -> None:
@@ -121,7 +185,21 @@ def test_the_doctor_tells_what_this_machine_gives_and_what_it_lacks() -> None:
     command = [sys.executable, "-m", "jupyter_sandbox", "doctor"]
     lesser = {**environment, "JUPYTER_SANDBOX_WITHOUT": "seccomp"}
     told = subprocess.run(command, capture_output=True, text=True, env=lesser, timeout=60, check=False)
-    assert told.returncode == 1 and "profile in force: basic" in told.stdout
-    assert "switched off by JUPYTER_SANDBOX_WITHOUT" in told.stdout and "it can use the network" in told.stdout
+    assert told.returncode == 1 and "profile in force: basic\n" in told.stdout
+    assert "it can use the network" in told.stdout
+    assert told.stdout.endswith("strict, cannot be had: seccomp: switched off by JUPYTER_SANDBOX_WITHOUT\n")
     wrong = subprocess.run([*command[:-1], "x"], capture_output=True, text=True, env=environment, check=False)
     assert wrong.returncode == 2 and "usage:" in wrong.stderr
+
+
+@pytest.mark.parametrize("missing", [*OFF, "rlimits", "landlock", ""])
+def test_what_the_doctor_says_and_its_exit_code_agree(missing: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "JUPYTER_SANDBOX_WITHOUT": missing}
+    command = [sys.executable, "-m", "jupyter_sandbox", "doctor"]
+    told = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    best = told.stdout.endswith("strict, can be had: every layer is in force and was tried\n")
+    assert best is ("profile in force: strict\n" in told.stdout) is (told.returncode == 0)
+    if missing:
+        assert told.returncode == 1 and f"cannot be had: {missing}: switched off" in told.stdout
+        assert TOLD[missing][0] in told.stdout.partition("not stopped:")[2]
+        assert ("py-spy" in told.stdout) is (missing == "landlock")

@@ -130,7 +130,7 @@ def test_a_layer_that_cannot_be_had_or_does_not_hold_is_reported_as_that() -> No
         Layer("missing", True, False, False, "not on this machine"),
         Layer("hollow", True, True, False, "an attempt succeeded"),
     )
-    assert report.line() == "basic · missing – (not on this machine) · hollow (not verified)"
+    assert report.line() == "off · missing – (not on this machine) · hollow (not verified)"
 
 
 def liftable(name: str) -> list[str]:
