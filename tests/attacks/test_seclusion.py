@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -104,10 +105,11 @@ def test_nor_in_a_profile_that_does_without_it(place: Place, profile: str) -> No
     assert {name: answer for name, answer in told.answers.items() if answer not in REFUSED} == {}
 
 
-def test_nor_by_whoever_runs_this() -> None:
-    told = container("old").told("", at_the_kernel({**LOOKS, **CALLS}))
+@pytest.mark.parametrize(("age", "profile", "level"), [("old", "", "basic+seccomp"), ("new", "basic", "basic")])
+def test_nor_by_whoever_runs_this(age: str, profile: str, level: str) -> None:
+    told = container(age).told(profile, at_the_kernel({**LOOKS, **CALLS}))
     open_to_root = {"list its files"} if os.geteuid() == 0 else set()  # their numbers; what they are stays closed
-    assert told.profile == "basic+seccomp"
+    assert told.profile == level
     assert {name for name, answer in told.answers.items() if answer not in REFUSED} == open_to_root
 
 
@@ -166,9 +168,49 @@ with SandboxManager(store=":memory:") as manager:
 print(dumpable())
 """
 
+FORGED = """
+import os
+from jupyter_sandbox.isolation.system import dumpable
+from jupyter_sandbox.manager.manager import SandboxManager
+from jupyter_sandbox.model.errors import SandboxError
+from tests.waiting import until
 
-def played(story: str, *arguments: str) -> list[str]:
-    environment = {**os.environ, "JUPYTER_SANDBOX_WITHOUT": "landlock", "PYTHONPATH": os.pathsep.join(sys.path)}
+FORGE = '''
+import os, socket, stat, msgspec
+from jupyter_sandbox.isolation import launch
+for fd in range(3, 256):
+    try:
+        if stat.S_ISSOCK(os.fstat(fd).st_mode):
+            found = socket.socket(fileno=os.dup(fd))
+            if found.type == socket.SOCK_SEQPACKET:
+                found.send(msgspec.msgpack.encode(launch.Exited(os.getpid(), 9)))
+    except OSError:
+        pass
+while True: pass
+'''
+
+def lives(pid):
+    try:
+        return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+with SandboxManager(store=":memory:") as manager:
+    sandbox = manager.create()
+    pid = sandbox.info().os_pid
+    print(dumpable(), lives(pid))
+    try:
+        sandbox.exec(FORGE)
+    except SandboxError as error:
+        print("9" in str(error) or str(error))
+    sandbox.destroy()
+    until(lambda: dumpable() == 1, "still closed")
+    print(lives(pid))
+"""
+
+
+def played(story: str, *arguments: str, without: str = "landlock") -> list[str]:
+    environment = {**os.environ, "JUPYTER_SANDBOX_WITHOUT": without, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", story, *arguments], capture_output=True, text=True, timeout=90, env=environment,
         cwd=PROJECT, check=False,
@@ -184,6 +226,21 @@ def test_the_kernel_is_open_again_after_the_last_guest_that_needed_it_closed() -
     assert was_closed == "0", "what somebody else closed is not opened"
 
 
+def test_a_guest_that_has_its_own_end_told_is_dead_before_the_kernel_is_open_again() -> None:
+    assert played(FORGED, without="landlock,closed_files") == ["0 True", "True", "False"]
+
+
 @pytest.mark.parametrize(("profile", "left"), [("off", "0"), ("basic", "0"), ("", "1")])
 def test_a_guest_that_can_leave_programs_behind_leaves_the_kernel_closed(profile: str, left: str) -> None:
     assert played(ONE_SANDBOX, profile) == [left]
+
+
+def test_what_the_kernel_can_still_read_of_itself_and_of_its_children(place: Place) -> None:
+    done = contained(place, "old").run([str(place.project / "tests/attacks/looking.py")], 60)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout) == {
+        "profile": "basic+seccomp",
+        "itself": ["environ", "auxv", "io", "mem", "pagemap"],
+        "another": ["environ", "auxv", "io", "mem", "pagemap", "maps", "smaps", "fd", "exe", "cwd", "root"],
+        "guest": [],
+    }
