@@ -21,7 +21,7 @@ EXPECTED_SKIPS = (
 )  # fmt: skip
 NOT_THERE = (
     "test_places.py", "test_container.py", "test_ordinary_user.py", "test_battery.py", "test_soak.py",
-    "test_markup.py",
+    "test_markup.py", "test_seclusion.py",
 )  # fmt: skip
 """Tests that go to such places themselves, or ask about nothing that a place could change."""
 
