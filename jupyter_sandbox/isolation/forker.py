@@ -153,20 +153,21 @@ class Forker:
 
     def _reap(self) -> None:
         """Collect whoever ended, report guests, and end the orphans that a guest left behind."""
-        ended = False
+        ended: list[tuple[int, int]] = []
         while self._children or ended:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                break
             if not pid:
                 break
-            ended = True
+            ended.append((pid, status))
+        if ended:
+            self._end_orphans()
+        for pid, status in ended:  # told when nothing of it is left
             if (pidfd := self._children.pop(pid, None)) is not None:
                 self._forget(pidfd)
                 self.tell(launch.Exited(pid, status))
-        if ended:
-            self._end_orphans()
 
     def _forget(self, pidfd: int) -> None:
         if pidfd >= 0:
@@ -189,6 +190,7 @@ class Forker:
             os.kill(pid, signal.SIGKILL)
         for pid in self._children:
             os.waitpid(pid, 0)
+        self._end_orphans()
 
 
 if __name__ == "__main__":  # pragma: no cover - the kernel's command line calls main

@@ -129,10 +129,9 @@ class GuestProcess:
         return bool(poll.poll(0))
 
     def _certainly_ended(self) -> bool:
-        """Ended, whatever the zygote said of it: a guest that Landlock does not hold may have taken that over."""
+        """As the operating system says; the zygote may have been taken over by a guest that Landlock does not hold."""
         if self.pidfd < 0:
             return False
-        system.send_signal(self.pid, self.pidfd, signal.SIGKILL)
         poll = select.poll()
         poll.register(self.pidfd, select.POLLIN)
         return bool(poll.poll(_DYING_MS))
@@ -229,6 +228,8 @@ class GuestProcess:
             return
         self.kill()
         self.closed = True
+        if self.pidfd >= 0:  # whatever the zygote said of it: it may have been told that by a guest
+            system.send_signal(self.pid, self.pidfd, signal.SIGKILL)
         if self.after is not None and self._certainly_ended():
             self.after()
         self.control.close()

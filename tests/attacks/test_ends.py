@@ -85,6 +85,8 @@ def test_the_end_of_the_os_process_is_told_with_its_reason(arena: Arena, name: s
 
 
 WHO = r"evil <0\.\d+\.0>"
+PERHAPS = f"(?: of {WHO})?"
+"""Below Python it is known after the twentieth of a second only, which an import takes on a busy machine."""
 BY_WHOM = {
     "a kill of itself": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
                          rf"signal 9 \(SIGKILL\): os\.kill in handle_call of {WHO}"),
@@ -92,18 +94,18 @@ BY_WHOM = {
     "a raised signal": ("import signal; signal.raise_signal(signal.SIGKILL)",
                         rf"signal 9 \(SIGKILL\): signal\.raise_signal in handle_call of {WHO}"),
     "a null pointer": ("import ctypes\nctypes.string_at(0)",
-                       r"signal 11 \(SIGSEGV\) in a callback, at <attack> line 2 in <module>"),
+                       rf"signal 11 \(SIGSEGV\) in a callback{PERHAPS}, at <attack> line 2 in <module>"),
     "a null pointer after a while": ("import ctypes, time\ntime.sleep(0.2)\nctypes.string_at(0)",
                                      rf"signal 11 \(SIGSEGV\) in a callback of {WHO}, at <attack> line 3 in <module>"),
     "a kill below Python": ("import ctypes, os\nctypes.CDLL(None).kill(os.getpid(), 9)",
-                            r"signal 9 \(SIGKILL\) in a callback"),
+                            rf"signal 9 \(SIGKILL\) in a callback{PERHAPS}"),
     "a process without a name": (
         "import ctypes, time\nasync def anon(self):\n    time.sleep(0.2)\n    ctypes.string_at(0)\nself.spawn(anon)",
         r"signal 11 \(SIGSEGV\) in a callback of <0\.\d+\.0>, at <attack> line 4 in anon",
     ),
     "an attempt that failed before": (
         "import os, ctypes\nos.kill(os.getpid(), 0)\nctypes.string_at(0)",
-        r"signal 11 \(SIGSEGV\) in a callback, at <attack> line 3 in <module>",
+        rf"signal 11 \(SIGSEGV\) in a callback{PERHAPS}, at <attack> line 3 in <module>",
     ),
 }  # fmt: skip
 
@@ -124,7 +126,9 @@ def test_an_end_while_nothing_runs_is_told_as_that(arena: Arena) -> None:
     sandbox = arena.manager.create("quiet")
     arena.attackers.append(sandbox)
     pid = sandbox.info().os_pid
-    assert pid is not None
+    guest = sandbox._unit.guest
+    assert pid is not None and guest is not None
+    arena.until(lambda: guest.process.heartbeat.rests, "it did not finish what it was asked for")
     os.kill(pid, signal.SIGKILL)
     arena.until(lambda: sandbox.status is SandboxStatus.CRASHED, "it did not end")
     assert crash_reason(sandbox) == "its OS process ended with signal 9 (SIGKILL) while no callback ran"
