@@ -9,11 +9,12 @@ from typing import Any
 from ..code.compiler import compile_cell
 from ..model.errors import CallTimeout, CodeRaised
 from ..runtime import Context, Down
+from .drawing import Drawing, draw
 from .tracebacks import error_lines, one_line
 
 
-async def run(self: Context, source: str, file: str, timeout_ms: int | None) -> Any:
-    """Run a cell in a new process and wait for its value.
+async def run(self: Context, source: str, file: str, timeout_ms: int | None) -> tuple[Any, Drawing | None]:
+    """Run a cell in a new process and wait for its value, and for what its class draws of it.
 
     The cell's own ``self`` is that process: ``await self.call("front", "next")``
     works at its top level. Raises CompileError, CodeRaised, or CallTimeout
@@ -27,7 +28,8 @@ async def run(self: Context, source: str, file: str, timeout_ms: int | None) -> 
         scope: dict[str, Any] = {"__name__": "__cell__", "__file__": file, "self": self}
         try:
             await _evaluate(cell.body, scope)
-            outcome.append((True, None if cell.last is None else await _evaluate(cell.last, scope)))
+            value = None if cell.last is None else await _evaluate(cell.last, scope)
+            outcome.append((True, (value, draw(value))))
         except GeneratorExit:
             raise
         except BaseException as error:
@@ -41,10 +43,11 @@ async def run(self: Context, source: str, file: str, timeout_ms: int | None) -> 
         raise CallTimeout(f"the cell did not finish in {timeout_ms} ms and was ended; give it more time")
     if not outcome:
         raise CodeRaised(f"the cell's process exited: {down.reason!r}")
-    succeeded, value = outcome[0]
+    succeeded, found = outcome[0]
     if not succeeded:
-        raise value
-    return value
+        raise found
+    value, drawing = found
+    return value, drawing
 
 
 async def _evaluate(code: Any, scope: dict[str, Any]) -> Any:

@@ -47,8 +47,12 @@ def execute(guest: Guest, request: m.Execute) -> None:
     """Run a cell in a process of its own."""
     guest.must_run("exec")
 
-    def answer(value: Any) -> m.Answer:
-        return m.Value(id=request.id, data=encode_value(value))
+    def answer(outcome: Any) -> m.Answer:
+        value, drawing = outcome
+        data = encode_value(value)
+        if drawing is None:
+            return m.Value(id=request.id, data=data)
+        return m.Pictured(id=request.id, data=data, mime=drawing.mime, image=drawing.image, why=drawing.why)
 
     guest.pending.apply(request, CELL, (request.source, request.file, request.timeout_ms), answer)
     guest.cells.add(request.id, request.file, guest.node)

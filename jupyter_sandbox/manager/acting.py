@@ -15,6 +15,7 @@ from .handle import ASK_S, GuestHandle
 from .loading import admit
 from .loop import ManagerLoop
 from .pickles import pack
+from .showing import shown
 from .unit import Unit
 
 A = TypeVar("A", bound=wire.Answer)
@@ -117,9 +118,12 @@ class Acting:
     def exec(self, source: str, file: str = "<exec>", timeout_ms: int | None = None) -> object:
         """Run code in a process of its own inside the sandbox; the value of its last expression, as plain data.
 
+        A value whose class draws itself (``_repr_png_``, ``_repr_jpeg_``, ``_repr_mimebundle_``, a figure of
+        matplotlib) comes as ``Drawn``: the plain data in ``value``, the checked file in ``picture.body``.
         An interrupt (KeyboardInterrupt) ends that process.
         """
-        return self._loop.run(_execute(self._unit, source, file, timeout_ms))
+        # Read in the thread that asked: an image takes a while to check, and the manager has others to serve.
+        return shown(self._loop.run(_execute(self._unit, source, file, timeout_ms)))
 
     # --- how ----------------------------------------------------------------------------------------------------------
 
@@ -167,7 +171,7 @@ async def _restart(unit: Unit, target: str) -> object:
     return decode_value(reply.data)
 
 
-async def _execute(unit: Unit, source: str, file: str, timeout_ms: int | None) -> object:
+async def _execute(unit: Unit, source: str, file: str, timeout_ms: int | None) -> wire.Value:
     asked: list[int] = []
 
     def make(number: int) -> wire.Request:
@@ -176,7 +180,7 @@ async def _execute(unit: Unit, source: str, file: str, timeout_ms: int | None) -
 
     guest, wait_s = unit.guest, None if timeout_ms is None else timeout_ms / 1000 + GRACE_S
     try:
-        return decode_value((await act(unit, make, wire.Value, wait_s)).data)
+        return await act(unit, make, wire.Value, wait_s)
     except asyncio.CancelledError:
         if guest is not None and asked:
             await _call_off(guest, asked[0])

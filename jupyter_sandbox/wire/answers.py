@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from ..model.code import Bundle, ClassInfo
@@ -23,6 +25,15 @@ class Value(Answer, frozen=True, kw_only=True):
     """A Python value as data (see ``wire.values``), never a pickle."""
 
     data: bytes
+
+
+class Pictured(Value, frozen=True, kw_only=True):
+    """The value of a cell that draws itself: the file as its class made it, which nobody has checked, or ``why`` there
+    is none."""
+
+    mime: Literal["image/png", "image/jpeg"] = "image/png"
+    image: bytes = b""
+    why: str = ""
 
 
 class Sent(Answer, frozen=True, kw_only=True):
@@ -103,6 +114,6 @@ class SnapshotBlob(Answer, frozen=True, kw_only=True):
 
 
 AnswerFrame = (
-    Done | Value | Sent | Failed | Loaded | Tried | VersionList | TreeReply | InspectReply | EventList
+    Done | Value | Pictured | Sent | Failed | Loaded | Tried | VersionList | TreeReply | InspectReply | EventList
     | WhyList | WaitList | PausedAt | Stepped | SnapshotBlob
 )  # fmt: skip

@@ -55,7 +55,7 @@ TRANSITIONS: dict[tuple[ConnectionState, Kind], ConnectionState] = {
 ANSWERS: dict[type[m.Request], tuple[type[m.Answer], ...]] = {
     m.Load: (m.Loaded, m.Tried),
     m.Versions: (m.VersionList,),
-    m.Execute: (m.Value,),
+    m.Execute: (m.Value, m.Pictured),
     m.CallOff: (m.Done,),
     m.SetLimits: (m.Done,),
     m.Begin: (m.Done,),
@@ -96,6 +96,7 @@ LARGE: dict[str, int] = {
     "SnapshotBlob": 64 * _MIB,
     "Tried": 16 * _MIB,
     "Value": 8 * _MIB,
+    "Pictured": 4 * _MIB,
     "TreeReply": 8 * _MIB,
     "TreeChanged": 8 * _MIB,
     "EventList": 2 * _MIB,
