@@ -54,6 +54,8 @@ class Guest:
         self.wake: Callable[[], None] = lambda: None
         self.on_begin: Callable[[Boot], None] = lambda boot: None
         """Told when a spare has become a sandbox."""
+        self.reseed: Callable[[int], object] = lambda seed: None
+        """Seeds the generators that were made in this OS process before it was a sandbox."""
         self._set_up(boot)
         self.surroundings = Surroundings(*self._surrounded())
 

@@ -15,6 +15,7 @@ from ..wire.messages import PROTOCOL, Ready
 from . import cell, clients, dispatch, trial  # loaded here so that a zygote has them before it forks
 from .channel import Channel
 from .entropy import reseed
+from .generators import Generators
 from .guest import Guest
 from .interrupt import Heartbeat
 from .large_imports import LargeImports
@@ -35,7 +36,10 @@ class Program:
     """
 
     def __init__(self) -> None:
+        generators = Generators()  # before there are any of ours
         self._guest = Guest(Boot("spare", spare=True), _nobody_hears, lambda frame: False)
+        if generators:
+            self._guest.reseed = generators.reseed
         self._guest.surroundings.install()
 
     def __call__(self, boot: Boot, control: socket.socket, heartbeat: Heartbeat, protection: Protection) -> int:
@@ -65,10 +69,10 @@ def serve(guest: Guest, boot: Boot, channel: Channel, heartbeat: Heartbeat, prot
     guest.emit, guest.push = channel.send, channel.push
     if not boot.spare:
         guest.begin(boot)
-    _begun(boot)
+    _begun(guest, boot)
 
     def begun(boot: Boot) -> None:
-        _begun(boot)
+        _begun(guest, boot)
         channel.patient = True  # nobody waits for the answer, and what was asked for with Begin follows
 
     guest.on_begin = begun
@@ -87,8 +91,9 @@ def _rehearse() -> None:
     rehearse()
 
 
-def _begun(boot: Boot) -> None:
+def _begun(guest: Guest, boot: Boot) -> None:
     """The OS process is this sandbox from now on."""
     reseed(boot.seed)
+    guest.reseed(boot.seed)
     if sys.platform == "linux":
         set_name(f"sbx:{boot.name}")
