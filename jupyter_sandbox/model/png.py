@@ -101,6 +101,8 @@ def _chunks(body: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise ValueError(f"its chunk {name.decode()} is damaged")
         yield name, body[data:end]
         position = end + _CRC.size
+        if name == _IEND and position < len(body):
+            raise ValueError("there is something behind its end")
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:
