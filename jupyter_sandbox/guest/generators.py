@@ -27,7 +27,7 @@ _OPAQUE: Final = frozenset({
     types.CellType, types.MethodType, types.BuiltinMethodType, functools.partial, deque, staticmethod, classmethod,
 })  # fmt: skip
 """Whose parts have no names."""
-_OWN: Final = frozenset({"jupyter_sandbox", "msgspec", "__main__"})
+_OWN: Final = frozenset({"jupyter_sandbox", "msgspec", "typing_extensions", "__main__"})
 
 
 class Generators:

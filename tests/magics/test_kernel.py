@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import queue
 import re
@@ -14,6 +15,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from ..images import chunk, png
 from ..shop import CELL
 
 DEADLINE_S = 30.0
@@ -284,3 +286,31 @@ def test_the_magic_after_unload_is_one_line(shop: Notebook) -> None:
     shop.run("%unload_ext jupyter_sandbox")
     assert shop.text("%sandbox list") == "UsageError: Line magic function `%sandbox` not found.\n"
     shop.run("%load_ext jupyter_sandbox")
+
+
+PICTURED = """%%sandbox exec {name} {options}
+class Figure:
+    def _repr_png_(self):
+        return {body}
+    def _repr_html_(self):
+        return "<script>alert(1)</script>"
+print(Figure())
+Figure()
+"""
+
+
+def test_a_value_that_draws_itself_is_shown_as_its_checked_picture(notebook: Notebook) -> None:
+    notebook.run("%sandbox create drawn")
+    file = png(40, 30, chunk(b"tEXt", b"<script>"))
+    printed, shown = notebook.run(PICTURED.format(name="drawn", options="--out figure", body=file))
+    assert printed["type"] == "stream" and "Figure object" in printed["text"]
+    written = base64.b64encode(png(40, 30)).decode()
+    text = f"<__cell__.Figure>\n<image/png, 40 × 30, {len(png(40, 30))} bytes>"
+    assert (shown["type"], shown["data"]) == ("execute_result", {"image/png": written, "text/plain": text})
+    (again,) = notebook.run("figure")
+    assert again["data"] == shown["data"]
+    assert notebook.text("figure.picture.body[:4], figure.value") == r"(b'\x89PNG', <__cell__.Figure>)"
+    _, refused = notebook.run(PICTURED.format(name="drawn", options="", body=file + b"<script>"))
+    told = "<__cell__.Figure>\n(no picture: image/png was refused: there is something behind its end)"
+    assert refused["data"] == {"text/plain": told}
+    notebook.run("%sandbox destroy drawn")

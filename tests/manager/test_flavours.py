@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.isolation.exec_zygote import FLAGS, search_path
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.manager.zygotes import IDLE_KEPT
@@ -176,6 +178,92 @@ def test_shared_generators_of_numpy_differ_between_sandboxes_and_follow_the_seed
     assert isinstance(one, tuple) and isinstance(two, tuple) and not {*one} & {*two}
     again = [own.create(flavour="sci", seed=5).exec(draw) for _ in range(2)]
     assert again[0][0] == again[1][0]  # type: ignore[index]
+
+
+DICE = """
+import ctypes, random
+alone = random.Random()
+listed = {"one": [random.Random(), (random.Random(),)]}
+class Own(random.Random):
+    def seed(self, *words):
+        super().seed(1)
+class Table:
+    kept = Own()
+    def __init__(self):
+        self.dice = random.Random()
+table = Table()
+def closed(dice=random.Random()):
+    return dice.random()
+def make():
+    hidden = random.Random()
+    return lambda: hidden.random()
+drawn = make()
+half = random.Random()
+half.gauss(0, 1)
+token = random.random()
+def throw():
+    ones = [alone, *listed["one"][:1], *listed["one"][1], Table.kept, table.dice]
+    return [*(one.random() for one in ones), closed(), drawn(), half.gauss(0, 1), ctypes.CDLL(None).rand()]
+"""
+NUMPY_DICE = """
+import numpy as np
+generators = [np.random.default_rng(), *map(np.random.Generator, (np.random.MT19937(), np.random.Philox()))]
+old = np.random.RandomState()
+old.normal()
+other = np.random.RandomState(np.random.PCG64())
+def throw():
+    return [float(one.random()) for one in (*generators, other)] + [float(old.normal()), float(old.random())]
+"""
+
+
+@pytest.mark.parametrize(("source", "modules"), [(DICE, []), (NUMPY_DICE, ["numpy"])])
+def test_generators_that_modules_made_differ_between_sandboxes_and_follow_the_seed(
+    own: SandboxManager, tmp_path: Path, source: str, modules: list[str]
+) -> None:
+    if modules:
+        pytest.importorskip(modules[0])
+    (tmp_path / "dice.py").write_text(source)
+    throw, preimport = "import dice; dice.throw()", [*modules, "dice"]
+    with SandboxManager(store=":memory:") as other:
+        thrown = [
+            manager.create(seed=seed, preimport=preimport).exec(throw)
+            for manager, seed in ((own, 5), (own, 5), (other, 5), (own, 6), (own, None), (own, None))
+        ]
+    assert thrown[0] == thrown[1] == thrown[2], "also in another kernel"
+    numbers = [number for one in (thrown[0], *thrown[3:]) for number in one]  # type: ignore[attr-defined]
+    assert len(set(numbers)) == len(numbers), "and no two generators are alike"
+
+
+def test_a_step_back_meets_the_numbers_that_were_drawn_then(own: SandboxManager, tmp_path: Path) -> None:
+    (tmp_path / "dice.py").write_text(DICE)
+    source = (
+        "import dice\nfrom jupyter_sandbox.otp import GenServer, Reply\nclass Thrower(GenServer):\n"
+        "    def init(self, _):\n        return []\n"
+        "    def handle_call(self, request, caller, state):\n        return Reply(None, [*state, dice.throw()])\n"
+    )
+    sandbox = own.create(preimport=["dice"], code={"thrower.py": source}, main="thrower.Thrower")
+    for _ in range(3):
+        sandbox.call("Thrower", "throw")
+    before = sandbox.state("Thrower")
+    sandbox.pause()
+    sandbox.back(1)
+    then = sandbox.state("Thrower")
+    assert isinstance(before, list) and then == before[: len(then)] and 2 <= len(then) <= 3  # type: ignore[arg-type]
+
+
+def test_what_was_drawn_while_it_was_imported_is_the_same_in_all(own: SandboxManager, tmp_path: Path) -> None:
+    (tmp_path / "dice.py").write_text(DICE)
+    assert len({own.create(preimport=["dice"]).exec("import dice; dice.token") for _ in range(3)}) == 1
+
+
+def test_without_modules_of_others_there_is_nothing_to_seed_at_the_beginning() -> None:
+    program = (
+        "from jupyter_sandbox.guest import warm\nfrom jupyter_sandbox.guest.main import Program\n"
+        "from jupyter_sandbox.isolation import forker\nprint(Program()._guest.reseed.__name__)"
+    )
+    path = f"import sys; sys.path[:] = {search_path(sys.path)!r} + sys.path\n"
+    ran = subprocess.run([sys.executable, *FLAGS, "-c", path + program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "<lambda>\n"
 
 
 @pytest.mark.parametrize("module", ["numpy", "pandas"])
