@@ -300,6 +300,7 @@ Figure()
 
 
 def test_a_value_that_draws_itself_is_shown_as_its_checked_picture(notebook: Notebook) -> None:
+    notebook.run("%load_ext jupyter_sandbox")
     notebook.run("%sandbox create drawn")
     file = png(40, 30, chunk(b"tEXt", b"<script>"))
     printed, shown = notebook.run(PICTURED.format(name="drawn", options="--out figure", body=file))
