@@ -52,7 +52,8 @@ LIFE = (
 CODE = (
     Verb("module", "code", "compile the cell and load it; running processes go on in the new code",
          "module shop counter", (_MODULE,), naming=Naming.EITHER, cell=True),
-    Verb("exec", "code", "run the cell inside the sandbox and show its last value", "exec shop", (), (
+    Verb("exec", "code", "run the cell inside the sandbox and show its last value, or the picture it draws of itself",
+         "exec shop", (), (
         Option("out", Kind.WORD, "also store the value under this name in the notebook", "NAME"),
     ), cell=True),
     Verb("load", "code", "load files, a folder, compiled files or a git repository", "load shop ./my_package", (

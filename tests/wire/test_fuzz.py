@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from contextlib import suppress
 from typing import Any, get_args
 
 import msgspec
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from jupyter_sandbox.manager.answers import error_of
 from jupyter_sandbox.manager.news import Pushed, bounded
+from jupyter_sandbox.manager.showing import shown
 from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.errors import RemoteProtocolError
 from jupyter_sandbox.model.protection import Protection
@@ -25,6 +27,8 @@ from jupyter_sandbox.wire.connection import Connection, ConnectionState, Role
 from jupyter_sandbox.wire.framing import frame
 from jupyter_sandbox.wire.legality import ANSWERS
 from jupyter_sandbox.wire.values import decode_value, encode_value
+
+from ..images import jpeg, png
 
 MINUTES = float(os.environ.get("JUPYTER_SANDBOX_CAMPAIGN_MINUTES", "10"))
 FROM_GUEST, FROM_KERNEL = get_args(m.GuestFrame), get_args(m.KernelFrame)
@@ -104,6 +108,8 @@ def digest(told: object) -> None:
         assert str(error_of(told)) is not None
     elif isinstance(told, m.Value):
         look_at(told.data)
+        with suppress(RemoteProtocolError):
+            assert len(repr(shown(told))) < 50_000_000
 
 
 def look_at(data: bytes) -> None:
@@ -203,6 +209,8 @@ def mutate_for(seconds: float, seed: int) -> int:
 
 EXAMPLES: list[Any] = [
     READY, m.Done(id=0), m.Value(id=17, data=encode_value([1, 2])), m.Sent(id=11, pid="<0.1.0>"),
+    m.Pictured(id=2, data=encode_value(1), image=png(), why="x"),
+    m.Pictured(id=2, data=encode_value(1), image=jpeg(), mime="image/jpeg"),
     m.Failed(id=3, kind="noproc", message="x", traceback=["y"]), m.PausedAt(id=25, step=1),
     m.SnapshotBlob(id=30, blob=b"x", step=1, processes=1), m.Notice(level="info", text="x"),
     m.Alert(limit="mailbox_limit", message="x"), m.MainExited(app="x", reason="y", normal=True),
