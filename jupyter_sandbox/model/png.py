@@ -141,20 +141,29 @@ def _check_pixels(header: Header, packed: bytes) -> None:
     if size > _MOST_INFLATED:
         raise ValueError(f"its pixels take {size:,} bytes and {_MOST_INFLATED:,} are allowed")
     filters = _Filters(rows)
-    inflater = zlib.decompressobj()
     try:
-        while not inflater.eof:
-            piece = inflater.decompress(packed, _PIECE)
-            packed = inflater.unconsumed_tail
+        for piece in _inflated(packed):
             filters.look(piece)
-            if not piece and not packed and not inflater.eof:
-                raise ValueError("its pixels end too early")
     except zlib.error:
         raise ValueError("its pixels cannot be unpacked") from None
-    if inflater.unused_data:
-        raise ValueError("there is something behind its pixels")
     if filters.missing:
         raise ValueError("it has fewer pixels than it says")
+
+
+def _inflated(packed: bytes) -> Iterator[bytes]:
+    """Pieces of bounded size from pieces of bounded size, to the end of both. Raises zlib.error, too."""
+    inflater = zlib.decompressobj()
+    for end in range(_PIECE, len(packed) + _PIECE, _PIECE):
+        left, full = packed[end - _PIECE : end], True
+        while left or full:
+            piece = inflater.decompress(left, _PIECE)
+            left, full = inflater.unconsumed_tail, len(piece) == _PIECE
+            yield piece
+            if inflater.eof:
+                if inflater.unused_data or end < len(packed):
+                    raise ValueError("there is something behind its pixels")
+                return
+    raise ValueError("its pixels end too early")
 
 
 def _rows(header: Header) -> Iterator[tuple[int, int]]:
