@@ -74,6 +74,17 @@ def test_pixels_palette_and_transparency_are_kept_as_they_are() -> None:
     assert checked(JPEG, PROGRESSIVE).body == PROGRESSIVE
 
 
+@pytest.mark.parametrize("behind", [0, 1, 1 << 16])
+def test_pixels_that_are_packed_into_many_kilobytes_are_read_to_their_end(behind: int) -> None:
+    packed = zlib.compress(i.rows(1_000, 300), 0) + bytes(behind)
+    body = i.png_of(i.header(1_000, 300), i.chunk(b"IDAT", packed), IEND)
+    if behind:
+        assert "behind its pixels" in refusal(PNG, body)
+    else:
+        assert checked(PNG, body).body == body
+    assert "early" in refusal(PNG, i.png_of(i.header(1_000, 300), i.chunk(b"IDAT", packed[: 1 << 16]), IEND))
+
+
 @pytest.mark.parametrize(
     "name", [b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"iCCP", b"pHYs", b"tIME", b"acTL", b"fdAT", b"evIl"]
 )
