@@ -64,6 +64,7 @@ class GuestHandle:
             lambda frame: self._listener.on_push(self, frame),
             lambda text: self._listener.on_broken(self, text),
             self._lost,
+            lambda: not self.process.heartbeat.rests,
         )
         self._max_memory, self._max_runtime, max_output = limits.max_memory, limits.max_runtime, limits.max_output
         self.stdout = OutputPump(process.stdout_fd, max_output, lambda *told: self._printed("stdout", *told))

@@ -2,7 +2,8 @@
 
 Frames are typed data; a guest that sends anything else has broken the
 protocol and is not listened to any further. Neither side can flood the other:
-reading pauses when a guest sends too much, writing has a deadline.
+reading pauses when a guest sends too much, writing has a deadline, and so has
+a frame that was begun.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ..wire.messages import (
     TreeChanged,
 )  # fmt: skip
 from .answers import error_of
+from .begun import LOOK_S, LOOKS, Begun
 from .news import AT_ONCE, PER_SECOND, Pace
 
 __all__ = ["GuestLink", "Pushed"]
@@ -52,13 +54,16 @@ class GuestLink(asyncio.Protocol):
     """One guest's channel.
 
     ``on_push`` gets unasked frames, ``on_broken`` the text of a protocol
-    violation, ``on_lost`` is told when the guest's end closed.
+    violation, ``on_lost`` is told when the guest's end closed. ``at_work`` says
+    whether the guest runs a callback: meanwhile it writes nothing, and
+    ``handler_budget`` is what ends it.
     """
 
     def __init__(
-        self, on_push: Callable[[Pushed], None], on_broken: Callable[[str], None], on_lost: Callable[[], None]
-    ) -> None:
-        self._on_push, self._on_broken, self._on_lost = on_push, on_broken, on_lost
+        self, on_push: Callable[[Pushed], None], on_broken: Callable[[str], None], on_lost: Callable[[], None],
+        at_work: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        self._on_push, self._on_broken, self._on_lost, self._at_work = on_push, on_broken, on_lost, at_work
         self._connection = Connection("kernel")
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -71,6 +76,8 @@ class GuestLink(asyncio.Protocol):
         self._writable.set()
         self._read_share = READ_SHARE_BYTES
         self._refill: asyncio.TimerHandle | None = None
+        self._begun: Begun | None = None
+        self._look: asyncio.TimerHandle | None = None
         self._pace = Pace()
         self._least_left = self._pace.left
         self.ready: asyncio.Future[Ready] = self._loop.create_future()
@@ -83,9 +90,10 @@ class GuestLink(asyncio.Protocol):
         """Close the channel; whoever still waits gets SandboxGone with ``why``. Idempotent."""
         if not self._why_gone:
             self._why_gone = why
-        if self._refill is not None:
-            self._refill.cancel()
-            self._refill = None
+        for timer in (self._refill, self._look):
+            if timer is not None:
+                timer.cancel()
+        self._refill = self._look = None
         if self._transport is not None:
             self._transport.abort()
         waits: list[asyncio.Future[Any]] = [*self._answers.values(), self.ready]
@@ -197,6 +205,7 @@ class GuestLink(asyncio.Protocol):
                 events += len(frame.events)
             self._take(frame)
         self._charge(len(data) + FRAME_COST_BYTES * len(frames) + EVENT_COST_BYTES * events)
+        self._await_rest(fresh=bool(frames))
 
     def _take(self, frame: object) -> None:
         match frame:
@@ -223,6 +232,27 @@ class GuestLink(asyncio.Protocol):
         if not self._why_gone:
             self.close(f"it broke the protocol: {text}")
             self._on_broken(text)
+
+    def _await_rest(self, *, fresh: bool) -> None:
+        """Note whether a frame has been begun. ``fresh``: others ended meanwhile, so that it is another one."""
+        size = self._connection.pending
+        if not size or self._why_gone:
+            self._begun = None
+            return
+        self._begun = Begun(size) if fresh or self._begun is None else self._begun.grown(size)
+        if self._look is None:
+            self._look = self._loop.call_later(LOOK_S, self._look_for_rest)
+
+    def _look_for_rest(self) -> None:
+        self._look = None
+        if self._begun is None:
+            return
+        if self._read_share > 0 and not self._at_work():
+            self._begun = self._begun.seen()
+        if self._begun.too_long:
+            self._broken(f"it began a frame and did not end it within {LOOK_S * LOOKS:g} s")
+        else:
+            self._look = self._loop.call_later(LOOK_S, self._look_for_rest)
 
     @property
     def flooded(self) -> bool:

@@ -75,6 +75,11 @@ class Connection:
         """Ids of requests without an answer yet, oldest first."""
         return tuple(self._pending)
 
+    @property
+    def pending(self) -> int:
+        """Bytes that have arrived of a frame that is not complete."""
+        return self._deframer.pending
+
     def send(self, frame_: Frame) -> bytes:
         """The bytes to write. Raises LocalProtocolError when the frame is not ours to send now, or too long."""
         if type(frame_) not in self._sent:

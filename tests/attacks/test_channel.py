@@ -54,7 +54,26 @@ def test_breaking_the_protocol_ends_the_sandbox_with_the_reason(arena: Arena, na
     assert arena.works_again(sandbox)
 
 
+SILENT = """
+import os
+from jupyter_sandbox.guest.channel import Channel
+os.write(3, b'\\0\\0\\x10\\0half')
+Channel.flush = lambda self: None
+Channel.has_output = property(lambda self: False)
+answer = 'silent'
+"""
+"""Half a frame, and nothing more: its loop goes on and its heartbeat says that all is well."""
+
+
 def test_a_frame_that_never_ends_keeps_nobody_waiting_but_its_own_sandbox(arena: Arena) -> None:
+    sandbox = arena.attacker()
+    assert arena.attack(SILENT, sandbox, timeout_ms=1_000).error is not None
+    arena.watch(lambda: arena.until(lambda: sandbox.status is SandboxStatus.CRASHED, "it is waited for without end"))
+    assert crash_reason(sandbox).startswith("protocol: it began a frame and did not end it")
+    assert arena.works_again(sandbox)
+
+
+def test_half_a_frame_of_a_callback_that_hangs_keeps_nobody_waiting(arena: Arena) -> None:
     sandbox = arena.attacker(limits={"handler_budget": 500})
     source = CHANNEL + "channel.sendall(struct.pack('>I', 1000) + b'half')\ntime.sleep(20)"
     assert arena.attack(source, sandbox, timeout_ms=2_000).error is not None
