@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import msgspec
@@ -18,13 +17,9 @@ from ..model.errors import (
     StartFailed,
     UsageError,
 )  # fmt: skip
+from ..model.harmless import visible
 from ..wire.messages import Failed
 
-# All but line ends and tabs; the later ones reorder what the reader sees, end lines, or are not seen at all. What
-# joins the parts of an emoji or of a Persian word stays.
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
-)
 _LONGEST, _MOST = 8_000, 1_000
 """Characters of a text, pieces of a list: what an honest guest tells is shorter."""
 COMPILE_KINDS = frozenset(
@@ -82,20 +77,6 @@ def _harmless(failed: Failed) -> Failed:
 
 def _cut(text: str) -> str:
     return visible(text[:_LONGEST])
-
-
-def visible(text: str) -> str:
-    """Text without control characters, which are shown as escapes.
-
-    >>> visible("a\\x1b[2Jb")
-    'a\\\\x1b[2Jb'
-    """
-    return text if text.isprintable() else _CONTROL.sub(_escape, text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    number = ord(match[0])
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def _other(kind: str, message: str) -> SandboxError:

@@ -20,10 +20,10 @@ from ..isolation.recheck import verify_from_outside
 from ..isolation.seclusion import seclude
 from ..model.boot import Boot
 from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone
+from ..model.harmless import visible
 from ..model.limits import DISK_FILES, Holdings, Limits
 from ..model.protection import Protection
 from ..wire.messages import Answer, Begin, Request
-from .answers import visible
 from .last_end import FAULT, Left, in_words
 from .link import GuestLink, Pushed
 from .output import OutputPump

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..isolation.exits import ExitStatus
-from .answers import visible
+from ..model.harmless import visible
 from .stacks import stack_in
 
 FAULT = "Fatal Python error: "

@@ -13,9 +13,9 @@ from typing import assert_never
 
 import msgspec
 
+from ..model.harmless import visible
 from ..model.views import Event, ProcessView, WhyView
 from ..wire.messages import Alert, MainExited, Notice, Pushed, Sample, TreeChanged
-from .answers import visible
 
 NAME, TEXT, LINES, FACTS = 200, 2_000, 20_000, 20
 """Characters of a name, of a text or line, of all lines of a traceback; facts of an event."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import codecs
 import os
-import re
 from collections.abc import Callable
+
+from ..model.harmless import visible
 
 TAIL_BYTES = 64 * 1024
 _READ = 1 << 16
@@ -19,22 +20,15 @@ _FLUSH_S = 0.05
 _READS = 16
 """Between two flushes; who prints more waits. Bytes that are written one by one would else take a processor of the
 kernel's, and its user's code would wait."""
-# Colours stay; every other control character could move the cursor or talk to the terminal.
-_ESCAPE = re.compile(r"\x1b(?!\[[0-9;]{0,20}m)")
-_UNSAFE = re.compile(_ESCAPE.pattern + r"|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
-_CONTROLS = (*range(9), *range(0x0B, 0x1B), *range(0x1C, 0x20), *range(0x7F, 0xA0))
-# A table, not a function for each: a million zeros would keep the kernel busy for half a second.
-_VISIBLE = {code: f"\\x{code:02x}" for code in _CONTROLS}
 
 
 def harmless(text: str) -> str:
-    """Text with control characters made visible; line ends, tabs and colours stay.
+    """Text as it may be shown; of what is no letter line ends and tabs stay alone.
 
     >>> harmless("a\\x1b]0;title\\x07b")
     'a\\\\x1b]0;title\\\\x07b'
     """
-    text = text.replace("\r\n", "\n")
-    return _ESCAPE.sub(r"\\x1b", text).translate(_VISIBLE) if _UNSAFE.search(text) else text
+    return visible(text.replace("\r\n", "\n"))
 
 
 class OutputTail:

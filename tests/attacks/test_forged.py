@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 
 import pytest
@@ -18,11 +17,8 @@ from jupyter_sandbox.widgets.picture import TreePicture
 from jupyter_sandbox.widgets.story import Lines, Story
 
 from .conftest import Arena, crash_reason, growing_at_most, hearing
-from .tools import CHANNEL
+from .tools import CHANNEL, CONTROL
 
-CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
-)
 LARGE = {
     "notices": "for n in range(80): say(m.Notice(level='error', text='x' * 900_000))",
     "tracebacks": "for n in range(80): say(m.Notice(level='error', text='x', traceback=['y' * 1000] * 900))",

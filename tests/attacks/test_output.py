@@ -9,8 +9,8 @@ import pytest
 from jupyter_sandbox.widgets.safe import block
 
 from .conftest import Arena, growing_at_most
+from .tools import CONTROL
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 PRINTS = {
     "without end": "while True: print('x' * 1000)",
     "one line without end": "import sys\nwhile True: sys.stdout.write('x' * 100_000)",
@@ -26,6 +26,9 @@ TRICKS = {
     "going back to the start of the line": "safe\\rowned",
     "eight bit escapes": "\\x9b31m\\x9d0;x\\x9c",
     "nulls and backspaces": "a\\x00b\\x08\\x08c\\x7f",
+    "colours in which nothing is seen": "\\x1b[8mhidden \\x1b[30;40mX",
+    "another direction": "\\u202egpj.exe\\u2066",
+    "what is not seen at all": "a\\u200bb\\u2060c\\xad\\U000e0041",
 }
 LIARS = {
     "a repr that hangs": "def __repr__(self):\n        while True: pass",

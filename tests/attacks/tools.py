@@ -6,8 +6,14 @@ Where a text says ``{kernel}`` it means the number of the kernel's OS process.
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""What must reach nobody's eyes, written down once more: a class of characters that shrinks is to be noticed."""
 REFUSED = {"EPERM", "EACCES"}
 TOOLS = """
 import ctypes as _ctypes, errno as _errno, os as _os

@@ -51,9 +51,11 @@ def test_a_character_cut_in_two_by_the_pipe_is_whole_again() -> None:
     assert tail.take() == ("é", 0)
 
 
-def test_control_characters_cannot_reach_a_terminal_but_colours_can() -> None:
-    assert harmless("\x1b[31mred\x1b[0m\n\tok\r\n") == "\x1b[31mred\x1b[0m\n\tok\n"
+def test_nothing_that_steers_hides_or_reorders_reaches_a_terminal() -> None:
+    assert harmless("one\n\ttwo\r\n") == "one\n\ttwo\n"
     assert harmless("a\rb\x00\x1b]0;t\x07\x1b[2J") == "a\\x0db\\x00\\x1b]0;t\\x07\\x1b[2J"
+    assert harmless("\x1b[8mhidden \x1b[30;40mX\x1b[0m") == "\\x1b[8mhidden \\x1b[30;40mX\\x1b[0m"
+    assert harmless("\u202egpj.exe \u200b") == "\\u202egpj.exe \\u200b"
 
 
 @pytest.mark.parametrize("text", ["\x00", "\x1b", "a\x00", "é\x9b", "\r"])
