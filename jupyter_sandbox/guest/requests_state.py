@@ -22,6 +22,8 @@ def take_snapshot(guest: Guest, request: m.TakeSnapshot) -> None:
     def taken() -> bool:
         try:
             done = snapshot.take(guest.node, guest.code, guest.reporter.app)
+        except snapshot.TooLarge:
+            raise
         except SnapshotError:
             if guest.paused or guest.read_ns() > until:
                 raise

@@ -26,13 +26,21 @@ from ..model.errors import SnapshotError
 from ..otp import application, inspect
 from ..runtime import Node, plain
 from ..runtime.context import Context
+from ..runtime.crashes import text_of
 from ..runtime.operations import Receive
 from ..runtime.process import Process
 from ..runtime.signals import INIT
+from ..wire.legality import LARGE
+from .bounded import Bounded, Overfull
 from .code_server import CodeServer
 
 _FORMAT: Final = 3
 _LARGE: Final = 10_000
+MOST: Final = LARGE["SnapshotBlob"] - 4096
+"""Bytes of a snapshot that travels, without what the frame says beside it."""
+_COPIES: Final = 3
+"""So often it is in memory once more before it has left."""
+_ALL: Final = "the state of the sandbox"
 _OF_THE_KIND: Final = frozenset({"context", "behaviour", "dispatch"})
 _NOT_SAVED: Final = frozenset({"node", "number", "pid", "coro", "message", "since", "upgrade", "wait"})
 _COUNTERS: Final = frozenset({"sent", "other_tags", "process_spawns", "process_exits", "restarts"})
@@ -85,11 +93,17 @@ def _no_collector() -> Iterator[None]:
             gc.enable()
 
 
-@_no_collector()
 def take(node: Node, code: CodeServer, app: str | None) -> Taken:
     """Save everything. Raises SnapshotError that names the process which cannot be saved, and why."""
     refuse_busy(node)
-    writer = _Writer()
+    writer = _Writer(node.name)
+    taken = _taken(node, code, app, writer)
+    writer.make_sure_of_memory(_COPIES * len(taken.blob))
+    return taken
+
+
+@_no_collector()
+def _taken(node: Node, code: CodeServer, app: str | None, writer: _Writer) -> Taken:
     kinds = _Kinds(writer)
     processes = tuple(
         (process.number, kinds.place(process), _process_blob(process, writer)) for process in node.processes.values()
@@ -99,7 +113,7 @@ def take(node: Node, code: CodeServer, app: str | None) -> Taken:
     blob = writer.dumps(facts, "the node's tables and timers")
     saved = Saved(code.bundle, code.table, app, blob, tuple(kinds.blobs), processes)
     shown = sum(not process.hidden for process in node.processes.values())
-    return Taken(pickle.dumps((_FORMAT, saved), pickle.HIGHEST_PROTOCOL), shown)
+    return Taken(writer.whole((_FORMAT, saved)), shown)
 
 
 def opened(blob: bytes) -> Saved:
@@ -210,49 +224,111 @@ def _go_on_as_master(node: Node, process: Process, name: str, state: Any) -> Non
 # --- pickles ----------------------------------------------------------------------------------------------------------
 
 
-class _Writer:
-    """Writes one pickle after another. The node, processes and contexts are never copied: they are named."""
+class TooLarge(SnapshotError):
+    """The state is more than can be saved: waiting makes it no smaller."""
 
-    def __init__(self) -> None:
+
+class _Writer:
+    """Writes one pickle after another. The node, processes and contexts are never copied: they are named.
+
+    All of them together have to travel in one frame, so that there is an end to it before it takes long. ``sandbox``
+    stands in the commands that errors tell the user to type.
+    """
+
+    def __init__(self, sandbox: str) -> None:
         contexts = dict.fromkeys(_with_subclasses(Context), _context_by_name)
         self._named: dict[type, Any] = {Process: _process_by_name, Node: _node_by_name, **contexts}
+        self._sandbox, self._room = sandbox, MOST
         self._begin()
 
     def _begin(self) -> None:
-        self._out = io.BytesIO()
+        self._out = Bounded()
         self._pickler = pickle.Pickler(self._out, pickle.HIGHEST_PROTOCOL)
         self._pickler.dispatch_table = {**copyreg.dispatch_table, **self._named}
 
     def dumps(self, value: Any, of: Process | str) -> bytes:
         """Raises SnapshotError that says of what it was."""
-        self._out.seek(0)
-        self._out.truncate()
-        self._pickler.clear_memo()
         try:
-            self._pickler.dump(value)
-            blob = self._out.getvalue()
-            if len(blob) > _LARGE:
-                self._begin()  # forgetting takes as long as the longest memory it ever had
-            return blob
+            blob = self._plainly(value)
+        except (Overfull, MemoryError) as error:
+            raise self._too_much(error, of) from None
         except Exception as plain_error:  # the user's __reduce__ may raise anything
-            return self._dumps_by_value(value, of, plain_error)
+            blob = self._dumps_by_value(value, of, plain_error)
+        self._room -= len(blob)
+        return blob
+
+    def _plainly(self, value: Any) -> bytes:
+        self._out.clear(self._room)
+        self._pickler.clear_memo()
+        self._pickler.dump(value)
+        blob = self._out.getvalue()
+        if len(blob) > _LARGE:
+            self._begin()  # forgetting takes as long as the longest memory it ever had
+        return blob
 
     def _dumps_by_value(self, value: Any, of: Process | str, first: Exception) -> bytes:
         """Functions and classes made inside functions travel by value, for which cloudpickle knows how."""
         import cloudpickle
 
-        out = io.BytesIO()
-        pickler = cloudpickle.Pickler(out)
+        self._out.clear(self._room)
+        pickler = cloudpickle.Pickler(self._out)
         pickler.dispatch_table = {**pickler.dispatch_table, **self._named}
         try:
             pickler.dump(value)
+            return self._out.getvalue()
+        except (Overfull, MemoryError) as error:
+            raise self._too_much(error, of) from None
         except Exception:
-            what = of if isinstance(of, str) else f"the state of {of.name or of.pid}"
             raise SnapshotError(
-                f"{what} cannot be saved: {first}. Keep plain data in states, and open files and connections through "
-                "`await self.outside(...)`"
+                f"{_of(of)} cannot be saved: {_said(first)}. Keep plain data in states, and open files and connections "
+                "through `await self.outside(...)`"
             ) from None
-        return out.getvalue()
+
+    def whole(self, saved: Any) -> bytes:
+        """All that was written, in one. Raises SnapshotError."""
+        try:
+            blob = pickle.dumps(saved, pickle.HIGHEST_PROTOCOL)
+        except MemoryError as error:
+            raise self._too_much(error, _ALL, MOST - self._room) from None
+        if len(blob) > MOST:
+            raise self._too_much(Overfull(), _ALL, len(blob))
+        return blob
+
+    def make_sure_of_memory(self, size: int) -> None:
+        """What was saved is copied on its way; an answer must not fail half way. Untouched memory costs nothing."""
+        try:
+            bytes(size)
+        except MemoryError as error:
+            raise self._too_much(error, _ALL, MOST - self._room) from None
+
+    def _too_much(self, error: Overfull | MemoryError, of: Process | str, size: int | None = None) -> TooLarge:
+        """``size`` is how much it is, as far as that is known: it may be more."""
+        told = _megabytes(self._out.wanted if size is None else size)
+        if isinstance(error, MemoryError):
+            more = f"give the sandbox more: %sandbox limits {self._sandbox} --max-memory BYTES"
+            return TooLarge(
+                f"{_of(of)} cannot be saved: memory ended at {told} of it, and max_memory is reached; {more}"
+            )
+        others = MOST - self._room if size is None else 0
+        most = f"at most {_megabytes(MOST)}"
+        beside = f", and {_megabytes(others)} are taken by others" if others > MOST // 100 else ""
+        return TooLarge(
+            f"{_of(of)} is too large to be saved: it has {told} or more, a snapshot {most}{beside}; "
+            "keep large data in files, and their names in states"
+        )
+
+
+def _of(of: Process | str) -> str:
+    return of if isinstance(of, str) else f"the state of {of.name or of.pid}"
+
+
+def _said(error: Exception) -> str:
+    """In words, whatever the user's exception makes of them."""
+    return text_of(error)[:500] or type(error).__name__
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f} MB" if size >= 1_000_000 else f"{size} bytes"
 
 
 def _with_subclasses(kind: type) -> set[type]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_sandbox.code.sources import GitSource
-from jupyter_sandbox.model.errors import SandboxError
+from jupyter_sandbox.model.errors import SandboxError, SnapshotError
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from .conftest import CAMP, Arena
@@ -74,7 +74,10 @@ STATES = {
         "class Evil:\n    def __reduce__(self):\n        while True: pass\nstate = Evil()", "hang: ",
     ),
     "a state that holds itself": ("state = []; state.append(state)", ""),
-    "a state that is too large to travel": ("state = bytes(100_000_000)", "too long to send"),
+    "a state that is too large to travel": ("state = bytes(100_000_000)", "evil is too large to be saved: it has 100"),
+    "a state of many pieces that is too large": (
+        "state = [bytes(60_000 + n) for n in range(2_000)]", "evil is too large to be saved",
+    ),
     "a very deep state": ("x = ()\nfor _ in range(100_000): x = (x,)\nstate = x", "cannot be saved"),
 }  # fmt: skip
 """Each with the error of saving or restoring it; '' for none."""
@@ -90,6 +93,16 @@ def test_a_snapshot_of_an_evil_state_is_an_error_or_harmless(strict: Arena, name
         outcome = strict.watch(lambda: sandbox.restore("evil"))
     assert error in str(outcome.error) if error else outcome.error is None
     assert strict.works_again(sandbox)
+
+
+def test_a_state_that_there_is_no_memory_to_save_is_an_error_and_the_sandbox_goes_on(strict: Arena) -> None:
+    sandbox = strict.attacker(limits={"max_memory": 100_000_000})
+    assert strict.attack("state = bytes(60_000_000)", sandbox).error is None
+    outcome = strict.watch(lambda: sandbox.snapshot("evil"))
+    assert isinstance(outcome.error, SnapshotError)
+    assert "the state of evil cannot be saved: memory ended at 60 MB of it" in str(outcome.error)
+    assert sandbox.status is SandboxStatus.RUNNING
+    assert strict.attempt("answer = len(state)", sandbox) == 60_000_000
 
 
 def test_a_forged_snapshot_is_opened_inside_a_sandbox_only(strict: Arena, tmp_path: Path) -> None:

@@ -131,6 +131,50 @@ def test_state_that_cannot_be_saved_is_named_with_its_process(shop: Any) -> None
     assert isinstance(shop.ask(m.TakeSnapshot), m.SnapshotBlob)
 
 
+def test_state_that_is_too_large_is_named_with_its_process_and_its_size(shop: Any) -> None:
+    process = next(p for p in shop.guest.node.processes.values() if p.name == "back")
+    process.state = bytes(100_000_000)
+    failed = shop.ask(m.TakeSnapshot, patience_ms=0)  # waiting makes it no smaller
+    assert failed.kind == "snapshot_failed"
+    assert failed.message.startswith("the state of back is too large to be saved: it has 100 MB or more")
+    process.state = 1
+    assert isinstance(shop.ask(m.TakeSnapshot), m.SnapshotBlob)
+
+
+def test_states_that_are_too_large_together_name_the_one_that_had_no_room(shop: Any) -> None:
+    for process in shop.guest.node.processes.values():
+        process.state = bytes(40_000_000)
+    failed = shop.ask(m.TakeSnapshot, patience_ms=0)
+    assert "40 MB or more, a snapshot at most 67 MB, and 40 MB are taken by others" in failed.message
+
+
+class Greedy:
+    """What happens when there is no memory left, without taking it."""
+
+    def __reduce__(self) -> Any:
+        raise MemoryError
+
+
+def test_state_that_there_is_no_memory_to_save_is_named_with_its_process(shop: Any) -> None:
+    process = next(p for p in shop.guest.node.processes.values() if p.name == "back")
+    process.state = [bytes(1_000_000), Greedy()]
+    failed = shop.ask(m.TakeSnapshot, patience_ms=0)
+    assert failed.kind == "snapshot_failed"
+    assert failed.message.startswith("the state of back cannot be saved: memory ended at 1 MB of it")
+    assert "--max-memory" in failed.message
+
+
+class Mute:
+    def __reduce__(self) -> Any:
+        raise KeyError
+
+
+def test_an_error_without_a_text_is_told_by_its_name(shop: Any) -> None:
+    process = next(p for p in shop.guest.node.processes.values() if p.name == "back")
+    process.state = Mute()
+    assert "the state of back cannot be saved: KeyError. Keep" in shop.ask(m.TakeSnapshot).message
+
+
 def test_a_process_in_the_middle_of_a_callback_is_named_with_what_it_waits_for(bench: Any) -> None:
     bench.load("async def loop(self):\n    while True:\n        await self.receive()\n", "tloop")
     bench.ask(m.Spawn, function="tloop.loop", name="worker")
