@@ -46,7 +46,21 @@ def stack_in(dump: str) -> list[Place]:
         if found is None:
             break
         frames.append(Place(found[1], int(found[2]), found[3]))
-    return [frame for frame in frames if not any(part in frame.file for part in _NOT_THE_USERS)] or frames
+    frames = _without_our_start(frames)
+    return [frame for frame in frames if not _is_ours(frame)] or frames
+
+
+def _is_ours(frame: Place) -> bool:
+    return any(part in frame.file for part in _NOT_THE_USERS)
+
+
+def _without_our_start(frames: list[Place]) -> list[Place]:
+    """Below everything lies the text that started the OS process, which has no file of ours; ours called nobody's."""
+    match frames:
+        case [*above, ours, Place(file="<string>", function="<module>")] if "/jupyter_sandbox/" in ours.file:
+            return [*above, ours]
+        case _:
+            return frames
 
 
 def without_stacks(text: str) -> str:

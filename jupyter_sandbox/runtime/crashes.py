@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from types import TracebackType
 from typing import Final
 
@@ -35,13 +36,18 @@ def exit_reason(error: BaseException) -> object:
 
 def user_frames(traceback: TracebackType | None, hidden: tuple[str, ...] = HIDDEN) -> tuple[Frame, ...]:
     """The frames of a traceback of the user's code, oldest first, at most the newest 50."""
-    frames: list[Frame] = []
+    # The chain leads from the oldest to the newest, and may have a million: all but those that are told are passed by.
+    newest: deque[TracebackType] = deque(maxlen=_MAX_FRAMES)
     while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if not code.co_filename.startswith(hidden):
-            frames.append(Frame(code.co_filename, traceback.tb_lineno, code.co_name))
+        if not traceback.tb_frame.f_code.co_filename.startswith(hidden):
+            newest.append(traceback)
         traceback = traceback.tb_next
-    return tuple(frames[-_MAX_FRAMES:])
+    return tuple(_frame(one) for one in newest)
+
+
+def _frame(traceback: TracebackType) -> Frame:
+    code = traceback.tb_frame.f_code
+    return Frame(code.co_filename, traceback.tb_lineno, code.co_name)
 
 
 def text_of(error: BaseException) -> str:

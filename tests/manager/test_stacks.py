@@ -23,6 +23,26 @@ def test_the_lines_of_the_user_come_first() -> None:
     assert [str(place) for place in stack_in(DUMP)] == ["<cell> line 2 in spin", "<cell> line 4 in <module>"]
 
 
+STARTED = """Current thread 0x00007f02 (most recent call first):
+%s  File "/home/me/jupyter_sandbox/guest/snapshot.py", line 80 in take
+  File "/home/me/jupyter_sandbox/isolation/forker.py", line 58 in main
+  File "<string>", line 6 in <module>
+"""
+
+
+def test_how_a_sandbox_was_started_is_no_place_where_code_of_the_user_hangs() -> None:
+    assert str(stack_in(STARTED % "")[0]) == "/home/me/jupyter_sandbox/guest/snapshot.py line 80 in take"
+    users = '  File "<string>", line 2 in spin\n  File "<string>", line 9 in <module>\n'
+    assert [str(place) for place in stack_in(STARTED % users)] == [
+        "<string> line 2 in spin", "<string> line 9 in <module>",
+    ]  # fmt: skip
+
+
+def test_a_stack_that_we_did_not_start_is_told_to_its_end() -> None:
+    dump = 'Current thread 0x01 (most recent call first):\n  File "<string>", line 1 in <module>\n'
+    assert [str(place) for place in stack_in(dump)] == ["<string> line 1 in <module>"]
+
+
 def test_a_stack_that_is_told_alone_is_that_of_the_thread_that_died() -> None:
     assert str(
         stack_in('Fatal Python error: x\n\nStack (most recent call first):\n  File "<cell>", line 2 in f\n')[0]
