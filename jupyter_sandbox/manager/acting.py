@@ -12,8 +12,8 @@ from ..model.sandbox import SandboxStatus
 from ..wire import messages as wire
 from ..wire.values import decode_value
 from .handle import ASK_S, GuestHandle
+from .holding import Holding
 from .loading import admit
-from .loop import ManagerLoop
 from .pickles import pack
 from .showing import shown
 from .unit import Unit
@@ -25,11 +25,8 @@ GRACE_S = 2.0
 """The guest keeps a call's own time; this is what the manager adds before it stops waiting for the guest."""
 
 
-class Acting:
-    """Needs ``_unit`` and ``_loop``; every method may be called from any thread but the manager's own."""
-
-    _unit: Unit
-    _loop: ManagerLoop
+class Acting(Holding):
+    """Every method may be called from any thread but the manager's own."""
 
     def call(self, target: object, request: object, timeout_ms: int | None = 5_000) -> object:
         """Ask a GenServer and wait for its reply, as plain data: ``shop.call("front", ("add", 2))``.

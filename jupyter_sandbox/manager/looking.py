@@ -12,8 +12,8 @@ from ..model.limits import whole
 from ..model.sandbox import NoticeTold, SandboxInfo, SandboxStatus, TreeReplaced
 from ..model.views import EVENT_KINDS, Event, Inspection, ModuleVersion, TreeView, WaitView, WhyView
 from ..wire import messages as wire
+from .holding import Holding
 from .loading import admit
-from .loop import ManagerLoop
 from .state import refusal
 from .unit import Unit
 
@@ -23,11 +23,8 @@ SAMPLE_S = 0.1
 _SHORTEST_WATCH_MS = 10
 
 
-class Looking:
-    """Needs ``_unit`` and ``_loop``; every method may be called from any thread but the manager's own."""
-
-    _unit: Unit
-    _loop: ManagerLoop
+class Looking(Holding):
+    """Every method may be called from any thread but the manager's own."""
 
     @property
     def id(self) -> int:

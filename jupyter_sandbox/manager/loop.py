@@ -3,13 +3,15 @@
 The thread lives until ``close``: the zygote is started from it, and the
 operating system ends a child when the *thread* that started it ends. A wait is
 interruptible: on KeyboardInterrupt the work is cancelled, and the wait returns
-only after the work has cleaned up after itself.
+only after the work has cleaned up after itself. A fork of the kernel has no such
+thread: whoever asks there is told so, and waits for nobody.
 """
 
 from __future__ import annotations
 
 import _thread
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
@@ -38,11 +40,12 @@ class ManagerLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._owner = os.getpid()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do ``work`` on the loop and wait for it, from any other thread.
 
-        Raises what the work raises, SandboxGone after ``close``.
+        Raises what the work raises, SandboxGone after ``close`` and in a fork.
         """
         try:
             loop = self._started()
@@ -75,7 +78,21 @@ class ManagerLoop:
     def closed(self) -> bool:
         return self._closed
 
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the OS process that made it."""
+        return os.getpid() == self._owner
+
+    def must_be_here(self) -> None:
+        """Raises SandboxGone in a fork of the kernel, as ``multiprocessing`` makes them."""
+        if not self.is_here:
+            raise SandboxGone(
+                "this OS process was forked from the kernel and has none of its sandboxes: ask for them there, or make "
+                "others here with a manager of its own: SandboxManager()"
+            )
+
     def _started(self) -> asyncio.AbstractEventLoop:
+        self.must_be_here()  # before the lock: whoever held it during the fork never lets go
         with self._lock:
             if self._closed:
                 raise SandboxGone("the sandbox manager was closed; make another one: SandboxManager()")

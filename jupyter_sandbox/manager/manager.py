@@ -68,7 +68,6 @@ class SandboxManager:
         self._zygotes: Zygotes | None = None
         self._spares: Spares | None = None
         self._watchdog: Watchdog | None = None
-        self._owner = os.getpid()
         self._at_exit = functools.partial(_close_at_exit, weakref.WeakMethod(self.close))
         atexit.register(self._at_exit)
 
@@ -92,6 +91,7 @@ class SandboxManager:
         Raises UsageError for a taken name or wrong options, PreimportFailed, Unsupported when a profile asked for
         cannot be had, CompileError for the code, LaunchFailed; after any failure or interrupt nothing is left.
         """
+        self._loop.must_be_here()
         openings = absolute(Openings.merged(allow)) if allow else Openings()
         spec = Spec(
             seed=int.from_bytes(os.urandom(6)) if seed is None else seed,
@@ -109,7 +109,7 @@ class SandboxManager:
         return self._loop.run(self._create(name, spec, merged, code, wanted))
 
     def get(self, name_or_id: str | int) -> Sandbox:
-        """The sandbox with this name or id. Raises UsageError that names the known ones."""
+        """The sandbox with this name or id. Raises UsageError that names the known ones, SandboxGone in a fork."""
         found = self._find(name_or_id)
         if found is not None:
             return self._sandboxes[found.life.id]
@@ -119,7 +119,8 @@ class SandboxManager:
         raise UsageError("sandbox", name_or_id, allowed=names)
 
     def list(self) -> list[SandboxInfo]:
-        """All sandboxes in the order of their ids, also the crashed ones."""
+        """All sandboxes in the order of their ids, also the crashed ones. Raises SandboxGone in a fork."""
+        self._loop.must_be_here()
         return [unit.info() for unit in self._units.copy().values()]
 
     def refresh(self, name_or_id: str | int | None = None) -> None:
@@ -128,6 +129,7 @@ class SandboxManager:
         Guests tell them once a second by themselves. One that does not answer within a tenth of a second keeps those
         that it told last.
         """
+        self._loop.must_be_here()
         found = list(self._units.values()) if name_or_id is None else [self._find(name_or_id)]
 
         async def ask_all() -> None:
@@ -155,6 +157,7 @@ class SandboxManager:
 
     def was_destroyed(self, name_or_id: str | int) -> bool:
         """Whether there was such a sandbox once."""
+        self._loop.must_be_here()
         return str(name_or_id) in self._destroyed
 
     def subscribe(self, receive: Callable[[Update], None]) -> Callable[[], None]:
@@ -162,6 +165,7 @@ class SandboxManager:
 
         ``receive`` must be quick and must not wait for the manager.
         """
+        self._loop.must_be_here()
         with self._lock:
             self._subscribers = (*self._subscribers, receive)
 
@@ -174,7 +178,7 @@ class SandboxManager:
     def close(self) -> None:
         """Kill all sandboxes and end the thread; snapshots stay. Idempotent."""
         # A fork of the kernel (multiprocessing) has this object but neither the thread nor the right to kill anything.
-        if os.getpid() != self._owner:
+        if not self._loop.is_here:
             return
         atexit.unregister(self._at_exit)
         if self._zygotes is not None:
@@ -309,6 +313,7 @@ class SandboxManager:
                 _LOG.exception("a subscriber of sandbox updates raised")
 
     def _find(self, name_or_id: str | int) -> Unit | None:
+        self._loop.must_be_here()
         wanted = str(name_or_id) if type(name_or_id) in (str, int) else None
         known = list(self._units.values())
         return next((unit for unit in known if wanted in (unit.name, str(unit.life.id))), None)

@@ -49,10 +49,12 @@ class Sandbox(Looking, Acting):
     """
 
     def __init__(self, unit: Unit, loop: ManagerLoop, store: SnapshotStore, destroy: Destroy) -> None:
-        self._unit, self._loop, self._store, self._destroy = unit, loop, store, destroy
+        super().__init__(unit, loop)
+        self._store, self._destroy = store, destroy
 
     def __repr__(self) -> str:
-        return f"<Sandbox {self.id} {self.name!r} {self.status}>"
+        life = self._held.life
+        return f"<Sandbox {life.id} {life.name!r} {life.status if self._loop.is_here else 'of another OS process'}>"
 
     # --- code and life ----------------------------------------------------------------------------------------------
 
