@@ -30,7 +30,10 @@ from .profiles import PROFILES
 from .scratch import ScratchRoot
 
 _START_S = 30.0
-_FORK_S = 10.0
+_LOOK_S = 0.5
+_LOOKS = 20
+"""So many looks in a row may find that nothing was heard of a zygote that was asked for a guest: 10 s. Looks are counted
+and not the clock, so that a kernel that was busy itself takes no zygote for a dead one."""
 _PATIENCE_S = 1.0
 _AT_ONCE = 8
 _KILLED = ExitStatus(signal=int(signal.SIGKILL))
@@ -44,8 +47,8 @@ class Zygote:
     ``zygote = await Zygote.start(entry="jupyter_sandbox.guest.main:Program", sys_path=sys.path)``, then
     ``guest = await zygote.fork(Boot("shop"))``.
 
-    ``on_death`` is called on the loop's thread when the zygote ends without having been closed. Its guests have been
-    killed by then: who waits for one gets its exit.
+    ``on_death`` is called on the loop's thread when the zygote ends without having been closed, or is killed because it
+    does not answer. Its guests have been killed by then: who waits for one gets its exit.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class Zygote:
         self._guests: dict[int, GuestProcess] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._sending = asyncio.Lock()
-        self._last_id = 0
+        self._last_id = self._heard = 0
         self._decode = msgspec.msgpack.Decoder(launch.FromZygote).decode
         self._encode = msgspec.msgpack.Encoder().encode
         self._pidfd = os.pidfd_open(process.pid) if system.LINUX else -1
@@ -124,7 +127,7 @@ class Zygote:
         """A new guest, on its way to the entry.
 
         Without ``boot.scratch`` it gets a folder of its own. Raises LaunchFailed when the OS process cannot be had,
-        Unsupported when the profile cannot.
+        Unsupported when the profile cannot. A zygote that does not answer, being stopped say, is dead from then on.
         """
         if boot.profile and boot.profile not in PROFILES:
             raise Unsupported(f"profile {boot.profile!r} cannot be had here; use one of {', '.join(PROFILES)}")
@@ -139,13 +142,13 @@ class Zygote:
         answer: asyncio.Future[None] = self._loop.create_future()
         self._launching[number] = guest, answer
         try:
-            async with asyncio.timeout(_FORK_S):
-                await self._send(launch.Fork(number, replace(boot, scratch=guest.scratch)), theirs)
-                await answer
+            await self._ask(launch.Fork(number, replace(boot, scratch=guest.scratch)), theirs, answer)
         except BaseException as error:
             guest.close()
             if isinstance(error, TimeoutError):
-                raise LaunchFailed(f"the sandbox launcher did not answer in {_FORK_S:.0f} s; try again") from None
+                silence = f"did not answer in {_LOOK_S * _LOOKS:g} s and was killed"
+                self._die(silence)
+                raise LaunchFailed(f"the sandbox launcher {silence}; create the sandbox again") from None
             if isinstance(error, OSError):
                 raise LaunchFailed(f"the sandbox launcher does not listen: {error}; try again") from None
             raise
@@ -170,6 +173,26 @@ class Zygote:
                 os.close(fd)
             raise LaunchFailed(f"no files left for another sandbox: {error}; destroy some sandboxes") from None
         return guest, theirs
+
+    async def _ask(self, message: launch.Fork, fds: Sequence[int], answer: asyncio.Future[None]) -> None:
+        """Send it and wait for its answer. Raises TimeoutError when nothing at all is heard for too long."""
+        sent, looks, heard = False, 0, self._heard
+        while looks < _LOOKS:
+            sent = sent or await self._sent_in_time(message, fds)
+            if sent:
+                await asyncio.wait([answer], timeout=_LOOK_S)
+            if answer.done():
+                return answer.result()
+            looks, heard = looks + 1 if heard == self._heard else 0, self._heard
+        raise TimeoutError
+
+    async def _sent_in_time(self, message: launch.Fork, fds: Sequence[int]) -> bool:
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                await self._send(message, fds)
+        except TimeoutError:
+            return False
+        return True
 
     async def _send(self, message: launch.Fork, fds: Sequence[int]) -> None:
         packet = self._encode(message)
@@ -210,6 +233,7 @@ class Zygote:
             self._die()
 
     def _take(self, message: launch.FromZygote, fds: list[int]) -> None:
+        self._heard += 1
         match message:
             case launch.Forked(number, pid):
                 self._forked(number, pid, fds.pop() if fds else -1)
@@ -262,14 +286,14 @@ class Zygote:
         if guest.exit_status is not None or not guest.pid:
             self._scratch.remove(guest.scratch)
 
-    def _die(self) -> None:
-        """It ended by itself."""
+    def _die(self, how: str = "has ended") -> None:
+        """It ended by itself, or might as well have."""
         if self.alive:
             reason = self._last_words()
             if self._importing and not self._hello.done():
                 text = f"the import of {self._importing} ended the OS process{reason}; leave it out"
                 _fail(self._hello, PreimportFailed(text, (self._importing,)))
-            self._end(f"the sandbox launcher has ended{reason}; create the sandbox again")
+            self._end(f"the sandbox launcher {how}{reason}; create the sandbox again")
             if self.on_death is not None:
                 self.on_death()
 
@@ -296,7 +320,8 @@ class Zygote:
         for guest in guests:
             guest.kill()
         self._process.kill()
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):  # who hangs in the operating system itself is waited for by nobody
+            self._process.wait(_PATIENCE_S)
         for guest in guests:
             self._ended(guest, _KILLED)
         self._control.close()

@@ -1,4 +1,5 @@
-"""The zygotes that guests are forked from, one per flavour: started at the first need, started again when one died.
+"""The zygotes that guests are forked from, one per flavour: started at the first need, started again when one died or
+did not answer any more.
 
 Used on the manager's permanent thread only, because the operating system ends
 a zygote together with the thread that started it.
@@ -41,7 +42,7 @@ class FlavourZygote:
         self._starting = asyncio.Lock()
 
     async def fork(self, boot: Boot) -> GuestProcess:
-        """A new guest process. A zygote that died is replaced once. Raises LaunchFailed."""
+        """A new guest process. A zygote that died, or was killed as it did not answer, is replaced once. Raises LaunchFailed."""
         zygote = await self.warm()
         try:
             return await zygote.fork(boot)

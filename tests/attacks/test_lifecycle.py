@@ -133,6 +133,19 @@ def test_a_stopped_zygote_does_not_stop_the_kernel_nor_the_sandboxes(alone: None
         assert manager.create().exec("1 + 1") == 2
 
 
+def test_a_zygote_that_stays_stopped_is_replaced_and_its_sandboxes_are_told_to_be_dead(alone: None) -> None:
+    with SandboxManager(store=":memory:") as manager:
+        sandbox = manager.create(code={"camp.py": CAMP}, main="camp.Camp")
+        zygote = int(str(sandbox.exec("import os; os.getppid()")))
+        until(lambda: manager._spares is not None and manager._spares.full)
+        os.kill(zygote, signal.SIGSTOP)
+        assert [manager.create().exec("1 + 1") for _ in range(3)] == [2, 2, 2], "those beyond the spares wait 10 s"
+        assert sandbox.status is SandboxStatus.CRASHED and "SIGKILL" in crash_reason(sandbox)
+        assert not Path(f"/proc/{zygote}").exists()
+        sandbox.restart()
+        assert sandbox.call("evil", "answer = 'back'") == "back"
+
+
 def test_ending_twice_at_once_and_while_it_is_made_is_one_end(arena: Arena) -> None:
     for delay in (0.0, 0.002, 0.01, 0.03):
         errors: list[BaseException] = []

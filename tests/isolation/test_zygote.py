@@ -6,11 +6,13 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.isolation import launch
 from jupyter_sandbox.isolation import zygote as module
 from jupyter_sandbox.isolation.zygote import Zygote
 from jupyter_sandbox.model.boot import Boot
@@ -164,19 +166,67 @@ def test_a_profile_that_cannot_be_had_is_refused(play: Play) -> None:
     play(story)
 
 
-def test_a_zygote_that_hangs_is_told_and_a_guest_that_comes_late_is_killed(
+def test_a_zygote_that_does_not_answer_is_killed_and_takes_its_guests_along(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_FORK_S", 0.2)
+    monkeypatch.setattr(module, "_LOOK_S", 0.02)
+
+    async def story(launcher: Launcher) -> None:
+        died = asyncio.Event()
+        launcher.zygote.on_death = died.set
+        told = await launcher.guest()
+        os.kill(launcher.zygote.pid, signal.SIGSTOP)
+        several = [launcher.zygote.fork(Boot(f"late{number}")) for number in range(12)]
+        errors = await asyncio.gather(*several, return_exceptions=True)
+        assert all(isinstance(one, LaunchFailed) and "create the sandbox again" in str(one) for one in errors)
+        assert "did not answer in" in str(errors[0])
+        assert died.is_set() and not launcher.zygote.alive
+        assert await told.status() == "signal 9 (SIGKILL)"
+        wait_until_gone([launcher.zygote.pid, told.process.pid], 2.0)
+
+    play(story)
+
+
+def test_a_zygote_that_is_slow_and_answers_others_is_waited_for(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_S", 0.05)
 
     async def story(launcher: Launcher) -> None:
         os.kill(launcher.zygote.pid, signal.SIGSTOP)
-        with pytest.raises(LaunchFailed, match="did not answer"):
-            await launcher.zygote.fork(Boot("late"))
+        asked = asyncio.create_task(launcher.zygote.fork(Boot("patient")))
+        for _ in range(2 * module._LOOKS):
+            await asyncio.sleep(module._LOOK_S)
+            launcher.zygote._take(launch.Exited(1, 0), [])
         os.kill(launcher.zygote.pid, signal.SIGCONT)
-        monkeypatch.setattr(module, "_FORK_S", 10.0)
+        (await asked).close()
+
+    play(story)
+
+
+def test_a_kernel_that_was_busy_itself_takes_no_zygote_for_dead(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_S", 0.02)
+
+    async def story(launcher: Launcher) -> None:
+        os.kill(launcher.zygote.pid, signal.SIGSTOP)
+        asked = asyncio.create_task(launcher.zygote.fork(Boot("patient")))
+        await asyncio.sleep(0.05)
+        time.sleep(2 * module._LOOKS * module._LOOK_S)  # the loop stands still, as behind a long call of C code
+        os.kill(launcher.zygote.pid, signal.SIGCONT)
+        (await asked).close()
+
+    play(story)
+
+
+def test_a_guest_that_comes_after_its_asker_gave_up_is_killed(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        os.kill(launcher.zygote.pid, signal.SIGSTOP)
+        asked = asyncio.create_task(launcher.zygote.fork(Boot("late")))
+        await asyncio.sleep(0.05)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        os.kill(launcher.zygote.pid, signal.SIGCONT)
         assert await (await launcher.guest()).ask("answer = 1") == 1
-        assert [pid for pid in children_of(launcher.zygote.pid) if lives(pid)] == [launcher.told[-1].process.pid]
+        wait_until_gone(sorted(set(children_of(launcher.zygote.pid)) - {launcher.told[-1].process.pid}), 2.0)
 
     play(story)
 
