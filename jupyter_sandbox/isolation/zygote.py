@@ -32,8 +32,8 @@ from .scratch import ScratchRoot
 _START_S = 30.0
 _LOOK_S = 0.5
 _LOOKS = 20
-"""So many looks in a row may find that nothing was heard of a zygote that was asked for a guest: 10 s. Looks are counted
-and not the clock, so that a kernel that was busy itself takes no zygote for a dead one."""
+"""So many looks in a row may find that nothing was heard of a zygote that was asked for a guest: 10 s. Looks are
+counted and not the clock, so that a kernel that was busy itself takes no zygote for a dead one."""
 _PATIENCE_S = 1.0
 _AT_ONCE = 8
 _KILLED = ExitStatus(signal=int(signal.SIGKILL))

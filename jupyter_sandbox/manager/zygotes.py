@@ -42,7 +42,10 @@ class FlavourZygote:
         self._starting = asyncio.Lock()
 
     async def fork(self, boot: Boot) -> GuestProcess:
-        """A new guest process. A zygote that died, or was killed as it did not answer, is replaced once. Raises LaunchFailed."""
+        """A new guest process. A zygote that died, or did not answer and was killed, is replaced once.
+
+        Raises LaunchFailed.
+        """
         zygote = await self.warm()
         try:
             return await zygote.fork(boot)
