@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..model.errors import SnapshotError
 from ..wire import messages as m
 from . import history, snapshot
+from .too_large import TooLarge
 
 if TYPE_CHECKING:
     from .guest import Guest, Handlers
@@ -22,7 +23,7 @@ def take_snapshot(guest: Guest, request: m.TakeSnapshot) -> None:
     def taken() -> bool:
         try:
             done = snapshot.take(guest.node, guest.code, guest.reporter.app)
-        except snapshot.TooLarge:
+        except TooLarge:
             raise
         except SnapshotError:
             if guest.paused or guest.read_ns() > until:

@@ -30,14 +30,12 @@ from ..runtime.crashes import text_of
 from ..runtime.operations import Receive
 from ..runtime.process import Process
 from ..runtime.signals import INIT
-from ..wire.legality import LARGE
 from .bounded import Bounded, Overfull
 from .code_server import CodeServer
+from .too_large import MOST, TooLarge, no_memory, too_large
 
 _FORMAT: Final = 3
 _LARGE: Final = 10_000
-MOST: Final = LARGE["SnapshotBlob"] - 4096
-"""Bytes of a snapshot that travels, without what the frame says beside it."""
 _COPIES: Final = 3
 """So often it is in memory once more before it has left."""
 _ALL: Final = "the state of the sandbox"
@@ -224,10 +222,6 @@ def _go_on_as_master(node: Node, process: Process, name: str, state: Any) -> Non
 # --- pickles ----------------------------------------------------------------------------------------------------------
 
 
-class TooLarge(SnapshotError):
-    """The state is more than can be saved: waiting makes it no smaller."""
-
-
 class _Writer:
     """Writes one pickle after another. The node, processes and contexts are never copied: they are named.
 
@@ -303,19 +297,11 @@ class _Writer:
 
     def _too_much(self, error: Overfull | MemoryError, of: Process | str, size: int | None = None) -> TooLarge:
         """``size`` is how much it is, as far as that is known: it may be more."""
-        told = _megabytes(self._out.wanted if size is None else size)
-        if isinstance(error, MemoryError):
-            more = f"give the sandbox more: %sandbox limits {self._sandbox} --max-memory BYTES"
-            return TooLarge(
-                f"{_of(of)} cannot be saved: memory ended at {told} of it, and max_memory is reached; {more}"
-            )
         others = MOST - self._room if size is None else 0
-        most = f"at most {_megabytes(MOST)}"
-        beside = f", and {_megabytes(others)} are taken by others" if others > MOST // 100 else ""
-        return TooLarge(
-            f"{_of(of)} is too large to be saved: it has {told} or more, a snapshot {most}{beside}; "
-            "keep large data in files, and their names in states"
-        )
+        size = self._out.wanted if size is None else size
+        if isinstance(error, MemoryError):
+            return no_memory(_of(of), size, self._sandbox)
+        return too_large(_of(of), size, others)
 
 
 def _of(of: Process | str) -> str:
@@ -325,10 +311,6 @@ def _of(of: Process | str) -> str:
 def _said(error: Exception) -> str:
     """In words, whatever the user's exception makes of them."""
     return text_of(error)[:500] or type(error).__name__
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.0f} MB" if size >= 1_000_000 else f"{size} bytes"
 
 
 def _with_subclasses(kind: type) -> set[type]:
