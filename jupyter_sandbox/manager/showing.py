@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ..model.harmless import visible
 from ..model.images import checked
 from ..model.picture import Drawn, Picture
 from ..wire.messages import Pictured, Value
 from ..wire.values import decode_value
-from .answers import visible
 
 _LONGEST = 400
 """Characters of a reason."""
