@@ -11,11 +11,13 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ..model.boot import Boot
-from ..model.errors import Unsupported
-from ..model.openings import Openings
+from ..model.errors import LaunchFailed, Unsupported
+from ..model.openings import Openings, Place
 from . import landlock, system
 from .paths import rules_for
+from .places import open_place
 from .rules import filter_for, tells_ports
+from .straight import open_straight
 from .syscalls import NUMBERS
 
 _TIOCSTI = 0x5412
@@ -31,6 +33,9 @@ class Landlock:
         self.version = landlock.version()
         self.in_force = 0
         """The version that really holds, once applied."""
+        named = {path: Place(path, -1, -1) for path in (*boot.openings.read, *boot.openings.write)}
+        self._places = named | {place.path: place for place in boot.openings.places}
+        self._astray: list[str] = []
 
     @property
     def detail(self) -> str:
@@ -44,11 +49,25 @@ class Landlock:
             raise Unsupported("this Linux has no Landlock (it came with 5.13 and can be switched off at boot)")
         openings = self.boot.openings
         refused = landlock.handled(self.version, any_port=openings.net and not openings.ports)
-        landlock.restrict(refused, rules_for(self.boot.scratch, self.sys_path, openings), openings.ports)
+        rules = rules_for(self.boot.scratch, self.sys_path, openings)
+        landlock.restrict(refused, rules, openings.ports, opened=self._open)
         self.in_force = self.version
 
+    def _open(self, path: str) -> int:
+        """What the user named has to be what it was then; a path that nobody looked up is no place at all."""
+        if (place := self._places.get(path)) is None:
+            return open_straight(path)
+        try:
+            return open_place(place)
+        except LaunchFailed as error:
+            self._astray.append(str(error))
+            raise FileNotFoundError(path) from None
+
     def verify(self) -> str:
-        """Its own folder must work, and the one around it, where the other sandboxes live, must not."""
+        """Its own folder must work, and the one around it, where the other sandboxes live, must not.
+        What the user named must have been found as it was."""
+        if self._astray:
+            return self._astray[0]
         inside = os.path.join(self.boot.scratch, ".probe")
         with open(inside, "w"):
             os.unlink(inside)
@@ -65,7 +84,7 @@ def prepare(sys_path: Sequence[str], around: str) -> None:
     version = landlock.version()
     if version:
         landlock.handled(version)
-        rules_for(os.path.join(around, "guest"), tuple(sys_path), Openings())
+        rules_for(os.path.join(around, "guest"), tuple(sys_path), Openings(net=True, subprocess=True))
     if os.uname().machine in NUMBERS:
         filter_for(os.uname().machine, pid=1, openings=Openings(), landlock=version)
 

@@ -11,11 +11,12 @@ import functools
 import os
 import stat
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntFlag
 
 from . import system
+from .straight import open_straight
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _ASK_VERSION = 1
@@ -99,8 +100,12 @@ def version() -> int:
         return 0
 
 
-def restrict(refused: Handled, rules: Iterable[tuple[str, Right]], ports: Iterable[int] = ()) -> None:
-    """Keep this thread and what it will start to the rules, for ever. A path that does not exist is left out.
+def restrict(
+    refused: Handled, rules: Iterable[tuple[str, Right]], ports: Iterable[int] = (),
+    *, opened: Callable[[str], int] = open_straight,
+) -> None:  # fmt: skip
+    """Keep this thread and what it will start to the rules, for ever. A path that cannot be ``opened`` is left out:
+    one that does not exist, or that has become a link.
 
     Needs ``no_new_privs``. Raises OSError.
     """
@@ -109,7 +114,7 @@ def restrict(refused: Handled, rules: Iterable[tuple[str, Right]], ports: Iterab
     try:
         handled_files = int(refused.files)  # plain numbers: an operation on a Right costs a microsecond
         for path, rights in rules:
-            _allow(ruleset, path, int(rights) & handled_files)
+            _allow(ruleset, path, int(rights) & handled_files, opened)
         for port in ports if refused.ports & _CONNECT else ():
             rule = struct.pack("=QQ", _CONNECT, port)
             system.syscall(_ADD, ruleset, _PORT, ctypes.c_char_p(rule), 0)
@@ -118,9 +123,9 @@ def restrict(refused: Handled, rules: Iterable[tuple[str, Right]], ports: Iterab
         os.close(ruleset)
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
+def _allow(ruleset: int, path: str, rights: int, opened: Callable[[str], int]) -> None:
     try:
-        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        fd = opened(path)
     except OSError:
         return
     try:

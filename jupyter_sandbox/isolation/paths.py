@@ -6,7 +6,6 @@ import functools
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ..model.openings import Openings
@@ -30,10 +29,13 @@ Rule = tuple[str, Right]
 
 
 def rules_for(scratch: str, sys_path: tuple[str, ...], openings: Openings) -> list[Rule]:
-    """Paths with what may be done there. They need not exist."""
+    """Paths with what may be done there, all without links: those of the runtime itself were followed in the zygote,
+    and the user's when they were named. They need not exist.
+    """
+    scratch = os.path.join(_followed(os.path.dirname(scratch)), os.path.basename(scratch))
     own = (f"/proc/{os.getpid()}/{part}" for part in _OF_ITSELF)
     readable = [*common(sys_path, os.path.dirname(scratch)), *openings.read, *own]
-    readable += _NETWORK if openings.net else ()
+    readable += map(_followed, _NETWORK if openings.net else ())
     rules = [(path, READ) for path in dict.fromkeys(readable)]
     rules += [("/dev/null", READ | Right.WRITE_FILE), (scratch, WRITE), *((path, WRITE) for path in openings.write)]
     return rules + (_programs(scratch, openings) if openings.subprocess else [])
@@ -48,7 +50,13 @@ def common(sys_path: tuple[str, ...], around: str) -> tuple[str, ...]:
     """
     search, _ = split_search_path(sys_path, around)
     paths = tuple(dict.fromkeys((*_LIBRARIES, *_FACTS, *interpreter(), *search)))
-    return tuple(dict.fromkeys(path if not os.path.exists(path) else os.path.realpath(path) for path in outer(paths)))
+    return tuple(dict.fromkeys(_followed(path) for path in outer(paths)))
+
+
+@functools.cache
+def _followed(path: str) -> str:
+    """Once, in the zygote: what a guest opens has no links in it any more that somebody could have put there since."""
+    return os.path.realpath(path)
 
 
 def outer(paths: Sequence[str]) -> list[str]:
@@ -69,7 +77,8 @@ def outer(paths: Sequence[str]) -> list[str]:
 def _programs(scratch: str, openings: Openings) -> list[Rule]:
     prefixes = dict.fromkeys((sys.prefix, sys.base_prefix))
     own = [folder for prefix in prefixes for folder in (f"{prefix}/bin", f"{prefix}/lib", f"{prefix}/lib64")]
-    return [(path, RUN) for path in (*_PROGRAMS, *_LIBRARIES[:5], *own, *openings.read)] + [(scratch, WRITE | RUN)]
+    runnable = (*map(_followed, (*_PROGRAMS, *_LIBRARIES[:5], *own)), *openings.read)
+    return [(path, RUN) for path in runnable] + [(scratch, WRITE | RUN)]
 
 
 @functools.cache
@@ -110,12 +119,3 @@ def _home() -> str:
         return pwd.getpwuid(os.getuid()).pw_dir
     except (ImportError, KeyError):
         return os.path.expanduser("~")
-
-
-def absolute(openings: Openings) -> Openings:
-    """With paths as the kernel's working folder and user's home make them."""
-    return replace(openings, read=_absolute(openings.read), write=_absolute(openings.write))
-
-
-def _absolute(paths: Sequence[str]) -> tuple[str, ...]:
-    return tuple(os.path.abspath(os.path.expanduser(path)) for path in paths)

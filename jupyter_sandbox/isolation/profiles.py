@@ -123,8 +123,11 @@ def _not_stopped(wanted: str, openings: Openings, layers: tuple[Layer, ...], pla
 
 
 def _of_files(openings: Openings) -> list[str]:
-    words = [f"it can read {', '.join(openings.read)}"] if openings.read else []
-    return words + ([f"it can read and change {', '.join(openings.write)}"] if openings.write else [])
+    words = [f"it can read {openings.told(openings.read)}"] if openings.read else []
+    if openings.write:
+        words.append(f"it can read and change {openings.told(openings.write)}")
+        words.append("what it writes there is not counted: it can fill that disk")
+    return words
 
 
 def _of_calls(openings: Openings) -> list[str]:

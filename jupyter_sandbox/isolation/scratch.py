@@ -14,7 +14,7 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-_PREFIX = "jupyter_sandbox-"
+PREFIX = "jupyter_sandbox-"
 _JOIN_S = 5.0
 _AGAIN_S = (0.05, 0.1, 0.2, 0.5, 1, 2)
 """Before a folder is removed once more: what was killed a moment ago can still be writing, programs that it started
@@ -35,7 +35,7 @@ class ScratchRoot:
     def __init__(self, parent: str | None = None) -> None:
         base = Path(parent or tempfile.gettempdir())
         sweep(base)
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
         self._lock = _lock(self.path)
         self._removals: list[threading.Thread] = []
 
@@ -73,7 +73,7 @@ def _lock(folder: Path) -> int:
 
 def sweep(base: Path) -> None:
     """Remove the folders of our user's kernels that were killed."""
-    for folder in base.glob(f"{_PREFIX}*"):
+    for folder in base.glob(f"{PREFIX}*"):
         try:
             found = folder.lstat()
             ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()

@@ -26,6 +26,7 @@ from . import launch, system
 from .exec_zygote import execute
 from .exits import ExitStatus
 from .guest_process import GuestProcess
+from .places import check
 from .profiles import PROFILES
 from .scratch import ScratchRoot
 
@@ -126,11 +127,13 @@ class Zygote:
     async def fork(self, boot: Boot) -> GuestProcess:
         """A new guest, on its way to the entry.
 
-        Without ``boot.scratch`` it gets a folder of its own. Raises LaunchFailed when the OS process cannot be had,
-        Unsupported when the profile cannot. A zygote that does not answer, being stopped say, is dead from then on.
+        Without ``boot.scratch`` it gets a folder of its own. Raises LaunchFailed when the OS process cannot be had or
+        what was opened by name is not what it was, Unsupported when the profile cannot be had.
+        A zygote that does not answer, being stopped say, is dead from then on.
         """
         if boot.profile and boot.profile not in PROFILES:
             raise Unsupported(f"profile {boot.profile!r} cannot be had here; use one of {', '.join(PROFILES)}")
+        check(boot.openings)
         async with self._slots:
             if not self.alive:
                 raise LaunchFailed("the sandbox launcher has ended; create the sandbox again")

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from ..isolation.paths import absolute
+from ..isolation.places import resolve
 from ..isolation.profiles import PROFILES
 from ..model.errors import SandboxError, UsageError
 from ..model.flavour import Flavour
@@ -63,8 +63,11 @@ class SandboxManager:
         self._sandboxes: dict[int, Sandbox] = {}
         self._next_id = 1
         self._destroyed: dict[str, int] = {}
+        self._changeable: frozenset[str] = frozenset()
+        """What any sandbox was ever allowed to change: links in there may be a sandbox's."""
         self._subscribers: tuple[Callable[[Update], None], ...] = ()
         self._lock = threading.Lock()
+        self._naming = threading.Lock()
         self._zygotes: Zygotes | None = None
         self._spares: Spares | None = None
         self._watchdog: Watchdog | None = None
@@ -85,14 +88,15 @@ class SandboxManager:
         ``main`` may be a class name alone, or "" for the only class that it can
         be; ``capture`` records only these kinds of events in the analytics.
         ``profile`` is strict, standard, basic or off; left out, the best that this machine has. ``allow`` opens
-        by name, in ``standard``: ``{"net": True, "subprocess": True, "read": [...], "write": [...]}``.
+        by name, in ``standard``: ``{"net": True, "subprocess": True, "read": [...], "write": [...]}``; links in these
+        paths are followed now and never again, and a later start is refused when something else has taken their place.
         ``flavour`` "sci" has numpy and pandas imported already, ``preimport`` any modules of the search path; what
         they take does not count against the sandbox's memory. They are imported once, outside of any sandbox.
         Raises UsageError for a taken name or wrong options, PreimportFailed, Unsupported when a profile asked for
         cannot be had, CompileError for the code, LaunchFailed; after any failure or interrupt nothing is left.
         """
         self._loop.must_be_here()
-        openings = absolute(Openings.merged(allow)) if allow else Openings()
+        openings = self._opened(Openings.merged(allow)) if allow else Openings()
         spec = Spec(
             seed=int.from_bytes(os.urandom(6)) if seed is None else seed,
             clock=_one_of("clock", clock, ("real", "virtual")),
@@ -199,6 +203,13 @@ class SandboxManager:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _opened(self, openings: Openings) -> Openings:
+        """What the user named, looked up once for all guests of the sandbox. Raises UsageError."""
+        with self._naming:  # before a sandbox can put a link anywhere, that place is known as one where it can
+            found = resolve(openings, self._changeable)
+            self._changeable |= frozenset(found.write)
+        return found
 
     # --- on the manager's thread --------------------------------------------------------------------------------------
 

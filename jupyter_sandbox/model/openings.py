@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from .errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The file or folder that a path led to when it was opened by name; ``path`` has no links in it."""
+
+    path: str
+    device: int
+    inode: int
+    named: str = ""
+    """What the user wrote, when that leads here over links."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +25,10 @@ class Openings:
 
     ``net``: connections outward over TCP and UDP. ``ports``: then only to these
     TCP ports, which opens the network too. ``subprocess``: starting programs. ``read`` and ``write``: paths
-    of files or folders, with all that is in them.
+    of files or folders, with all that is in them. ``places``: what these lead to, once that has been looked up.
 
     >>> Openings.merged({"net": True, "read": "/data"})
-    Openings(net=True, subprocess=False, ports=(), read=('/data',), write=())
+    Openings(net=True, subprocess=False, ports=(), read=('/data',), write=(), places=())
     """
 
     net: bool = False
@@ -25,21 +36,30 @@ class Openings:
     ports: tuple[int, ...] = ()
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
 
     @classmethod
     def merged(cls, named: Mapping[str, object] | None) -> Openings:
         """From a map; one path or port may stand alone. Raises UsageError for an unknown key or value."""
         if not named:
             return cls()
-        known = [field.name for field in fields(cls)]
         given: dict[str, object] = {}
         for name, value in (named or {}).items():
-            if name not in known:
-                raise UsageError("allow", name, allowed=known)
+            if name not in _FORMS:
+                raise UsageError("allow", name, allowed=_FORMS)
             given[name] = _FORMS[name](name, value)
         if given.get("ports"):
             given["net"] = True
         return cls(**given)  # type: ignore[arg-type]
+
+    def told(self, paths: tuple[str, ...]) -> str:
+        """Some of its paths for the user to read, with how they were named where links lead to them.
+
+        >>> Openings(read=("/big/data",), places=(Place("/big/data", 1, 2, "/home/me/data"),)).told(("/big/data",))
+        '/big/data (named as /home/me/data, a link)'
+        """
+        named = {place.path: f" (named as {place.named}, a link)" for place in self.places if place.named}
+        return ", ".join(path + named.get(path, "") for path in paths)
 
     def __bool__(self) -> bool:
         return bool(self.net or self.subprocess or self.ports or self.read or self.write)
@@ -62,6 +82,9 @@ def _paths(name: str, value: object) -> tuple[str, ...]:
     paths = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
     if not all(isinstance(path, str) or hasattr(path, "__fspath__") for path in paths) or not all(map(str, paths)):
         raise UsageError(name, value, hint="give a path or a list of paths")
+    for path in map(str, paths):
+        if "\0" in path or path.encode(errors="replace").decode() != path:
+            raise UsageError(name, path, hint="give a path without null characters, in UTF-8")
     return tuple(map(str, paths))
 
 
