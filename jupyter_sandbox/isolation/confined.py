@@ -90,7 +90,8 @@ def prepare(sys_path: Sequence[str], around: str) -> None:
 
 
 def _opened(folder: str, paths: tuple[str, ...]) -> bool:
-    return any(folder == path or folder.startswith(path.rstrip("/") + "/") for path in map(os.path.realpath, paths))
+    folder = os.path.realpath(folder)  # what was opened has no links in it, nor is it asked where it leads by now
+    return any(folder == path or folder.startswith(path.rstrip("/") + "/") for path in paths)
 
 
 def _make(path: str) -> None:
