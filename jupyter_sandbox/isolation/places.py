@@ -100,7 +100,7 @@ def open_place(place: Place) -> int:
     try:
         fd = open_straight(place.path)
     except OSError as error:
-        raise _elsewhere(place, _WORDS.get(error.errno or 0, error.strerror)) from None
+        raise _elsewhere(place, _WORDS.get(error.errno or 0, str(error.strerror))) from None
     found = os.fstat(fd)
     if (found.st_dev, found.st_ino) != (place.device, place.inode):
         os.close(fd)

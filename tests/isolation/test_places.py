@@ -48,10 +48,12 @@ def test_a_path_without_links_is_opened(ground: Path, way: str, path: str) -> No
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("path", ["link", "link/", "link/inner", "link/inner/file", "real/up", "real/up/file", "circle"])
+@pytest.mark.parametrize(
+    "path", ["link", "link/", "link/inner", "link/inner/file", "real/up", "real/up/file", "circle"]
+)
 def test_a_link_on_the_way_is_an_error_wherever_it_is(ground: Path, way: str, path: str) -> None:
     before = len(os.listdir("/proc/self/fd"))
-    with pytest.raises(OSError) as caught:  # noqa: PT011 - the number is what is asked
+    with pytest.raises(OSError) as caught:
         WAYS[way](f"{ground}/{path}")
     assert caught.value.errno in (errno.ELOOP, errno.ENOTDIR)
     assert len(os.listdir("/proc/self/fd")) == before
@@ -150,7 +152,7 @@ def test_what_sandboxes_work_in_is_not_opened_for_writing(ground: Path, path: st
     own = Path(tempfile.gettempdir()) / "jupyter_sandbox-x"
     own.mkdir(exist_ok=True)
     try:
-        with pytest.raises(UsageError, match="sandboxes work in .* name a folder in it"):
+        with pytest.raises(UsageError, match=r"sandboxes work in .* name a folder in it"):
             resolve(Openings(write=(path.format(tmp=tempfile.gettempdir(), link=ground / "tmp"),)))
     finally:
         own.rmdir()
