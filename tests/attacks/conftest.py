@@ -12,7 +12,6 @@ import gc
 import os
 import textwrap
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, field

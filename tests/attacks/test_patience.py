@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from .conftest import Arena
-from .patience import ALONE, WORK_S, Moment, Patience
+from .patience import ALONE, WORK_S, Load, Moment
 
 
 def hold_everything() -> None:
@@ -86,17 +86,14 @@ def test_a_bystander_that_pauses_in_between_fails(arena: Arena, monkeypatch: pyt
 def test_what_an_echo_waits_for_is_taken_off_unless_we_are_alone(
     arena: Arena, monkeypatch: pytest.MonkeyPatch, waited_s: float, echo_s: float, others: float, fails: bool
 ) -> None:
-    monkeypatch.setattr(arena.patience, "_reference", SimpleNamespace(longest_s=lambda begin_s, end_s: echo_s))
-    begin = Moment(100.0, 500.0, 200.0, 7.0)
-    end = Moment(100.0 + waited_s, 502.0, 200.0 + 2.0 * (1 - others), 7.1)
-    assert bool(arena.patience.unanswered(begin, end)) is fails
+    load = Load(echo_s, others)
+    monkeypatch.setattr(arena.patience, "reference", SimpleNamespace(load=lambda begin, end: load))
+    assert bool(arena.patience.unanswered(Moment(100.0, 7.0), Moment(100.0 + waited_s, 7.1))) is fails
 
 
-def test_the_reference_is_there_and_answers(arena: Arena) -> None:
+def test_the_reference_tells_how_long_an_echo_takes_and_what_is_used_by_others(arena: Arena) -> None:
     begin = arena.patience.now()
-    time.sleep(0.2)
-    end = arena.patience.now()
-    patience: Patience = arena.patience
-    assert 0 < patience._reference.longest_s(begin.at_s, end.at_s) < 5
-    assert patience._reference.longest_s(end.at_s + 1_000, end.at_s + 2_000) == 0
-    assert end.machine_s >= begin.machine_s and end.ours_s >= begin.ours_s
+    while time.monotonic() < begin.at_s + 0.5:
+        pass
+    load = arena.patience.reference.load(begin, arena.patience.now())
+    assert 0 < load.echo_s < 5 and 0 <= load.others < 0.98, "this very loop is ours"

@@ -118,7 +118,7 @@ def soak(arena: Arena, warm_s: float, seconds: float) -> Soak:
     answers_s = sorted(soaked.answers_s)
     usual_s, nearly_always_s = (answers_s[len(answers_s) * part // 1000] for part in (990, 999))
     longest_s = answers_s[-1]
-    others = began.others_until(arena.patience.now())
+    others = arena.patience.reference.load(began, arena.patience.now()).others
     print(
         f"soak of {seconds:.0f} s: {soaked.done} rounds, memory of the kernel "
         f"{' -> '.join(f'{size / 1e6:.0f}' for size in sizes)} MB, the bystander answers {len(answers_s)} times, "
