@@ -64,6 +64,8 @@ class Outcome:
 
     value: Any = None
     error: SandboxError | None = None
+    failure: BaseException | None = None
+    """Of the test itself: what it asserted did not hold."""
     span: tuple[Moment, Moment] | None = None
     """From when to when it was under way."""
     longest: tuple[Moment, Moment] | None = None
@@ -82,6 +84,8 @@ class Outcome:
             self.value = act()
         except SandboxError as error:
             self.error = error
+        except BaseException as failure:
+            self.failure = failure
         finally:
             self.span = began, now()
 
@@ -134,6 +138,12 @@ class Arena:
         """Try one thing: the name of the error it met, ``worked``, or the ``answer`` it set."""
         return self.attack(attempt(source), sandbox or self.attacker(**options)).value
 
+    def fate(self, outcome: Outcome, sandbox: Sandbox) -> str:
+        """What came of trying one thing: the error that it met, ``worked``, or why the sandbox is dead."""
+        if outcome.killed:
+            return crash_reason(sandbox)
+        return str(outcome.value if outcome.error is None else outcome.error)
+
     def refuses(self, source: str, sandbox: Sandbox | None = None, *, also: Iterable[str] = ()) -> Sandbox:
         """An attempt that has to be refused, or to meet one of the errors in ``also``; who tried works on."""
         target = sandbox or self.attacker()
@@ -171,6 +181,8 @@ class Arena:
             outcome.longest = max(outcome.longest or (asked, answered), (asked, answered), key=length)
             outcome.grown = max(outcome.grown, resident() - before)
             thread.join(0.02)
+        if outcome.failure is not None:
+            raise outcome.failure
         assert complaints == []
         return outcome
 
@@ -300,6 +312,24 @@ def strict(strict_machine: None, arena: Arena) -> Arena:
 def resident() -> int:
     """Bytes of this kernel's memory."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def together(acts: Iterable[Callable[[], object]]) -> None:
+    """Do all of this at once, each in a thread of its own; fails when one of them did not end, or with an error."""
+    errors: list[BaseException] = []
+
+    def run(act: Callable[[], object]) -> None:
+        try:
+            act()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == [] and not any(thread.is_alive() for thread in threads)
 
 
 @contextmanager

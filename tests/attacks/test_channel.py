@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from ..waiting import until
 from .conftest import Arena, crash_reason, growing_at_most
-from .tools import CHANNEL
+from .tools import CHANNEL, HEARTBEAT, attempt
 
 VIOLATIONS = {
     "a length of all ones": "channel.sendall(b'\\xff' * 4)",
@@ -148,27 +149,46 @@ def test_an_answer_that_is_too_large_is_cut_or_an_error(arena: Arena) -> None:
 
 
 HEARTBEATS = {
-    "shrinking it": (
-        "import os\nfor fd in range(3, 64):\n    try: os.ftruncate(fd, 0)\n    except OSError: pass\nanswer = 'tried'"
-    ),
-    "garbage in it": (
-        "import gc\nfrom jupyter_sandbox.isolation.heartbeat import HeartbeatWriter\nimport os\n"
-        "for one in gc.get_objects():\n    if type(one) is HeartbeatWriter:\n"
-        "        cells = one._cells\n        for n in range(len(cells)): cells[n] = 2**64 - 1\nanswer = 'tried'"
-    ),
-    "a start far in the past": (
-        "import gc\nfrom jupyter_sandbox.isolation.heartbeat import HeartbeatWriter\n"
-        "for one in gc.get_objects():\n    if type(one) is HeartbeatWriter:\n"
-        "        one._cells[2] = 10**18; one._cells[1] = 1\nimport time; time.sleep(0.5); answer = 'tried'"
+    "garbage in it": ("for n in range(len(cells)): cells[n] = 2**64 - 1", "worked"),
+    "a start far in the past": ("cells[1] = 1; time.sleep(5)", "HandlerTimeout|hang: "),
+    "a start far in the future": ("cells[1] = 2**63; time.sleep(0.5)", "worked"),
+    "a step that never comes": (
+        "end = time.monotonic() + 5\nwhile time.monotonic() < end: cells[0] = 0", "HandlerTimeout",
     ),
 }  # fmt: skip
+"""Each with what has to come of it: a callback that seems to hang is ended, as one that does."""
 
 
 @pytest.mark.parametrize("name", HEARTBEATS)
 def test_lies_on_the_heartbeat_page_hurt_their_own_sandbox_at_most(arena: Arena, name: str) -> None:
+    source, expected = HEARTBEATS[name]
     sandbox = arena.attacker()
-    arena.attack(HEARTBEATS[name], sandbox)
+    assert re.match(expected, arena.fate(arena.attack(attempt(f"{HEARTBEAT}{source}"), sandbox), sandbox))
     assert arena.works_again(sandbox)
+
+
+PAGE = """
+names = {n: _os.readlink(f'/proc/self/fd/{n}') for n in range(64) if _os.path.islink(f'/proc/self/fd/{n}')}
+(page,) = [n for n, name in names.items() if 'heartbeat' in name]
+size = _os.fstat(page).st_size
+"""
+SEALED = {
+    "shrinking it": "_os.ftruncate(page, 0)",
+    "shrinking it by a byte": "_os.ftruncate(page, size - 1)",
+    "growing it": "_os.ftruncate(page, size + 1)",
+    "writing behind its end": "_os.pwrite(page, b'x', size)",
+    "other seals": "import fcntl; fcntl.fcntl(page, 1033, 16)",
+    "shrinking it, opened again": "_os.ftruncate(_os.open(f'/proc/self/fd/{page}', _os.O_RDWR), 0)",
+    "emptying it, opened again": "_os.open(f'/proc/self/fd/{page}', _os.O_RDWR | _os.O_TRUNC)",
+}
+
+
+@pytest.mark.parametrize("profile", ["", "off"])
+@pytest.mark.parametrize("name", SEALED)
+def test_the_size_of_the_heartbeat_page_cannot_be_changed(arena: Arena, name: str, profile: str) -> None:
+    """Who maps it keeps its file; without any layer it is the seals alone that refuse."""
+    sandbox = arena.attacker(profile=profile or None)
+    arena.refuses(f"{PAGE}{SEALED[name]}", sandbox)
 
 
 TAMPERING = {

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import marshal
 import pickle
+import re
 import subprocess
+import tarfile
 import zipfile
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
@@ -12,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_sandbox.code.sources import GitSource
-from jupyter_sandbox.model.errors import SandboxError, SnapshotError
+from jupyter_sandbox.model.errors import CompileError, SandboxError, SnapshotError
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from .conftest import CAMP, Arena
@@ -136,12 +139,34 @@ def linked(path: Path) -> Path:
     return path
 
 
+SETUP = {
+    "pkg-1.0/PKG-INFO": "Metadata-Version: 2.1\nName: pkg\nVersion: 1.0\n",
+    "pkg-1.0/setup.py": "open({trap!r}, 'w').close()\nfrom setuptools import setup\nsetup(name='pkg')\n",
+    "pkg-1.0/pkg.py": "x = 1\n",
+}
+"""A source distribution: who installs it runs ``setup.py``."""
+
+
+def source_distribution(path: Path) -> Path:
+    files = {name: text.format(trap=str(path.parent / "sprung")).encode() for name, text in SETUP.items()}
+    if path.suffix == ".zip":
+        return archive(path, files)
+    with tarfile.open(path, "w:gz") as made:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            made.addfile(entry, io.BytesIO(data))
+    return path
+
+
 ARCHIVES = {
     "names that lead out": lambda folder: archive(folder / "a.zip", {"../../evil.py": b"x = 1"}),
     "names from the root": lambda folder: archive(folder / "a.zip", {"/tmp/evil.py": b"x = 1"}),
     "links": lambda folder: linked(folder / "a.zip"),
     "a bomb": lambda folder: archive(folder / "a.zip", {"evil.py": b"#" * 100_000_000}),
     "many small bombs": lambda folder: archive(folder / "a.zip", {f"m{n}.py": b"#" * 1_000_000 for n in range(100)}),
+    "a source distribution": lambda folder: source_distribution(folder / "pkg-1.0.tar.gz"),
+    "a source distribution as a zip": lambda folder: source_distribution(folder / "pkg-1.0.zip"),
     "no archive at all": lambda folder: Path(
         str((folder / "a.whl").write_bytes(b"PK\x03\x04" * 9) and folder / "a.whl")
     ),
@@ -154,7 +179,18 @@ def test_a_hostile_archive_is_refused(strict: Arena, name: str, tmp_path: Path) 
     path = ARCHIVES[name](tmp_path)
     assert strict.watch(lambda: sandbox.load(path)).error is not None
     assert not (tmp_path.parent / "evil.py").exists() and not Path("/tmp/evil.py").exists()
+    assert not (tmp_path / "sprung").exists(), "something of it ran outside"
     assert strict.alive(sandbox)
+
+
+@pytest.mark.parametrize("given", ["by its path", "as compiled code"])
+def test_a_source_distribution_is_refused_in_words(strict: Arena, given: str, tmp_path: Path) -> None:
+    path = source_distribution(tmp_path / "pkg-1.0.tar.gz")
+    sandbox = strict.attacker()
+    outcome = strict.watch(lambda: sandbox.load(path if given == "by its path" else [path]))
+    assert isinstance(outcome.error, CompileError)
+    assert re.search(r"pkg-1\.0\.tar\.gz is no .* file: give .*\.whl or \.zip", str(outcome.error))
+    assert not (tmp_path / "sprung").exists() and strict.alive(sandbox)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "foreign", "evil"])

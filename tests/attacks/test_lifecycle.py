@@ -9,19 +9,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from jupyter_sandbox.isolation.scratch import ScratchRoot
 from jupyter_sandbox.manager.manager import SandboxManager
-from jupyter_sandbox.model.errors import SandboxError, SandboxGone
+from jupyter_sandbox.model.errors import SandboxError
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from ..leaving import nothing_left
 from ..waiting import until
-from .conftest import CAMP, Arena, crash_reason
+from .conftest import CAMP, Arena, crash_reason, patience_with, together
+from .patience import Reference
 
 KERNEL = f"""
 import json, sys, threading, time
@@ -45,7 +49,9 @@ try:
     print(json.dumps([zygote, *spares, *own]), flush=True)
     while True: time.sleep(60)
 except KeyboardInterrupt:
-    print(json.dumps([sandbox.call("ticker", "count") > -1 for sandbox in made[3:]]), flush=True)
+    before = made[3].call("ticker", "count")
+    while made[3].call("ticker", "count") == before: time.sleep(0.01)
+    print(json.dumps([sandbox.status.name for sandbox in made]), flush=True)
     time.sleep(60)
 """
 
@@ -83,12 +89,19 @@ def runs(pid: int) -> bool:
         return False
 
 
-def test_a_killed_kernel_takes_every_sandbox_along_within_two_seconds(kernel: subprocess.Popen[str]) -> None:
+def test_a_killed_kernel_takes_every_sandbox_along_within_two_seconds(
+    arena: Arena, kernel: subprocess.Popen[str]
+) -> None:
+    """And sandboxes of another kernel do not notice."""
     assert kernel.stdout is not None
     pids = json.loads(kernel.stdout.readline())
     assert all(map(runs, pids))
-    kernel.kill()
-    until(lambda: not any(map(runs, pids)), within_s=2.0)
+
+    def kill() -> None:
+        kernel.kill()
+        until(lambda: not any(map(runs, pids)))
+
+    assert arena.in_time(arena.watch(kill).span, 2.0)
 
 
 def test_a_kernel_that_ends_in_order_takes_every_sandbox_along(kernel: subprocess.Popen[str], tmp_path: Path) -> None:
@@ -103,23 +116,38 @@ def test_a_kernel_that_ends_in_order_takes_every_sandbox_along(kernel: subproces
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupt_of_the_kernel_does_not_reach_its_sandboxes(kernel: subprocess.Popen[str]) -> None:
+def test_an_interrupt_of_the_kernel_does_not_reach_its_sandboxes(arena: Arena, kernel: subprocess.Popen[str]) -> None:
+    """It answers within a second: one ticks on, and those that are stuck are as stuck as before."""
     assert kernel.stdout is not None
     pids = json.loads(kernel.stdout.readline())
-    os.killpg(kernel.pid, signal.SIGINT)
-    assert json.loads(kernel.stdout.readline()) == [True]
-    assert runs(pids[0]) and runs(pids[-1])
+
+    def interrupt() -> object:
+        os.killpg(kernel.pid, signal.SIGINT)
+        return json.loads(kernel.stdout.readline())  # type: ignore[union-attr]
+
+    outcome = arena.watch(interrupt)
+    assert outcome.value == ["RUNNING"] * 4 and all(map(runs, pids))
+    assert arena.in_time(outcome.span, 1.0)
 
 
-def test_a_killed_zygote_is_replaced_and_its_sandboxes_are_told_to_be_dead(alone: None) -> None:
+def test_a_killed_zygote_is_replaced_and_its_sandboxes_are_told_to_be_dead(
+    arena: Arena, reference: Reference, alone: None
+) -> None:
+    """Those of another zygote of the same kernel tick on, and the kernel answers as ever."""
     with SandboxManager(store=":memory:") as manager:
+        bystander = manager.create(code={"camp.py": CAMP}, main="camp.Camp", preimport="colorsys")
+        watched = replace(arena, manager=manager, bystander=bystander, patience=patience_with(manager, reference))
         sandboxes = [manager.create(code={"camp.py": CAMP}, main="camp.Camp") for _ in range(3)]
         zygote = int(str(sandboxes[0].exec("import os; os.getppid()")))
-        os.kill(zygote, signal.SIGKILL)
-        until(lambda: all(one.status is SandboxStatus.CRASHED for one in sandboxes), within_s=2.0)
+
+        def kill() -> None:
+            os.kill(zygote, signal.SIGKILL)
+            until(lambda: all(one.status is SandboxStatus.CRASHED for one in sandboxes))
+
+        assert watched.in_time(watched.watch(kill).span, 2.0)
         assert all("SIGKILL" in crash_reason(one) for one in sandboxes)
-        assert manager.create().exec("1 + 1") == 2
-        sandboxes[0].restart()
+        assert watched.watch(lambda: manager.create().exec("1 + 1")).value == 2
+        watched.watch(sandboxes[0].restart)
         assert sandboxes[0].call("evil", "answer = 'back'") == "back"
 
 
@@ -148,24 +176,46 @@ def test_a_zygote_that_stays_stopped_is_replaced_and_its_sandboxes_are_told_to_b
 
 def test_ending_twice_at_once_and_while_it_is_made_is_one_end(arena: Arena) -> None:
     for delay in (0.0, 0.002, 0.01, 0.03):
-        errors: list[BaseException] = []
         name = f"made{int(delay * 1000)}"
 
-        def make(name: str = name, errors: list[BaseException] = errors) -> None:
-            try:
+        def make(name: str = name) -> None:
+            with suppress(SandboxError):
                 arena.manager.create(name, code={"camp.py": CAMP}, main="camp.Camp")
-            except SandboxError as error:
-                errors.append(error)
 
-        threads = [threading.Thread(target=make)]
-        threads += [threading.Thread(target=arena.manager.destroy, args=(name,)) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-            time.sleep(delay)
-        for thread in threads:
-            thread.join(20)
+        def end(number: int, name: str = name, delay: float = delay) -> None:
+            time.sleep(number * delay)
+            arena.manager.destroy(name)
+
+        acts = [make, *(partial(end, number) for number in (1, 2, 3))]
+        assert arena.watch(lambda acts=acts: together(acts)).error is None  # type: ignore[misc]
         arena.manager.destroy(name)
         assert not any(info.name == name for info in arena.manager.list())
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.002, 0.01, 0.03])
+def test_a_kill_while_it_is_made_is_an_error_or_the_end_of_a_sandbox(arena: Arena, delay: float) -> None:
+    """Killed from outside: whoever the zygote forks meanwhile, a spare among them, dies at once."""
+    guests = Path(f"/proc/{arena.zygote}/task/{arena.zygote}/children")
+    own, over = {str(arena.bystander.info().os_pid), *guests.read_text().split()}, threading.Event()
+
+    def kill() -> None:
+        while not over.is_set():
+            for pid in {*guests.read_text().split()} - own:
+                time.sleep(delay)
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            time.sleep(0.001)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    made = [arena.watch(arena.attacker) for _ in range(4)]
+    over.set()
+    killer.join(10)
+    for outcome in made:
+        assert outcome.error is None or str(outcome.error)
+    for sandbox in arena.attackers:
+        assert sandbox.status is SandboxStatus.RUNNING or "SIGKILL" in crash_reason(sandbox)
+    assert arena.alive(arena.attacker())
 
 
 def test_a_kill_during_a_transfer_is_an_error_and_no_more(arena: Arena) -> None:
@@ -191,23 +241,16 @@ def test_a_number_that_went_to_another_program_is_not_killed(arena: Arena) -> No
         stranger.kill()
 
 
-@pytest.mark.slow
 def test_a_hundred_sandboxes_made_and_killed_at_once_leave_nothing(arena: Arena) -> None:
-    arena.manager.create("warm", code={"camp.py": CAMP}).destroy()
-    made: list[object] = []
-
-    def make() -> None:
-        for _ in range(10):
-            sandbox = arena.manager.create(code={"camp.py": CAMP}, main="camp.Camp")
-            made.append(sandbox)
-            pid = sandbox.info().os_pid
-            try:
-                os.kill(pid or 0, signal.SIGKILL)
-                sandbox.call("evil", "")
-            except (SandboxGone, ProcessLookupError):
-                pass
-            sandbox.destroy()
-
-    threads = [threading.Thread(target=make) for _ in range(10)]
-    outcome = arena.watch(lambda: [thread.start() for thread in threads] and [thread.join() for thread in threads])
-    assert len(made) == 100 and outcome.error is None
+    """Half of them are killed from outside, the others destroyed."""
+    made = arena.watch(lambda: together([lambda: arena.attacker()] * 100))
+    assert made.error is None and len(arena.attackers) == 100
+    pids = [sandbox.info().os_pid for sandbox in arena.attackers]
+    assert len({pid for pid in pids if pid and runs(pid)}) == 100
+    acts: list[Callable[[], object]] = [partial(os.kill, pid or 0, signal.SIGKILL) for pid in pids[::2]]
+    acts += [sandbox.destroy for sandbox in arena.attackers[1::2]]
+    assert arena.watch(lambda: together(acts)).error is None
+    arena.until(lambda: not any(runs(pid or 0) for pid in pids), "some live on")
+    arena.until(lambda: all("SIGKILL" in crash_reason(one) for one in arena.attackers[::2]), "nobody was told")
+    arena.watch(lambda: together([sandbox.destroy for sandbox in arena.attackers]))
+    assert [info.name for info in arena.manager.list()] == ["bystander"]

@@ -43,6 +43,17 @@ def say(told): channel.sendall(frame(pack(told)))
 def sample(*events): return m.Sample(counters=v.Counters(), events=list(events))
 """
 """For who writes on the channel by itself."""
+HEARTBEAT = """
+import gc, time
+from jupyter_sandbox.isolation.heartbeat import HeartbeatWriter
+(place,) = [int(line.split('-')[0], 16) for line in open('/proc/self/maps') if 'heartbeat' in line]
+(page,) = [
+    one for one in gc.get_objects() if type(one) is HeartbeatWriter
+    and _ctypes.addressof(_ctypes.c_char.from_buffer(one._map)) == place
+]
+cells = page._cells
+"""
+"""For who writes on its heartbeat page: there are others that nobody reads."""
 _TOLD = """
 except OSError as error:
     answer = _errno.errorcode.get(error.errno, str(error))

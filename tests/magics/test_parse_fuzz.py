@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jupyter_sandbox.magics.complete import complete
+from jupyter_sandbox.magics.grammar import Naming
 from jupyter_sandbox.magics.parse import parse
 from jupyter_sandbox.magics.verbs import VERBS
 from jupyter_sandbox.model.errors import UsageError
@@ -35,14 +36,26 @@ lines = st.builds(
 texts = lines | st.text(max_size=80)
 
 
+NAMED = {
+    Naming.NEW: lambda given_line, sandboxes: given_line.sandbox != "",
+    Naming.KNOWN: lambda given_line, sandboxes: given_line.sandbox in sandboxes,
+    Naming.EITHER: lambda given_line, sandboxes: bool(given_line.sandbox),
+}
+"""Whom a verb may act on."""
+
+
 def check(line: str, sandboxes: list[str], cell: bool) -> None:
     try:
         given_line = parse(line, sandboxes, cell=cell)
     except UsageError as refusal:
         assert str(refusal) and len(str(refusal)) < 40_000
         return
-    assert given_line.verb in VERBS.values()
-    assert {argument.name for argument in given_line.verb.arguments} >= given_line.values.keys() or given_line.values
+    verb = given_line.verb
+    assert verb is VERBS[verb.name]
+    assert given_line.values.keys() == {argument.name for argument in verb.arguments}
+    assert all(given_line.values[argument.name] is not None for argument in verb.arguments if argument.required)
+    assert given_line.options.keys() <= {option.name for option in verb.options}
+    assert given_line.sandbox is None if verb.naming is Naming.NONE else NAMED[verb.naming](given_line, sandboxes)
 
 
 @SHORT
