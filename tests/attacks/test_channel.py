@@ -151,7 +151,7 @@ def test_an_answer_that_is_too_large_is_cut_or_an_error(arena: Arena) -> None:
 HEARTBEATS = {
     "garbage in it": ("for n in range(len(cells)): cells[n] = 2**64 - 1", "worked"),
     "a start far in the past": ("cells[1] = 1; time.sleep(5)", "HandlerTimeout|hang: "),
-    "a start far in the future": ("cells[1] = 2**63; time.sleep(0.5)", "worked"),
+    "a start far in the future": ("cells[1] = 2**63; time.sleep(5)", "HandlerTimeout"),
     "a step that never comes": (
         "end = time.monotonic() + 5\nwhile time.monotonic() < end: cells[0] = 0", "HandlerTimeout",
     ),
