@@ -174,7 +174,8 @@ BATTERY: dict[int, Case] = {
     47: Case(
         "the heartbeat page",
         (
-            "test_channel.py::test_lies_on_the_heartbeat_page_hurt_their_own_sandbox_at_most[shrinking it]",
+            "test_channel.py::test_the_size_of_the_heartbeat_page_cannot_be_changed[shrinking it-]",
+            "test_channel.py::test_the_size_of_the_heartbeat_page_cannot_be_changed[growing it-]",
             "test_channel.py::test_lies_on_the_heartbeat_page_hurt_their_own_sandbox_at_most[garbage in it]",
             "test_shared.py::test_whatever_becomes_of_the_heartbeat_page_the_kernel_reads_on[a hole in it]",
         ),
