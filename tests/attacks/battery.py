@@ -32,6 +32,8 @@ ALONE = "test_ends.py::test_an_exception_of_any_kind_ends_its_process_alone"
 DISK = "test_files.py::test_filling_the_disk_ends_the_sandbox"
 READ = "test_files.py::test_reading_what_is_not_its_own_fails"
 WRITE = "test_files.py::test_changing_what_is_not_its_own_fails"
+CONNECTION = "test_real_kernel.py::test_the_connection_file_of_its_kernel_cannot_be_read"
+RESTARTED = "test_real_kernel.py::test_a_restarted_kernel_has_nothing_left_of_its_sandboxes_and_makes_new_ones"
 WIRE = "test_channel.py::test_breaking_the_protocol_ends_the_sandbox_with_the_reason"
 CHANNEL = "test_shared.py::test_odd_uses_of_the_channel_cost_the_kernel_neither_time_nor_memory"
 PRINT = "test_output.py::test_output_without_end_is_cut_and_counted"
@@ -77,7 +79,10 @@ BATTERY: dict[int, Case] = {
     15: Case("structures without end", of(GREED, "deep recursion", "deep data", "a list in itself")),
     16: Case(
         "a numerical library imported late under a small limit",
-        of(LATE, "that interrupts", "that gives up the program"),
+        (
+            "test_memory.py::test_numpy_imported_late_under_a_small_limit_is_a_clear_error_and_no_interrupt_of_the_kernel",
+            *of(LATE, "that interrupts", "that gives up the program"),
+        ),
     ),
     17: Case("a fork bomb", of(REACH, "children: a fork bomb", "children: fork")),
     18: Case("other programs", of(REACH, "children: subprocess", "children: exec")),
@@ -134,7 +139,15 @@ BATTERY: dict[int, Case] = {
         ),
     ),
     34: Case("looks into others", of(REACH, "looks: trace the kernel", "looks: open the memory of the kernel")),
-    35: Case("reading files", of(READ, "directly", "through a link of its own", "through dots")),
+    35: Case(
+        "reading files",
+        (
+            *of(READ, "directly", "through a link of its own", "through a hard link of its own", "through dots"),
+            *of(READ, "through the root of itself", "through the folder of itself", "the home"),
+            *of(CONNECTION, "directly", "through a link of its own", "through a hard link of its own", "through dots"),
+            *of(CONNECTION, "through the root of itself", "through the folder of itself"),
+        ),
+    ),
     36: Case(
         "changing files",
         (
@@ -143,7 +156,13 @@ BATTERY: dict[int, Case] = {
         ),
     ),
     37: Case("the network", of(REACH, "network: TCP", "network: netlink", "network: a unix socket")),
-    38: Case("ports of the kernel", ("test_reach.py::test_connecting_to_a_port_of_the_kernel_fails",)),
+    38: Case(
+        "ports of the kernel",
+        (
+            "test_reach.py::test_connecting_to_a_port_of_the_kernel_fails",
+            *of("test_real_kernel.py::test_no_port_of_its_kernel_can_be_connected_to", "shell_port", "control_port"),
+        ),
+    ),
     39: Case("deep calls", of(REACH, "machine: a user namespace", "machine: io_uring", "machine: bpf")),
     40: Case("rights", of(REACH, "rights: limits up", "rights: outliving the kernel", "rights: capabilities")),
     41: Case("typing into the terminal", of(REACH, "rights: typing into the terminal")),
@@ -222,7 +241,12 @@ BATTERY: dict[int, Case] = {
         "a killed kernel", ("test_lifecycle.py::test_a_killed_kernel_takes_every_sandbox_along_within_two_seconds",)
     ),
     54: Case(
-        "an interrupted kernel", ("test_lifecycle.py::test_an_interrupt_of_the_kernel_does_not_reach_its_sandboxes",)
+        "an interrupted kernel, and one that is restarted",
+        (
+            "test_lifecycle.py::test_an_interrupt_of_the_kernel_does_not_reach_its_sandboxes",
+            "test_real_kernel.py::test_an_interrupted_cell_leaves_its_sandbox_working",
+            *of(RESTARTED, "in order", "at once"),
+        ),
     ),
     55: Case(
         "a killed zygote",
@@ -232,6 +256,7 @@ BATTERY: dict[int, Case] = {
         "ends that come twice and in between",
         (
             "test_lifecycle.py::test_ending_twice_at_once_and_while_it_is_made_is_one_end",
+            "test_lifecycle.py::test_a_kill_while_it_is_made_is_an_error_or_the_end_of_a_sandbox[0.002]",
             "test_lifecycle.py::test_a_kill_during_a_transfer_is_an_error_and_no_more",
         ),
     ),
@@ -246,6 +271,7 @@ BATTERY: dict[int, Case] = {
         (
             "test_code.py::test_an_address_of_a_repository_that_is_an_injection_is_refused[file:///etc]",
             "test_code.py::test_a_hostile_archive_is_refused[a bomb]",
+            "test_code.py::test_a_source_distribution_is_refused_in_words[by its path]",
             "test_code.py::test_a_damaged_compiled_module_hurts_a_trial_at_most[evil]",
             "test_code.py::test_a_hostile_repository_is_read_and_nothing_of_it_runs[its hooks]",
             "test_code.py::test_a_link_among_the_modules_of_a_repository_is_refused[/etc/passwd]",

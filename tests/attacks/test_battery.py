@@ -11,8 +11,9 @@ import pytest
 from .battery import BATTERY
 from .places import HERE, PROJECT
 
-FIXTURES = {"arena", "strict", "lesser", "kernel", "alone"}
-"""The last two for attacks on a kernel or its zygote, which cannot have the kernel of the others."""
+FIXTURES = {"arena", "strict", "stage"}
+WATCHES = {"attack", "attempt", "refuses", "watch", "works_again"}
+"""What asks, while something is done, whether the kernel answers and the bystander ticks."""
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +35,16 @@ def test_every_case_is_attacked_by_tests_that_exist(collected: set[str]) -> None
 
 def test_every_attack_asks_for_the_kernel_the_bystander_and_what_is_left_behind() -> None:
     named = {test.partition("[")[0] for case in BATTERY.values() for test in case.tests}
-    assert [name for name in named if not fixtures_of(name) & FIXTURES] == []
+    assert [name for name in named if not {argument.arg for argument in function(name).args.args} & FIXTURES] == []
+    assert [name for name in named if not called_in(function(name)) & WATCHES] == []
 
 
-def fixtures_of(test: str) -> set[str]:
+def function(test: str) -> ast.FunctionDef:
     file, _, name = test.partition("::")
-    for node in ast.parse((HERE / file).read_text()).body:
-        if isinstance(node, ast.FunctionDef) and node.name == name:
-            return {argument.arg for argument in node.args.args}
-    return set()
+    body = ast.parse((HERE / file).read_text()).body
+    return next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == name)
+
+
+def called_in(node: ast.AST) -> set[str]:
+    calls = [one.func for one in ast.walk(node) if isinstance(one, ast.Call)]
+    return {call.attr for call in calls if isinstance(call, ast.Attribute)}

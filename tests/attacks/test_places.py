@@ -11,13 +11,14 @@ from contextlib import ExitStack
 import pytest
 
 from .battery import BATTERY
-from .places import HERE, Place, container, ordinary_user
+from .places import HERE, Place, container, ordinary_user, root
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
-PLACES = ("ordinary user", "container")
+PLACES = ("ordinary user", "root", "container")
 EXPECTED_SKIPS = (
-    "numpy is not installed", "an ordinary user has none", "only root can", "of x86", "_testcapi", "does not tell",
+    "jupyter_client is not installed", "an ordinary user has none", "only root can", "of x86", "_testcapi",
+    "does not tell",
 )  # fmt: skip
 NOT_THERE = (
     "test_places.py", "test_container.py", "test_ordinary_user.py", "test_battery.py", "test_soak.py",
@@ -31,10 +32,24 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     with ExitStack() as stack:
         if request.param == "container":
             yield container()
+        elif request.param == "root":
+            yield as_root()
         elif os.geteuid() != 0:
             pytest.skip("only root can become another user")
         else:
             yield stack.enter_context(ordinary_user())
+
+
+def as_root() -> Place:
+    """Where CI belongs to an ordinary user who may become root."""
+    if os.geteuid() == 0:
+        pytest.skip("this is root already")
+    if not os.environ.get("CI"):
+        pytest.skip("nobody but CI becomes root for a test")
+    found = root()
+    if found is None:
+        pytest.skip("sudo does not make this user root without a question")
+    return found
 
 
 def hold(place: Place, tests: list[str], timeout_s: float) -> int:
