@@ -54,8 +54,11 @@ class Served:
         return str(reply["content"].get("ename", "ok"))
 
     def restart(self, now: bool) -> None:
-        """As the button does it, or by killing the kernel."""
+        """As the button does it, or by killing the kernel; the new one is not ready yet."""
         self.manager.restart_kernel(now=now)
+
+    def ready(self) -> None:
+        """Wait until the kernel answers."""
         self.client.wait_for_ready(timeout=DEADLINE_S)
 
     def close(self) -> None:

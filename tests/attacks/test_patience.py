@@ -12,7 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from .conftest import Arena
+from jupyter_sandbox.model.protection import Protection
+
+from .conftest import Arena, has_strict
 from .patience import ALONE, WORK_S, Load, Moment
 
 
@@ -89,6 +91,16 @@ def test_what_an_echo_waits_for_is_taken_off_unless_we_are_alone(
     load = Load(echo_s, others)
     monkeypatch.setattr(arena.patience, "reference", SimpleNamespace(load=lambda begin, end: load))
     assert bool(arena.patience.unanswered(Moment(100.0, 7.0), Moment(100.0 + waited_s, 7.1))) is fails
+
+
+@pytest.mark.parametrize(("ci", "end"), [("true", "Failed"), ("", "Skipped")])
+def test_ci_fails_where_there_is_no_strict_profile(monkeypatch: pytest.MonkeyPatch, ci: str, end: str) -> None:
+    monkeypatch.setenv("CI", ci)
+    for protection in (None, Protection("basic+seccomp")):
+        with pytest.raises(BaseException, match="strict profile") as met:
+            has_strict(protection)
+        assert type(met.value).__name__ == end
+    has_strict(Protection("strict"))
 
 
 def test_the_reference_tells_how_long_an_echo_takes_and_what_is_used_by_others(arena: Arena) -> None:

@@ -91,6 +91,7 @@ def test_a_restarted_kernel_has_nothing_left_of_its_sandboxes_and_makes_new_ones
         assert len(pids) == 4 and all(map(lives, pids))
         arena.watch(lambda: kernel.ask("restart", now))
         until(lambda: not any(map(lives, pids)), "some live on", within_s=2.0)
+        arena.watch(lambda: kernel.ask("ready"))
         assert kernel.ask("run", SETUP) == "ok" and kernel.works()
         assert kernel.value("len(manager.list())") == 3
         assert len(list(tmp_path.glob("temporary/jupyter_sandbox-*"))) == 1, "it does not sweep up"
