@@ -167,9 +167,9 @@ class Arena:
         outcome, complaints = Outcome(), list[str]()
         before, ticked, seen, ticks_on = resident(), self.patience.now(), self.ticks(), False
         thread = threading.Thread(target=outcome.run, args=(act, self.patience.now))
+        asked = self.patience.now()  # from one answer on, lest somebody is busy between two questions alone
         thread.start()
         while thread.is_alive() or not (ticks_on or complaints):
-            asked = self.patience.now()
             count, _ = self.ticks(), self.manager.list()
             answered = self.patience.now()
             complaints.append(self.patience.unanswered(asked, answered))
@@ -181,6 +181,8 @@ class Arena:
             complaints = [one for one in complaints if one]
             outcome.longest = max(outcome.longest or (asked, answered), (asked, answered), key=length)
             outcome.grown = max(outcome.grown, resident() - before)
+            judged = self.patience.now()
+            asked = judged if length((answered, judged)) > 0.1 else answered  # what was slow had to wait for an echo
             thread.join(0.02)
         if outcome.failure is not None:
             raise outcome.failure
