@@ -45,13 +45,22 @@ def environment_for(kernel: Mapping[str, str]) -> dict[str, str]:
     return _FIXED | {name: kernel[name] for name in _PASSED_ON if name in kernel}
 
 
+_NO_PATH = frozenset("\0\n")
+"""The one is in no path, the other stands between them in the zygote's arguments."""
+
+
 def search_path(sys_path: Sequence[str]) -> list[str]:
     """Absolute paths only, each once, this package's own place among them.
 
-    The kernel's working folder (the empty path) is left out: it means another folder in a guest.
+    The kernel's working folder (the empty path) is left out: it means another folder in a guest. So is whatever
+    ``import`` passes over, or cannot be handed on.
+
+    >>> search_path(["", "/usr/lib/python3", "lib", "/no\\0path", Path("/tmp")])[:-1]
+    ['/usr/lib/python3']
     """
     own = str(Path(__file__).resolve().parents[2])
-    return list(dict.fromkeys([*(path for path in sys_path if os.path.isabs(path)), own]))
+    usable = (path for path in sys_path if isinstance(path, str) and os.path.isabs(path) and not {*path} & _NO_PATH)
+    return list(dict.fromkeys([*usable, own]))
 
 
 def execute(

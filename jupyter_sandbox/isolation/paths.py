@@ -100,11 +100,11 @@ def split_search_path(sys_path: tuple[str, ...], around: str = "/") -> tuple[tup
     >>> split_search_path(("/opt/lib", "/"))[1]
     ('/',)
     """
-    homes = [Path(home).resolve() for home in dict.fromkeys((_home(), "/", around)) if home]
+    homes = [Path(os.path.realpath(home)) for home in dict.fromkeys((_home(), "/", around)) if home]
     opened: list[str] = []
     closed: list[str] = []
     for entry in sys_path:
-        path = Path(entry).resolve()
+        path = Path(os.path.realpath(entry))  # unlike ``resolve``, content with a link that leads to itself
         whole = any(path == home or path in home.parents for home in homes)
         (closed if whole else opened).append(entry)
     # This package has to be found even when it lies in such a folder.

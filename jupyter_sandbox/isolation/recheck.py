@@ -18,6 +18,7 @@ from . import landlock, system
 from .exec_zygote import environment_for
 from .layers import CORE, PENDING_SIGNALS, status_of
 from .profiles import judge
+from .rules import in_effect
 
 _CONTRADICTED = "the sandbox says so, the operating system does not"
 _OWN_VARIABLES = frozenset({"HOME", "TMPDIR", "PWD", "LC_CTYPE"})
@@ -46,7 +47,7 @@ def verify_from_outside(pid: int, protection: Protection, boot: Boot | None = No
         layers = tuple(_unverified(layer) for layer in protection.layers)
     if boot is None:
         return replace(protection, layers=layers)
-    return judge(boot.profile, boot.openings, layers, sys.platform)
+    return judge(boot.profile, in_effect(boot.openings, landlock.version()), layers, sys.platform)
 
 
 def _unverified(layer: Layer) -> Layer:

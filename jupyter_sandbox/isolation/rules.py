@@ -12,6 +12,7 @@ import errno
 import functools
 import os
 import sys
+from dataclasses import replace
 from typing import Final
 
 from ..model.openings import Openings
@@ -109,6 +110,15 @@ def tells_ports(landlock: int) -> bool:
     return landlock >= 4
 
 
+def in_effect(openings: Openings, landlock: int) -> Openings:
+    """What of it is really open: the network stays closed to who named ports that nobody here can tell apart.
+
+    >>> in_effect(Openings(net=True, ports=(443,)), landlock=3).net
+    False
+    """
+    return openings if not openings.ports or tells_ports(landlock) else replace(openings, net=False, ports=())
+
+
 def decide(machine: str, *, pid: int, openings: Openings, landlock: int) -> dict[int, Decision]:
     """A decision for every call that the machine has.
 
@@ -120,7 +130,7 @@ def decide(machine: str, *, pid: int, openings: Openings, landlock: int) -> dict
         named |= {"fcntl": without_locks(_FCNTL_ON_FILES), "flock": Refuse(errno.ENOSYS)}
     if openings.subprocess:
         named |= _programs(landlock)
-    if openings.net and (not openings.ports or tells_ports(landlock)):
+    if in_effect(openings, landlock).net:
         named |= _network()
     named |= {name: without_bare_paths(machine, at, named[name]) for name, at in _OPENING.items()}
     return {number: named.get(name, Refuse()) for name, number in NUMBERS[machine].items()}

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from ..isolation.guest_process import GuestProcess, Rest
 from ..isolation.heartbeat import Beat
+from ..isolation.importing import with_imports
 from ..isolation.layers import processor_seconds
 from ..isolation.profiles import demand
 from ..isolation.recheck import verify_from_outside
@@ -119,7 +120,7 @@ class GuestHandle:
             ready = await asyncio.shield(self.link.ready)
         self.protection = verify_from_outside(self.process.pid, ready.protection, boot)
         demand(boot, self.protection)
-        self.protection = seclude(self.process, self.protection)
+        self.protection = with_imports(seclude(self.process, self.protection), boot.openings)
         filtered = any(layer.name == "seccomp" and layer.verified for layer in self.protection.layers)
         self._alone = filtered and not boot.openings.subprocess
         self._count_from_here()

@@ -8,10 +8,12 @@ a zygote together with the thread that started it.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from ..isolation.exec_zygote import search_path
 from ..isolation.guest_process import GuestProcess
 from ..isolation.zygote import Zygote
 from ..model.boot import Boot
@@ -28,8 +30,11 @@ IDLE_KEPT = 2
 def guest_path() -> tuple[str, ...]:
     """``sys.path`` for guests: the kernel's, without its working folder, so that a file there shadows nothing."""
     package = str(Path(__file__).resolve().parents[2])
-    here = {"", ".", str(Path.cwd())} - {package}
-    return tuple(dict.fromkeys([*(path for path in sys.path if path not in here), package]))
+    try:
+        here = {"", ".", os.getcwd()} - {package}
+    except OSError:  # the folder is gone
+        here = {"", "."}
+    return tuple(path for path in search_path(sys.path) if path not in here)
 
 
 class FlavourZygote:

@@ -269,3 +269,18 @@ def test_a_link_that_took_the_place_of_an_opening_is_not_written_through_when_a_
     assert (ground / "hidden/file").read_text() == "treasure" and (ground / "project/file").read_text() == "shown"
     with pytest.raises(SandboxError, match="make it first"):
         strict.manager.create(allow={"write": ground / "project/back"})
+
+
+IMPORTED = "what it writes there can run in this kernel"
+
+
+def test_a_folder_for_writing_that_the_kernel_imports_from_is_told(
+    strict: Arena, ground: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, sub = str(ground / "project"), str(ground / "project/sub")
+    monkeypatch.syspath_prepend(project)
+    for allow, said in (({"write": sub}, ""), ({"read": project}, ""), ({"write": [sub, project]}, project)):
+        protection = strict.attacker(allow=allow).info().protection
+        assert protection is not None
+        words = f"your notebook imports modules from {said}: {IMPORTED}"
+        assert [one for one in protection.not_stopped if IMPORTED in one] == ([words] if said else [])

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_sandbox.isolation.bpf import Allow, Instruction, Match, Refuse, When, assemble, encode
-from jupyter_sandbox.isolation.rules import filter_for
+from jupyter_sandbox.isolation.rules import filter_for, in_effect
 from jupyter_sandbox.isolation.syscalls import AUDIT, NUMBERS
 from jupyter_sandbox.model.openings import Openings
 
@@ -205,6 +205,9 @@ def test_named_ports_need_a_landlock_that_tells_them_apart(machine: str) -> None
     for landlock in (0, 1, 3):
         assert ask(machine, "socket", 2, 1, 6, openings=named, landlock=landlock) == errno.EPERM
         assert ask(machine, "connect", openings=named, landlock=landlock) == errno.EPERM
+        assert not in_effect(named, landlock)
+    for openings in (named, Openings(net=True)):
+        assert in_effect(openings, 4) == openings
 
 
 @pytest.mark.parametrize("machine", MACHINES)

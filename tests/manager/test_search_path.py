@@ -1,0 +1,67 @@
+"""What the kernel's search path is taken for: where it imports from is known, and an odd entry stops no sandbox."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_sandbox.isolation.importing import is_imported_from
+from jupyter_sandbox.manager.manager import SandboxManager
+
+
+def test_the_working_folder_of_a_notebook_is_imported_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert is_imported_from(str(tmp_path), [""]) and not is_imported_from(str(tmp_path / "out"), [""])
+
+
+def test_a_package_and_a_module_in_a_folder_of_the_search_path_are_imported(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    assert not is_imported_from(str(tmp_path / "shop"), [str(tmp_path)])
+    (tmp_path / "shop/__init__.py").touch()
+    assert is_imported_from(str(tmp_path / "shop"), [str(tmp_path)])
+    assert is_imported_from(str(tmp_path / "shop.py"), [str(tmp_path)])
+    assert not is_imported_from(str(tmp_path / "shop"), ["/somewhere/else"])
+
+
+def test_a_link_on_the_search_path_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "link").symlink_to("modules")
+    assert is_imported_from(str(tmp_path / "modules"), [str(tmp_path / "link")])
+
+
+ODD = {
+    "a link to itself": "{folder}/loop",
+    "a long name": "{folder}/" + "x" * 300,
+    "a long path": "/" + "y/" * 3000,
+    "a null character": "{folder}/\0x",
+    "a line break": "{folder}/\nx",
+    "bytes that are no text": "{folder}/\udcff",
+    "a file": "{folder}/file",
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_entry_of_the_search_path_stops_no_sandbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    entry = ODD[name].format(folder=tmp_path)
+    monkeypatch.setattr(sys, "path", [entry, *sys.path])
+    with SandboxManager(store=":memory:") as manager:
+        assert manager.create().exec("1 + 1") == 2
+
+
+def test_what_is_no_text_on_the_search_path_stops_no_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [tmp_path, *sys.path])
+    with SandboxManager(store=":memory:") as manager:
+        assert manager.create().exec("1 + 1") == 2
+
+
+def test_a_working_folder_that_is_gone_stops_no_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    with SandboxManager(store=":memory:") as manager:
+        assert manager.create().exec("1 + 1") == 2
