@@ -246,15 +246,38 @@ def test_a_fork_that_is_cancelled_leaves_nothing(play: Play) -> None:
     play(story)
 
 
-def test_programs_that_a_guest_left_behind_end_with_it(play: Play) -> None:
+PROGRAMS = """
+import subprocess, sys
+started = [subprocess.Popen(
+    [sys.executable, "-c", "import os, time; print(os.fork() or os.getpid(), flush=True); time.sleep(1000)"],
+    stdout=subprocess.PIPE, start_new_session=True,
+) for _ in range(3)]
+answer = [one.pid for one in started] + [int(one.stdout.readline()) for one in started]
+"""
+"""Each has a child of its own, which becomes the zygote's only when its parent has ended."""
+
+
+@pytest.mark.parametrize("how", ["kill", "exit"])
+def test_the_end_of_a_guest_is_told_when_the_programs_that_it_left_behind_have_ended(play: Play, how: str) -> None:
     async def story(launcher: Launcher) -> None:
         told = await launcher.guest(profile="basic")
-        text = "import subprocess; answer = subprocess.Popen(['sleep', '1000'], start_new_session=True).pid"
-        pid = await told.ask(text)
-        assert lives(pid)
-        told.process.kill()
+        pids = await told.ask(PROGRAMS)
+        assert all(map(lives, pids))
+        if how == "kill":
+            told.process.kill()
+        else:
+            await told.tell("import os; os._exit(3)")
         await told.status()
-        wait_until_gone([pid], 2.0)
+        assert [pid for pid in pids if lives(pid)] == []
+
+    play(story)
+
+
+def test_programs_of_guests_end_with_their_zygote(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        pids = [pid for _ in range(2) for pid in await (await launcher.guest(profile="basic")).ask(PROGRAMS)]
+        launcher.zygote.close()
+        wait_until_gone(pids, 2.0)
 
     play(story)
 
