@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ..model.boot import Boot
+from ..model.errors import Unsupported
 from ..model.limits import FILE_SIZE, OPEN_FILES, Limits
 from ..model.protection import Layer, Protection
 from . import system
@@ -103,6 +104,12 @@ class ClosedFiles:
         self.keep = frozenset(keep)
 
     def apply(self) -> None:
+        try:
+            system.close_all_but(self.keep)
+        except (OSError, Unsupported):  # an older Linux, a container's filter, another system
+            self._close_one_by_one()
+
+    def _close_one_by_one(self) -> None:
         for fd in listed_files() - self.keep:
             try:
                 os.close(fd)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import resource
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +19,7 @@ from jupyter_sandbox.isolation import layers as module
 from jupyter_sandbox.isolation import system
 from jupyter_sandbox.isolation.layers import protect, rlimits_for
 from jupyter_sandbox.isolation.recheck import verify_from_outside
+from jupyter_sandbox.isolation.syscalls import NUMBERS
 from jupyter_sandbox.isolation.zygote import Zygote
 from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.limits import Limits
@@ -197,3 +200,35 @@ def test_limits_of_memory_stand_on_top_of_what_is_used() -> None:
     assert values[resource.RLIMIT_DATA] == 10 * 1024 + 1000
     assert values[resource.RLIMIT_AS] == 100 * 1024 + 1000 + module.ADDRESS_SLACK
     assert values[resource.RLIMIT_CORE] == 1
+
+
+CLOSING = """
+import errno, os, sys
+from jupyter_sandbox.isolation import system
+from jupyter_sandbox.isolation.layers import ClosedFiles
+
+keep = {0, 1, 2, 7, 9, 300}
+for number in (*keep, 3, 5, 8, 10, 299, 301):
+    if number > 2:
+        os.dup2(0, number)
+if refusal := int(sys.argv[1]):
+    def refuse(number, *_):
+        assert number == system.CLOSE_RANGE
+        raise OSError(refusal, os.strerror(refusal))
+    system.syscall = refuse
+layer = ClosedFiles(keep)
+layer.apply()
+left = {number for number in range(400) if os.path.exists(f"/proc/self/fd/{number}")}
+print(left == keep, repr(layer.verify()))
+"""
+
+
+@pytest.mark.parametrize("refusal", [0, errno.ENOSYS, errno.EPERM], ids=["at once", "an older Linux", "a container"])
+def test_all_files_but_those_that_are_kept_are_closed(refusal: int) -> None:
+    command = [sys.executable, "-c", CLOSING, str(refusal)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("True ''\n", "")
+
+
+def test_the_number_of_the_call_that_closes_is_that_of_linux_for_every_machine() -> None:
+    assert {table["close_range"] for table in NUMBERS.values()} == {system.CLOSE_RANGE}
