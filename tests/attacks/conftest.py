@@ -56,7 +56,12 @@ class Camp(Supervisor):
     intensity = 100
     def init(self, _):
         return [Child(Evil, 0, name="evil"), Child(Ticker, 0, name="ticker")]
+
+class Still(Supervisor):
+    def init(self, _):
+        return [Child(Evil, 0, name="evil")]
 """
+"""``camp.Still`` is for many at once: a hundred that tick take all of a small machine's processors."""
 
 
 @dataclass
@@ -121,7 +126,8 @@ class Arena:
     def attacker(self, **options: Any) -> Sandbox:
         """A sandbox with the process ``evil`` that runs what it is told."""
         options.setdefault("limits", {"handler_budget": 300})
-        sandbox = self.manager.create(code={"camp.py": CAMP}, main="camp.Camp", **options)
+        options.setdefault("main", "camp.Camp")
+        sandbox = self.manager.create(code={"camp.py": CAMP}, **options)
         self.attackers.append(sandbox)
         return sandbox
 

@@ -245,7 +245,7 @@ def test_a_number_that_went_to_another_program_is_not_killed(arena: Arena) -> No
 
 def test_a_hundred_sandboxes_made_and_killed_at_once_leave_nothing(arena: Arena) -> None:
     """Half of them are killed from outside, the others destroyed."""
-    made = arena.watch(lambda: together([lambda: arena.attacker()] * 100))
+    made = arena.watch(lambda: together([lambda: arena.attacker(main="camp.Still")] * 100))
     assert made.error is None and len(arena.attackers) == 100
     pids = [sandbox.info().os_pid for sandbox in arena.attackers]
     assert len({pid for pid in pids if pid and runs(pid)}) == 100
