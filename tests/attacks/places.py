@@ -139,8 +139,8 @@ def _copy_project(folder: str) -> None:
     ignored = shutil.ignore_patterns("labextension")
     shutil.copytree(PROJECT / "jupyter_sandbox", f"{folder}/jupyter_sandbox", ignore=ignored)
     shutil.copytree(HERE, f"{folder}/tests/attacks", ignore=ignored)
-    for name in ("__init__.py", "conftest.py", "leaving.py", "waiting.py"):
-        shutil.copy(PROJECT / "tests" / name, f"{folder}/tests/{name}")
+    for file in (PROJECT / "tests").glob("*.py"):
+        shutil.copy(file, f"{folder}/tests/{file.name}")
     Path(folder, "pytest.ini").write_text(SETTINGS)
     for name in NEEDED:
         for file in importlib.metadata.files(name) or ():
