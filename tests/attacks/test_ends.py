@@ -85,7 +85,7 @@ def test_the_end_of_the_os_process_is_told_with_its_reason(arena: Arena, name: s
 
 
 def test_an_exception_from_a_million_frames_below_is_told_bounded_and_in_time(arena: Arena) -> None:
-    sandbox = arena.attacker(limits={"max_memory": 2_000_000_000, "handler_budget": 5_000})
+    sandbox = arena.attacker(limits={"max_memory": 2_000_000_000, "handler_budget": 15_000})
     source = "import sys; sys.setrecursionlimit(10**7)\ndef f(n):\n    if n: f(n - 1)\n    raise ValueError\nf(10**6)"
     outcome = arena.attack(source, sandbox)
     assert "evil exited before it answered: ValueError" in str(outcome.error) and not outcome.killed
