@@ -33,7 +33,7 @@ class ScratchRoot:
     """
 
     def __init__(self, parent: str | None = None) -> None:
-        base = Path(parent or tempfile.gettempdir())
+        base = Path(parent or tempfile.gettempdir()).resolve()  # what is open or mapped is told without links
         sweep(base)
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
         self._lock = _lock(self.path)

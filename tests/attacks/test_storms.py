@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.model.errors import SandboxError
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
-from .conftest import Arena, crash_reason, growing_at_most
+from .conftest import CAMP, Arena, crash_reason, growing_at_most
 
 TIMERS = {
     "of the node": "for n in range(50_000): self.send_after(n, self.pid, 'x')",
@@ -72,6 +73,18 @@ HIDDEN_DISK = {
         "import os, mmap\nkeep = []\nwhile True:\n    f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x')\n"
         "    for _ in range(15): os.write(f, bytes(10**6))\n    keep.append(mmap.mmap(f, 4096)); os.close(f)"
     ),
+    "deleted files that stay open under a path without end": (
+        "import os\nfor _ in range(17): os.mkdir('d' * 250); os.chdir('d' * 250)\nkeep = []\nwhile len(keep) < 60:\n"
+        "    f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x'); keep.append(f)\n"
+        "    for _ in range(15): os.write(f, bytes(10**6))\n"
+        "for _ in range(17): os.chdir('..'); os.rmdir('d' * 250)\nwhile True: pass"
+    ),
+    "deleted files that stay mapped under a path without end": (
+        "import os, mmap\nfor _ in range(17): os.mkdir('d' * 250); os.chdir('d' * 250)\nkeep = []\n"
+        "while len(keep) < 60:\n    f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x')\n"
+        "    for _ in range(15): os.write(f, bytes(10**6))\n    keep.append(mmap.mmap(f, 4096)); os.close(f)\n"
+        "for _ in range(17): os.chdir('..'); os.rmdir('d' * 250)\nwhile True: pass"
+    ),
     "files without a name, and then stillness": (
         "import builtins, os\nkeep = builtins.keep = []\n"
         "for _ in range(8):\n    f = os.open('.', os.O_TMPFILE | os.O_RDWR); keep.append(f)\n"
@@ -95,6 +108,20 @@ def test_disk_that_is_taken_out_of_sight_is_counted_too(arena: Arena, name: str)
     outcome = arena.attack(HIDDEN_DISK[name], sandbox)
     assert outcome.killed and crash_reason(sandbox).startswith("disk: ")
     assert any("filled its folder" in text for text in sandbox.info().alerts)
+
+
+@pytest.mark.parametrize("name", ["deleted files that stay open", "deleted files that stay mapped"])
+def test_they_are_counted_too_where_the_folder_of_temporary_files_is_a_link(
+    arena: Arena, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "link"))
+    with SandboxManager(store=":memory:") as manager:
+        sandbox = manager.create("evil", code={"camp.py": CAMP}, main="camp.Camp", limits={"handler_budget": 15_000})
+        outcome = arena.attack(HIDDEN_DISK[name], sandbox)
+        assert outcome.killed and crash_reason(sandbox).startswith("disk: ")
+    assert list((tmp_path / "real").iterdir()) == []
 
 
 BY_OTHERS = {
