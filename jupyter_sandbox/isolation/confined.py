@@ -16,6 +16,7 @@ from ..model.openings import Openings, Place
 from . import landlock, system
 from .paths import rules_for
 from .places import open_place
+from .private_maps import share
 from .rules import filter_for, tells_ports
 from .straight import open_straight
 from .syscalls import NUMBERS
@@ -136,6 +137,7 @@ class Seccomp:
             "a namespace": system.unshare_nothing,
             "a socket to other programs": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).close(),
             "hidden memory": lambda: os.close(os.memfd_create("probe")),
+            "shared memory": share,
             "a signal to its parent": _signal_parent,
             "typing on the terminal": _type,
         }

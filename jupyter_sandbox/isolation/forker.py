@@ -22,6 +22,7 @@ from . import launch, system
 from .child import Prepared, run_child
 from .confined import prepare
 from .preimport import preimport as user_modules
+from .private_maps import make_private
 from .rehearsal import ROUNDS, rehearse
 
 _POLL_S = 0.2
@@ -39,6 +40,7 @@ def main(
     control.set_inheritable(False)
     if not _tie_to(kernel_pid):
         return
+    make_private()
     forker = Forker(control)
     try:
         for name in (*preload, entry.partition(":")[0]):
@@ -66,6 +68,7 @@ def _tie_to(kernel_pid: int) -> bool:
     system.set_name(_NAME)
     system.adopt_orphans()
     system.end_first()
+    system.no_huge_pages()
     return system.die_with_parent(kernel_pid)
 
 

@@ -75,6 +75,8 @@ _CLOCKS: Final = (*range(12), *(0xFFFFFFF8 | kind for kind in (0, 1, 2, 4, 5, 6)
 else."""
 _UNCOUNTED: Final = 0x40000 | 0x100
 """Memory in huge pages is in no count of what somebody uses; a map that grows down passes for a stack in one of two."""
+_SHARED, _OF_NO_FILE = 0x01, 0x20
+"""Together they make memory whose size nobody sees: given back but for one page, all of it is kept."""
 _PLACE: Final = 0x7FEDCBA9
 """Stands for the guest's own number in a template: larger than any, and nothing else in a filter."""
 _PROGRAMS: Final = "fork vfork execve arch_prctl setpgid setsid pidfd_open"
@@ -172,7 +174,7 @@ def _with_arguments() -> dict[str, Decision]:
     return {
         "clone": When((Match(0, (_THREAD,), _THREAD | _NEW_NAMESPACES),)),
         "prctl": When((Match(0, _PRCTL),)),
-        "mmap": When((Match(3, (0,), _UNCOUNTED),)),
+        "mmap": When((Match(3, (0, _SHARED, _OF_NO_FILE), _UNCOUNTED | _SHARED | _OF_NO_FILE),)),
         **dict.fromkeys(("clock_gettime", "clock_nanosleep"), When((Match(0, _CLOCKS),))),
         "ioctl": When((Match(1, _IOCTL),)),
         "fcntl": _FCNTL_ON_FILES,

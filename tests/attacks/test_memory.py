@@ -42,7 +42,7 @@ def test_taking_memory_without_end_is_an_error_or_the_end_of_the_sandbox(arena: 
             reason = crash_reason(sandbox)
             assert reason.startswith("memory: ") or re.search("MemoryError|SIGSEGV", reason)
         assert arena.works_again(sandbox)
-    assert sandbox.info().memory_peak < (30 + 256 + 10) * MEGABYTE, "the slack is for shared maps alone"
+    assert sandbox.info().memory_peak < (30 + 10) * MEGABYTE
 
 
 def test_more_processes_than_allowed_are_refused(arena: Arena) -> None:

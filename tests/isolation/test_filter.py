@@ -106,7 +106,8 @@ def test_clocks_of_others_do_not_exist(machine: str, name: str) -> None:
 @pytest.mark.parametrize("machine", MACHINES)
 def test_memory_that_is_not_counted_is_refused(machine: str) -> None:
     assert ask(machine, "mmap", 0, 4096, 3, 0x22) == ALLOW == ask(machine, "mmap", 0, 4096, 3, 0x20022)
-    for uncounted in (0x40022, 0x40021, 0x122, 0x40022 | 21 << 26):
+    assert ask(machine, "mmap", 0, 4096, 3, 0x01, 5) == ALLOW == ask(machine, "mmap", 0, 4096, 3, 0x03, 5), "of a file"
+    for uncounted in (0x40022, 0x40021, 0x122, 0x40022 | 21 << 26, 0x21, 0x23, 0x31, 0x4021, 1 << 40 | 0x21):
         assert ask(machine, "mmap", 0, 4096, 3, uncounted) == errno.EPERM
 
 

@@ -29,7 +29,7 @@ BAD = {
         "the import of bad failed: it started 1 OS process, which no sandbox could reach",
     ),
     "makes memory that all would share": (
-        "import mmap; shared = mmap.mmap(-1, 4096)",
+        "import mmap, tempfile\nf = tempfile.TemporaryFile()\nf.truncate(1)\nshared = mmap.mmap(f.fileno(), 1)",
         "the import of bad failed: it made 1 piece of shared memory, which all sandboxes could change together",
     ),
     "has a mistake": ("def :", "the import of bad failed: it raised SyntaxError"),
