@@ -340,6 +340,29 @@ def test_every_thread_of_it_stands_behind_the_kernel(arena: Arena) -> None:
     assert {os.getpriority(os.PRIO_PROCESS, int(task)) for task in tasks} == {NICE}
 
 
+AS_A_PROGRAM = """
+import os, subprocess, sys, textwrap
+text = textwrap.dedent('''
+import os
+met = []
+for act in (
+    lambda: os.setpriority(os.PRIO_PROCESS, 0, 0), lambda: os.setpriority(os.PRIO_PGRP, 0, 0),
+    lambda: open('/proc/self/autogroup', 'w').write('-20'), lambda: os.sched_setscheduler(0, 1, os.sched_param(1)),
+):
+    try: act(); met.append('worked')
+    except PermissionError: met.append('refused')
+print(os.getpid() == os.getsid(0), os.getpriority(os.PRIO_PROCESS, 0), *met)
+''')
+done = subprocess.run([sys.executable, '-I', '-S', '-c', text], start_new_session=True, capture_output=True, text=True)
+answer = done.stdout or done.stderr
+"""
+
+
+def test_a_program_keeps_its_nice_value_in_a_session_of_its_own(strict: Arena) -> None:
+    sandbox = strict.attacker(allow={"subprocess": True}, limits={"handler_budget": 5_000})
+    assert strict.attempt(AS_A_PROGRAM, sandbox).split() == ["True", str(NICE), *["refused"] * 4]
+
+
 def test_a_name_with_line_ends_tells_nothing_false_about_its_protection(strict: Arena) -> None:
     """The kernel reads what the operating system says of it from lines, and one of them is a name of its own choice."""
     sandbox = strict.attacker()
