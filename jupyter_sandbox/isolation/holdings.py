@@ -90,7 +90,7 @@ class HoldingsMeter:
     def _mapped_in(self, pid: int, maps: str) -> list[tuple[int, int]]:
         if _DELETED not in maps or self._folder not in maps:
             return []
-        fields = (line.split(None, 5) for line in maps.splitlines())
+        fields = (line.split(None, 5) for line in maps.split("\n"))  # other ends of lines may be part of a name
         return [
             (int(field[4]), _size_of(pid, field[0]))
             for field in fields

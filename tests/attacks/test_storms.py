@@ -12,6 +12,7 @@ from jupyter_sandbox.model.errors import SandboxError
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from .conftest import CAMP, Arena, crash_reason, growing_at_most
+from .tools import TOOLS
 
 TIMERS = {
     "of the node": "for n in range(50_000): self.send_after(n, self.pid, 'x')",
@@ -59,6 +60,7 @@ def test_files_in_flight_do_not_keep_others_from_getting_files(arena: Arena) -> 
     assert arena.alive(sandbox)
 
 
+# Python's own maps keep their file open; those of C need none.
 HIDDEN_DISK = {
     "deleted files that stay open": (
         "import os\nkeep = []\nwhile len(keep) < 100:\n"
@@ -70,8 +72,13 @@ HIDDEN_DISK = {
         "    for _ in range(15): os.write(f, bytes(10**6))\nwhile True: pass"
     ),
     "deleted files that stay mapped": (
-        "import os, mmap\nkeep = []\nwhile True:\n    f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x')\n"
-        "    for _ in range(15): os.write(f, bytes(10**6))\n    keep.append(mmap.mmap(f, 4096)); os.close(f)"
+        "import os\nwhile True:\n    f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x')\n"
+        "    for _ in range(15): os.write(f, bytes(10**6))\n    mapped(4096, 1, f); os.close(f)"
+    ),
+    "deleted files that stay mapped, with ends of lines in their names": (
+        "import os\nname = 'a\\x0bb\\x0cc\\x1cd\\x85e\\u2028f\\ng (deleted) \\t'\n"
+        "for _ in range(12):\n    f = os.open(name, os.O_CREAT | os.O_RDWR); os.unlink(name)\n"
+        "    mapped(4096, 1, f); os.write(f, bytes(15 * 10**6)); os.close(f)\nimport time; time.sleep(14)"
     ),
     "deleted files that stay open under a path without end": (
         "import os\nfor _ in range(17): os.mkdir('d' * 250); os.chdir('d' * 250)\nkeep = []\nwhile len(keep) < 60:\n"
@@ -80,10 +87,10 @@ HIDDEN_DISK = {
         "for _ in range(17): os.chdir('..'); os.rmdir('d' * 250)\nwhile True: pass"
     ),
     "deleted files that stay mapped under a path without end": (
-        "import os, mmap\nfor _ in range(17): os.mkdir('d' * 250); os.chdir('d' * 250)\nkeep = []\n"
-        "while len(keep) < 60:\n    f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x')\n"
-        "    for _ in range(15): os.write(f, bytes(10**6))\n    keep.append(mmap.mmap(f, 4096)); os.close(f)\n"
-        "for _ in range(17): os.chdir('..'); os.rmdir('d' * 250)\nwhile True: pass"
+        "import os\nfor _ in range(17): os.mkdir('d' * 250); os.chdir('d' * 250)\n"
+        "for _ in range(12):\n    f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x')\n"
+        "    mapped(4096, 1, f); os.write(f, bytes(15 * 10**6)); os.close(f)\n"
+        "for _ in range(17): os.chdir('..'); os.rmdir('d' * 250)\nimport time; time.sleep(14)"
     ),
     "files without a name, and then stillness": (
         "import builtins, os\nkeep = builtins.keep = []\n"
@@ -105,7 +112,7 @@ HIDDEN_DISK = {
 @pytest.mark.parametrize("name", HIDDEN_DISK)
 def test_disk_that_is_taken_out_of_sight_is_counted_too(arena: Arena, name: str) -> None:
     sandbox = arena.attacker(limits={"handler_budget": 15_000})
-    outcome = arena.attack(HIDDEN_DISK[name], sandbox)
+    outcome = arena.attack(f"{TOOLS}{HIDDEN_DISK[name]}", sandbox)
     assert outcome.killed and crash_reason(sandbox).startswith("disk: ")
     assert any("filled its folder" in text for text in sandbox.info().alerts)
 
@@ -119,7 +126,7 @@ def test_they_are_counted_too_where_the_folder_of_temporary_files_is_a_link(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "link"))
     with SandboxManager(store=":memory:") as manager:
         sandbox = manager.create("evil", code={"camp.py": CAMP}, main="camp.Camp", limits={"handler_budget": 15_000})
-        outcome = arena.attack(HIDDEN_DISK[name], sandbox)
+        outcome = arena.attack(f"{TOOLS}{HIDDEN_DISK[name]}", sandbox)
         assert outcome.killed and crash_reason(sandbox).startswith("disk: ")
     assert list((tmp_path / "real").iterdir()) == []
 
