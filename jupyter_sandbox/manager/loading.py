@@ -7,32 +7,23 @@ compile, does not import, or does not end its import never reaches the live gues
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from ..code.difference import difference, sources
 from ..code.gather import gather
 from ..model.code import Bundle, ClassInfo, ModuleCode
-from ..model.errors import CompileError, Diagnostic, SandboxBusy, SandboxGone, UsageError
+from ..model.errors import CompileError, SandboxBusy, SandboxGone, UsageError
 from ..wire.messages import Load, Loaded, Tried
 from .handle import GuestHandle
 from .life import ReloadBegan, ReloadEnded
 from .loop import in_thread, unbroken
 from .reports import LoadReport
 from .state import Verb, refusal
+from .tried import Prepared, some, told
 from .unit import Unit
 
 TRIAL_S = 10.0
 LIVE_S = 15.0
 """More than a trial: the same import already ended in time once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Modules that compile and import, the classes in them that can be started, and what was found odd in them."""
-
-    bundle: Bundle
-    classes: tuple[ClassInfo, ...]
-    warnings: tuple[Diagnostic, ...] = ()
 
 
 async def prepare(unit: Unit, source: object, module: str | None = None) -> Prepared:
@@ -44,9 +35,7 @@ async def prepare(unit: Unit, source: object, module: str | None = None) -> Prep
     names = {one.name for one in given.modules}
     kept = tuple(one for name, one in unit.modules.items() if name not in names)
     tried = await _try(unit, Bundle((*kept, *given.modules), given.origin))
-    compiled = tuple(one for one in tried.bundle.modules if one.name in names)
-    classes = tuple(one for one in tried.classes if one.module in names)
-    return Prepared(Bundle(compiled, given.origin), classes, tuple(tried.warnings))
+    return told(given, tried)
 
 
 async def _try(unit: Unit, bundle: Bundle) -> Tried:
@@ -77,9 +66,10 @@ async def load(unit: Unit, source: object, module: str | None = None) -> LoadRep
         ready = await prepare(unit, source, module)
         before = {one.name: one.source for one in unit.modules.values() if one.source}
         loaded = await unbroken(_go_live(unit, ready))
+    diff = await in_thread(lambda: difference(before, sources(ready.bundle)))
     return LoadReport(
         versions=tuple(loaded.versions) if loaded else (), moved=loaded.moved if loaded else 0,
-        diff=difference(before, sources(ready.bundle)), elapsed_ms=(time.perf_counter() - began) * 1000,
+        diff=diff, elapsed_ms=(time.perf_counter() - began) * 1000,
         modules=tuple(one.name for one in ready.bundle.modules), main=_only_main(unit), warnings=ready.warnings,
     )  # fmt: skip
 
@@ -114,11 +104,14 @@ async def load_into(unit: Unit, guest: GuestHandle, bundle: Bundle) -> Loaded:
 
 def remember(unit: Unit, ready: Prepared) -> None:
     """The sandbox has this code from now on: a fresh guest gets it too."""
+    found: dict[str, list[ClassInfo]] = {}
+    for known in ready.classes:
+        found.setdefault(known.module, []).append(known)
     for one in ready.bundle.modules:
         # Taken out first: a module loaded again goes to the end, after what it may have begun to import.
         unit.modules.pop(one.name, None)
         unit.modules[one.name] = one
-        unit.classes[one.name] = tuple(found for found in ready.classes if found.module == one.name)
+        unit.classes[one.name] = tuple(found.get(one.name, ()))
 
 
 def whole(unit: Unit) -> Bundle:
@@ -137,7 +130,7 @@ def main_name(unit: Unit, main: str) -> str:
         return main
     found = [f"{one.module}.{one.name}" for classes in unit.classes.values() for one in classes if one.name == main]
     if len(found) > 1:
-        raise UsageError("main", main, allowed=found, hint="Give it with its module")
+        raise UsageError("main", main, allowed=some(found), hint="Give it with its module")
     return found[0] if found else main
 
 
@@ -149,7 +142,7 @@ def default_main(unit: Unit) -> str:
         if len(found) == 1:
             return found[0]
         if found:
-            raise UsageError("main", hint=f"name one of the classes that can be started: {', '.join(found)}")
+            raise UsageError("main", hint=f"name one of the classes that can be started: {', '.join(some(found))}")
     if not unit.modules:
         raise _nothing_loaded(unit)
     hint = f"the code has no application, supervisor or server class; define one in %%sandbox module {unit.name} MODULE"
