@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
+from difflib import Match, SequenceMatcher
 
 from ..model.code import Bundle
 from .matching import matching
@@ -64,12 +64,22 @@ def _too_long(module: str, before: str, after: str) -> str:
     return f"--- {module} changed: {_count(before):_} lines before and {_count(after):_} now, too many to compare here"
 
 
+class _Matched(SequenceMatcher[str]):
+    """Groups changes with the lines around them as ``difflib`` does, from blocks that were found in less time."""
+
+    def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
+        super().__init__()
+        self._old, self._new = old, new
+
+    def get_matching_blocks(self) -> list[Match]:
+        found = matching(self._old, self._new)
+        return [*(Match(*block) for block in found), Match(len(self._old), len(self._new), 0)]
+
+
 def _changes(module: str, old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
     if old == new:
         return
-    matcher = SequenceMatcher(None, (), ())
-    matcher.a, matcher.b = old, new
-    matcher.matching_blocks = [*matching(old, new), (len(old), len(new), 0)]
+    matcher = _Matched(old, new)
     yield from (f"--- {module} (before)", f"+++ {module} (now)")
     for group in matcher.get_grouped_opcodes():
         yield f"@@ -{_range(group[0][1], group[-1][2])} +{_range(group[0][3], group[-1][4])} @@"

@@ -54,6 +54,8 @@ def _ignore(*_: object) -> None:
 
 
 DEAF = Listener(_ignore, _ignore, _ignore, _ignore)
+AFTER_END_NS, PER_QUESTION_NS = 200_000_000, 1_000_000
+"""Processor time that is no sign of work in one whose application has ended: for the end, and for each later look."""
 
 
 class GuestHandle:
@@ -81,6 +83,10 @@ class GuestHandle:
         """Whether that look left nothing out."""
         self._alone = False
         """Whether it certainly has no other OS process that could act for it."""
+        self._asked = 0
+        """How often it was asked for something."""
+        self._ended_at: tuple[int, int] | None = None
+        """What it had run and been asked when it was first seen to have ended, as it says."""
         self.held: list[Pushed] = []
         """What it told of its main before it took over."""
         self.retired = ""
@@ -172,6 +178,7 @@ class GuestHandle:
 
     async def ask(self, make: Callable[[int], Request], answer: type[A], timeout_s: float | None = ASK_S) -> A:
         """See ``GuestLink.ask``. When the guest ends instead of answering, SandboxGone says how it ended."""
+        self._asked += 1
         try:
             return await self.link.ask(make, answer, timeout_s)
         except SandboxGone as gone:
@@ -179,6 +186,7 @@ class GuestHandle:
 
     def tell(self, make: Callable[[int], Request]) -> None:
         """Ask for something without waiting; a guest that is gone need not hear it."""
+        self._asked += 1
         try:
             self.link.tell(make)
         except SandboxGone:
@@ -239,6 +247,21 @@ class GuestHandle:
             return None
         rest = self.process.rest(self._ran_ns, self.ready_ns + limits.max_runtime * 1_000_000)
         return rest if rest is not None and rest.lasts(now_ns) else None
+
+    def timed(self, *, ended: bool) -> bool:
+        """Whether its run time counts: it does, unless it has ended, as it says, and does next to nothing since.
+
+        That it has ended is a claim of the guest; what it or a child of it computes is not.
+        """
+        if not ended:
+            self._ended_at = None
+            return True
+        ran_ns = self.process.processor_ns()
+        if self._ended_at is None:
+            self._ended_at = ran_ns, self._asked
+        before_ns, before = self._ended_at
+        spare_ns = AFTER_END_NS + (self._asked - before) * PER_QUESTION_NS
+        return not self._alone or ran_ns < 0 or ran_ns - before_ns > spare_ns
 
     def _nothing_runs(self, now_ns: int, limits: Limits) -> bool:
         return (

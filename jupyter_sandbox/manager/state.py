@@ -74,7 +74,7 @@ MOVES: Mapping[type[LifeEvent], Mapping[S, S]] = {
                   **dict.fromkeys((*_ALIVE, S.CRASHED), S.CRASHED)},
     MemoryOver: dict.fromkeys(S, S.CRASHED),
     DiskOver: dict.fromkeys(S, S.CRASHED),
-    RuntimeOver: dict.fromkeys(S, S.STOPPED),
+    RuntimeOver: {**dict.fromkeys(S, S.STOPPED), S.CRASHED: S.CRASHED},
     HandlerOver: dict.fromkeys(S, S.CRASHED),
     LimitCounted: {status: status for status in S},
     ProtocolBroken: dict.fromkeys(S, S.CRASHED),
@@ -235,6 +235,8 @@ def _ended(
         case RuntimeOver(_, limit_ms):
             text = f"sandbox {life.name!r} ran longer than max_runtime ({limit_ms / 1000:g} s) and was stopped"
             reason = f"it ran longer than max_runtime ({limit_ms / 1000:g} s)"
+            if life.status in (S.STOPPED, S.CRASHED) and life.reason:
+                reason = f"{life.reason}; its OS process ran on, longer than max_runtime ({limit_ms / 1000:g} s)"
             return _killed(life, target, reason, RaiseAlert("runtime_limit", text))
         case HandlerOver():
             return _handler_over(life, event, target)

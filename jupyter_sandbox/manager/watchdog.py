@@ -97,7 +97,7 @@ def look(unit: Unit, now_ns: int, *, holdings: bool = False) -> None:
     unit.memory = reading.memory
     unit.analytics.memory(reading.memory)
     _remember(unit, guest, reading)
-    timed = unit.life.status not in (SandboxStatus.STOPPED, SandboxStatus.CRASHED)
+    timed = guest.timed(ended=unit.life.status in (SandboxStatus.STOPPED, SandboxStatus.CRASHED))
     guest.watched, events = judge(guest.watched, reading, unit.limits, guest.generation, timed=timed)
     guest.judged = reading.memory, reading.held, unit.limits
     for event in events:

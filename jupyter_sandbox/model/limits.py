@@ -47,7 +47,8 @@ class Limits:
 
     Units: ``max_memory`` in bytes of private memory above the empty sandbox,
     ``max_runtime`` in milliseconds since the sandbox was ready (time spent
-    paused counts too), ``max_output`` in bytes a cell may print before the
+    paused counts too, and after the application has ended if its OS process
+    works on), ``max_output`` in bytes a cell may print before the
     rest is dropped and counted, ``max_message`` in bytes of one message into it
     or of the reply to a call, ``handler_budget`` in milliseconds one callback may run.
 

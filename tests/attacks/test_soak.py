@@ -127,7 +127,7 @@ def soak(arena: Arena, warm_s: float, seconds: float) -> Soak:
         f"{others:.0%} of the processors went to others"
     )
     assert sizes[2] - sizes[0] < GROWTH
-    # In half a minute the histories are still filling.
+    # In a minute the histories are still filling.
     assert seconds < 300 or sizes[2] - sizes[1] < FLAT
     assert usual_s < USUAL_S and nearly_always_s < PATIENCE_S and soaked.busiest_s < BUSY_S
     assert soaked.too_long == [] and soaked.unexplained == []

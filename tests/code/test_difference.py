@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_sandbox.code import matching as matching_module
 from jupyter_sandbox.code.difference import MOST_COMPARED, difference
 from jupyter_sandbox.code.matching import MOST_PAIRS, matching
 
@@ -68,12 +68,12 @@ def test_lines_are_compared_each_with_each_only_so_often(monkeypatch: pytest.Mon
     """Between lines that occur once there may be anything: what difflib gets of it stays within ``MOST_PAIRS``."""
     chance, given = random.Random(1), list[int]()
 
-    class Counting(matching_module.SequenceMatcher[str]):
+    class Counting(SequenceMatcher[str]):
         def __init__(self, *args: object, **options: object) -> None:
             super().__init__(*args, **options)  # type: ignore[arg-type]
             given.append(len(self.a) * len(self.b))
 
-    monkeypatch.setattr(matching_module, "SequenceMatcher", Counting)
+    monkeypatch.setattr("jupyter_sandbox.code.matching.SequenceMatcher", Counting)
 
     def text() -> list[str]:
         return [line for n in range(300) for line in (f"once {n}", *(chance.choice("ab") for _ in range(50)))]

@@ -146,6 +146,15 @@ def test_run_time_over_the_limit_stops_with_an_alert() -> None:
     assert kinds(actions) == [Retire, RaiseAlert, Announce]
 
 
+@pytest.mark.parametrize("status", [S.STOPPED, S.CRASHED])
+def test_run_time_over_the_limit_after_the_end_says_both(status: S) -> None:
+    ended = replace(RUNNING, status=status, reason="the main application ended")
+    life, actions = apply(ended, RuntimeOver(1, 3_000))
+    assert (life.status, life.present) == (status, False)
+    assert life.reason == "the main application ended; its OS process ran on, longer than max_runtime (3 s)"
+    assert kinds(actions) == [Retire, RaiseAlert, Announce]
+
+
 def test_a_stuck_callback_is_interrupted_first_and_the_sandbox_killed_last_with_the_place() -> None:
     first = HandlerOver(1, 1, last=False, process="front <0.7.0>", budget_ms=5000)
     life, actions = apply(RUNNING, first)

@@ -36,7 +36,7 @@ def test_classes_that_nobody_can_name_are_left_out() -> None:
 def test_more_classes_than_a_program_has_are_refused_with_what_to_do() -> None:
     one = ClassInfo("shop", "Front", "server")
     assert len(told(GIVEN, tried(*[one] * MOST_CLASSES)).classes) == MOST_CLASSES
-    with pytest.raises(CompileError, match="5001 classes that can be started, and 5000 are taken.*Load it in parts"):
+    with pytest.raises(CompileError, match=r"5001 classes that can be started, and 5000 are taken.*Load it in parts"):
         told(GIVEN, tried(*[one] * (MOST_CLASSES + 1)))
 
 
