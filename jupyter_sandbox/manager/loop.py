@@ -15,6 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any, Generic, TypeVar, cast
 
 from ..model.errors import InternalError, SandboxGone
@@ -203,10 +204,12 @@ def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def in_thread(act: Callable[[], T]) -> T:
-    """The result of a blocking function, run on a daemon thread of its own.
+    """The result of a blocking function, run on a thread of its own that nobody waits for.
 
     Not asyncio's executor: Python waits for that one's threads when it exits, and
-    a kernel must be able to exit while a git server does not answer.
+    a kernel must be able to exit while a git server does not answer. Nor
+    ``threading``, whose start waits until the new thread has run: in a notebook of
+    many busy threads that keeps the loop for a tenth of a second.
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()
@@ -225,10 +228,10 @@ async def in_thread(act: Callable[[], T]) -> T:
             result = act()
         except BaseException as caught:  # delivered to whoever awaits it
             error = caught
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=run, name="jupyter-sandbox-work", daemon=True).start()
+    _thread.start_new_thread(run, ())
     return await outcome
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -120,6 +123,39 @@ def test_blocking_work_runs_beside_the_loop(loop: ManagerLoop) -> None:
         return await slow, quick  # type: ignore[return-value]
 
     assert loop.run(both()) == (True and 1, 2)
+
+
+def test_the_loop_does_not_wait_until_blocking_work_begins(loop: ManagerLoop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a notebook of many busy threads a new one waits for its turn for a tenth of a second and more."""
+    not_begun: list[Callable[[], None]] = []
+
+    def start_late(run: Callable[[], None], _: tuple[()]) -> None:
+        not_begun.append(run)
+
+    async def go_on_meanwhile() -> int:
+        work = asyncio.create_task(in_thread(lambda: 42))
+        while not not_begun:
+            await asyncio.sleep(0)
+        assert not work.done()
+        not_begun.pop()()
+        return await work
+
+    loop.run(answer())
+    monkeypatch.setattr("_thread.start_new_thread", start_late)
+    assert loop.run(go_on_meanwhile()) == 42
+
+
+def test_python_can_exit_while_blocking_work_does_not_end() -> None:
+    program = """
+import asyncio, threading, time
+from jupyter_sandbox.manager.loop import ManagerLoop, in_thread
+begun = threading.Event()
+def block(): begun.set(); time.sleep(600)
+loop = ManagerLoop()
+threading.Thread(target=lambda: loop.run(in_thread(block)), daemon=True).start()
+assert begun.wait(30)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 def test_an_error_of_blocking_work_arrives(loop: ManagerLoop) -> None:
