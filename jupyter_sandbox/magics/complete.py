@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .grammar import RAW, Kind, Naming, Verb
 from .verbs import VERBS
+from .words import typable
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,5 +90,11 @@ def _name(verb: Verb, words: list[str], sandboxes: Mapping[str, Known]) -> tuple
 
 
 def _fitting(fragment: str, candidates: Mapping[str, str]) -> Completions:
-    words = tuple(word for word in candidates if word.startswith(fragment))
+    """A word that is chosen goes into the user's cell, and the cell runs in the kernel: it has to be one plain word.
+
+    Names that would have to be quoted are not offered. Options are our own.
+    """
+    words = tuple(
+        word for word, kind in candidates.items() if word.startswith(fragment) and (typable(word) or kind == "option")
+    )
     return Completions(fragment, words, candidates)

@@ -7,6 +7,7 @@ so that a failure at any point leaves the old one as it was.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -35,6 +36,7 @@ LARGEST = 1 << 53
 """Of a number that a guest tells and that is kept: what every store can hold."""
 STATE_S = 30.0
 """For snapshots and replays: their work grows with the system."""
+_PLAIN = re.compile(r"[\w.][\w./<>:@+,~-]*")
 
 
 class SnapshotMeta(msgspec.Struct, frozen=True):
@@ -258,8 +260,14 @@ async def restore(unit: Unit, store: SnapshotStore, name: str) -> TreeView:
 
 
 def quoted(name: str) -> str:
-    """A snapshot's name as a line of ``%sandbox`` has it."""
-    return f'"{name}"' if any(char.isspace() for char in name) else name
+    """A snapshot's name as a line of ``%sandbox`` has it: whatever is in it, it stays one word of that line.
+
+    >>> quoted("before"), quoted("two words"), quoted("a\\nb")
+    ('before', '"two words"', "'a\\\\nb'")
+    """
+    if _PLAIN.fullmatch(name):
+        return name
+    return f'"{name}"' if name.isprintable() and not {'"', "\\"} & {*name} else repr(name)
 
 
 def _read_meta(data: bytes, name: str) -> SnapshotMeta:

@@ -14,6 +14,7 @@ from ...model.views import ModuleVersion
 from ...widgets.loading import Loaded
 from ...widgets.table import Column, Table
 from ..turn import Turn
+from ..words import typable
 
 _COMPILED = (".pyc", ".whl", ".zip")
 _GIT = ("https://", "http://", "git@", "ssh://", "git://", "file://")
@@ -82,7 +83,8 @@ def _loaded(turn: Turn, report: LoadReport) -> Loaded:
     started = info.main is not None and info.status in (SandboxStatus.RUNNING, SandboxStatus.PAUSED)
     mains = turn.desk.mirror.mains.get(turn.name, ())
     main = report.main or (mains[-1] if mains else "")
-    next_step = f"%sandbox start {turn.name} {main}" if main and not started else ""
+    named = typable(main)  # the user types it, or copies it
+    next_step = f"%sandbox start {turn.name} {main}" if named and not started else ""
     return Loaded(report, turn.name, next_step, turn.desk.cells.label)
 
 
