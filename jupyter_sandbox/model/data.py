@@ -10,11 +10,18 @@ from dataclasses import dataclass, field
 class Record:
     """An object with named fields (a dataclass, a named tuple) as its type's name and its fields.
 
-    Fields are read like attributes; the class itself stays in the sandbox.
+    Fields are read like attributes; the class itself stays in the sandbox. Those that begin with ``_`` are found in
+    ``fields`` alone: by such names Python, IPython and libraries ask an object how to read it, and numpy takes an
+    address from ``__array_interface__`` as given. What is asked by other names (``dtype``, ``shape``, ``keys``) gets
+    plain data, which nobody can call.
 
-    >>> counter = Record("counter.Counter", {"n": 1})
-    >>> counter, counter.n
-    (Counter(n=1), 1)
+    >>> counter = Record("counter.Counter", {"n": 1, "_seen": 7})
+    >>> counter, counter.n, counter.fields["_seen"]
+    (Counter(n=1, _seen=7), 1, 7)
+    >>> hasattr(counter, "_seen")
+    False
+
+    Raises AttributeError that names the fields, or where to find one that begins with ``_``.
     """
 
     type_name: str
@@ -24,7 +31,9 @@ class Record:
         # Slots answer the real attributes; a copy in the making has no fields yet.
         fields = {} if name in ("fields", "type_name") else self.fields
         if name in fields:
-            return fields[name]
+            if not name.startswith("_"):
+                return fields[name]
+            raise AttributeError(f"{name!r} may be asked for by others than you: read it as .fields[{name!r}]")
         raise AttributeError(f"{self.type_name} has no field {name!r}; it has {', '.join(fields) or 'none'}")
 
     def __repr__(self) -> str:
