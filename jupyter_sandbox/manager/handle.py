@@ -30,6 +30,7 @@ from .link import GuestLink, Pushed
 from .output import OutputPump
 from .stacks import without_stacks
 from .watch import Reading, Watched
+from .whose import told_by
 from .zygotes import FlavourZygote
 
 A = TypeVar("A", bound=Answer)
@@ -61,10 +62,13 @@ AFTER_END_NS, PER_QUESTION_NS = 200_000_000, 1_000_000
 class GuestHandle:
     """A launched guest. Made by ``launch`` only."""
 
-    def __init__(self, generation: int, process: GuestProcess, listener: Listener, limits: Limits) -> None:
+    def __init__(
+        self, generation: int, process: GuestProcess, listener: Listener, limits: Limits, *, name: str
+    ) -> None:  # fmt: skip
         self.generation, self.process, self._listener = generation, process, listener
+        self._name = name
         self.link = GuestLink(
-            lambda frame: self._listener.on_push(self, frame),
+            lambda frame: self._listener.on_push(self, told_by(self._name, frame)),
             lambda text: self._listener.on_broken(self, text),
             self._lost,
             lambda: not self.process.heartbeat.rests,
@@ -105,7 +109,7 @@ class GuestHandle:
         """Fork a guest and wait until it is ready. Raises LaunchFailed; leaves nothing behind then."""
         process = await zygote.fork(boot)
         try:
-            handle = cls(generation, process, listener, boot.limits)
+            handle = cls(generation, process, listener, boot.limits, name=boot.name)
         except BaseException:
             process.kill()
             process.close()
@@ -161,7 +165,7 @@ class GuestHandle:
         except SandboxGone as gone:
             self.retire(str(gone))
             return False
-        self.generation, self._listener = generation, listener
+        self.generation, self._listener, self._name = generation, listener, boot.name
         self._count_from_here()
         return True
 
@@ -180,7 +184,7 @@ class GuestHandle:
         """See ``GuestLink.ask``. When the guest ends instead of answering, SandboxGone says how it ended."""
         self._asked += 1
         try:
-            return await self.link.ask(make, answer, timeout_s)
+            return told_by(self._name, await self.link.ask(make, answer, timeout_s))
         except SandboxGone as gone:
             raise SandboxGone(await self._how_it_ended(str(gone))) from None
 

@@ -16,7 +16,7 @@ def apply(tree: TreeView, diff: TreeDiff) -> TreeView:
     if diff.order is not None:
         ranked = {key: processes[key] for key in diff.order if key in processes}
         processes = {**ranked, **processes}
-    return TreeView(diff.sandbox, diff.step, diff.now_ms, tuple(processes.values())[:MOST])
+    return TreeView(tree.sandbox, diff.step, diff.now_ms, tuple(processes.values())[:MOST])
 
 
 def merge(first: TreeDiff, second: TreeDiff) -> TreeDiff:
@@ -31,4 +31,4 @@ def merge(first: TreeDiff, second: TreeDiff) -> TreeDiff:
     order = second.order if second.order is not None else first.order
     if order is not None and second.order is None:
         order = tuple(key for key in order if key not in gone)
-    return TreeDiff(second.sandbox, second.step, second.now_ms, tuple(changed.values()), tuple(removed), order)
+    return TreeDiff(first.sandbox, second.step, second.now_ms, tuple(changed.values()), tuple(removed), order)

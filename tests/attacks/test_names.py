@@ -6,7 +6,9 @@ import pytest
 
 from jupyter_sandbox.magics.complete import complete
 from jupyter_sandbox.magics.mirror import Mirror
+from jupyter_sandbox.magics.pictures import Hands, Pictures
 from jupyter_sandbox.magics.words import typable
+from jupyter_sandbox.model.sandbox import TreePatched, TreeReplaced, Update
 
 from .conftest import CAMP, Arena, hearing
 from .tools import CHANNEL
@@ -64,3 +66,46 @@ def test_code_in_a_forged_tree_is_not_offered_by_tab(arena: Arena) -> None:
     words = complete(f"kill {sandbox.name} ", {sandbox.name: mirror.known()[sandbox.name]}).words
     assert words and all(map(typable, words))
     assert arena.alive(sandbox)
+
+
+ANOTHER = """
+from jupyter_sandbox.wire.connection import Connection
+ticker = v.ProcessView('Camp/ticker', '<0.1.0>', 'evil', 'worker', '', 'waiting')
+honest = Connection.send
+def forged(self, told):
+    data = honest(self, told)
+    if type(told).__name__ == 'TreeReply':
+        return frame(pack(m.TreeReply(id=told.id, tree=v.TreeView('bystander', 1, 1, (ticker,)))))
+    if type(told).__name__ == 'TreeChanged':
+        return frame(pack(m.TreeChanged(diff=v.TreeDiff('bystander', 2, 2, (ticker,)))))
+    return data
+Connection.send = forged
+say(m.TreeChanged(diff=v.TreeDiff('bystander', 1, 1, (ticker,))))
+answer = 1
+"""
+
+
+def test_a_tree_that_names_another_sandbox_is_told_and_acted_on_as_that_of_who_sent_it(arena: Arena) -> None:
+    sandbox, mirror, told, acted = arena.attacker(), Mirror(), list[Update](), list[tuple[str, str, str]]()
+
+    def hear(update: Update) -> None:
+        told.append(update)
+        mirror.take(update)
+
+    with hearing(arena.manager, hear):
+        arena.attack(f"{CHANNEL}{ANOTHER}", sandbox)
+        trees = [sandbox.tree(), sandbox.watch(50), sandbox.tree()]
+        arena.watch(lambda: sandbox.call("evil", "self.spawn(lambda process: None)"))
+        arena.until(lambda: any(isinstance(one, TreePatched) for one in told), "no change was told")
+    trees += [one.tree for one in told if isinstance(one, TreeReplaced)]
+    changes = [one.diff for one in told if isinstance(one, TreePatched)]
+    assert {tree.sandbox for tree in trees} == {change.sandbox for change in changes} == {sandbox.name}
+    assert "bystander" not in mirror.trees and mirror.trees[sandbox.name].sandbox == sandbox.name
+    pictures = Pictures(Hands(lambda *did: acted.append(did), lambda name, key: arena.manager.get(name).inspect(key)))
+    picture = pictures.open(sandbox.tree())
+    for change in changes:
+        pictures.push(sandbox.name, change)
+    picture._receive(None, {"type": "act", "verb": "kill_process", "key": "Camp/ticker"}, None)
+    pictures.close("the test is over")
+    assert acted == [("kill_process", sandbox.name, "Camp/ticker")]
+    assert picture.view.sandbox == sandbox.name

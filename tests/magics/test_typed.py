@@ -46,7 +46,7 @@ def test_what_is_offered_is_read_back_as_one_word_of_one_line(name: str) -> None
         return
     assert name.isprintable() and len(name.split()) == 1
     assert parse(f"kill shop {name}", ["shop"]).values == {"TARGET": name}
-    cell = TransformerManager().transform_cell(f"%sandbox kill shop {name}")
+    cell = TransformerManager().transform_cell(f"%sandbox kill shop {name}")  # type: ignore[no-untyped-call]
     assert cell == f"get_ipython().run_line_magic('sandbox', {f'kill shop {name}'!r})\n"
 
 

@@ -7,6 +7,8 @@ import ctypes
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from IPython.core.formatters import DisplayFormatter
@@ -41,13 +43,14 @@ def test_other_fields_are_attributes_and_an_error_says_where_the_rest_is() -> No
 def test_python_handles_it_as_any_value() -> None:
     assert copy.deepcopy(FORGED) == FORGED == pickle.loads(pickle.dumps(FORGED)) == copy.copy(FORGED)
     assert type(FORGED) is Record and isinstance(FORGED, Record)
-    for refused in (len, iter, hash, int, ctypes.c_void_p):
+    refusing: list[Callable[[Any], object]] = [len, iter, hash, int, ctypes.c_void_p]
+    for refused in refusing:
         with pytest.raises(TypeError):
-            refused(FORGED)  # type: ignore[operator, call-overload]
+            refused(FORGED)
 
 
 def test_a_notebook_shows_its_text_and_nothing_that_it_says_of_itself() -> None:
-    shown, _ = DisplayFormatter().format(FORGED)
+    shown, _ = DisplayFormatter().format(FORGED)  # type: ignore[no-untyped-call]
     assert set(shown) == {"text/plain"}
 
 

@@ -53,3 +53,9 @@ def test_what_is_not_in_the_order_comes_last() -> None:
     tree = TreeView("s", 0, 0, (view("a"), view("b")))
     assert [process.key for process in apply(tree, TreeDiff("s", 1, 0, (), (), ("b",))).processes] == ["b", "a"]
     assert apply(tree, TreeDiff("s", 1, 0)) == replace(tree, step=1)
+
+
+def test_a_change_does_not_say_whose_tree_it_is() -> None:
+    mine, theirs = TreeDiff("shop", 2, 0), TreeDiff("bank", 3, 0)
+    assert apply(TreeView("shop", 1, 0), theirs).sandbox == "shop"
+    assert merge(mine, theirs).sandbox == "shop"
