@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from ..model.errors import CompileError
 from .names import is_module_path, without_cache
+from .reading import read_file
 from .tree import MAX_FILE_BYTES, MAX_TOTAL_BYTES, File, check_sizes
 
 _MAX_ENTRIES = 20_000
@@ -23,9 +24,8 @@ def read_archive(path: Path) -> list[File]:
     links, paths that leave it, encryption, compiled extensions, or too much in it.
     """
     try:
-        if path.stat().st_size > _MAX_ARCHIVE:
+        if path.stat().st_size > _MAX_ARCHIVE or len(data := read_file(path, _MAX_ARCHIVE)) > _MAX_ARCHIVE:
             raise CompileError("load_error", f"{path.name} is over {_MAX_ARCHIVE} bytes long; split it")
-        data = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _read(archive, path.name)
     except OSError as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import assert_never
 
 from ..model.code import Bundle, ModuleCode
@@ -12,6 +13,7 @@ from .archive import read_archive
 from .git import read_commit
 from .names import check_module_name, module_of
 from .pyc import code_of
+from .reading import Folder, read_file
 from .sources import (
     CellSource,
     CompiledSource,
@@ -31,6 +33,9 @@ from .tree import (
     source_module,
     wanted,
 )  # fmt: skip
+
+_MOST_SEEN, _DEEPEST = 1_000_000, 100
+"""Entries of a folder and all below it, and folders in each other: more can be made than anybody would wait for."""
 
 
 def gather(source: object, module: str | None = None) -> Bundle:
@@ -91,45 +96,57 @@ def _folder(source: FolderSource) -> Bundle:
         return Bundle(modules_of([File(root.name, _read(root), str(root))]), "folder")
     if not root.is_dir():
         raise CompileError("load_error", f"there is no folder or file {str(root)!r}: check the path")
-    chosen = wanted(_walk(root))
-    files = []
+    chosen, folder = wanted(_walk(root)), Folder(root)
+    check_sizes(len(chosen), 0, 0, str(root))
+    files, total = list[File](), 0
     for path, module in chosen.items():
-        full = root / path
-        if full.is_symlink():
-            raise CompileError("load_error", f"{full} is a symbolic link: put the file itself there")
-        files.append(File(module, _read(full), str(full)))
-    sizes = [len(file.data) for file in files]
-    check_sizes(len(sizes), sum(sizes), max(sizes, default=0), str(root))
+        data = folder.read(path, MAX_FILE_BYTES)
+        total += len(data)
+        check_sizes(len(chosen), total, len(data), str(root / path if len(data) > MAX_FILE_BYTES else root))
+        files.append(File(module, data, str(root / path)))
     return Bundle(modules_of(files), "folder")
 
 
 def _walk(root: Path) -> list[str]:
     """All ``.py`` paths below, sorted, without following links; stops early when there are too many."""
     found: list[str] = []
-    for folder, subfolders, files in os.walk(root, followlinks=False):
-        subfolders[:] = sorted(name for name in subfolders if not _is_foreign(folder, name))
-        base = Path(folder).relative_to(root)
-        found += [(base / name).as_posix() for name in sorted(files) if name.endswith(".py")]
+    seen, todo = 0, [PurePosixPath()]
+    while todo:
+        base = todo.pop()
+        folders, files = _entries(root / base)
+        seen += 1 + len(folders) + len(files)
+        found += [(base / name).as_posix() for name in files if name.endswith(".py")]
         if len(found) > 10 * MAX_FILES:
             check_sizes(len(found), 0, 0, str(root))
+        if seen > _MOST_SEEN or len(base.parts) > _DEEPEST:
+            raise CompileError("load_error", f"{root} holds too much to look through: load a subfolder of it")
+        todo += [base / name for name in reversed(folders) if not _is_foreign(str(root / base), name)]
     return found
 
 
+def _entries(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of folders and of all else in it, sorted. Of what cannot be looked into, nothing."""
+    folders, files = list[str](), list[str]()
+    try:
+        with os.scandir(folder) as entries:
+            for entry in itertools.islice(entries, _MOST_SEEN):
+                (folders if entry.is_dir(follow_symlinks=False) else files).append(entry.name)
+    except OSError:
+        return [], []
+    return sorted(folders), sorted(files)
+
+
 def _is_foreign(folder: str, name: str) -> bool:
-    """Hidden folders and those that tools fill, a virtual environment above all: none of it is the program."""
+    """What cannot be a package by its name, as hidden folders, and what tools fill, a virtual environment above all."""
     return (
-        name.startswith(".")
+        not name.isidentifier()
         or name in ("__pycache__", "node_modules")
         or os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
     )
 
 
 def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise CompileError("load_error", f"{path} cannot be read: {error.strerror or error}; check the path") from None
+    data = read_file(path, MAX_FILE_BYTES)
     check_sizes(1, len(data), len(data), str(path))
     return data
 

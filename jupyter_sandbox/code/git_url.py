@@ -10,6 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..model.errors import CompileError
+from .reading import read_file
+
+_LONGEST_PATH = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,16 @@ def _local(text: str) -> Local:
 def _linked(file: Path) -> Path:
     """The repository of a linked work tree, whose ``.git`` is a file that names it."""
     try:
-        name = file.read_text("utf-8").removeprefix("gitdir:").strip()
+        name = _path_in(file).removeprefix("gitdir:").strip()
         folder = (file.parent / name).resolve()
         common = folder / "commondir"
-        return (folder / common.read_text("utf-8").strip()).resolve() if common.is_file() else folder
-    except (OSError, ValueError):
+        return (folder / _path_in(common).strip()).resolve() if common.is_file() else folder
+    except (OSError, ValueError, CompileError):
         return file
+
+
+def _path_in(file: Path) -> str:
+    return read_file(file, _LONGEST_PATH)[:_LONGEST_PATH].decode("utf-8")
 
 
 def _checked(objects: Path, text: str) -> Path:

@@ -13,7 +13,7 @@ import pytest
 from jupyter_sandbox.isolation import zygote
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
-from jupyter_sandbox.model.errors import LaunchFailed, SandboxError, Unsupported, UsageError
+from jupyter_sandbox.model.errors import CompileError, LaunchFailed, SandboxError, Unsupported, UsageError
 from jupyter_sandbox.model.limits import DISK_FILES
 
 from .conftest import CAMP, Arena
@@ -284,3 +284,18 @@ def test_a_folder_for_writing_that_the_kernel_imports_from_is_told(
         assert protection is not None
         words = f"your notebook imports modules from {said}: {IMPORTED}"
         assert [one for one in protection.not_stopped if IMPORTED in one] == ([words] if said else [])
+
+
+@pytest.mark.parametrize("trap", ["os.mkfifo(path)", "os.truncate(os.open(path, os.O_CREAT | os.O_RDWR), 15_000_000)"])
+def test_a_trap_in_a_folder_that_is_loaded_is_an_error_and_keeps_nobody(
+    strict: Arena, tmp_path: Path, trap: str
+) -> None:
+    (tmp_path / "shop.py").write_text("n = 1\n")
+    sandbox, other = strict.attacker(allow={"write": [str(tmp_path)]}), strict.attacker()
+    strict.attack(f"import os\npath = {str(tmp_path / 'zz.py')!r}\n{trap}", sandbox)
+    outcome = strict.watch(lambda: other.load(tmp_path))
+    assert isinstance(outcome.error, CompileError)
+    assert str(tmp_path / "zz.py") in str(outcome.error)
+    assert strict.in_time(outcome.span, 3.0)
+    strict.watch(other.restart)
+    assert strict.alive(other) and strict.alive(sandbox)
