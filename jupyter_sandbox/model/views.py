@@ -200,7 +200,7 @@ class WaitView:
         """
         whom = {"call": f"a reply from {self.target}", "start": f"the start of {self.target}",
                 "end": f"the end of {self.target}", "message": "a message", "sleep": "its sleep to end",
-                "outside": "work outside"}[self.what]  # fmt: skip
+                "outside": "work outside"}.get(self.what, f"something unknown ({self.what})")  # fmt: skip
         text = f"{self.name} waits for {whom}" + (f" to {self.message}" if self.message else "")
         text += f" since t = {_s(self.since_ms)}"
         text += "" if self.until_ms is None else f", until t = {_s(self.until_ms)}"

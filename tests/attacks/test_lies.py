@@ -13,6 +13,7 @@ from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.model.errors import InternalError, SandboxError
 from jupyter_sandbox.model.views import TreeView
 from jupyter_sandbox.widgets.picture import TreePicture
+from jupyter_sandbox.widgets.story import Lines, Portrait, Steps, Story
 
 from .conftest import Arena, Outcome, hearing
 from .tools import CHANNEL
@@ -52,7 +53,8 @@ LIES = {
 
 
 def paused(sandbox: Sandbox) -> object:
-    return [sandbox.pause(), sandbox.step(2), sandbox.resume()]
+    at, told = sandbox.pause(), sandbox.step(2)
+    return [at, told, Steps(told.steps, told.step, told.waiting).text(), sandbox.resume()]
 
 
 ASKED: dict[str, Callable[[Sandbox], object]] = {
@@ -60,10 +62,10 @@ ASKED: dict[str, Callable[[Sandbox], object]] = {
     "Sent": lambda sandbox: [sandbox.send("ticker", "x"), sandbox.cast("ticker", "x")],
     "Done": lambda sandbox: [sandbox.suspend("ticker"), sandbox.unsuspend("ticker")],
     "TreeReply": lambda sandbox: [sandbox.tree(), sandbox.watch(50), json.dumps(_state(sandbox), default=str)],
-    "InspectReply": lambda sandbox: sandbox.inspect("ticker"),
+    "InspectReply": lambda sandbox: [sandbox.inspect("ticker"), Portrait(sandbox.inspect("ticker")).text()],
     "EventList": lambda sandbox: [sandbox.events(10), sandbox.metrics()],
-    "WhyList": lambda sandbox: sandbox.why("evil"),
-    "WaitList": lambda sandbox: sandbox.waits(),
+    "WhyList": lambda sandbox: [sandbox.why("evil"), Story(sandbox.why("evil"), "evil").text()],
+    "WaitList": lambda sandbox: [(wait, Lines([wait.line()]).text()) for wait in sandbox.waits()],
     "VersionList": lambda sandbox: sandbox.versions(),
     "PausedAt": paused,
     "Stepped": paused,

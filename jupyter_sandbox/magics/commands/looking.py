@@ -8,6 +8,7 @@ from ...model.errors import SandboxGone, UsageError
 from ...model.sandbox import NoticeTold, SandboxStatus
 from ...model.views import EVENT_KINDS, Event, ProcessView, WhyView
 from ...widgets.picture import TreePicture
+from ...widgets.safe import line
 from ...widgets.status import look, short_behaviour
 from ...widgets.story import Card, Lines, Portrait, Story
 from ...widgets.table import Column, Table
@@ -126,7 +127,7 @@ def _labelled(turn: Turn, entry: WhyView) -> WhyView:
 def waits(turn: Turn) -> Lines:
     """One line per process that waits in the middle of a callback."""
     entries = turn.sandbox.waits()
-    return Lines([entry.line() for entry in entries] or [f"nobody in {turn.name} waits for anybody"])
+    return Lines([line(entry.line(), 600) for entry in entries] or [f"nobody in {turn.name} waits for anybody"])
 
 
 def metrics(turn: Turn) -> Card:
