@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import itertools
+from collections.abc import Iterable
 from typing import Any
 
 from ..model.data import Opaque, Record
@@ -27,6 +29,8 @@ from .value_nodes import (
 )
 
 _DEEPEST = 64
+_COMPARISONS = 100_000
+"""Of keys with the same hash, in one value, by what is compared in them."""
 _NUMBERS = range(1 << 48)
 _CLOCKS: dict[str, Any] = {"datetime": datetime.datetime, "date": datetime.date, "time": datetime.time}
 
@@ -34,10 +38,11 @@ _CLOCKS: dict[str, Any] = {"datetime": datetime.datetime, "date": datetime.date,
 class ValueDecoder:
     """One walk over one received tree. Raises ValueError (or what the constructors raise) on anything odd."""
 
-    __slots__ = ("items_left",)
+    __slots__ = ("comparisons_left", "items_left")
 
     def __init__(self, max_items: int) -> None:
         self.items_left = max_items
+        self.comparisons_left = _COMPARISONS
 
     def value(self, node: Node, depth: int = 0) -> Any:
         self.items_left -= 1
@@ -53,9 +58,9 @@ class ValueDecoder:
             case DictNode(items):
                 return self.mapping(items, depth)
             case SetNode(items):
-                return set(_keys(self.many(items, depth)))
+                return set(self.keys(self.many(items, depth)))
             case FrozenSetNode(items):
-                return frozenset(_keys(self.many(items, depth)))
+                return frozenset(self.keys(self.many(items, depth)))
             case RecordNode():
                 return self.record(node, depth)
             case _:
@@ -68,7 +73,36 @@ class ValueDecoder:
         if len(items) % 2:
             raise ValueError("a key without a value")
         values = self.many(items, depth)
-        return dict(zip(_keys(values[::2]), values[1::2], strict=True))
+        return dict(zip(self.keys(values[::2]), values[1::2], strict=True))
+
+    def keys(self, values: list[Any]) -> list[Any]:
+        """The values, when a dict of them is soon made: keys with one hash are compared each with each.
+
+        Hashes of numbers, and of tuples and sets of numbers, can be chosen. What ``-1`` and ``-2`` do in honest pairs
+        is far within the bound. Keys of different hashes can be chosen to stand in each other's way, too, but with as
+        many items as an answer may have that takes a tenth of a second.
+        """
+        if all(type(value) is str for value in values):
+            return values
+        if any(type(value) is int and value not in SMALL_INT for value in values):
+            raise ValueError("a number of this size cannot be a key")
+        for _, alike in itertools.groupby(sorted(values, key=hash), hash):
+            self.compare(alike)
+        return values
+
+    def compare(self, alike: Iterable[Any]) -> None:
+        """Count the comparisons that a dict makes of keys with the same hash; one that is there already ends them."""
+        different: list[Any] = []
+        for value in alike:
+            cost = _cost(value) if different else 0
+            for other in different:
+                self.comparisons_left -= cost
+                if self.comparisons_left < 0:
+                    raise ValueError("too many keys with the same hash")
+                if other == value:
+                    break
+            else:
+                different.append(value)
 
     def record(self, node: RecordNode, depth: int) -> Record:
         if len(node.names) != len(node.items):
@@ -77,11 +111,13 @@ class ValueDecoder:
         return Record(_line(node.type_name), dict(zip(names, self.many(node.items, depth), strict=True)))
 
 
-def _keys(values: list[Any]) -> list[Any]:
-    """Whoever chooses big numbers freely can give them all the same hash, and a dict of these takes minutes."""
-    if any(type(value) is int and value not in SMALL_INT for value in values):
-        raise ValueError("a number of this size cannot be a key")
-    return values
+def _cost(key: object) -> int:
+    """How much is compared at most when a key is compared with another one of the same hash."""
+    if isinstance(key, tuple):
+        return 1 + sum(map(_cost, key))
+    if isinstance(key, frozenset):
+        return (1 + sum(map(_cost, key))) ** 2  # its items may have one hash, too
+    return 1
 
 
 def _line(text: str) -> str:

@@ -6,7 +6,10 @@ import collections
 import dataclasses
 import datetime
 import enum
+import itertools
 import threading
+import time
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -17,6 +20,7 @@ from hypothesis import strategies as st
 from jupyter_sandbox.model.data import Opaque, Record
 from jupyter_sandbox.model.errors import RemoteProtocolError
 from jupyter_sandbox.model.ids import Pid, Ref
+from jupyter_sandbox.wire import value_nodes
 from jupyter_sandbox.wire.value_nodes import Node
 from jupyter_sandbox.wire.values import MAX_BYTES, decode_value, encode_value
 
@@ -300,3 +304,79 @@ def test_malformed_bytes_are_protocol_errors(data: bytes) -> None:
 def test_names_and_texts_cannot_steer_a_terminal() -> None:
     forged: list[Node] = [7, "C\x1b[2J", ["a\r"], [[8, "D", "x\x1b]0;y\x07"]]]  # type: ignore[list-item]
     assert repr(decode_value(msgspec.msgpack.encode(forged))).isprintable()
+
+
+def alike(count: int) -> list[tuple[int, int]]:
+    """Pairs of numbers with the hash of (12345, 777): the mixing of a tuple's hash, solved for the second number."""
+    size, first, second, start = 2**64, 11400714785074694791, 14029467366897019727, 2870177450012600261
+
+    def mixed(n: int) -> int:
+        lane = (start + n * second) % size
+        return (lane << 31 | lane >> 33) % size * first % size
+
+    wanted, back = mixed(12345) + 777 * second, pow(second, -1, size)
+    solved = ((n, (wanted - mixed(n)) * back % size) for n in itertools.count(1))
+    signed = ((n, m if m < size // 2 else m - size) for n, m in solved)
+    return list(itertools.islice(((n, m) for n, m in signed if -(2**61) + 1 < m < 2**61 - 1 and m != -1), count))
+
+
+def sets_alike(count: int, inside: int) -> list[frozenset[tuple[int, int]]]:
+    """Sets of pairs that hash alike, of one size, so that they hash alike; each lacks another one of the pairs."""
+    pairs = alike(inside + 1)
+    return [frozenset(pairs[:n] + pairs[n + 1 :]) for n in range(min(count, inside + 1))]
+
+
+def forged(keys: Iterable[object]) -> bytes:
+    """As a set on the wire, whatever an honest guest would make of them."""
+
+    def node(key: Any) -> Node:
+        if isinstance(key, tuple):
+            return value_nodes.TupleNode([node(part) for part in key])
+        return value_nodes.FrozenSetNode([node(part) for part in key]) if isinstance(key, frozenset) else key
+
+    return msgspec.msgpack.encode(value_nodes.SetNode([node(key) for key in keys]))
+
+
+CHOSEN: dict[str, list[Any]] = {
+    "pairs": alike(3_300),
+    "pairs in pairs": [(pair, 1) for pair in alike(2_000)],
+    "floats in pairs": [(float(n), float(m)) for n, m in alike(60_000) if int(float(m)) == m],
+    "sets of pairs": sets_alike(60, 50),
+    "negative numbers": list(itertools.product((-1, -2), repeat=9)),
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_keys_that_are_chosen_to_hash_alike_cost_next_to_nothing(name: str) -> None:
+    data = forged(CHOSEN[name])
+    began = time.process_time()
+    with pytest.raises(RemoteProtocolError, match="too many keys with the same hash"):
+        decode_value(data)
+    assert time.process_time() - began < 0.2
+
+
+def test_the_bound_holds_for_all_dicts_of_a_value_together() -> None:
+    few = alike(100)
+    assert len(decode_value(forged(few))) == 100  # type: ignore[arg-type]
+    many = value_nodes.ListNode([msgspec.msgpack.decode(forged(few), type=Node) for _ in range(30)])
+    with pytest.raises(RemoteProtocolError, match="too many keys with the same hash"):
+        decode_value(msgspec.msgpack.encode(many))
+
+
+HONEST: dict[str, list[Any]] = {
+    "a grid around nothing": list(itertools.product(range(-2, 3), repeat=4)),
+    "numbers": list(range(-4_000, 4_000)),
+    "large numbers": [n * 2**40 for n in range(8_000)],
+    "halves": [n / 2 for n in range(8_000)],
+    "pairs of text": [(str(n), n) for n in range(3_000)],
+    "the same again and again": [(1, 2)] * 3_000,
+}
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_honest_keys_are_read_all(name: str) -> None:
+    assert decode_value(forged(HONEST[name])) == set(HONEST[name])
+
+
+def test_many_keys_that_are_told_by_the_same_text_are_one_key() -> None:
+    assert len(there_and_back({object(): n for n in range(1_000)})) == 1
