@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..model.listed import LINKS, LISTED
 from ..model.views import Counters, TreeView
 from ..otp import inspect
 from ..wire import messages as m
@@ -38,12 +40,14 @@ class Watching:
 
     def tree(self) -> TreeView:
         """The tree now."""
-        return inspect.tree(self._guest.node)
+        return _told(inspect.tree(self._guest.node))
 
     def start(self, interval_ms: int) -> TreeView:
         """Push changes at most every ``interval_ms`` from now on; 0 stops. Returns the tree they refer to."""
         self._interval_ns = max(0, interval_ms) * 1_000_000
         self._last = self.tree()
+        if len(self._last.processes) > LISTED:
+            self._interval_ns = 0  # the answer will be refused as too long, and so would every change
         self._seen = self._moment()
         return self._last
 
@@ -86,6 +90,8 @@ class Watching:
         diff = tree_diff(self._last, tree)
         cost_ns = self._guest.read_ns() - now_ns
         self._next_diff_ns = now_ns + max(self._interval_ns, _SHARE * cost_ns)
+        if len(tree.processes) > LISTED:
+            return  # more than can be told; there may be fewer again
         if diff is None or self._guest.push(m.TreeChanged(diff=diff)):
             self._last, self._seen = tree, moment
 
@@ -123,3 +129,14 @@ class Watching:
             longest_queue=max((len(process.mailbox or ()) for process in shown), default=0),
             outside_pending=self._guest.outside_pending,
         )
+
+
+def _told(tree: TreeView) -> TreeView:
+    """The tree with as many links as are told at most: those of the processes behind that are left out."""
+    left = LINKS
+    for number, process in enumerate(tree.processes):
+        left -= len(process.links) + len(process.monitors)
+        if left < 0:
+            bare = (replace(one, links=(), monitors=()) for one in tree.processes[number:])
+            return replace(tree, processes=(*tree.processes[:number], *bare))
+    return tree

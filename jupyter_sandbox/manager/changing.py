@@ -24,6 +24,8 @@ from .history import DECISIONS_KEPT, EVENTS_KEPT
 from .life import BuildFailed, MainStarted, Paused, RestartBegan, Resumed, StopBegan, StopEnded, StopRefused
 from .loading import admit, default_main, load_into, main_name, modules_of, prepare, remember, whole
 from .loop import in_thread
+from .news import past
+from .news import whole as seen_whole
 from .reports import Stepped
 from .spec import Main
 from .store import SnapshotInfo, SnapshotStore
@@ -108,7 +110,7 @@ async def rewatch(unit: Unit) -> None:
     if unit.watch_ms and unit.guest is not None:
         interval = unit.watch_ms
         reply = await unit.guest.ask(lambda number: wire.Watch(id=number, interval_ms=interval), wire.TreeReply)
-        unit.publish(TreeReplaced(unit.name, reply.tree))
+        unit.publish(TreeReplaced(unit.name, seen_whole(reply.tree)))
 
 
 async def remember_history(unit: Unit) -> None:
@@ -124,7 +126,7 @@ async def remember_history(unit: Unit) -> None:
         )  # fmt: skip
     except SandboxError:
         return  # stuck or dying: what it told before is kept
-    unit.history.all_told(log.events, decisions.entries)
+    unit.history.all_told(*past(log.events[:EVENTS_KEPT], decisions.entries[:DECISIONS_KEPT]))
 
 
 async def tree(unit: Unit) -> TreeView:

@@ -25,6 +25,7 @@ from ..model.harmless import visible
 from ..model.limits import DISK_FILES, Holdings, Limits
 from ..model.protection import Protection
 from ..wire.messages import Answer, Begin, Request
+from .held import Held
 from .last_end import FAULT, Left, in_words
 from .link import GuestLink, Pushed
 from .output import OutputPump
@@ -91,7 +92,7 @@ class GuestHandle:
         """How often it was asked for something."""
         self._ended_at: tuple[int, int] | None = None
         """What it had run and been asked when it was first seen to have ended, as it says."""
-        self.held: list[Pushed] = []
+        self.held = Held()
         """What it told of its main before it took over."""
         self.retired = ""
         self.status = ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -32,6 +33,7 @@ from ..wire.messages import (
 from .answers import error_of
 from .begun import LOOK_S, LOOKS, Begun
 from .news import AT_ONCE, PER_SECOND, Pace
+from .weight import weight
 
 __all__ = ["GuestLink", "Pushed"]
 
@@ -43,8 +45,10 @@ READ_SHARE_BYTES = 4 << 20
 READ_WINDOW_S = 0.1
 FRAME_COST_BYTES = 4096
 """What a frame counts for beside its bytes: many small ones cost the kernel as much as a few large ones."""
-EVENT_COST_BYTES = 256
-"""What an event in a sample counts for beside that: a megabyte of empty ones costs more than one of text."""
+LONG_BYTES = 64 * 1024
+"""How much of a frame has arrived when it is worth the while to look how long the rest keeps the thread."""
+WORK_COST_BYTES = 160 << 20
+"""What a second of the thread's work counts for: whoever makes long work of few bytes has a fifth of it at most."""
 BEGIN_S = 0.005
 """How long a spare is left asleep after it has become a sandbox: usually its first request comes at once."""
 LOST = "its channel was closed"
@@ -194,17 +198,19 @@ class GuestLink(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._why_gone:
             return
+        began = time.thread_time() if self._connection.pending > LONG_BYTES else None
         try:
             frames = self._connection.receive(data)
         except RemoteProtocolError as error:
             self._broken(str(error))
             return
-        events = 0
+        cost = len(data) + FRAME_COST_BYTES * len(frames)
         for frame in frames:
-            if isinstance(frame, Sample):
-                events += len(frame.events)
+            cost += weight(frame)
             self._take(frame)
-        self._charge(len(data) + FRAME_COST_BYTES * len(frames) + EVENT_COST_BYTES * events)
+        if began is not None:
+            cost += int((time.thread_time() - began) * WORK_COST_BYTES)
+        self._charge(cost)
         self._await_rest(fresh=bool(frames))
 
     def _take(self, frame: object) -> None:

@@ -14,6 +14,8 @@ from ..model.views import EVENT_KINDS, Event, Inspection, ModuleVersion, TreeVie
 from ..wire import messages as wire
 from .holding import Holding
 from .loading import admit
+from .news import past
+from .news import whole as seen_whole
 from .state import refusal
 from .unit import Unit
 
@@ -153,7 +155,8 @@ async def _events(unit: Unit, limit: int, kinds: list[str], target: str | None) 
     def make(number: int) -> wire.Request:
         return wire.Events(id=number, limit=limit, kinds=kinds, target=target)
 
-    own = (await unit.ask(make, wire.EventList)).events
+    told = await unit.ask(make, wire.EventList)
+    own, _ = past(told.events[:limit], ())
     return [*own, *unit.history.events(limit - len(own), kinds, target)]
 
 
@@ -165,20 +168,22 @@ async def _why(unit: Unit, target: str, limit: int) -> list[WhyView]:
             raise gone
         return found
     try:
-        own = (await unit.ask(lambda number: wire.Why(id=number, target=target, limit=limit), wire.WhyList)).entries
+        told = await unit.ask(lambda number: wire.Why(id=number, target=target, limit=limit), wire.WhyList)
     except NoProcess:
         found = [*await _ended(unit, target), *unit.history.why(target, limit)]
         if not found:
             raise
         return found[:limit]
+    _, own = past((), told.entries[:limit])
     return [*own, *unit.history.why(target, limit - len(own))]
 
 
 async def _ended(unit: Unit, target: str) -> list[WhyView]:
     """How a process ended about which nobody decided: it was the main supervisor, or no supervisor watched it."""
     name = target.rpartition("/")[2]
-    told = (await unit.ask(lambda number: wire.Why(id=number, target="", limit=50), wire.WhyList)).entries
-    gave_up = [one for one in told if one.supervisor == name and one.decision.startswith("gave up")]
+    told = await unit.ask(lambda number: wire.Why(id=number, target="", limit=50), wire.WhyList)
+    _, entries = past((), told.entries[:50])
+    gave_up = [one for one in entries if one.supervisor == name and one.decision.startswith("gave up")]
     if gave_up:
         return gave_up[:1]
     # A main supervisor is often registered under no name: it goes by that of its class.
@@ -199,7 +204,8 @@ async def _ended(unit: Unit, target: str) -> list[WhyView]:
 
 async def _last(unit: Unit, kind: str, target: str | None) -> list[Event]:
     make = functools.partial(wire.Events, limit=1, kinds=[kind], target=target)
-    return (await unit.ask(lambda number: make(id=number), wire.EventList)).events
+    told = await unit.ask(lambda number: make(id=number), wire.EventList)
+    return past(told.events[:1], ())[0]
 
 
 async def _watch(unit: Unit, interval_ms: int) -> TreeView:
@@ -207,5 +213,5 @@ async def _watch(unit: Unit, interval_ms: int) -> TreeView:
     interval_ms = max(interval_ms, _SHORTEST_WATCH_MS) if interval_ms > 0 else 0
     reply = await unit.ask(lambda number: wire.Watch(id=number, interval_ms=interval_ms), wire.TreeReply)
     unit.watch_ms = interval_ms
-    unit.publish(TreeReplaced(unit.name, reply.tree))
+    unit.publish(TreeReplaced(unit.name, seen_whole(reply.tree)))
     return reply.tree

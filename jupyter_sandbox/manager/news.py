@@ -14,15 +14,17 @@ from typing import assert_never
 import msgspec
 
 from ..model.harmless import visible
-from ..model.views import Event, ProcessView, WhyView
+from ..model.views import Event, ProcessView, TreeDiff, TreeView, WhyView
 from ..wire.messages import Alert, MainExited, Notice, Pushed, Sample, TreeChanged
 
 NAME, TEXT, LINES, FACTS = 200, 2_000, 20_000, 20
 """Characters of a name, of a text or line, of all lines of a traceback; facts of an event."""
 EVENTS, DECISIONS = 200, 50
 """In one sample: what an honest guest puts in at most. The rest counts as dropped."""
-PROCESSES, VIEW = 10_000, 4_000
+PROCESSES, VIEW = 20_000, 4_000
 """Processes in one change of the tree; characters of one process in it."""
+KEYS = 2_000_000
+"""Characters of all names in one list of a change."""
 AT_ONCE, PER_SECOND = 1_000, 200
 """Frames. An honest guest tells some sixty a second and changes of its tree a hundred times; after a pause of the
 kernel's there may be a few hundred to catch up with."""
@@ -72,11 +74,35 @@ def bounded(frame: Pushed) -> Pushed:
                 decisions=[_decision(one) for one in decisions[-DECISIONS:]],
             )  # fmt: skip
         case TreeChanged(diff=diff):
-            # The widgets clean what they show; here it is kept from growing.
-            changed = tuple(_view(one) for one in diff.changed[:PROCESSES])
-            return TreeChanged(diff=replace(diff, changed=changed))
+            return TreeChanged(diff=_diff(diff))
         case _:
             assert_never(frame)
+
+
+def past(events: Iterable[Event], decisions: Iterable[WhyView]) -> tuple[list[Event], list[WhyView]]:
+    """Answers about what was, in the size and form of news: they are kept, too, and shown."""
+    return [_event(one) for one in events], [_decision(one) for one in decisions]
+
+
+def whole(tree: TreeView) -> TreeView:
+    """A tree that is told to observers, as its changes are."""
+    return replace(tree, sandbox=name(tree.sandbox), processes=tuple(_view(one) for one in tree.processes[:PROCESSES]))
+
+
+def size(frame: Pushed) -> int:
+    """About how many bytes a piece of news takes that is kept for later."""
+    return len(msgspec.msgpack.encode(frame))
+
+
+def _diff(diff: TreeDiff) -> TreeDiff:
+    # The widgets clean what they show; here it is kept from growing.
+    order = diff.order if diff.order is None else _keys(diff.order)
+    changed = tuple(_view(one) for one in diff.changed[:PROCESSES])
+    return replace(diff, sandbox=name(diff.sandbox), changed=changed, removed=_keys(diff.removed), order=order)
+
+
+def _keys(keys: tuple[str, ...]) -> tuple[str, ...]:
+    return keys if len("".join(keys)) <= KEYS else tuple(key[:TEXT] for key in keys[:PROCESSES])
 
 
 def name(text: str) -> str:

@@ -182,8 +182,7 @@ class Unit:
         self.analytics.next_guest(replays_history=replayed_from is not None)
         self.history.next_guest(replayed_from)
         self.dispatch(GuestTook(guest.generation, paused, main.name if main else None))
-        held, guest.held = guest.held, []
-        for frame in held:
+        for frame in guest.held.release():
             self._pushed(guest, frame)
 
     def discard(self, guest: GuestHandle, why: str) -> None:
@@ -281,8 +280,8 @@ class Unit:
                 self.voice.tell(NoticeTold(self.name, level, text, process, tuple(lines), logged))
             case _ if guest is not self.guest:
                 # A guest in the making: what it tells of its main counts once it took over.
-                if guest in self.building and len(guest.held) < 100:
-                    guest.held.append(frame)
+                if guest in self.building:
+                    guest.held.hold(frame)
             case TreeChanged(diff=diff):
                 self.publish(TreePatched(self.name, diff))
             case Sample(counters=counters, events=events, dropped=dropped, decisions=decisions):

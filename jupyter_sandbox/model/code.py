@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .listed import Many
+
 
 @dataclass(frozen=True, slots=True)
 class ModuleCode:
@@ -28,7 +30,7 @@ class ModuleCode:
 class Bundle:
     """Modules to load together, in the order of loading (a dependency before its user)."""
 
-    modules: tuple[ModuleCode, ...]
+    modules: Many[ModuleCode]
     origin: str = ""
     """``cell``, ``files``, ``folder``, ``compiled``, ``git <url>@<commit>``: shown by ``%sandbox versions``."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .listed import Deeds, Facts, Many
+
 ProcessStatus = str
 """running · waiting · suspended · restarting · stopped · exiting; without a process only stopped or restarting"""
 
@@ -36,8 +38,8 @@ class ProcessView:
     budget_left: int | None = None
     budget: int | None = None
     period_s: int | None = None
-    links: tuple[str, ...] = ()
-    monitors: tuple[str, ...] = ()
+    links: Many[str] = ()
+    monitors: Many[str] = ()
     last_exit: str | None = None
     code_version: int = 0
 
@@ -49,7 +51,7 @@ class TreeView:
     sandbox: str
     step: int
     now_ms: int
-    processes: tuple[ProcessView, ...] = ()
+    processes: Many[ProcessView] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ class TreeDiff:
     sandbox: str
     step: int
     now_ms: int
-    changed: tuple[ProcessView, ...] = ()
-    removed: tuple[str, ...] = ()
-    order: tuple[str, ...] | None = None
+    changed: Many[ProcessView] = ()
+    removed: Many[str] = ()
+    order: Many[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class StepView:
     sender: str
     state_before: str
     state_after: str
-    did: tuple[str, ...] = ()
+    did: Deeds[str] = ()
     now_ms: int = 0
 
     def line(self) -> str:
@@ -107,7 +109,7 @@ class Event:
     pid: str
     name: str
     text: str
-    data: dict[str, str | int] = field(default_factory=dict)
+    data: Facts = field(default_factory=dict)
 
 
 EVENT_KINDS = (
@@ -132,12 +134,12 @@ class WhyView:
     cause: str
     """``TypeError in handle_call at In[2] line 9`` or the exit signal and its sender."""
     message: str
-    traceback: tuple[str, ...]
+    traceback: Many[str]
     supervisor: str
     decision: str
     """``one_for_one restart 1 of 3 in 5 s``, ``not restarted: temporary``, ``gave up: ...``"""
-    stopped: tuple[str, ...] = ()
-    started: tuple[str, ...] = ()
+    stopped: Many[str] = ()
+    started: Many[str] = ()
     state_after: str = ""
     earlier: bool = False
     """Whether an OS process did it that another one has replaced since: its steps and its clock are those of then."""
@@ -156,15 +158,15 @@ class Inspection:
     """Everything about one process: its view, mailbox (bounded texts), links, monitors, last events."""
 
     process: ProcessView
-    mailbox: tuple[str, ...] = ()
+    mailbox: Many[str] = ()
     mailbox_omitted: int = 0
     waiting_for: str = ""
-    links: tuple[str, ...] = ()
-    monitors: tuple[str, ...] = ()
-    monitored_by: tuple[str, ...] = ()
-    events: tuple[Event, ...] = ()
+    links: Many[str] = ()
+    monitors: Many[str] = ()
+    monitored_by: Many[str] = ()
+    events: Many[Event] = ()
     initial_call: str = ""
-    ancestors: tuple[str, ...] = ()
+    ancestors: Many[str] = ()
 
 
 def _s(ms: int) -> str:
@@ -191,7 +193,7 @@ class WaitView:
     until_ms: int | None = None
     target_does: str = ""
     """What the process that is waited for is doing, in words."""
-    cycle: tuple[str, ...] = ()
+    cycle: Many[str] = ()
 
     def line(self) -> str:
         """``front waits for a reply from back to 'next' since t = 0.020 s · deadlock: front → back → front``.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..model.ids import FIRST_CLIENT, Pid
+from ..model.listed import DEEDS
 from ..model.text import short_text
 from ..model.views import StepView
 from .operations import WAIT_NAMES
@@ -21,11 +22,17 @@ Step = Callable[["Node", Process], None]
 def tell(node: Node, process: Process, take_step: Step) -> StepView:
     """Take the step with a trace on, and put it into words."""
     did: list[str] = []
+    more = 0
     outer = node.trace
 
     def note(kind: str, actor: Process, data: Any) -> None:
-        if not (process.hidden and kind == "exit"):
+        nonlocal more
+        if process.hidden and kind == "exit":
+            pass
+        elif len(did) < DEEDS:
             did.append(_deed(node, kind, actor, data))
+        else:
+            more += 1
         if outer is not None:
             outer(kind, actor, data)
 
@@ -36,6 +43,8 @@ def tell(node: Node, process: Process, take_step: Step) -> StepView:
         take_step(node, process)
     finally:
         node.trace = outer
+    if more:
+        did.append(f"and {more} more")
     after = state_text(process) if process.alive else ("gone" if before else "")
     return StepView(
         node.step_number, repr(process.pid), name, kind, message, sender, before, after,

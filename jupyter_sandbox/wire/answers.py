@@ -8,6 +8,7 @@ import msgspec
 
 from ..model.code import Bundle, ClassInfo
 from ..model.errors import Diagnostic
+from ..model.listed import EventsOf, ManyOf, StepsOf
 from ..model.views import Event, Inspection, ModuleVersion, StepView, TreeView, WaitView, WhyView
 
 
@@ -45,15 +46,15 @@ class Failed(Answer, frozen=True, kw_only=True):
 
     kind: str
     message: str
-    traceback: list[str] = msgspec.field(default_factory=list)
-    diagnostics: list[Diagnostic] = msgspec.field(default_factory=list)
+    traceback: ManyOf[str] = msgspec.field(default_factory=list)
+    diagnostics: ManyOf[Diagnostic] = msgspec.field(default_factory=list)
     reason: str = ""
 
 
 class Loaded(Answer, frozen=True, kw_only=True):
     """``moved`` counts processes that went to the new code with their state."""
 
-    versions: list[ModuleVersion]
+    versions: ManyOf[ModuleVersion]
     moved: int = 0
     step: int = 0
 
@@ -61,15 +62,15 @@ class Loaded(Answer, frozen=True, kw_only=True):
 class Tried(Answer, frozen=True, kw_only=True):
     """What a trial import found: startable classes per module."""
 
-    classes: list[ClassInfo]
+    classes: ManyOf[ClassInfo]
     bundle: Bundle
     """The same modules, compiled: what to send to the live guest."""
-    warnings: list[Diagnostic] = msgspec.field(default_factory=list)
+    warnings: ManyOf[Diagnostic] = msgspec.field(default_factory=list)
     """What the compiler and the check of callbacks found odd, but let pass."""
 
 
 class VersionList(Answer, frozen=True, kw_only=True):
-    versions: list[ModuleVersion]
+    versions: ManyOf[ModuleVersion]
 
 
 class TreeReply(Answer, frozen=True, kw_only=True):
@@ -81,18 +82,18 @@ class InspectReply(Answer, frozen=True, kw_only=True):
 
 
 class EventList(Answer, frozen=True, kw_only=True):
-    events: list[Event]
+    events: EventsOf[Event]
     dropped: int = 0
     since: int = 0
     """The step that this guest's own log begins with."""
 
 
 class WhyList(Answer, frozen=True, kw_only=True):
-    entries: list[WhyView]
+    entries: EventsOf[WhyView]
 
 
 class WaitList(Answer, frozen=True, kw_only=True):
-    entries: list[WaitView]
+    entries: ManyOf[WaitView]
 
 
 class PausedAt(Answer, frozen=True, kw_only=True):
@@ -102,7 +103,7 @@ class PausedAt(Answer, frozen=True, kw_only=True):
 class Stepped(Answer, frozen=True, kw_only=True):
     """``waiting`` says why fewer steps than asked were taken: '' · idle · limit."""
 
-    steps: list[StepView]
+    steps: StepsOf[StepView]
     step: int
     waiting: str = ""
 

@@ -14,6 +14,7 @@ import msgspec
 
 from ..model.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from . import messages
+from .crowded import SHORT, refuse_crowds
 from .framing import MAX_FRAME, MAX_TRANSFER, Deframer, frame
 from .legality import ANSWERS, KINDS, LARGE, TRANSITIONS, ConnectionState, Kind
 
@@ -118,6 +119,8 @@ class Connection:
 
     def _accept(self, payload: bytes) -> Frame:
         try:
+            if len(payload) > SHORT:
+                refuse_crowds(payload)
             received: Frame = self._decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError) as error:
             raise RemoteProtocolError(f"the other side sent a frame that cannot be read: {str(error)[:200]}") from None

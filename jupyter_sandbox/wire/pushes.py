@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ..model.listed import FreshOf
 from ..model.protection import Protection
 from ..model.views import Counters, Event, TreeDiff, WhyView
 
@@ -24,9 +25,9 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Once a second while something happened: counters and what happened since the last sample, batched."""
 
     counters: Counters
-    events: list[Event]
+    events: FreshOf[Event]
     dropped: int = 0
-    decisions: list[WhyView] = msgspec.field(default_factory=list)
+    decisions: FreshOf[WhyView] = msgspec.field(default_factory=list)
     """Of supervisors, so that they are known when this OS process is gone."""
 
 
@@ -55,7 +56,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     text: str
     process: str = ""
     logged: str = ""
-    traceback: list[str] = msgspec.field(default_factory=list)
+    traceback: FreshOf[str] = msgspec.field(default_factory=list)
 
 
 Pushed = TreeChanged | Sample | Alert | MainExited | Notice
