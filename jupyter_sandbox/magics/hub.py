@@ -38,7 +38,7 @@ class Hub:
         self, mirror: Mirror, pictures: Pictures, follow: Callable[[str], None], label: Callable[[str], str]
     ) -> None:
         self._mirror, self._pictures, self._follow, self._label = mirror, pictures, follow, label
-        self._pacer = Pacer(self._deliver)
+        self._pacer = Pacer(self._deliver, whole=lambda name: mirror.trees.get(name), hearers=self._hearers)
         self._lock = threading.Lock()
         self._followed: set[str] = set()
         self._dropped: dict[str, int] = {}
@@ -87,6 +87,9 @@ class Hub:
         self._pictures.push(name, change)
         if self.bridge is not None:
             self.bridge.publish_tree(name, change)
+
+    def _hearers(self, name: str) -> int:
+        return self._pictures.count(name) + (self.bridge is not None)
 
     def _print(self, update: OutputArrived) -> None:
         if update.text:

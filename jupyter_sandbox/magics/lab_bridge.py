@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
+from msgspec import to_builtins
+
 from ..model.errors import SandboxError, UsageError
 from ..model.sandbox import (
     AlertRaised,
@@ -75,7 +77,7 @@ class LabBridge:
         mirror = self._wiring.mirror
         cells = self._wiring.cells
         infos = [info_data(cells.labelled(info)) | {"lived_s": _lived_s(info)} for info in mirror.infos.values()]
-        trees = {name: asdict(tree) for name, tree in mirror.trees.items() if name in mirror.infos}
+        trees = {name: to_builtins(tree) for name, tree in mirror.trees.items() if name in mirror.infos}
         self._send("hello", version=self._wiring.version, sandboxes=infos, trees=trees)
 
     def publish(self, update: Update) -> None:
@@ -101,9 +103,9 @@ class LabBridge:
     def publish_tree(self, name: str, change: Change) -> None:
         """Tell a whole tree or a change of it."""
         if isinstance(change, TreeView):
-            self._send("tree", name=name, tree=asdict(change))
+            self._send("tree", name=name, tree=to_builtins(change))
         else:
-            self._send("diff", name=name, diff=asdict(change))
+            self._send("diff", name=name, diff=to_builtins(change))
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
@@ -162,7 +164,8 @@ def _lived_s(info: SandboxInfo) -> int:
 
 def step_data(step: StepView) -> dict[str, Any]:
     """A step as plain data, with its line."""
-    return asdict(step) | {"line": step.line()}
+    told: dict[str, Any] = to_builtins(step)
+    return told | {"line": step.line()}
 
 
 def _plain(value: object, cells: Cells) -> object:

@@ -1,4 +1,7 @@
-"""At most ten pictures a second and sandbox: changes that come faster are merged, none is lost."""
+"""At most ten pictures a second and sandbox, and no more bytes than pages are given: see ``budget``.
+
+Changes that come faster are merged, none is lost; of a sandbox that is above its budget there is a whole tree instead.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ..model.views import TreeDiff, TreeView
 from ..widgets.patch import apply, merge
+from .budget import Budget, size_of
 
 Change = TreeView | TreeDiff
 INTERVAL_S = 0.1
@@ -20,6 +24,9 @@ class _Slot:
 
     last: float = float("-inf")
     pending: Change | None = None
+    budget: Budget = field(default_factory=Budget)
+    skipped: bool = False
+    """Changes were left out: a whole tree has to come in their place."""
     timer: threading.Timer | None = None
     order: threading.RLock = field(default_factory=threading.RLock)
 
@@ -27,8 +34,12 @@ class _Slot:
 class Pacer:
     """The first change is delivered at once, later ones merged until the interval is over. Any thread may offer."""
 
-    def __init__(self, deliver: Callable[[str, Change], None], interval_s: float = INTERVAL_S) -> None:
-        self._deliver, self._interval = deliver, interval_s
+    def __init__(
+        self, deliver: Callable[[str, Change], object], interval_s: float = INTERVAL_S, *,
+        whole: Callable[[str], TreeView | None] = lambda name: None, hearers: Callable[[str], int] = lambda name: 1,
+    ) -> None:  # fmt: skip
+        """``whole`` gives the tree of a sandbox as it is now, ``hearers`` how many a change of it is delivered to."""
+        self._deliver, self._interval, self._whole, self._hearers = deliver, interval_s, whole, hearers
         self._lock = threading.Lock()
         self._slots: dict[str, _Slot] = {}
         self._closed = False
@@ -39,8 +50,13 @@ class Pacer:
             if self._closed:
                 return
             slot = self._slots.setdefault(name, _Slot())
-            slot.pending = change if slot.pending is None else joined(slot.pending, change)
-            wait = slot.last + self._interval - time.monotonic()
+            now = time.monotonic()
+            over = slot.budget.wait_s(now)
+            if over and self._whole(name) is not None:
+                slot.pending, slot.skipped = None, True
+            elif not slot.skipped:
+                slot.pending = change if slot.pending is None else joined(slot.pending, change)
+            wait = max(over, slot.last + self._interval - now)
             if slot.timer is not None:
                 return
             if wait > 0:
@@ -72,8 +88,11 @@ class Pacer:
             return
         with slot.order:
             with self._lock:
-                change, slot.pending, slot.timer = slot.pending, None, None
+                change = self._whole(name) if slot.skipped else slot.pending
+                slot.pending, slot.timer, slot.skipped = None, None, False
                 slot.last = time.monotonic()
+                if change is not None:
+                    slot.budget = slot.budget.spent(size_of(change) * self._hearers(name), slot.last)
             if change is not None:
                 self._deliver(name, change)
 

@@ -51,6 +51,10 @@ class Pictures:
             old.freeze("a newer picture follows the sandbox")
         return widget
 
+    def count(self, name: str) -> int:
+        """How many follow a sandbox."""
+        return len(self._of(name))
+
     def push(self, name: str, change: TreeView | TreeDiff) -> None:
         """Show a change in all pictures of a sandbox."""
         for widget in self._of(name):

@@ -10,11 +10,11 @@ from __future__ import annotations
 import pathlib
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import anywidget
 import traitlets
+from msgspec import to_builtins
 
 from ..model.errors import SandboxError
 from ..model.views import Inspection, TreeDiff, TreeView
@@ -30,7 +30,8 @@ VERBS = ("kill_process", "suspend_process", "unsuspend_process", "restart_proces
 
 
 def _current(_value: object, widget: LiveTree) -> dict[str, Any]:
-    return asdict(widget.view)
+    told: dict[str, Any] = to_builtins(widget.view)
+    return told
 
 
 class LiveTree(anywidget.AnyWidget):
@@ -57,10 +58,10 @@ class LiveTree(anywidget.AnyWidget):
             return
         if isinstance(change, TreeView):
             self.view = change
-            self.send({"type": "tree", "tree": asdict(change)})
+            self.send({"type": "tree", "tree": to_builtins(change)})
         else:
             self.view = apply(self.view, change)
-            self.send({"type": "diff", "diff": asdict(change)})
+            self.send({"type": "diff", "diff": to_builtins(change)})
 
     def freeze(self, why: str) -> None:
         """Leave the last picture standing, with the reason why it no longer moves."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ..model.views import TreeDiff, TreeView
+from ..model.views import ProcessView, TreeDiff, TreeView
 
 MOST = 20_000
 """Processes of one tree: a sandbox that tells of more and more must not fill the kernel."""
+FEW, CHARACTERS = 2_000, 8_000_000
+"""Processes whose texts are not counted, and how long all texts may be otherwise: what a frame holds is less."""
 
 
 def apply(tree: TreeView, diff: TreeDiff) -> TreeView:
@@ -16,7 +18,21 @@ def apply(tree: TreeView, diff: TreeDiff) -> TreeView:
     if diff.order is not None:
         ranked = {key: processes[key] for key in diff.order if key in processes}
         processes = {**ranked, **processes}
-    return TreeView(tree.sandbox, diff.step, diff.now_ms, tuple(processes.values())[:MOST])
+    return TreeView(tree.sandbox, diff.step, diff.now_ms, _kept(tuple(processes.values())))
+
+
+def _kept(processes: tuple[ProcessView, ...]) -> tuple[ProcessView, ...]:
+    """As many as fit, so that a sandbox that tells of ever larger ones does not fill the kernel either."""
+    if len(processes) <= FEW:
+        return processes
+    left = CHARACTERS
+    for number, view in enumerate(processes[:MOST]):
+        left -= len(view.key) + len(view.name) + len(view.behaviour) + len(view.state) + len(view.last_exit or "")
+        if view.links or view.monitors:
+            left -= len("".join(view.links)) + len("".join(view.monitors))
+        if left < 0:
+            return processes[:number]
+    return processes[:MOST]
 
 
 def merge(first: TreeDiff, second: TreeDiff) -> TreeDiff:
