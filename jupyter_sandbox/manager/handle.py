@@ -29,6 +29,7 @@ from .held import Held
 from .last_end import FAULT, Left, in_words
 from .link import GuestLink, Pushed
 from .output import OutputPump
+from .pacing import Alerts
 from .stacks import without_stacks
 from .watch import Reading, Watched
 from .whose import told_by
@@ -94,6 +95,7 @@ class GuestHandle:
         """What it had run and been asked when it was first seen to have ended, as it says."""
         self.held = Held()
         """What it told of its main before it took over."""
+        self.alerts = Alerts()
         self.retired = ""
         self.status = ""
         """How the OS process ended, once it has."""
@@ -205,7 +207,8 @@ class GuestHandle:
         return f"its OS process ended with {self.status}" if self.status else otherwise
 
     def renew_output(self) -> None:
-        """A new cell may print its share again."""
+        """A new cell may print its share again, and raise every alert anew."""
+        self.alerts = Alerts()
         self.stdout.tail.renew()
         self.stderr.tail.renew()
 

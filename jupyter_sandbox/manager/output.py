@@ -73,6 +73,13 @@ class OutputTail:
         self._mark, self._marked = f"[{dropped} bytes of {stream} dropped]\n".encode(), dropped
         self.feed(self._mark)
 
+    def spends(self, size: int, *, free: bool) -> bool:
+        """Whether something that is no output but stands beside it may be shown: it takes its part of the budget."""
+        if size > self._left and not free:
+            return False
+        self._left = max(0, self._left - size)
+        return True
+
     def renew(self) -> None:
         """A new cell may print its share again."""
         self._left, self.cell = self.budget, 0

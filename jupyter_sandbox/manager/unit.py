@@ -48,12 +48,15 @@ from .life import (
 )  # fmt: skip
 from .link import Pushed
 from .news import bounded
+from .pacing import KINDS, Notices
 from .spares import Kind, Spares
 from .spec import Main, Spec
 from .state import REPLACED, apply
 from .voice import Voice
 
 A = TypeVar("A", bound=Answer)
+ANNOUNCE_S = 0.1
+"""Facts that a guest tells are told on so often at most."""
 
 
 class Unit:
@@ -89,6 +92,9 @@ class Unit:
         self.processor_ms = 0
         """Processor time of its OS process at the last reading."""
         self._generations = 0
+        self._notices = Notices()
+        self._announced_at = float("-inf")
+        self._announcing: asyncio.TimerHandle | None = None
 
     # --- facts ------------------------------------------------------------------------------------------------------
 
@@ -263,6 +269,8 @@ class Unit:
     def _forget(self) -> None:
         for guest in list(self.building):
             self.discard(guest, "destroyed")
+        if self._announcing is not None:
+            self._announcing.cancel()
         self._on_forget(self)
 
     # --- what guests tell -------------------------------------------------------------------------------------------
@@ -277,7 +285,7 @@ class Unit:
     def _pushed(self, guest: GuestHandle, frame: Pushed) -> None:
         match frame := bounded(frame):
             case Notice(level=level, text=text, process=process, traceback=lines, logged=logged):
-                self.voice.tell(NoticeTold(self.name, level, text, process, tuple(lines), logged))
+                self._notice(NoticeTold(self.name, level, text, process, tuple(lines), logged))
             case _ if guest is not self.guest:
                 # A guest in the making: what it tells of its main counts once it took over.
                 if guest in self.building:
@@ -287,14 +295,44 @@ class Unit:
             case Sample(counters=counters, events=events, dropped=dropped, decisions=decisions):
                 self.history.told(events, decisions)
                 self.analytics.sample(counters, events, dropped, time.time())
-                self.announce()
+                self._announce_soon()
             case Alert(limit=limit, message=message):
-                self.dispatch(LimitCounted(guest.generation, limit, message))
+                self._alert(guest, limit, message)
             case MainExited(reason=reason):
                 # A supervisor that gives up exits with ``shutdown``, and when nobody asked for it that is no good end.
                 self.dispatch(MainEnded(guest.generation, reason, normal=reason == "normal"))
             case _:
                 assert_never(frame)
+
+    def _alert(self, guest: GuestHandle, limit: str, message: str) -> None:
+        """Told at once when it is news; else it has to fit into what the cell may print, and is counted."""
+        told = guest.alerts.passed(limit, message, time.monotonic())
+        if told is not None and guest.stderr.tail.spends(len(told), free=limit in KINDS):
+            self.dispatch(LimitCounted(guest.generation, limit, told))
+
+    def _notice(self, told: NoticeTold) -> None:
+        size = len(told.text) + sum(map(len, told.traceback))
+        more = self._notices.passed(size, time.monotonic())
+        if more is None:
+            return
+        if more:
+            self.voice.tell(NoticeTold(self.name, "warning", f"{more} more messages were too many to be shown"))
+        self.voice.tell(told)
+
+    def _announce_soon(self) -> None:
+        """Tell the facts now, or with others in a moment: a guest decides how often it has news."""
+        loop = asyncio.get_running_loop()
+        wait = self._announced_at + ANNOUNCE_S - loop.time()
+        if wait <= 0:
+            self._announced_at = loop.time()
+            self.announce()
+        elif self._announcing is None:
+            self._announcing = loop.call_later(wait, self._announce_late)
+
+    def _announce_late(self) -> None:
+        self._announcing = None
+        if not self.life.destroyed:
+            self._announce_soon()
 
     def _broke(self, guest: GuestHandle, text: str) -> None:
         if guest is self.guest:
