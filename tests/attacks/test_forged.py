@@ -17,6 +17,7 @@ from jupyter_sandbox.widgets.picture import TreePicture
 from jupyter_sandbox.widgets.story import Lines, Story
 
 from .conftest import Arena, crash_reason, growing_at_most, hearing
+from .loaded import loaded
 from .tools import CHANNEL, CONTROL
 
 LARGE = {
@@ -54,8 +55,10 @@ LARGE = {
 @pytest.mark.parametrize("name", LARGE)
 def test_news_of_any_size_costs_the_kernel_neither_time_nor_memory(arena: Arena, name: str) -> None:
     sandbox = arena.attacker(limits={"handler_budget": 8_000, "max_memory": 200_000_000})
-    with hearing(arena.manager, Mirror().take), growing_at_most(40_000_000):
-        arena.attack(f"{CHANNEL}{LARGE[name]}", sandbox)
+    with loaded(arena.manager) as page, growing_at_most(40_000_000):
+        outcome = arena.attack(f"{CHANNEL}{LARGE[name]}", sandbox)
+    assert outcome.grown < 80_000_000
+    assert page.told.total() < 50_000_000
     assert sum(len(str(told)) for told in sandbox.log(1000)) < 5_000_000
     assert len(str(sandbox.info())) < 200_000
 

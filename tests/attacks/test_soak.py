@@ -16,6 +16,7 @@ from jupyter_sandbox.model.errors import SandboxError
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from .conftest import Arena, resident
+from .loaded import loaded
 from .patience import PATIENCE_S
 
 MINUTES = float(os.environ.get("JUPYTER_SANDBOX_CAMPAIGN_MINUTES", "10"))
@@ -104,7 +105,14 @@ class Soak:
 
 
 def soak(arena: Arena, warm_s: float, seconds: float) -> Soak:
-    """Warm up, measure, soak, measure again, soak, and measure once more."""
+    """Warm up, measure, soak, measure again, soak, and measure once more; a page follows it all."""
+    with loaded(arena.manager) as page:
+        soaked = _soaked(arena, warm_s, seconds)
+    assert page.told.total() > 0
+    return soaked
+
+
+def _soaked(arena: Arena, warm_s: float, seconds: float) -> Soak:
     soaked = Soak(arena)
     before_ticks = arena.ticks()
     soaked.run(warm_s)
