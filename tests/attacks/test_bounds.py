@@ -275,5 +275,31 @@ def test_a_supervisor_of_ten_thousand_is_watched_like_any_other(strict: Arena) -
         sandbox.kill("idle7")
         strict.until(lambda: page.told["diff"] > 0, "no change was told")
         assert sandbox.status == "running"
-        with growing_at_most(400_000_000):
-            sandbox.stop()
+
+
+BUSY = """
+from jupyter_sandbox.otp import Child, GenServer, NoReply, Supervisor
+
+class Busy(GenServer):
+    def init(self, _):
+        return 0
+    def handle_cast(self, count, n):
+        for _ in range(count):
+            self.send("busy", "again")
+        return NoReply(n)
+    def handle_info(self, message, n):
+        return NoReply(n)
+
+class All(Supervisor):
+    def init(self, _):
+        return [Child(Busy, 0, name="busy")]
+"""
+
+
+def test_of_a_step_that_does_more_than_is_told_the_rest_is_counted(strict: Arena) -> None:
+    sandbox = strict.manager.create(code={"busy.py": BUSY}, main="busy.All")
+    strict.attackers.append(sandbox)
+    sandbox.pause()
+    sandbox.cast("busy", 1_500)
+    (step,) = sandbox.step(1).steps
+    assert len(step.did) == 1_001 and step.did[-1] == "and 500 more"

@@ -130,3 +130,16 @@ def test_a_closed_pacer_tells_nothing() -> None:
     pacer.close()
     pacer.offer("shop", diff(3))
     assert told.changes == [diff(1)]
+
+
+def test_above_its_budget_a_sandbox_is_told_as_a_whole_tree_later() -> None:
+    told = Told()
+    newest = TreeView("shop", 9, 0, (view("a", "9"),))
+    pacer = Pacer(told, interval_s=0.01, whole=lambda name: newest, hearers=lambda name: 1_000)
+    large = view("a", "x" * 16_100)  # a tenth of a second above what may come at once
+    for step in range(1, 5):
+        pacer.offer("shop", diff(step, large))
+    assert len(told.changes) == 1
+    told.until(lambda changes: len(changes) == 2)
+    assert told.changes[1] is newest
+    pacer.close()
