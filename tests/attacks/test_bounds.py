@@ -29,8 +29,9 @@ WHILE_MADE = {
     "an order of eight million": "told = names(b'order', EIGHT)",
     "long events": "told = frame(pack(sample(*[v.Event(1, 1, '', '', '', 'x' * 2_000)] * 400)))",
     "long decisions": (
-        "why = v.WhyView('k', 'n', 1, 1, '', '', '', ('x' * 1_000,) * 20, '', '')\n"
-        "told = frame(pack(m.Sample(counters=v.Counters(), events=[], decisions=[why] * 50)))"
+        "lines = ('x' * 1_000,) * 20\n"
+        "why = v.WhyView('k', 'n', 1, 1, '', '', '', lines, '', '', lines, lines)\n"
+        "told = frame(pack(m.Sample(counters=v.Counters(), events=[], decisions=[why] * 30)))"
     ),
 }
 
@@ -44,7 +45,7 @@ def test_what_a_sandbox_tells_while_it_is_made_does_not_fill_the_kernel(strict: 
         outcome = strict.watch(lambda: strict.manager.create("made", code=code, main="camp.Camp"))
         if outcome.error is None:
             strict.attackers.append(outcome.value)
-    assert outcome.grown < 60_000_000
+    assert outcome.grown < 40_000_000
     assert outcome.error is None or str(outcome.error)
 
 
@@ -186,6 +187,14 @@ def test_alerts_do_not_fill_a_notebook_past_what_may_be_printed(
     assert page.told["alert"] < 3_000
     assert page.told["sandbox"] < 200_000
     assert len(sandbox.info().alerts) <= 3
+
+
+def test_an_alert_of_a_kind_that_nobody_knows_has_to_fit_into_the_output(strict: Arena) -> None:
+    sandbox = strict.attacker(limits={"max_output": 400})
+    for limit in ("x", "mailbox_limit"):
+        strict.attack(f"{CHANNEL}say(m.Alert(limit={limit!r}, message={limit!r} * 500))", sandbox)
+    strict.until(lambda: sandbox.info().alerts != (), "the limit was not told")
+    assert [alert[:7] for alert in sandbox.info().alerts] == ["mailbox"]
 
 
 def test_an_alert_that_was_not_told_is_counted(strict: Arena) -> None:
