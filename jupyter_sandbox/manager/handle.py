@@ -203,6 +203,8 @@ class GuestHandle:
         """The channel closes a moment before the OS process is reaped, and only the latter knows the exit status."""
         if self.retired:
             return self.retired
+        if self.link.broken:  # it may have ended itself as well, and in good order
+            return otherwise
         await asyncio.wait([self._end], timeout=EXIT_S)
         return f"its OS process ended with {self.status}" if self.status else otherwise
 

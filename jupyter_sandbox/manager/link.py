@@ -51,7 +51,7 @@ WORK_COST_BYTES = 160 << 20
 """What a second of the thread's work counts for: whoever makes long work of few bytes has a fifth of it at most."""
 BEGIN_S = 0.005
 """How long a spare is left asleep after it has become a sandbox: usually its first request comes at once."""
-LOST = "its channel was closed"
+LOST, BROKEN = "its channel was closed", "it broke the protocol"
 
 
 class GuestLink(asyncio.Protocol):
@@ -234,9 +234,14 @@ class GuestLink(asyncio.Protocol):
             case _:
                 self._broken(f"unexpected {type(frame).__name__}")
 
+    @property
+    def broken(self) -> bool:
+        """Whether the guest broke the protocol."""
+        return self._why_gone.startswith(BROKEN)
+
     def _broken(self, text: str) -> None:
         if not self._why_gone:
-            self.close(f"it broke the protocol: {text}")
+            self.close(f"{BROKEN}: {text}")
             self._on_broken(text)
 
     def _await_rest(self, *, fresh: bool) -> None:

@@ -14,7 +14,7 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -175,9 +175,11 @@ class Arena:
         thread = threading.Thread(target=outcome.run, args=(act, self.patience.now))
         asked = self.patience.now()  # from one answer on, lest somebody is busy between two questions alone
         thread.start()
-        while thread.is_alive() or not (ticks_on or complaints):
+        acting = True
+        while acting or not (ticks_on or complaints):
+            acting = thread.is_alive()  # one more question follows its end
             count, _ = self.ticks(), self.manager.list()
-            answered = self.patience.now()
+            answered, judging_s = self.patience.now(), self.patience.judging_s
             complaints.append(self.patience.unanswered(asked, answered))
             if count > seen:
                 ticked, seen, ticks_on = answered, count, True
@@ -187,8 +189,7 @@ class Arena:
             complaints = [one for one in complaints if one]
             outcome.longest = max(outcome.longest or (asked, answered), (asked, answered), key=length)
             outcome.grown = max(outcome.grown, resident() - before)
-            judged = self.patience.now()
-            asked = judged if length((answered, judged)) > 0.1 else answered  # what was slow had to wait for an echo
+            asked = replace(answered, at_s=answered.at_s + self.patience.judging_s - judging_s)
             thread.join(0.02)
         if outcome.failure is not None:
             raise outcome.failure

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from ..waiting import until
 
-PATIENCE_S, WORK_S, ALONE = 1.0, 0.3, 0.1
+PATIENCE_S, WORK_S, ALONE = 1.0, 0.5, 0.1
 """An answer takes less than the first, and the manager works less than the second meanwhile. Others count when they
 have this part of what is used of the processors."""
 
@@ -90,6 +90,8 @@ class Patience:
     def __init__(self, reference: Reference, thread: threading.Thread) -> None:
         self.reference = reference
         self._clock = time.pthread_getcpuclockid(thread.ident or 0)
+        self.judging_s = 0.0
+        """How long it has waited, until now, for echoes to judge by."""
 
     def now(self) -> Moment:
         """To measure from or to."""
@@ -100,7 +102,9 @@ class Patience:
         waited_s = end.at_s - begin.at_s
         if waited_s < most_s:
             return ""
+        began = time.monotonic()
         load = self.reference.load(begin, end)
+        self.judging_s += time.monotonic() - began
         if waited_s - (load.echo_s if load.others >= ALONE else 0.0) < most_s:
             return ""
         return (

@@ -151,8 +151,8 @@ def _strategy(named: str) -> st.SearchStrategy[Any]:
         return st.none() | _strategy(named.removesuffix(" | None"))
     plain: dict[str, st.SearchStrategy[Any]] = {
         "str": words, "ProcessStatus": words, "int": numbers, "bool": st.booleans(),
-        "tuple[str, ...]": st.lists(words, max_size=3).map(tuple),
-        "dict[str, str | int]": st.dictionaries(words, words | numbers, max_size=3),
+        **dict.fromkeys(("Many[str]", "Deeds[str]"), st.lists(words, max_size=3).map(tuple)),
+        "Facts": st.dictionaries(words, words | numbers, max_size=3),
     }  # fmt: skip
     return plain[named]
 
