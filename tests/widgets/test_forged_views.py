@@ -109,12 +109,13 @@ def built(kind: type) -> st.SearchStrategy[Any]:
     def decoded(told: object) -> Any:
         return msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=kind)
 
-    return st.from_type(kind).filter(_encodable).map(decoded)
+    return st.from_type(kind).filter(lambda told: _passes(told, decoded)).map(decoded)
 
 
-def _encodable(told: object) -> bool:
+def _passes(told: object, decoded: Callable[[object], Any]) -> bool:
+    """Neither what cannot be written nor what is longer than may be read."""
     try:
-        msgspec.msgpack.encode(told)
+        decoded(told)
     except (UnicodeEncodeError, msgspec.MsgspecError, OverflowError, TypeError, ValueError):
         return False
     return True
