@@ -31,6 +31,7 @@ from .value_nodes import (
 _DEEPEST = 64
 _COMPARISONS = 100_000
 """Of keys with the same hash, in one value, by what is compared in them."""
+_TOO_MUCH = _COMPARISONS + 1
 _NUMBERS = range(1 << 48)
 _CLOCKS: dict[str, Any] = {"datetime": datetime.datetime, "date": datetime.date, "time": datetime.time}
 
@@ -112,11 +113,14 @@ class ValueDecoder:
 
 
 def _cost(key: object) -> int:
-    """How much is compared at most when a key is compared with another one of the same hash."""
+    """How much is compared at most when a key is compared with another one of the same hash; any more is too much.
+
+    Without an end to it, sets in sets would make a number of more digits than there is memory for.
+    """
     if isinstance(key, tuple):
-        return 1 + sum(map(_cost, key))
+        return min(_TOO_MUCH, 1 + sum(map(_cost, key)))
     if isinstance(key, frozenset):
-        return (1 + sum(map(_cost, key))) ** 2  # its items may have one hash, too
+        return min(_TOO_MUCH, (1 + sum(map(_cost, key))) ** 2)  # its items may have one hash, too
     return 1
 
 
