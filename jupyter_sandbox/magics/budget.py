@@ -7,7 +7,6 @@ second. Above the budget the next picture comes later, and is a whole tree: noth
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from ..model.views import ProcessView, TreeDiff, TreeView
@@ -20,26 +19,6 @@ _FRAME, _PROCESS, _KEY = 100, 330, 4
 """Bytes of the names and numbers around the texts."""
 _ESCAPED: Final = 6
 """Bytes of a character that JSON does not hold as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What may be told now; ``at`` is when that was true."""
-
-    left: float = AT_ONCE
-    at: float = 0.0
-
-    def spent(self, size: int, now: float) -> Budget:
-        """After so many bytes more.
-
-        >>> Budget(1_000.0, 10.0).spent(500_000, 10.25).left
-        -249000.0
-        """
-        return Budget(min(AT_ONCE, self.left + (now - self.at) * PER_SECOND) - size, now)
-
-    def wait_s(self, now: float) -> float:
-        """How long nothing more may be told."""
-        return max(0.0, -(self.left / PER_SECOND + now - self.at))
 
 
 def size_of(change: TreeView | TreeDiff) -> int:

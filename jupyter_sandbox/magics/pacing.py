@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ..model.bucket import TokenBucket
 from ..model.views import TreeDiff, TreeView
 from ..widgets.patch import apply, merge
-from .budget import Budget, size_of
+from .budget import AT_ONCE, PER_SECOND, size_of
 
 Change = TreeView | TreeDiff
 INTERVAL_S = 0.1
@@ -24,7 +25,7 @@ class _Slot:
 
     last: float = float("-inf")
     pending: Change | None = None
-    budget: Budget = field(default_factory=Budget)
+    budget: TokenBucket = field(default_factory=lambda: TokenBucket.full(AT_ONCE, PER_SECOND))
     skipped: bool = False
     """Changes were left out: a whole tree has to come in their place."""
     timer: threading.Timer | None = None

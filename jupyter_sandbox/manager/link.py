@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from ..model.bucket import TokenBucket
 from ..model.errors import InternalError, LocalProtocolError, RemoteProtocolError, SandboxBusy, SandboxGone
 from ..wire.connection import Connection
 from ..wire.messages import (
@@ -32,7 +33,7 @@ from ..wire.messages import (
 )  # fmt: skip
 from .answers import error_of
 from .begun import LOOK_S, LOOKS, Begun
-from .news import AT_ONCE, PER_SECOND, Pace
+from .news import AT_ONCE, PER_SECOND
 from .weight import weight
 
 __all__ = ["GuestLink", "Pushed"]
@@ -82,7 +83,7 @@ class GuestLink(asyncio.Protocol):
         self._refill: asyncio.TimerHandle | None = None
         self._begun: Begun | None = None
         self._look: asyncio.TimerHandle | None = None
-        self._pace = Pace()
+        self._pace = TokenBucket.full(AT_ONCE, PER_SECOND)
         self._least_left = self._pace.left
         self.ready: asyncio.Future[Ready] = self._loop.create_future()
 
@@ -225,9 +226,9 @@ class GuestLink(asyncio.Protocol):
                 if waiting is not None and not waiting.done():
                     waiting.set_result(frame)
             case TreeChanged() | Sample() | Alert() | MainExited() | Notice():
-                self._pace = self._pace.one_more(self._loop.time())
+                self._pace = self._pace.spent(1, self._loop.time())
                 self._least_left = min(self._least_left, self._pace.left)
-                if self._pace.too_fast:
+                if self._pace.overdrawn:
                     self._broken(f"it told {AT_ONCE} things faster than {PER_SECOND} a second")
                 elif not self._why_gone:
                     self._on_push(frame)
@@ -268,7 +269,7 @@ class GuestLink(asyncio.Protocol):
     @property
     def flooded(self) -> bool:
         """Whether it told more, and faster, than it may."""
-        return self._pace.too_fast
+        return self._pace.overdrawn
 
     @property
     def most_news(self) -> int:

@@ -8,7 +8,7 @@ What is kept here is kept by the kernel, so it is bounded here.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 import msgspec
@@ -28,27 +28,6 @@ KEYS = 2_000_000
 AT_ONCE, PER_SECOND = 1_000, 200
 """Frames. An honest guest tells some sixty a second and changes of its tree a hundred times; after a pause of the
 kernel's there may be a few hundred to catch up with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How many more frames may come now; ``at`` is when that was true."""
-
-    left: float = AT_ONCE
-    at: float = 0.0
-
-    def one_more(self, now: float) -> Pace:
-        """After one more frame.
-
-        >>> Pace(500.0, 10.0).one_more(10.5)
-        Pace(left=599.0, at=10.5)
-        """
-        return Pace(min(AT_ONCE, self.left + (now - self.at) * PER_SECOND) - 1, now)
-
-    @property
-    def too_fast(self) -> bool:
-        """Whether more came than any honest guest tells."""
-        return self.left < 0
 
 
 def bounded(frame: Pushed) -> Pushed:

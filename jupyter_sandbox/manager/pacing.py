@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..model.bucket import TokenBucket
+
 KINDS: Final = frozenset({"process_limit", "mailbox_limit", "memory_limit", "files_limit", "file_limit"})
 """What a guest raises alerts about. All others are of one kind: there are as many as somebody can make up."""
 AGAIN_S: Final = 5.0
@@ -50,15 +52,14 @@ class Notices:
     """
 
     def __init__(self) -> None:
-        self._left, self._at, self._more = float(NOTICES), 0.0, 0
+        self._bucket, self._more = TokenBucket.full(NOTICES, NOTICES_PER_SECOND), 0
 
     def passed(self, size: int, now: float) -> int | None:
         """How many were left out before this one, which may be told; None when it is left out, too."""
-        self._left = min(NOTICES, self._left + (now - self._at) * NOTICES_PER_SECOND)
-        self._at = now
-        if size > self._left:
+        after = self._bucket.spent(size, now)
+        if after.overdrawn:
             self._more += 1
             return None
-        self._left -= size
+        self._bucket = after
         more, self._more = self._more, 0
         return more

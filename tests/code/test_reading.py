@@ -6,7 +6,6 @@ import os
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -173,9 +172,7 @@ def test_folders_in_each_other_and_entries_without_end_are_one_error(
     for number in range(50):
         (tmp_path / "wide" / f"{number}.txt").touch()
     monkeypatch.setattr(gathering, "_MOST_SEEN", 40)
-    began = time.monotonic()
     assert "load a subfolder" in in_time(tmp_path / "wide")
-    assert time.monotonic() - began < 5
 
 
 def test_a_work_tree_that_names_its_repository_by_a_terabyte_is_no_repository(tmp_path: Path) -> None:
