@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..model.typed import typable
 from .grammar import RAW, Kind, Naming, Verb
 from .verbs import VERBS
-from .words import typable
 
 
 @dataclass(frozen=True, slots=True)

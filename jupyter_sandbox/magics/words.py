@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 _OPEN, _CLOSE, _QUOTES = "([{", ")]}", "'\""
-_TYPED = re.compile(r"[\w.<][\w./<>:@+,~#-]*")
-"""Nothing that IPython reads (``?``, ``!``, ``{``, ``$``, a last backslash), nothing that ends a word or a line."""
-_UNSEEN = re.compile("[\u115f\u1160\u3164\uffa0]")
-"""Letters, says Unicode, that nobody sees."""
-_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +30,6 @@ class Word:
                 return self.text
             return value if isinstance(value, str) else self.text
         return self.text
-
-
-def typable(name: str) -> bool:
-    """Whether a name can stand in a magic line as it is and is read back as this one word and nothing else.
-
-    Only such names may be put into a cell for the user: what a sandbox calls its processes is what its code likes.
-
-    >>> typable("shop/front"), typable("front\\nprint(1)"), typable("--force")
-    (True, False, False)
-    """
-    return len(name) <= _LONGEST and _TYPED.fullmatch(name) is not None and not _UNSEEN.search(name)
 
 
 def without_comment(line: str) -> str:

@@ -7,7 +7,6 @@ so that a failure at any point leaves the old one as it was.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ import msgspec
 from ..model.code import Bundle
 from ..model.errors import SandboxBusy, SandboxError, SandboxGone, SnapshotError, UsageError
 from ..model.sandbox import SandboxStatus, StepsTold, TreeReplaced
+from ..model.typed import quoted
 from ..model.views import TreeView
 from ..wire import messages as wire
 from .handle import GuestHandle
@@ -38,7 +38,6 @@ LARGEST = 1 << 53
 """Of a number that a guest tells and that is kept: what every store can hold."""
 STATE_S = 30.0
 """For snapshots and replays: their work grows with the system."""
-_PLAIN = re.compile(r"[\w.][\w./<>:@+,~-]*")
 
 
 class SnapshotMeta(msgspec.Struct, frozen=True):
@@ -259,17 +258,6 @@ async def restore(unit: Unit, store: SnapshotStore, name: str) -> TreeView:
         unit.modules = modules_of(meta.modules)
         await rewatch(unit)
         return await tree(unit)
-
-
-def quoted(name: str) -> str:
-    """A snapshot's name as a line of ``%sandbox`` has it: whatever is in it, it stays one word of that line.
-
-    >>> quoted("before"), quoted("two words"), quoted("a\\nb")
-    ('before', '"two words"', "'a\\\\nb'")
-    """
-    if _PLAIN.fullmatch(name):
-        return name
-    return f'"{name}"' if name.isprintable() and not {'"', "\\"} & {*name} else repr(name)
 
 
 def _read_meta(data: bytes, name: str) -> SnapshotMeta:

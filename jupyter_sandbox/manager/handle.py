@@ -25,6 +25,7 @@ from ..model.harmless import visible
 from ..model.limits import DISK_FILES, Holdings, Limits
 from ..model.protection import Protection
 from ..wire.messages import Answer, Begin, Request
+from .claimed_end import ClaimedEnd
 from .held import Held
 from .last_end import FAULT, Left, in_words
 from .link import GuestLink, Pushed
@@ -57,8 +58,6 @@ def _ignore(*_: object) -> None:
 
 
 DEAF = Listener(_ignore, _ignore, _ignore, _ignore)
-AFTER_END_NS, PER_QUESTION_NS = 200_000_000, 1_000_000
-"""Processor time that is no sign of work in one whose application has ended: for the end, and for each later look."""
 
 
 class GuestHandle:
@@ -89,10 +88,7 @@ class GuestHandle:
         """Whether that look left nothing out."""
         self._alone = False
         """Whether it certainly has no other OS process that could act for it."""
-        self._asked = 0
-        """How often it was asked for something."""
-        self._ended_at: tuple[int, int] | None = None
-        """What it had run and been asked when it was first seen to have ended, as it says."""
+        self._claimed_end = ClaimedEnd()
         self.held = Held()
         """What it told of its main before it took over."""
         self.alerts = Alerts()
@@ -185,7 +181,7 @@ class GuestHandle:
 
     async def ask(self, make: Callable[[int], Request], answer: type[A], timeout_s: float | None = ASK_S) -> A:
         """See ``GuestLink.ask``. When the guest ends instead of answering, SandboxGone says how it ended."""
-        self._asked += 1
+        self._claimed_end.questions += 1
         try:
             return told_by(self._name, await self.link.ask(make, answer, timeout_s))
         except SandboxGone as gone:
@@ -193,7 +189,7 @@ class GuestHandle:
 
     def tell(self, make: Callable[[int], Request]) -> None:
         """Ask for something without waiting; a guest that is gone need not hear it."""
-        self._asked += 1
+        self._claimed_end.questions += 1
         try:
             self.link.tell(make)
         except SandboxGone:
@@ -264,14 +260,9 @@ class GuestHandle:
         That it has ended is a claim of the guest; what it or a child of it computes is not.
         """
         if not ended:
-            self._ended_at = None
+            self._claimed_end.withdraw()
             return True
-        ran_ns = self.process.processor_ns()
-        if self._ended_at is None:
-            self._ended_at = ran_ns, self._asked
-        before_ns, before = self._ended_at
-        spare_ns = AFTER_END_NS + (self._asked - before) * PER_QUESTION_NS
-        return not self._alone or ran_ns < 0 or ran_ns - before_ns > spare_ns
+        return self._claimed_end.works_on(self.process.processor_ns()) or not self._alone
 
     def _nothing_runs(self, now_ns: int, limits: Limits) -> bool:
         return (

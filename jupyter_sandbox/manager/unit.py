@@ -49,6 +49,7 @@ from .life import (
 from .link import Pushed
 from .news import bounded
 from .pacing import KINDS, Notices
+from .seldom import Seldom
 from .spares import Kind, Spares
 from .spec import Main, Spec
 from .state import REPLACED, apply
@@ -93,8 +94,7 @@ class Unit:
         """Processor time of its OS process at the last reading."""
         self._generations = 0
         self._notices = Notices()
-        self._announced_at = float("-inf")
-        self._announcing: asyncio.TimerHandle | None = None
+        self._announcing = Seldom(self.announce, ANNOUNCE_S)
 
     # --- facts ------------------------------------------------------------------------------------------------------
 
@@ -269,8 +269,7 @@ class Unit:
     def _forget(self) -> None:
         for guest in list(self.building):
             self.discard(guest, "destroyed")
-        if self._announcing is not None:
-            self._announcing.cancel()
+        self._announcing.cancel()
         self._on_forget(self)
 
     # --- what guests tell -------------------------------------------------------------------------------------------
@@ -295,7 +294,7 @@ class Unit:
             case Sample(counters=counters, events=events, dropped=dropped, decisions=decisions):
                 self.history.told(events, decisions)
                 self.analytics.sample(counters, events, dropped, time.time())
-                self._announce_soon()
+                self._announcing.soon()
             case Alert(limit=limit, message=message):
                 self._alert(guest, limit, message)
             case MainExited(reason=reason):
@@ -318,21 +317,6 @@ class Unit:
         if more:
             self.voice.tell(NoticeTold(self.name, "warning", f"{more} more messages were too many to be shown"))
         self.voice.tell(told)
-
-    def _announce_soon(self) -> None:
-        """Tell the facts now, or with others in a moment: a guest decides how often it has news."""
-        loop = asyncio.get_running_loop()
-        wait = self._announced_at + ANNOUNCE_S - loop.time()
-        if wait <= 0:
-            self._announced_at = loop.time()
-            self.announce()
-        elif self._announcing is None:
-            self._announcing = loop.call_later(wait, self._announce_late)
-
-    def _announce_late(self) -> None:
-        self._announcing = None
-        if not self.life.destroyed:
-            self._announce_soon()
 
     def _broke(self, guest: GuestHandle, text: str) -> None:
         if guest is self.guest:

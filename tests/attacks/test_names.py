@@ -7,8 +7,8 @@ import pytest
 from jupyter_sandbox.magics.complete import complete
 from jupyter_sandbox.magics.mirror import Mirror
 from jupyter_sandbox.magics.pictures import Hands, Pictures
-from jupyter_sandbox.magics.words import typable
 from jupyter_sandbox.model.sandbox import TreePatched, TreeReplaced, Update
+from jupyter_sandbox.model.typed import typable
 
 from .conftest import CAMP, Arena, hearing
 from .tools import CHANNEL

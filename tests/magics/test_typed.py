@@ -9,8 +9,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from jupyter_sandbox.magics.complete import Known, complete
 from jupyter_sandbox.magics.parse import parse
-from jupyter_sandbox.magics.words import typable
 from jupyter_sandbox.manager.changing import quoted
+from jupyter_sandbox.model.typed import typable
 
 NAMES = [
     "front", "shop/front", "<0.9.0>", "counter.Shop", "Pool/0", "größe", "a-b", "x@y:1", "Camp/a~b", "_x", "a#1",

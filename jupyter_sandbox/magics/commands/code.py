@@ -10,11 +10,11 @@ from ...code.sources import CellSource, CompiledSource, FolderSource, GitSource,
 from ...manager.reports import LoadReport
 from ...model.errors import UsageError
 from ...model.sandbox import SandboxStatus
+from ...model.typed import typable
 from ...model.views import ModuleVersion
 from ...widgets.loading import Loaded
 from ...widgets.table import Column, Table
 from ..turn import Turn
-from ..words import typable
 
 _COMPILED = (".pyc", ".whl", ".zip")
 _GIT = ("https://", "http://", "git@", "ssh://", "git://", "file://")

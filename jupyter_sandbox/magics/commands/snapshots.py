@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import count
 
-from ...manager.changing import quoted
 from ...manager.store import SnapshotInfo
+from ...model.typed import quoted
 from ...widgets.picture import TreePicture
 from ...widgets.story import Lines
 from ...widgets.table import Column, Table
