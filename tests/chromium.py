@@ -14,7 +14,7 @@ CHROMIUM = next(
 )
 MISSING = CHROMIUM is None and not os.environ.get("CI")
 """Whether browser tests are to be skipped; CI must have a browser."""
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 """How long a page may take to come to what is expected of it: a busy machine is no fault of the page."""
 WHY = "Chromium is not installed (apt-get install chromium)"
 

@@ -23,7 +23,7 @@ def nothing_left() -> Iterator[None]:
     until(_managers_rest, "a manager does not get its spares")
     before = belongings()
     yield
-    until(lambda: belongings() <= before, within_s=5.0, otherwise=f"left behind, but for what was there: {before}")
+    until(lambda: belongings() <= before, f"left behind, but for what was there: {before}")
 
 
 def _managers_rest() -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def until(true: Callable[[], bool], otherwise: str = "it did not come true", *, within_s: float = 15.0) -> None:
+def until(true: Callable[[], bool], otherwise: str = "it did not come true", *, within_s: float = 60.0) -> None:
     """Look again and again until it is true; fails with ``otherwise``."""
     deadline = time.monotonic() + within_s
     while not true():

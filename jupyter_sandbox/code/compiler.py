@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import marshal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import CodeType
+from typing import Final
 
 from ..model.code import Bundle, ModuleCode
 from ..model.errors import CompileError, Diagnostic
+from .faults import FAULTS, WARNINGS, refused
+from .uncollected import uncollected
 from .validate import validate
 
 AWAIT_ALLOWED = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -23,6 +26,22 @@ class Compiled:
 
     bundle: Bundle
     warnings: tuple[Diagnostic, ...] = ()
+
+
+MOST_CODE: Final = 16_000_000
+"""Bytes of one compiled module: five times what four megabytes of ordinary source come to."""
+_AT_ONCE: Final = 4_000_000
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of the first of some modules; ``codes`` has as many entries as there were taken."""
+
+    codes: list[bytes] = field(default_factory=list)
+    """Empty for one that had its code, and for one that cannot be compiled."""
+    faults: list[Diagnostic] = field(default_factory=list)
+    refused: int = 0
+    warnings: list[Diagnostic] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +58,37 @@ def compile_bundle(bundle: Bundle) -> Compiled:
     Raises CompileError (compilation_failed) with one diagnostic for each module that cannot be compiled.
     """
     done: list[ModuleCode] = []
-    told: list[Diagnostic] = []
-    faults: list[Diagnostic] = []
-    for module in bundle.modules:
-        if module.code:
-            done.append(module)
-            continue
-        try:
-            code, warned = compile_module(module)
-        except CompileError as error:
-            faults += error.diagnostics
-        else:
-            done.append(code)
-            told += warned
-    if faults:
-        raise _refused(faults)
-    return Compiled(replace(bundle, modules=tuple(done)), tuple(told))
+    all_of_it = Taken()
+    while len(done) < len(bundle.modules):
+        rest = bundle.modules[len(done) :]
+        taken = compile_first(rest)
+        done += map(ModuleCode.compiled, rest, taken.codes)
+        all_of_it.faults += taken.faults
+        all_of_it.refused += taken.refused
+        all_of_it.warnings += taken.warnings
+    if all_of_it.refused:
+        raise refused(all_of_it.faults, all_of_it.refused)
+    return Compiled(replace(bundle, modules=tuple(done)), tuple(all_of_it.warnings[:WARNINGS]))
+
+
+def compile_first(modules: Sequence[ModuleCode], enough: Callable[[], bool] = lambda: False) -> Taken:
+    """Compile modules until ``enough`` says so or there is a lot of code: at least one of them."""
+    taken, size = Taken(), 0
+    for module in modules:
+        if taken.codes and (size > _AT_ONCE or enough()):
+            break
+        code = b""
+        if not module.code:
+            try:
+                compiled, warned = compile_module(module)
+                code = compiled.code
+                taken.warnings += warned[: WARNINGS - len(taken.warnings)]
+            except CompileError as error:
+                taken.refused += 1
+                taken.faults += error.diagnostics[: FAULTS - len(taken.faults)]
+        taken.codes.append(code)
+        size += len(code)
+    return taken
 
 
 def compile_module(module: ModuleCode) -> tuple[ModuleCode, list[Diagnostic]]:
@@ -67,8 +101,11 @@ def compile_module(module: ModuleCode) -> tuple[ModuleCode, list[Diagnostic]]:
     text = padded(module.source, module.first_line)
     with _diagnosing(module.file, text) as told:
         tree = ast.parse(text, module.file)
-        code = compile(tree, module.file, "exec", dont_inherit=True)
-    return replace(module, code=marshal.dumps(code)), [*told, *validate(tree, module.file, text)]
+        code = marshal.dumps(compile(tree, module.file, "exec", dont_inherit=True))
+    if len(code) > MOST_CODE:
+        size = f"it has {len(code) / 1e6:.0f} MB when it is compiled, and a module may have {MOST_CODE // 1_000_000}"
+        raise refused([Diagnostic(module.file, 1, 1, f"{size}: divide it")], 1)
+    return replace(module, code=code), [*told, *validate(tree, module.file, text)]
 
 
 def compile_cell(source: str, file: str) -> CellCode:
@@ -96,17 +133,24 @@ def padded(source: str, first_line: int) -> str:
 
 @contextmanager
 def _diagnosing(file: str, text: str) -> Iterator[list[Diagnostic]]:
-    """Turn whatever the compiler raises into CompileError; the list receives its warnings when the block ends."""
+    """Turn whatever the compiler raises into CompileError; the list receives its warnings when the block ends.
+
+    What is collected meanwhile may parse something, too, as asyncio does to tell of a task that failed; CPython 3.11.7
+    then takes its own count for wrong and raises SystemError (gh-106905).
+    """
     told: list[Diagnostic] = []
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, uncollected():
         warnings.simplefilter("always")
         try:
             yield told
         except SyntaxError as error:
-            raise _refused([_from_syntax_error(error, file, text)]) from None
-        except (ValueError, OverflowError, MemoryError, RecursionError) as error:
+            raise refused([_from_syntax_error(error, file, text)], 1) from None
+        except MemoryError:
+            message = "MemoryError: there is no memory left to compile it (see max_memory), or it is nested too deeply"
+            raise refused([Diagnostic(file, 1, 1, message)], 1) from None
+        except (ValueError, OverflowError, RecursionError) as error:
             message = str(error) or f"{type(error).__name__}: the code is nested too deeply"
-            raise _refused([Diagnostic(file, 1, 1, message)]) from None
+            raise refused([Diagnostic(file, 1, 1, message)], 1) from None
     told += [
         Diagnostic(file, warning.lineno, 1, str(warning.message), _line(text, warning.lineno), "warning")
         for warning in caught
@@ -123,9 +167,3 @@ def _from_syntax_error(error: SyntaxError, file: str, text: str) -> Diagnostic:
 def _line(text: str, number: int) -> str:
     lines = text.split("\n")
     return lines[number - 1].rstrip("\r")[:500] if 1 <= number <= len(lines) else ""
-
-
-def _refused(faults: list[Diagnostic]) -> CompileError:
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    message = f"{faults[0]}{more}; correct it and try again; what runs is untouched"
-    return CompileError("compilation_failed", message, tuple(faults))

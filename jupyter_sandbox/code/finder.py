@@ -21,17 +21,23 @@ class ModuleFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Put it first on ``sys.meta_path``; it finds and runs the modules it holds.
 
     ``finished`` lists modules in the order in which their code ended, so a
-    dependency stands before its user.
+    dependency stands before its user. ``running`` are those whose code runs, each
+    imported by the one before it; ``turns`` grows whenever one begins or ends.
     """
 
     def __init__(self) -> None:
         self.modules: dict[str, ModuleCode] = {}
         self.finished: list[str] = []
+        self.running: list[str] = []
+        self.turns = 0
+        self._packages: set[str] = set()
+        """Of everything that was ever held: a superset is enough."""
 
     def hold(self, modules: Iterable[ModuleCode]) -> None:
         """Add modules, replacing those of the same name. Tracebacks show their lines from now on."""
         for module in modules:
             self.modules[module.name] = module
+            self._packages.update(_packages_of(module.name))
             show_lines(module)
 
     def find_spec(
@@ -47,7 +53,7 @@ class ModuleFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def _implied(self, name: str) -> bool:
         """Whether held modules lie in a package of this name that has no ``__init__`` of its own."""
-        return any(held.startswith(f"{name}.") for held in self.modules)
+        return name in self._packages and any(held.startswith(f"{name}.") for held in self.modules)
 
     def forget(self) -> None:
         """Take all held modules, and the packages they imply, out of ``sys.modules``."""
@@ -56,6 +62,7 @@ class ModuleFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                 sys.modules.pop(name, None)
                 name = name.rpartition(".")[0]
         self.modules.clear()
+        self._packages.clear()
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
         """Python's ordinary module objects do."""
@@ -66,8 +73,19 @@ class ModuleFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         held = self.modules[module.__name__]
         module.__file__ = held.file
         code = code_object(held)
-        exec(code, module.__dict__)
+        self.running.append(held.name)
+        self.turns += 1
+        try:
+            exec(code, module.__dict__)
+        finally:
+            self.running.pop()
+            self.turns += 1
         self.finished.append(held.name)
+
+
+def _packages_of(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def code_object(module: ModuleCode) -> CodeType:

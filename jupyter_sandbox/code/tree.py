@@ -15,7 +15,7 @@ from .pyc import code_of
 MAX_FILES = 2_000
 MAX_FILE_BYTES = 4_000_000
 MAX_TOTAL_BYTES = 32_000_000
-"""Half of what one transfer into a guest may carry: sources travel together with their code."""
+"""A large program has a tenth of it; compiling so much takes half a minute, and each sandbox that has it its memory."""
 
 LEFT_OUT = frozenset({"setup.py", "conftest.py", "noxfile.py", "tests", "test", "docs", "examples", "build", "dist"})
 """Names at the top of a project that are not the program. Name such a folder itself to load it all the same."""

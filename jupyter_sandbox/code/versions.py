@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from ..model.code import ModuleCode
 from ..model.views import ModuleVersion
 
 
@@ -31,7 +32,8 @@ class Entry:
 class VersionTable:
     """All modules of a sandbox. Every change gives a new table, so a failed load just drops it.
 
-    >>> table = VersionTable().loaded("counter", "aa", "In[1]", 0).loaded("counter", "bb", "In[2]", 7)
+    >>> first, second = (ModuleCode("counter", b"", digest=digest) for digest in ("aa", "bb"))
+    >>> table = VersionTable().loaded([first], 0).loaded([second], 7)
     >>> [(v.version, v.current) for v in table.views({})]
     [(2, True), (1, False)]
     """
@@ -48,11 +50,15 @@ class VersionTable:
         entry = self.entries.get(module)
         return entry.current.number if entry else 0
 
-    def loaded(self, module: str, digest: str, file: str, step: int) -> VersionTable:
+    def loaded(self, modules: Iterable[ModuleCode], step: int) -> VersionTable:
         """The table after a load: what was current is old, what was old is gone."""
-        before = self.entries.get(module)
-        version = Version(module, before.current.number + 1 if before else 1, digest, file, step)
-        return replace(self, entries={**self.entries, module: Entry(version, before.current if before else None)})
+        entries = dict(self.entries)
+        for module in modules:
+            before = entries.get(module.name)
+            number = before.current.number + 1 if before else 1
+            version = Version(module.name, number, module.digest, module.file, step)
+            entries[module.name] = Entry(version, before.current if before else None)
+        return replace(self, entries=entries)
 
     def views(self, processes: Mapping[tuple[str, int], int]) -> list[ModuleVersion]:
         """For ``%sandbox versions``: by module, newest first, with the number of processes that run each."""

@@ -16,7 +16,7 @@ from ..model.views import CAPTURED_KINDS
 from ..runtime import Node
 from ..runtime.process import DEAD, Process
 from ..runtime.signals import SYSTEM, Entry
-from ..runtime.storytelling import describe, who
+from ..runtime.storytelling import describe, own_words, who
 from ..trace.log import EventLog
 
 _CAPTURED: Final = frozenset(CAPTURED_KINDS)
@@ -130,8 +130,8 @@ def _settled(value: Any, limit: int = 80) -> Any:
 
 
 def _kept(process: Process) -> Any:
-    own_words = getattr(process.behaviour, "state_text", None)
-    return _settled(process.state) if own_words is None else Words(own_words(process.state) or _NOTHING)
+    words = own_words(process)
+    return _settled(process.state) if words is None else Words(words(process.state) or _NOTHING)
 
 
 def _words(value: Any, limit: int = 80) -> str:

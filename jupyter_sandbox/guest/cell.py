@@ -9,7 +9,9 @@ from typing import Any
 from ..code.compiler import compile_cell
 from ..model.errors import CallTimeout, CodeRaised
 from ..runtime import Context, Down
+from ..runtime.crashes import text_of
 from .drawing import Drawing, draw
+from .met import limit_met
 from .tracebacks import error_lines, one_line
 
 
@@ -33,7 +35,9 @@ async def run(self: Context, source: str, file: str, timeout_ms: int | None) -> 
         except GeneratorExit:
             raise
         except BaseException as error:
-            outcome.append((False, CodeRaised(one_line(error), tuple(error_lines(error)))))
+            said = text_of(error)  # once: a text without end is broken once
+            outcome.append((False, CodeRaised(one_line(error, said), tuple(error_lines(error, said)))))
+            _tell_limit(self, file, error, said)
 
     pid, ref = self.spawn_monitor(exec_cell)
     down = await self.receive(lambda message: isinstance(message, Down) and message.ref == ref, timeout_ms=timeout_ms,
@@ -48,6 +52,14 @@ async def run(self: Context, source: str, file: str, timeout_ms: int | None) -> 
         raise found
     value, drawing = found
     return value, drawing
+
+
+def _tell_limit(self: Context, file: str, error: BaseException, said: str) -> None:
+    """A process that crashed would be told of by its crash; a cell only hears of its error."""
+    node, name = self._process.node, type(error).__name__
+    met = limit_met(name, said, node.name)
+    if met is not None:
+        node.emit("limit", self._process, (met[0], f"the cell {file} raised {name}: {met[1]}"))
 
 
 async def _evaluate(code: Any, scope: dict[str, Any]) -> Any:

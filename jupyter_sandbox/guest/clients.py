@@ -15,6 +15,7 @@ from typing import Any
 from ..model.errors import UsageError
 from ..otp import application, client
 from ..otp.process import OtpContext
+from .tracebacks import one_line
 from .trial import classes_of
 
 
@@ -53,9 +54,9 @@ def opened(data: bytes) -> Any:
     """A value that the kernel sent. Raises UsageError when it needs something that is not in the sandbox."""
     try:
         return pickle.loads(data)
-    except Exception as error:  # a pickle runs what it names, and that may raise anything
+    except BaseException as error:  # a pickle runs what it names, and that may raise anything
         hint = "send plain data, or objects of classes that the sandbox has loaded too"
-        why = f"{type(error).__name__}: {error}"
+        why = one_line(error)
         raise UsageError(f"the argument cannot be opened in the sandbox ({why}); {hint}") from None
 
 

@@ -22,6 +22,7 @@ from ..model.errors import CompileError
 from ..model.views import ModuleVersion
 from ..runtime import Node
 from . import moving
+from .aside import HandlerTimeout
 from .tracebacks import diagnostic_of, error_lines, one_line
 
 
@@ -42,6 +43,8 @@ class CodeServer:
         self.finder = ModuleFinder()
         self.table = VersionTable()
         self.last = Outcome()
+        self.loading = False
+        """Whether a load is being carried out."""
         self._imports: dict[str, set[str]] = {}
         self.on_load: Callable[[str], None] = lambda text: None
         """Told of every module in a new version."""
@@ -71,6 +74,13 @@ class CodeServer:
         self.last = Outcome()
         if not changed:
             return
+        self.loading = True
+        try:
+            self._load(changed, options)
+        finally:
+            self.loading = False
+
+    def _load(self, changed: list[ModuleCode], options: dict[str, Any]) -> None:
         stage = _Stage(self, changed, self._affected(changed))
         try:
             stage.run()
@@ -80,9 +90,8 @@ class CodeServer:
             stage.undo()
             raise
         killed = moving.purge(self.node, stage.old)
+        self.table = self.table.loaded([self.finder.modules[name] for name in stage.names], self.node.step_number)
         for name in stage.names:
-            held = self.finder.modules[name]
-            self.table = self.table.loaded(name, held.digest, held.file, self.node.step_number)
             _mark(sys.modules[name], self.table.number(name))
         self.last = Outcome(tuple(stage.names), moved, killed)
         self._tell(moves)
@@ -110,14 +119,18 @@ class CodeServer:
         """The changed modules, then those that use them directly or through others."""
         for module in changed:
             self._imports.pop(module.name, None)
-        names = [module.name for module in changed]
+        names = dict.fromkeys(module.name for module in changed)
+        users: dict[str, list[str]] = {}
+        for name in self.finder.modules:
+            if name not in names:
+                for imported in self._imported_by(name):
+                    users.setdefault(imported, []).append(name)
         waiting = list(names)
         while waiting:
-            target = waiting.pop()
-            users = [name for name in self.finder.modules if name not in names and target in self._imported_by(name)]
-            names += users
-            waiting += users
-        return names
+            fresh = [name for name in users.get(waiting.pop(), ()) if name not in names]
+            names.update(dict.fromkeys(fresh))
+            waiting += fresh
+        return list(names)
 
     def _imported_by(self, name: str) -> set[str]:
         found = self._imports.get(name)
@@ -142,8 +155,9 @@ class _Stage:
             sys.modules.pop(name, None)
         for name in self.names:
             import_or_refuse(name, self.finder)
+        below = _below(self.names)
         for name in self.names:
-            _bind_children(name)
+            _bind_children(name, below.get(name, ()))
 
     def undo(self) -> None:
         """The old modules as they were."""
@@ -164,14 +178,27 @@ def import_or_refuse(name: str, finder: ModuleFinder) -> ModuleType:
     """Import a module. Raises CompileError with a traceback that points into the user's code."""
     try:
         return importlib.import_module(name)
+    except HandlerTimeout as error:
+        place = diagnostic_of(error)
+        where = f" and was interrupted at {place.file} line {place.line}" if place else " and was interrupted"
+        raise CompileError(
+            "compilation_error",
+            f"the top level of module {name} ran too long{where}; nothing was loaded. Look for an endless loop, and "
+            "leave long work to a process",
+            (place,) if place else (),
+            tuple(error_lines(error)),
+        ) from None
     except (Exception, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
         held = finder.modules[name]
         kind = "compilation_error" if held.source else "load_error"
         place = diagnostic_of(error)
         where = f" at {place.file} line {place.line}" if place else ""
+        todo = "correct it and load again"
+        if isinstance(error, MemoryError):
+            todo += ", or give the sandbox more: %sandbox limits NAME --max-memory SIZE"
         raise CompileError(
             kind,
-            f"module {name} raised {one_line(error)}{where} while it was imported; correct it and load again",
+            f"module {name} raised {one_line(error)}{where} while it was imported; {todo}",
             (place,) if place else (),
             tuple(error_lines(error)),
         ) from None
@@ -184,15 +211,19 @@ def _mark(module: ModuleType, version: int) -> None:
             value.__sandbox_version__ = version  # type: ignore[attr-defined]
 
 
-def _bind_children(name: str) -> None:
+def _bind_children(name: str, children: Iterable[tuple[str, ModuleType]]) -> None:
     """A fresh package knows its submodules that were not run again."""
     module = sys.modules[name]
-    for child, loaded in _children(name, list(sys.modules.items())):
+    for child, loaded in children:
         if not hasattr(module, child):
             setattr(module, child, loaded)
 
 
-def _children(name: str, loaded: Iterable[tuple[str, ModuleType]]) -> list[tuple[str, ModuleType]]:
-    prefix = name + "."
-    below = [(key.removeprefix(prefix), value) for key, value in loaded if key.startswith(prefix)]
-    return [(leaf, value) for leaf, value in below if "." not in leaf]
+def _below(names: Iterable[str]) -> dict[str, list[tuple[str, ModuleType]]]:
+    """The submodules of each of these packages, by their last names."""
+    wanted, found = frozenset(names), dict[str, list[tuple[str, ModuleType]]]()
+    for key, module in list(sys.modules.items()):
+        parent, _, leaf = key.rpartition(".")
+        if parent in wanted:
+            found.setdefault(parent, []).append((leaf, module))
+    return found

@@ -70,10 +70,10 @@ def _not_started(request: int, error: StartError | ApplicationError, who: str) -
 
 def _call_exit(request: int, error: CallExit, target: str, sandbox: str) -> Failed:
     reason = error.exit_reason
-    if reason == "noproc":
+    if type(reason) is str and reason == "noproc":
         text = f"no process answers to {target}; `{_command('tree', sandbox)}` shows who is there"
         return Failed(id=request, kind="noproc", message=text, reason="noproc")
-    if reason == "calling_self":
+    if type(reason) is str and reason == "calling_self":
         return Failed(id=request, kind="exit", message=f"{target} cannot call itself", reason="calling_self")
     todo = _command("why", sandbox, target)
     text = f"{target} exited before it answered: {reason_text(reason)}; `{todo}` tells what happened then"

@@ -9,24 +9,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from ..model.boot import Boot
-from ..model.errors import InternalError, SnapshotError, UsageError
+from ..model.code import ModuleCode
+from ..model.errors import InternalError, LocalProtocolError, SnapshotError, UsageError
 from ..model.ids import Pid
 from ..model.views import StepView
 from ..otp import Node
 from ..runtime import LoadCode, OutsideDone, RunResult
-from ..runtime.crashes import exit_reason
+from ..runtime.crashes import text_of
 from ..runtime.process import Process
 from ..wire import messages as m
 from . import snapshot
+from .aside import Aside, HandlerTimeout
 from .capture import Capture
 from .cells import Cells
 from .clock import NodeClock
 from .code_server import CodeServer
 from .failures import failed
-from .interrupt import HandlerTimeout
+from .journal_room import JournalRoom, size_of
 from .pending import Pending
 from .reporter import Reporter
 from .surroundings import Surroundings
@@ -42,8 +45,6 @@ CELL = "jupyter_sandbox.guest.cell:run"
 _SLICE_NS = 5_000_000
 """A slice should last about this long, so that a request never waits longer behind a busy node."""
 _MAX_SLICE = 4_096
-_JOURNAL_MOST = 20_000
-"""Inputs in the journal before it is begun anew: some megabytes, and a replay of some seconds."""
 
 
 class Guest:
@@ -56,6 +57,7 @@ class Guest:
         """Told when a spare has become a sandbox."""
         self.reseed: Callable[[int], object] = lambda seed: None
         """Seeds the generators that were made in this OS process before it was a sandbox."""
+        self.aside = Aside()
         self._set_up(boot)
         self.surroundings = Surroundings(*self._surrounded())
 
@@ -79,15 +81,18 @@ class Guest:
         """The snapshot that the journal begins with, if any."""
         self.since = 0
         """The step that the log begins with: what was before it happened in another guest."""
+        self.brought: list[ModuleCode] = []
+        """Modules for the load that is to come."""
         self.cells = Cells()
         self.pending = Pending(self)
         self._slice = 64
-        self._journal_limit = _JOURNAL_MOST
+        self.journal_room = JournalRoom(boot.limits.max_memory)
         self._outside: Any = None
 
     def _renew(self, boot: Boot) -> None:
         """The same with less to make: in a node where nothing has happened, only its facts are others."""
         self.boot = boot
+        self.journal_room.max_memory = boot.limits.max_memory
         self.clock = NodeClock(self.read_ns(), virtual=boot.clock == "virtual")
         self.node.become(**_facts(boot))
         self.node.loader = self.code.load
@@ -121,10 +126,24 @@ class Guest:
         """Carry out one request; its answer is emitted now or after some turns."""
         from .dispatch import dispatch  # the handlers need Guest
 
+        self.journal_room.take(len(getattr(request, "args", b"")))
         try:
             dispatch(self, request)
-        except Exception as error:  # whatever went wrong, the request is answered
-            self.emit(failed(request.id, error, sandbox=self.node.name))
+        except (Exception, HandlerTimeout) as error:  # whatever went wrong, the request is answered
+            self.refuse(request, error)
+
+    def refuse(self, request: m.Request, error: BaseException) -> None:
+        """Answer a request with an error, which may be that of a limit."""
+        with self.aside:
+            answer, text = failed(request.id, error, sandbox=self.node.name), text_of(error)
+        try:
+            self.emit(answer)
+        except LocalProtocolError:
+            if isinstance(error, MemoryError):  # the answer was as good as sent: its loss is told as what it is
+                raise error from None
+            raise
+        what = f"the request {type(request).__name__} failed"
+        self.reporter.refused(what, type(error).__name__, text, self.node.name)
 
     def must_run(self, what: str, instead: str = "") -> None:
         """Refuse what needs steps while nothing takes any. Raises UsageError (paused)."""
@@ -136,6 +155,31 @@ class Guest:
     def whose(self, process: Process) -> tuple[str, int]:
         """A process in the words people know it by, and the request whose cell it runs (0: none)."""
         return self.cells.told(process)
+
+    @property
+    def importing(self) -> tuple[str, int] | None:
+        """The module whose code runs at its top level, if one does, and a number that is its own in this turn."""
+        finder = self.code.finder
+        return (finder.running[-1], finder.turns) if finder.running else None
+
+    def broke(self) -> None:
+        """What is at work is being interrupted: a replay would not know where, so the journal has to begin after it."""
+        current, importing = self.node.current, self.importing
+        if current is not None:
+            self.journal_room.broke(self.whose(current)[0], self.node.step_number)
+        elif importing is not None:
+            self.journal_room.broke(f"module {importing[0]}", self.node.step_number)
+
+    def at_its_own_work(self, frame: FrameType | None) -> bool:
+        """Whether modules are being loaded and no code of theirs is on the stack: that is no hang of anybody's."""
+        held = self.code.finder.modules
+        if not self.code.loading:
+            return False
+        while frame is not None:
+            if frame.f_globals.get("__name__") in held:
+                return False
+            frame = frame.f_back
+        return True
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -168,7 +212,7 @@ class Guest:
         self._admit_outside()
         result = RunResult(0, None, True) if self.paused else self._run_slice()
         self.settle()
-        if self.node.journal is not None and len(self.node.journal) > self._journal_limit:
+        if self.node.journal is not None and self.journal_room.due(len(self.node.journal), self.read_ns):
             self._shorten_journal()
         return result
 
@@ -180,11 +224,7 @@ class Guest:
 
     def _run_slice(self) -> RunResult:
         began = self.read_ns()
-        try:
-            result = self.node.run(self.clock.now_ms(began), self._slice)
-        except HandlerTimeout as error:
-            self._end_current(error)
-            return RunResult(1, None, False)
+        result = self.node.run(self.clock.now_ms(began), self._slice)
         took = self.read_ns() - began
         if took > 2 * _SLICE_NS:
             self._slice = max(1, self._slice // 4)
@@ -195,28 +235,26 @@ class Guest:
             self.clock.jump(result.next_deadline_ms, began)
         return result
 
-    def _end_current(self, error: HandlerTimeout) -> None:
-        """Code of the user's was broken that no callback stands around, such as a message's ``__deepcopy__``."""
-        process, self.node.current = self.node.current, None
-        if process is not None:
-            reason = exit_reason(error)
-            self.node.emit("crash", process, ("main", reason))
-            self.node.exit_process(process, reason)
-
     def now_ms(self) -> int:
         """The node's time at this moment."""
         return self.clock.now_ms(self.read_ns())
 
     def _shorten_journal(self) -> None:
-        """Let the journal begin with a snapshot of now: it would grow for ever. Put off while something runs."""
+        """It would grow for ever, or cannot be run again as it is. Put off while something runs."""
         assert self.node.journal is not None
+        began = self.read_ns()
         try:
+            self.begin_journal()
+        except (SnapshotError, HandlerTimeout):
+            now = self.read_ns()
+            self.journal_room.put_off(len(self.node.journal), now, now - began)
+
+    def begin_journal(self) -> None:
+        """Let the journal begin with a snapshot of now. Raises SnapshotError, HandlerTimeout where none can be had."""
+        with self.aside:
             self.start = snapshot.take(self.node, self.code, self.reporter.app).blob
-        except SnapshotError:
-            self._journal_limit = len(self.node.journal) + _JOURNAL_MOST // 4
-            return
-        self.node.journal.clear()
-        self._journal_limit = _JOURNAL_MOST
+        self.node.begin_journal()
+        self.journal_room.begin(self.node.step_number)
 
     # --- outside ----------------------------------------------------------------------------------------------------
 
@@ -238,6 +276,7 @@ class Guest:
             return
         done: OutsideDone
         for done in self._outside.take():
+            self.journal_room.take(size_of(done.value))
             self.node.admit(done)
 
     # --- after a restore or a replay --------------------------------------------------------------------------------
@@ -248,11 +287,12 @@ class Guest:
         self.code.on_load = lambda text: None  # it belongs to the step of the snapshot, not to step 0
         self.node.admit(LoadCode(saved.bundle, {}))
         self.code.on_load = self._loaded
-        snapshot.restore(self.node, self.code, saved)
+        with self.aside:
+            snapshot.restore(self.node, self.code, saved)
         self.capture.look_again()
         self.start, self.since = blob, self.node.step_number
-        if self.node.journal is not None:
-            self.node.journal.clear()
+        self.node.begin_journal()
+        self.journal_room.begin(self.node.step_number)
         self.reporter.app = saved.app
         self.clock.jump(self.node.now_ms, self.read_ns())
 

@@ -3,10 +3,13 @@
 While a slice runs, a timer ticks. A tick that finds a callback at work which
 was not there before marks its start on the heartbeat page; so a callback that
 ends in time costs nothing, and a slow slice of many short callbacks is no hang.
+So does the top level of a module that is loaded; what is done for a load between
+two of them is our work, and as long as it goes on no hang. So does what a request
+has the user's code do while no process runs (``aside``).
 
-SIGUSR1 raises HandlerTimeout in the callback that is running, and only there:
-never in the node's own code, which it would leave half done. SIGUSR2 writes
-all stacks to stderr, from C, so even a callback stuck in C shows where.
+SIGUSR1 raises HandlerTimeout in the user's code that is running, and only there:
+never in the node's own code, which it would leave half done. SIGUSR2 writes all
+stacks to stderr, from C, so even a callback stuck in C shows where.
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ import signal
 from types import FrameType
 from typing import Final, Protocol
 
+from ..isolation.heartbeat import IMPORTS
 from ..runtime import Node
 from ..runtime.process import Process
+from .aside import Aside, HandlerTimeout
 
 _OURS: Final = __name__.rpartition("guest.")[0]
 _TICK_S: Final = 0.05
@@ -46,9 +51,21 @@ class Watched(Protocol):
 
     def whose(self, process: Process) -> tuple[str, int]: ...
 
+    @property
+    def importing(self) -> tuple[str, int] | None: ...
 
-class HandlerTimeout(BaseException):
-    """A callback ran longer than ``handler_budget``. No Exception, so that ``except Exception`` does not hide it."""
+    @property
+    def aside(self) -> Aside: ...
+
+    def at_its_own_work(self, frame: FrameType | None) -> bool: ...
+
+    def broke(self) -> None: ...
+
+
+_Work = tuple[int, int]
+"""What is at work: a step with its process, the top level of a module, or something aside for a request."""
+_NOTHING: Final[_Work] = (-1, -1)
+_ASIDE: Final = -2
 
 
 class Interrupter:
@@ -56,10 +73,10 @@ class Interrupter:
 
     def __init__(self, guest: Watched, heartbeat: Heartbeat) -> None:
         self.guest, self.heartbeat = guest, heartbeat
-        self._seen = -1
-        """The step that a tick found at work."""
-        self._wanted = -1
-        """The step that is to be broken."""
+        self._seen = _NOTHING
+        """What a tick found at work."""
+        self._wanted = _NOTHING
+        """What is to be broken."""
         self._installed = False
 
     def install(self) -> None:
@@ -94,30 +111,60 @@ class Interrupter:
         self.heartbeat.leave()
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
-        node = self.guest.node
-        current, step = node.current, node.step_number
-        if current is None:
-            return
-        if step != self._seen:
-            self._seen = step
-            self.heartbeat.say(*self.guest.whose(current))
-            self.heartbeat.enter(current.number)
-        elif step == self._wanted:
+        work = self._at_work()
+        if work is _NOTHING:
+            if self.guest.at_its_own_work(frame):
+                self.heartbeat.enter(0)
+        elif work != self._seen:
+            self._seen = work
+            self._say(work)
+        elif work == self._wanted:
             self._break(frame)
 
+    def _at_work(self) -> _Work:
+        """What code of the user's runs; there is some that nobody can be blamed for, and that is not broken."""
+        current = self.guest.node.current
+        if current is not None:
+            return self.guest.node.step_number, current.number
+        importing = self.guest.importing
+        if importing is not None:
+            return IMPORTS, importing[1]
+        aside = self.guest.aside.number
+        return (_ASIDE, aside) if aside else _NOTHING
+
+    def _say(self, work: _Work) -> None:
+        current, importing = self.guest.node.current, self.guest.importing
+        if current is not None:
+            self.heartbeat.say(*self.guest.whose(current))
+            self.heartbeat.enter(current.number)
+        elif importing is not None:
+            self.heartbeat.say(f"module {importing[0]}", 0)
+            self.heartbeat.enter(IMPORTS)
+        else:
+            self.heartbeat.say("", 0)
+            self.heartbeat.enter(0)
+
     def _asked(self, number: int, frame: FrameType | None) -> None:
-        node = self.guest.node
-        if node.current is None:
+        work = self._at_work()
+        if work is _NOTHING:
             return
-        self._wanted = node.step_number
-        if self._wanted == self._seen:
+        self._wanted = work
+        if work == self._seen:
             self._break(frame)
 
     def _break(self, frame: FrameType | None) -> None:
         if in_user_code(frame):
-            self._wanted = -1
-            raise HandlerTimeout("the callback ran longer than handler_budget allows")
+            self._wanted = _NOTHING
+            self.guest.broke()
+            raise HandlerTimeout(self._too_long())
         signal.setitimer(signal.ITIMER_REAL, _RETRY_S, _TICK_S)
+
+    def _too_long(self) -> str:
+        if self.guest.node.current is not None:
+            return "the callback ran longer than handler_budget allows"
+        if self.guest.importing is not None:
+            return "the top level of the module ran longer than it may"
+        return "code of a value's class ran longer than handler_budget allows"
 
 
 def in_user_code(frame: FrameType | None) -> bool:

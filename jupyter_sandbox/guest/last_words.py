@@ -7,6 +7,7 @@ marks of the heartbeat page and the stack that the fault handler writes.
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
@@ -21,6 +22,8 @@ _CALLS: Final[tuple[tuple[Any, str], ...]] = tuple(
     for module, name in ((os, "_exit"), (os, "abort"), (os, "kill"), (os, "killpg"), (signal, "raise_signal"))
     if hasattr(module, name)
 )
+_THREADS: Final = frozenset({"threading", "concurrent", "asyncio"})
+"""Python's own modules below whatever runs in a thread."""
 
 
 class LastWords:
@@ -29,11 +32,11 @@ class LastWords:
     def __init__(self, guest: Watched, heartbeat: Heartbeat) -> None:
         self._guest, self._heartbeat = guest, heartbeat
         self._own: list[tuple[Any, str, Callable[..., Any]]] = []
-        self._pid = os.getpid()
+        self._pid, self._thread = os.getpid(), _thread.get_ident()
 
     def install(self) -> None:
         """Watch from now on."""
-        self._pid = os.getpid()
+        self._pid, self._thread = os.getpid(), _thread.get_ident()
         for module, name in _CALLS:
             own = getattr(module, name)
             self._own.append((module, name, own))
@@ -66,6 +69,8 @@ class LastWords:
     def _by(self, call: str) -> str:
         if not in_user_code(sys._getframe(2)):
             return ""
+        if _thread.get_ident() != self._thread:  # whoever takes a step meanwhile has nothing to do with it
+            return f"{call} in work outside" + (f" ({callback})" if (callback := _callback()).isidentifier() else "")
         current = self._guest.node.current
         if current is None:
             return call
@@ -74,10 +79,12 @@ class LastWords:
 
 
 def _callback() -> str:
-    """The outermost function of the user: the callback that the node called."""
+    """The outermost function of the user: the callback that the node called, or what runs in a thread."""
     frame, name = sys._getframe(3), ""
     while in_user_code(frame):
-        name, following = frame.f_code.co_name, frame.f_back
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] not in _THREADS:
+            name = frame.f_code.co_name
+        following = frame.f_back
         if following is None:
             break
         frame = following

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import selectors
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
+from ..wire.messages import Bring
 from .channel import Channel
 from .guest import Guest
 from .interrupt import Heartbeat, Interrupter
@@ -20,6 +22,8 @@ class Loop:
 
     def __init__(self, guest: Guest, channel: Channel, heartbeat: Heartbeat) -> None:
         self.guest, self.channel = guest, channel
+        self.at_leisure: Callable[[], None] | None = None
+        """What is to be done once, when nothing is left to send."""
         self._interrupter = Interrupter(guest, heartbeat)
         self._last_words = LastWords(guest, heartbeat)
         self._selector = selectors.DefaultSelector()
@@ -41,9 +45,20 @@ class Loop:
             self._wait(self._patience(idle, deadline))
             self._interrupter.begin()
             result = self.guest.turn()
+            self._tell()
             self._interrupter.end()
             idle, deadline = result.idle, result.next_deadline_ms
-            self.guest.watching.push_due()
+
+    def _tell(self) -> None:
+        """What has changed, and what was printed. A stream in place of ours, a profiler, or what the collector calls is
+        code of the user's, which may hang and raise like any other."""
+        with self.guest.aside:
+            try:
+                self.guest.watching.push_due()
+            except MemoryError:
+                raise
+            except BaseException:  # whoever wants the OS process to end has a callback to say so in
+                self.guest.watching.put_off()
             _flush_output()
 
     def _patience(self, idle: bool, deadline_ms: int | None) -> float | None:
@@ -67,6 +82,9 @@ class Loop:
 
     def _wait(self, patience_s: float | None) -> None:
         self._listen()
+        if self.at_leisure is not None and not self.channel.has_output:
+            leisure, self.at_leisure = self.at_leisure, None
+            leisure()
         for key, events in self._selector.select(patience_s):
             if key.fd == self._wake_read:
                 with suppress(BlockingIOError):
@@ -79,6 +97,9 @@ class Loop:
 
     def _take_requests(self) -> None:
         for request in self.channel.receive():
+            if type(request) is Bring:  # it runs nothing of the user's, however long a large module is compiled
+                self.guest.handle(request)
+                continue
             self._interrupter.begin()
             self.guest.handle(request)
             self._interrupter.end()
@@ -109,5 +130,5 @@ class Loop:
 def _flush_output() -> None:
     """What a callback printed is shown now, not when a buffer is full."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # user code may have replaced or closed it
+        with suppress(BaseException):  # user code may have replaced or closed it
             stream.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from functools import partial
 
 from ..isolation.common_goods import may_send_files
 from ..isolation.system import set_name
@@ -21,6 +22,7 @@ from .interrupt import Heartbeat
 from .large_imports import LargeImports
 from .loop import Loop
 from .sending import hide_sendmsg
+from .sessions import explain_sessions
 
 PRELOADED = (cell, clients, dispatch, trial)
 EXIT_OK = 0
@@ -46,6 +48,8 @@ class Program:
         sys.meta_path.insert(0, LargeImports())
         if not (may_send_files(boot.openings) or protection.profile in ("off", "basic")):
             hide_sendmsg()
+        if boot.openings.subprocess and protection.has("seccomp"):
+            explain_sessions()
         channel = Channel(control)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=channel.abandon)
@@ -67,16 +71,18 @@ def serve(guest: Guest, boot: Boot, channel: Channel, heartbeat: Heartbeat, prot
     # First of all: while the kernel looks at us from outside, the rest is set up.
     channel.send(Ready(protocol=PROTOCOL, pid=os.getpid(), protection=protection))
     guest.emit, guest.push = channel.send, channel.push
-    if not boot.spare:
-        guest.begin(boot)
-    _begun(guest, boot)
+    loop = Loop(guest, channel, heartbeat)
 
     def begun(boot: Boot) -> None:
-        _begun(guest, boot)
+        _reseed(guest, boot.seed)
+        loop.at_leisure = partial(_name, boot)
         channel.patient = True  # nobody waits for the answer, and what was asked for with Begin follows
 
+    if not boot.spare:
+        guest.begin(boot)
+    _reseed(guest, boot.seed)
+    _name(boot)
     guest.on_begin = begun
-    loop = Loop(guest, channel, heartbeat)
     try:
         loop.run()
     finally:
@@ -91,9 +97,13 @@ def _rehearse() -> None:
     rehearse()
 
 
-def _begun(guest: Guest, boot: Boot) -> None:
-    """The OS process is this sandbox from now on."""
-    reseed(boot.seed)
-    guest.reseed(boot.seed)
+def _reseed(guest: Guest, seed: int) -> None:
+    """What is drawn belongs to this sandbox from now on."""
+    reseed(seed)
+    guest.reseed(seed)
+
+
+def _name(boot: Boot) -> None:
+    """As people see it among the OS processes: nobody waits for that."""
     if sys.platform == "linux":
         set_name(f"sbx:{boot.name}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..otp import CallTimeout, inspect
 from ..runtime import Apply, Reply
 from ..wire import messages as m
+from .aside import HandlerTimeout
 from .failures import about, failed
 
 if TYPE_CHECKING:
@@ -47,8 +48,10 @@ class Pending:
         def attempt() -> bool:
             try:
                 return ready()
-            except Exception as error:
-                self._guest.emit(failed(request, error, sandbox=self._guest.node.name))
+            except (Exception, HandlerTimeout) as error:
+                with self._guest.aside:
+                    answer = failed(request, error, sandbox=self._guest.node.name)
+                self._guest.emit(answer)
                 return True
 
         if not attempt():
@@ -79,15 +82,20 @@ class Pending:
         if reply.error is not None:
             whom = about(request)
             suspended = isinstance(reply.error, CallTimeout) and inspect.is_suspended(self._guest.node, whom)
-            self._guest.emit(failed(request.id, reply.error, whom, self._guest.node.name, suspended=suspended))
+            with self._guest.aside:
+                answer: m.Answer = failed(request.id, reply.error, whom, self._guest.node.name, suspended=suspended)
+            self._guest.emit(answer)
             return
         try:
-            self._guest.emit(make(reply.value))
-        except Exception as error:
-            self._guest.emit(failed(request.id, error, sandbox=self._guest.node.name))
+            with self._guest.aside:
+                answer = make(reply.value)
+            self._guest.emit(answer)
+        except (Exception, HandlerTimeout) as error:
+            self._guest.refuse(request, error)
 
     def _told_nobody(self, reply: Reply) -> None:
         """A cast or kill that nobody waits for failed after it had been taken in: that must not be lost silently."""
         if reply.error is not None and reply.id >= self._own_from and not self._guest.reporter.silent:
-            text = failed(0, reply.error, sandbox=self._guest.node.name).message
+            with self._guest.aside:
+                text = failed(0, reply.error, sandbox=self._guest.node.name).message
             self._guest.push(m.Notice(level="warning", text=f"a request failed: {text}"))

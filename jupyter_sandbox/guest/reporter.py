@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
 from ..model.errors import NoProcess
-from ..model.exits import Crash
-from ..model.limits import FILE_SIZE, OPEN_FILES
 from ..model.views import Event, WhyView
 from ..otp import inspect
 from ..runtime import Node
@@ -19,6 +16,7 @@ from ..runtime.storytelling import who
 from ..trace.log import EventLog
 from ..wire import messages as m
 from .failures import crash_in, reason_lines, reason_text
+from .met import limit_met
 from .tracebacks import source_line
 
 _PER_PERIOD: Final = 50
@@ -63,7 +61,11 @@ class Reporter:
             case "application_stop":
                 name, reason, normal = data
                 if name == self.app:
-                    told = self._gave_up if reason == "shutdown" and self._gave_up else reason_text(reason)
+                    told = (
+                        self._gave_up
+                        if type(reason) is str and reason == "shutdown" and self._gave_up
+                        else reason_text(reason)
+                    )
                     self._push(m.MainExited(app=name, reason=told, normal=normal))
 
     def code_loaded(self, text: str) -> None:
@@ -127,13 +129,21 @@ class Reporter:
         self._tell(
             "error", f"{who(process.node, process.pid)} crashed: {reason_text(reason)}", name, reason_lines(reason)
         )
-        met = _limit_met(crash_in(reason), process.node.name)
-        if met is not None:
-            self._raise(met[0], f"{name} crashed: {met[1]}")
+        crash = crash_in(reason)
+        if crash is not None:
+            self.refused(f"{name} crashed", crash.error, crash.text, process.node.name)
 
-    def _alert(self, process: Process, data: tuple[str, int]) -> None:
+    def refused(self, what: str, error: str, text: str, sandbox: str) -> None:
+        """Something ended with an error, which may mean that a limit was met."""
+        met = limit_met(error, text, sandbox)
+        if met is not None and not self.silent:
+            self._raise(met[0], f"{what}: {met[1]}")
+
+    def _alert(self, process: Process, data: tuple[str, int | str]) -> None:
         limit, allowed = data
-        if limit == "process_limit":
+        if isinstance(allowed, str):  # it is in words already
+            text = allowed
+        elif limit == "process_limit":
             text = (
                 f"the sandbox has all of its {allowed} processes: stop some, or "
                 f"`%sandbox limits {process.node.name} --max-processes {2 * allowed}`"
@@ -155,20 +165,6 @@ class Reporter:
         self._told += 1
         told = m.Notice(level=level, text=text[:2_000], process=process, traceback=traceback or [], logged=logged)
         self._push(told)
-
-
-def _limit_met(crash: Crash | None, sandbox: str) -> tuple[str, str] | None:
-    """The limit of the operating system that an error of Python's means, and what to say of it."""
-    if crash is None:
-        return None
-    if crash.error == "MemoryError":
-        more = f"`%sandbox limits {sandbox} --max-memory SIZE` lets the sandbox have more"
-        return "memory_limit", f"it needed more memory than max_memory leaves; {more}"
-    if crash.error == "OSError" and crash.text.startswith(f"[Errno {errno.EMFILE}]"):
-        return "files_limit", f"the sandbox may have {OPEN_FILES} files open"
-    if crash.error == "OSError" and crash.text.startswith(f"[Errno {errno.EFBIG}]"):
-        return "file_limit", f"a file of the sandbox may have {FILE_SIZE // 1_000_000} MB"
-    return None
 
 
 def _name(process: Process) -> str:

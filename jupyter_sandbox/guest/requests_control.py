@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..model.errors import UsageError
 from ..model.views import StepView
 from ..otp import inspect
+from ..runtime import SetLimits
 from ..wire import messages as m
 
 if TYPE_CHECKING:
@@ -94,10 +95,10 @@ def _must_be_paused(guest: Guest) -> None:
 
 
 def set_limits(guest: Guest, request: m.SetLimits) -> None:
-    """The limits that the node itself counts; what is over them already stays."""
-    node, limits = guest.node, request.limits
-    node.max_processes, node.max_mailbox = limits.max_processes, limits.max_mailbox
-    node.longest = min(node.longest, node.max_mailbox)  # above it nobody would look whether a mailbox is too long
+    """The limits that the node itself counts; what is over them already stays. An input, so a replay has them too."""
+    limits = request.limits
+    guest.node.admit(SetLimits(limits.max_processes, limits.max_mailbox))
+    guest.journal_room.max_memory = limits.max_memory
     guest.emit(m.Done(id=request.id))
 
 

@@ -36,8 +36,9 @@ def send(guest: Guest, request: m.Send) -> None:
 
 def _post(guest: Guest, request: m.Cast | m.Send, make: Callable[[str], m.Answer]) -> None:
     pid = inspect.find(guest.node, request.target).pid
-    clients.opened(request.args)
-    guest.node.admit(Tell(pid, request.args, isinstance(request, m.Cast), f"{CLIENTS}opened"))
+    with guest.aside:
+        clients.opened(request.args)
+        guest.node.admit(Tell(pid, request.args, isinstance(request, m.Cast), f"{CLIENTS}opened"))
     guest.emit(make(pid_text(pid)))
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..model.errors import SnapshotError
+from ..runtime.crashes import text_of
 from ..wire import messages as m
 from . import history, snapshot
-from .too_large import TooLarge
+from .aside import HandlerTimeout
+from .too_large import Endless, TooLarge, no_memory_for_journal
 
 if TYPE_CHECKING:
     from .guest import Guest, Handlers
@@ -22,8 +24,9 @@ def take_snapshot(guest: Guest, request: m.TakeSnapshot) -> None:
 
     def taken() -> bool:
         try:
-            done = snapshot.take(guest.node, guest.code, guest.reporter.app)
-        except TooLarge:
+            with guest.aside:
+                done = snapshot.take(guest.node, guest.code, guest.reporter.app)
+        except (TooLarge, Endless):
             raise
         except SnapshotError:
             if guest.paused or guest.read_ns() > until:
@@ -48,15 +51,33 @@ def restore_snapshot(guest: Guest, request: m.RestoreSnapshot) -> None:
 def take_journal(guest: Guest, request: m.TakeJournal) -> None:
     """Everything that entered this node, for a replay."""
     guest.watching.flush()
-    blob = history.take(guest.node, guest.reporter.app, guest.start, guest.since, guest.surroundings.epoch_ns)
+    if guest.journal_room.broken:
+        _begin_anew(guest)
+    with guest.aside:
+        blob = history.take(guest)
     shown = sum(not process.hidden for process in guest.node.processes.values())
     guest.emit(m.SnapshotBlob(id=request.id, blob=blob, step=guest.node.step_number, processes=shown))
+
+
+def _begin_anew(guest: Guest) -> None:
+    """After an interruption the journal begins anew as soon as it can; who asks for it is told why it cannot yet."""
+    broken = guest.journal_room.broken
+    try:
+        guest.begin_journal()
+    except (SnapshotError, HandlerTimeout) as error:
+        raise SnapshotError(
+            f"sandbox {guest.node.name!r} cannot go back now: {broken} cannot be done again, and a recording that "
+            f"begins after it needs a snapshot: {text_of(error)}"
+        ) from None
 
 
 def replay_journal(guest: Guest, request: m.ReplayJournal) -> None:
     """Fill this guest by running a journal; it stays paused."""
     guest.pause()
-    told = history.replay(guest, request.blob, request.until_step)
+    try:
+        told = history.replay(guest, request.blob, request.until_step)
+    except MemoryError:
+        raise no_memory_for_journal(guest.node.name) from None
     steps = [] if told is None else [told]
     guest.emit(m.Stepped(id=request.id, steps=steps, step=guest.node.step_number))
 

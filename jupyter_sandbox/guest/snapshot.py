@@ -9,17 +9,15 @@ because what they know can be read and handed to a new one.
 from __future__ import annotations
 
 import copyreg
-import gc
 import io
 import operator
 import pickle
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any, Final
 
+from ..code.uncollected import uncollected
 from ..code.versions import VersionTable
 from ..model.code import Bundle
 from ..model.errors import SnapshotError
@@ -30,9 +28,11 @@ from ..runtime.crashes import text_of
 from ..runtime.operations import Receive
 from ..runtime.process import Process
 from ..runtime.signals import INIT
+from .aside import HandlerTimeout
 from .bounded import Bounded, Overfull
 from .code_server import CodeServer
-from .too_large import MOST, TooLarge, no_memory, too_large
+from .too_large import MOST, Endless, TooLarge, no_memory, too_large
+from .tracebacks import diagnostic_of, one_line
 
 _FORMAT: Final = 3
 _LARGE: Final = 10_000
@@ -45,9 +45,9 @@ _COUNTERS: Final = frozenset({"sent", "other_tags", "process_spawns", "process_e
 """The kernel counts over all guests of a sandbox, and these have been counted."""
 _OF_THE_GUEST: Final = frozenset(
     {
-        "answers", "asked", "copy", "current", "drivers", "isolation", "journal", "loader", "longest",
-        "max_mailbox", "max_processes", "most_processes", "name", "outside", "outside_waiting", "policy", "processes",
-        "ready", "sends", "sink", "told", "trace", "uncounted", "watch",
+        "answers", "asked", "copy", "current", "drivers", "first_limits", "isolation", "journal", "loader", "longest",
+        "lot", "lots", "max_mailbox", "max_processes", "most_processes", "name", "outside", "outside_waiting", "policy",
+        "processes", "ready", "sends", "sink", "told", "trace", "uncounted", "watch",
     }
 )  # fmt: skip
 _FIELDS: Final = [name for name in Process.__slots__ if name not in _NOT_SAVED | _OF_THE_KIND]
@@ -79,18 +79,6 @@ class Saved:
     """Number, place of its kind, and what else there is to it."""
 
 
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Thousands of objects come at once and none of them is garbage: a tenth of the time."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
-
-
 def take(node: Node, code: CodeServer, app: str | None) -> Taken:
     """Save everything. Raises SnapshotError that names the process which cannot be saved, and why."""
     refuse_busy(node)
@@ -100,7 +88,7 @@ def take(node: Node, code: CodeServer, app: str | None) -> Taken:
     return taken
 
 
-@_no_collector()
+@uncollected()  # thousands of objects come at once and none of them is garbage: a tenth of the time
 def _taken(node: Node, code: CodeServer, app: str | None, writer: _Writer) -> Taken:
     kinds = _Kinds(writer)
     processes = tuple(
@@ -125,7 +113,7 @@ def opened(blob: bytes) -> Saved:
     return saved
 
 
-@_no_collector()
+@uncollected()
 def restore(node: Node, code: CodeServer, saved: Saved) -> None:
     """Fill a fresh node whose code is loaded. Raises SnapshotError; the node must be thrown away then."""
     code.restore_table(saved.table)
@@ -184,6 +172,8 @@ def _process_blob(process: Process, writer: _Writer) -> bytes:
     values = _values(process)
     facts = dict(compress(zip(_FIELDS, values, strict=True), map(operator.is_not, values, _NEW)))
     master = None if process.coro is None else _master(process)
+    if master is not None:
+        facts["since"] = process.since  # it waits on in the restored system
     return writer.dumps((facts, master), process)
 
 
@@ -217,6 +207,8 @@ def _go_on_as_master(node: Node, process: Process, name: str, state: Any) -> Non
     process.coro = running
     _, match, default, _, _ = running.send(None)
     process.wait = Receive(match, default)
+    if not hasattr(process, "since"):  # a snapshot that was taken before it was saved
+        process.since = node.now_ms
 
 
 # --- pickles ----------------------------------------------------------------------------------------------------------
@@ -246,7 +238,9 @@ class _Writer:
             blob = self._plainly(value)
         except (Overfull, MemoryError) as error:
             raise self._too_much(error, of) from None
-        except Exception as plain_error:  # the user's __reduce__ may raise anything
+        except HandlerTimeout as error:
+            raise _takes_too_long(error, of) from None
+        except BaseException as plain_error:  # the user's __reduce__ may raise anything
             blob = self._dumps_by_value(value, of, plain_error)
         self._room -= len(blob)
         return blob
@@ -260,7 +254,7 @@ class _Writer:
             self._begin()  # forgetting takes as long as the longest memory it ever had
         return blob
 
-    def _dumps_by_value(self, value: Any, of: Process | str, first: Exception) -> bytes:
+    def _dumps_by_value(self, value: Any, of: Process | str, first: BaseException) -> bytes:
         """Functions and classes made inside functions travel by value, for which cloudpickle knows how."""
         import cloudpickle
 
@@ -272,7 +266,9 @@ class _Writer:
             return self._out.getvalue()
         except (Overfull, MemoryError) as error:
             raise self._too_much(error, of) from None
-        except Exception:
+        except HandlerTimeout as error:
+            raise _takes_too_long(error, of) from None
+        except BaseException:
             raise SnapshotError(
                 f"{_of(of)} cannot be saved: {_said(first)}. Keep plain data in states, and open files and connections "
                 "through `await self.outside(...)`"
@@ -308,7 +304,16 @@ def _of(of: Process | str) -> str:
     return of if isinstance(of, str) else f"the state of {of.name or of.pid}"
 
 
-def _said(error: Exception) -> str:
+def _takes_too_long(error: HandlerTimeout, of: Process | str) -> Endless:
+    place = diagnostic_of(error)
+    where = f", at {place.file} line {place.line}" if place else ""
+    return Endless(
+        f"{_of(of)} cannot be saved: saving it took longer than handler_budget allows{where}. Look for an endless loop "
+        "in how its class is pickled"
+    )
+
+
+def _said(error: BaseException) -> str:
     """In words, whatever the user's exception makes of them."""
     return text_of(error)[:500] or type(error).__name__
 
@@ -352,6 +357,6 @@ class _Unpickler(pickle.Unpickler):
 def _loads(node: Node, processes: dict[int, Process], data: bytes, what: str) -> Any:
     try:
         return _Unpickler(data, node, processes).load()
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
+    except BaseException as error:  # the user's __setstate__ may raise anything
+        why = one_line(error)
         raise SnapshotError(f"{what} cannot be restored ({why}); load the code it was saved with") from None

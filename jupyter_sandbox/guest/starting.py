@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from types import CoroutineType, GeneratorType
 from typing import Any
 
-from ..model.exits import Crash
+from ..model.exits import Crash, Unawaited
 from ..model.reasons import words
 from ..model.text import short_text
 from .tracebacks import hint
@@ -49,7 +48,7 @@ def _peeled(reason: Any) -> tuple[Any, str | None]:
 
 def _forgot(value: Any) -> str:
     """What is missing in front of a call that gives something to wait for."""
-    waits = isinstance(value, GeneratorType | CoroutineType)
+    waits = isinstance(value, Unawaited)
     return ": write `async def start` and `return await self.start_link(...)`" if waits else ""
 
 

@@ -1,4 +1,4 @@
-"""How much a snapshot may be, and the words for a state that is more, or for which there is no memory. Pure."""
+"""How much a snapshot or a journal may be, and the words for what is more, or for which there is no memory. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ MOST: Final = LARGE["SnapshotBlob"] - 4096
 
 class TooLarge(SnapshotError):
     """The state is more than can be saved: waiting makes it no smaller."""
+
+
+class Endless(SnapshotError):
+    """How its class is saved does not come to an end: waiting for a quiet moment does not help."""
 
 
 def too_large(what: str, size: int, others: int) -> TooLarge:
@@ -39,6 +43,38 @@ def no_memory(what: str, size: int, sandbox: str) -> TooLarge:
         f"{what} cannot be saved: memory ended at {_megabytes(size)} of it, which saving copies; "
         f"give the sandbox more: %sandbox limits {sandbox} --max-memory BYTES"
     )
+
+
+def long_journal(size: int, sandbox: str) -> TooLarge:
+    """What was sent to it is more than can be brought to a fresh OS process, where it is run again.
+
+    >>> print(long_journal(75_000_000, "shop"))  # doctest: +NORMALIZE_WHITESPACE
+    the journal of sandbox 'shop' is too long to go back over: with all that was sent to the sandbox it has 75 MB, and
+    at most 67 MB are run again; begin a new one here: %sandbox snapshot shop NAME, then %sandbox restore shop NAME
+    """
+    return TooLarge(
+        f"the journal of sandbox {sandbox!r} is too long to go back over: with all that was sent to the sandbox it has "
+        f"{_megabytes(size)}, and at most {_megabytes(MOST)} are run again; {_anew(sandbox)}"
+    )
+
+
+def no_memory_for_journal(sandbox: str) -> TooLarge:
+    """It is copied, and run beside the copy.
+
+    >>> print(no_memory_for_journal("shop"))  # doctest: +NORMALIZE_WHITESPACE
+    memory ended while the journal of sandbox 'shop' was copied or run again, so it cannot go back; give it more:
+    %sandbox limits shop --max-memory BYTES, or begin a new one here: %sandbox snapshot shop NAME, then
+    %sandbox restore shop NAME
+    """
+    return TooLarge(
+        f"memory ended while the journal of sandbox {sandbox!r} was copied or run again, so it cannot go back; give it "
+        f"more: %sandbox limits {sandbox} --max-memory BYTES, or {_anew(sandbox)}"
+    )
+
+
+def _anew(sandbox: str) -> str:
+    """From a restore on there is a journal that begins with the snapshot."""
+    return f"begin a new one here: %sandbox snapshot {sandbox} NAME, then %sandbox restore {sandbox} NAME"
 
 
 def _megabytes(size: int) -> str:

@@ -35,15 +35,16 @@ def source_line(file: str, line: int) -> str:
     return linecache.getline(file, line).strip()[:500]
 
 
-def error_lines(error: BaseException, *, causes: int = 3) -> list[str]:
-    """A traceback of the user's frames, with at most ``causes`` causes before it: a chain may be a ring."""
+def error_lines(error: BaseException, said: str | None = None, *, causes: int = 3) -> list[str]:
+    """A traceback of the user's frames, with at most ``causes`` causes before it: a chain may be a ring. ``said`` is
+    its text, where it was asked for already."""
     lines: list[str] = []
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None and causes > 0:
         between = "which led to:" if error.__cause__ else "While that was handled, this happened:"
         lines = [*error_lines(cause, causes=causes - 1), "", between, ""]
     frames = frame_lines(user_frames(error.__traceback__))
-    return [*lines, "Traceback (most recent call last):", *frames, *_marked(error), one_line(error)]
+    return [*lines, "Traceback (most recent call last):", *frames, *_marked(error), one_line(error, said)]
 
 
 def _marked(error: BaseException) -> list[str]:
@@ -53,9 +54,9 @@ def _marked(error: BaseException) -> list[str]:
     return [f'  File "{error.filename}", line {error.lineno}', f"    {(error.text or '').strip()[:500]}"]
 
 
-def one_line(error: BaseException) -> str:
-    """``TypeError: unsupported operand``; safe with a hostile ``__str__``."""
-    text, name = crashes.text_of(error), type(error).__name__
+def one_line(error: BaseException, said: str | None = None) -> str:
+    """``TypeError: unsupported operand``; safe with a hostile ``__str__``, which ``said`` has answered already."""
+    text, name = crashes.text_of(error) if said is None else said, type(error).__name__
     return (f"{name}: {text}" if text else name)[:_MAX_TEXT] + hint(text)
 
 

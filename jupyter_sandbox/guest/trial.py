@@ -4,42 +4,39 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
-from ..code.compiler import compile_bundle
 from ..code.finder import ModuleFinder
-from ..model.code import Bundle, ClassInfo, ModuleCode
-from ..model.errors import Diagnostic
+from ..model.code import ClassInfo, ModuleCode
 from ..otp.application import Application
 from .code_server import import_or_refuse
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The same modules compiled, in the order in which they need each other; classes that can be started; warnings."""
+    """The names of all modules, in the order in which they need each other; classes that can be started."""
 
-    bundle: Bundle
+    order: list[str]
     classes: list[ClassInfo]
-    warnings: list[Diagnostic]
 
 
-def try_bundle(bundle: Bundle, finder: ModuleFinder) -> Trial:
-    """Compile and import all modules of a bundle.
+def try_modules(modules: Sequence[ModuleCode], finder: ModuleFinder) -> Trial:
+    """Import all of these modules, which are compiled.
 
-    Raises CompileError: compilation_failed for what does not compile,
-    compilation_error or load_error for what raises while imported.
+    Raises CompileError (compilation_error or load_error) for what raises while imported.
     """
-    outcome = compile_bundle(bundle)
-    compiled = outcome.bundle
-    finder.hold(compiled.modules)
-    for module in compiled.modules:
-        if module.name not in finder.finished:
+    finder.hold(modules)
+    finished: set[str] = set()
+    for module in modules:
+        finished.update(finder.finished[len(finished) :])
+        if module.name not in finished:
             import_or_refuse(module.name, finder)
-    by_name = {module.name: module for module in compiled.modules}
-    order: list[ModuleCode] = [by_name[name] for name in dict.fromkeys(finder.finished) if name in by_name]
-    classes = [found for module in order for found in classes_of(sys.modules[module.name])]
-    return Trial(Bundle(tuple(order), bundle.origin), classes, list(outcome.warnings))
+    names = {module.name for module in modules}
+    order = [name for name in dict.fromkeys(finder.finished) if name in names]
+    classes = [found for name in order for found in classes_of(sys.modules[name])]
+    return Trial(order, classes)
 
 
 def classes_of(module: ModuleType) -> list[ClassInfo]:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ..code.compiler import compile_bundle
 from ..code.finder import ModuleFinder
 from ..isolation.heartbeat import HeartbeatWriter
 from ..model.boot import Boot
@@ -25,7 +26,7 @@ from ..wire.connection import Connection
 from .channel import Channel
 from .guest import Guest
 from .main import serve
-from .trial import try_bundle
+from .trial import try_modules
 
 _MODULE = "jupyter_sandbox_rehearsal"
 _SOURCE = """
@@ -54,12 +55,13 @@ def rehearse() -> None:
     finder = ModuleFinder()
     sys.meta_path.insert(0, finder)
     try:
-        tried = try_bundle(bundle, finder)
+        compiled = compile_bundle(bundle).bundle
+        try_modules(compiled.modules, finder)
     finally:
         sys.meta_path.remove(finder)
         finder.forget()
     try:
-        _perform(tried.bundle)
+        _perform(compiled)
     finally:
         for name in [name for name in linecache.cache if _MODULE in name]:
             del linecache.cache[name]

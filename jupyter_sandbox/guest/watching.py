@@ -63,6 +63,10 @@ class Watching:
             elif now_ns >= self._next_sample_ns:
                 self._push_sample(now_ns)
 
+    def put_off(self) -> None:
+        """Something of the user's came in between: try again in a while."""
+        self._next_diff_ns = self._next_sample_ns = self._guest.read_ns() + _SAMPLE_NS
+
     def flush(self) -> None:
         """Push the sample that is due next now: this guest may soon be replaced, and its events would be lost."""
         if self._sample_wanted():

@@ -20,8 +20,9 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ..model.boot import Boot
+from . import at_fork, system
 from .heartbeat import HeartbeatWriter
-from .layers import SWITCH, layers_for, protect
+from .layers import SWITCH, layers_for, protect, switched_off
 
 STACK_SIZE = 512 * 1024
 """Bytes of stack of each thread: the default of 8 MB would count against the memory limit."""
@@ -34,15 +35,20 @@ _NO_MEMORY = b"Traceback (most recent call last):\nMemoryError: no memory was le
 
 
 def run_child(
-    boot: Boot, fds: Sequence[int], *, parent: int, environment: dict[str, str], prepared: Prepared
-) -> NoReturn:
-    """``fds`` as in ``launch.GUEST_FDS``."""
+    boot: Boot, fds: Sequence[int], *, parent: int, environment: dict[str, str], prepared: Prepared, leash: int = -1
+) -> NoReturn:  # fmt: skip
+    """``fds`` as in ``launch.GUEST_FDS``; ``leash`` is for who ends its programs, see ``ender``."""
     code = FAILED_BEFORE_ENTRY
     try:
         _arrange_files(fds)
         inside = _settle(boot, environment, prepared)
-        layers = layers_for(boot, parent=parent, keep=range(_HEARTBEAT + 1), environment=inside)
-        protection = protect(layers, boot, environment.get(SWITCH, "").split(","))
+        kept = {*range(_HEARTBEAT + 1), leash} - {-1}
+        layers = layers_for(boot, parent=parent, keep=kept, environment=inside, leash=leash)
+        protection = protect(layers, boot, switched_off(environment.get(SWITCH, "")))
+        if leash >= 0:
+            os.close(leash)
+        if boot.openings.subprocess or not protection.has("seccomp"):
+            at_fork.make_up()  # it may fork by itself
         heartbeat = HeartbeatWriter(_HEARTBEAT)
         os.close(_HEARTBEAT)
         control = socket.socket(fileno=_CONTROL)
@@ -92,7 +98,7 @@ class Prepared:
     """
 
     def __init__(self, entry: str) -> None:
-        for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGQUIT):
+        for number in (signal.SIGTERM, signal.SIGQUIT):
             signal.signal(number, signal.SIG_DFL)
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
@@ -121,6 +127,11 @@ def _stream(fd: int) -> io.TextIOWrapper:
 def _settle(boot: Boot, environment: dict[str, str], prepared: Prepared) -> dict[str, str]:
     """Working folder, paths, output streams, collector; returns the environment that the guest is to have."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # its zygote is to outlive a hang-up, a guest need not
+    signal.set_wakeup_fd(-1)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if system.LINUX:
+        system.end_early(system.GUEST_ENDS)
     os.umask(0o077)
     os.chdir(boot.scratch)
     sys.path[:0] = [path for path in boot.sys_path if path not in sys.path]

@@ -13,15 +13,19 @@ from collections.abc import Callable, Sequence
 from ..model.boot import Boot
 from ..model.errors import LaunchFailed, Unsupported
 from ..model.openings import Openings, Place
-from . import landlock, system
+from . import ender, landlock, system
 from .paths import rules_for
 from .places import open_place
 from .private_maps import share
+from .profiles import NO_ROOM
 from .rules import filter_for, tells_ports
 from .straight import open_straight
 from .syscalls import NUMBERS
 
 _TIOCSTI = 0x5412
+_PORTS = "ports cannot be told apart here (Linux 6.7 does), so the network stays closed"
+_SESSIONS = "its programs cannot begin sessions (setsid, start_new_session)"
+_NOR_GROUPS = f"{_SESSIONS} nor groups (setpgid, process_group)"
 
 
 class Landlock:
@@ -29,8 +33,8 @@ class Landlock:
 
     name = "landlock"
 
-    def __init__(self, boot: Boot, sys_path: tuple[str, ...]) -> None:
-        self.boot, self.sys_path = boot, sys_path
+    def __init__(self, boot: Boot, sys_path: tuple[str, ...], leash: int = -1) -> None:
+        self.boot, self.sys_path, self.leash = boot, sys_path, leash
         self.version = landlock.version()
         self.in_force = 0
         """The version that really holds, once applied."""
@@ -51,6 +55,8 @@ class Landlock:
         openings = self.boot.openings
         refused = landlock.handled(self.version, any_port=openings.net and not openings.ports)
         rules = rules_for(self.boot.scratch, self.sys_path, openings)
+        if self.leash >= 0 and self.version >= ender.NEEDS:
+            _leave_ender(self.leash)
         landlock.restrict(refused, rules, openings.ports, opened=self._open)
         self.in_force = self.version
 
@@ -69,15 +75,23 @@ class Landlock:
         What the user named must have been found as it was."""
         if self._astray:
             return self._astray[0]
-        inside = os.path.join(self.boot.scratch, ".probe")
-        with open(inside, "w"):
-            os.unlink(inside)
+        _make(os.path.join(self.boot.scratch, ".probe"))
         around = os.path.dirname(self.boot.scratch)
         if not _opened(around, self.boot.openings.write) and _works(lambda: _make(f"{around}/.probe-{os.getpid()}")):
             return "a file of another sandbox could be written"
         if not _opened("/", (*self.boot.openings.read, *self.boot.openings.write)) and _works(lambda: os.listdir("/")):
             return "the folder / could be read"
         return ""
+
+
+def _leave_ender(leash: int) -> None:
+    """Raises LaunchFailed when there is no room for another OS process now, though there can be."""
+    try:
+        ender.leave_behind(leash)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
+            raise LaunchFailed(f"{NO_ROOM}fork: {error.strerror}") from None
+        raise
 
 
 def prepare(sys_path: Sequence[str], around: str) -> None:
@@ -119,9 +133,14 @@ class Seccomp:
 
     @property
     def detail(self) -> str:
-        """What stays closed though it was named."""
-        closed = self.openings.ports and not tells_ports(self.beside.in_force)
-        return "ports cannot be told apart here (Linux 6.7 does), so the network stays closed" if closed else ""
+        """What stays closed though it, or what usually goes with it, was named."""
+        told = [_PORTS] if self._ports_closed else []
+        missing = _SESSIONS if self.beside.in_force >= ender.NEEDS else _NOR_GROUPS
+        return "; ".join([*told, missing] if self.openings.subprocess else told)
+
+    @property
+    def _ports_closed(self) -> bool:
+        return bool(self.openings.ports) and not tells_ports(self.beside.in_force)
 
     def apply(self) -> None:
         if not system.LINUX:
@@ -143,7 +162,7 @@ class Seccomp:
         }
         if not self.openings.subprocess:
             attempts |= {"a program": lambda: os.execv("/", ["/"]), "a child": _fork}
-        if not self.openings.net or self.detail:
+        if not self.openings.net or self._ports_closed:
             attempts["the network"] = lambda: socket.socket(socket.AF_INET).close()
         worked = [name for name, attempt in attempts.items() if not _refused(attempt)]
         return f"not refused: {', '.join(worked)}" if worked else ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 import msgspec
 
@@ -16,8 +18,8 @@ from ..model.openings import Openings
 from ..model.platforms import what_is_less
 from ..model.protection import Layer, Protection
 from . import landlock
-from .layers import SWITCH
-from .profiles import lacking, why_missing
+from .layers import SWITCH, switched_off
+from .profiles import REQUIRED, lacking, why_missing
 from .recheck import verify_from_outside
 from .seclusion import seclude
 from .zygote import Zygote
@@ -98,17 +100,48 @@ def machine() -> Iterator[str]:
     yield f"Landlock: {f'version {landlock.version()}' if landlock.version() else 'none'}{root}"
     if less := what_is_less():
         yield less
-    if os.environ.get(SWITCH):
-        yield f"{SWITCH}={os.environ[SWITCH]} leaves layers out"
+    yield from _left_out(os.environ.get(SWITCH, ""))
+
+
+def _left_out(switch: str) -> Iterator[str]:
+    names, layers = switched_off(switch), REQUIRED["strict"]
+    if known := [name for name in names if name in layers]:
+        yield f"{SWITCH} leaves out: {', '.join(known)}"
+    if unknown := [name for name in names if name not in layers]:
+        yield f"{SWITCH} names no layer with {', '.join(map(ascii, unknown))}; there are {', '.join(layers)}"
 
 
 def main() -> int:
-    """Print everything; 0 when the best profile, strict, can be had, 1 when a lesser one, 2 when none."""
-    print(*machine(), sep="\n")  # noqa: T201 - this is a command
+    """Print everything; 0 when the best profile, strict, can be had, 1 when a lesser one, 2 when none.
+
+    Never a traceback, which would end with 1: whatever keeps it from an answer is the reason for 2.
+    """
+    _say(machine())
     try:
         protection = asyncio.run(examine())
-    except SandboxError as error:
-        print(f"no sandbox can be started here: {error}")  # noqa: T201
+    except Exception as error:
+        _say([f"no sandbox can be started here: {_in_words(error)}"])
         return 2
-    print(*report(protection), sep="\n")  # noqa: T201
+    _say(report(protection))
     return 1 if lacking("strict", protection.layers) else 0
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, SandboxError):
+        return str(error)
+    if isinstance(error, TimeoutError):
+        return f"one was started and told nothing for {_PATIENCE_S:g} s; try again"
+    if isinstance(error, msgspec.MsgspecError):
+        return f"one was started and ended before it told anything ({error}); try again"
+    return f"{type(error).__name__}: {error}"
+
+
+def _say(lines: Iterable[str]) -> None:
+    """In what stdout can write; whether anybody reads it changes nothing of the answer."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        print(*lines, sep="\n", flush=True)  # noqa: T201 - this is a command
+    except OSError:
+        with suppress(OSError, ValueError):  # or Python itself would end with 120 over what is left to write
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""The command line and environment of a zygote: a new interpreter that got nothing from the kernel by accident."""
+"""The start of a zygote: a new interpreter that got nothing from the kernel by accident."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
+
+from ..model.errors import LaunchFailed
+from . import launch
+from .scratch import ScratchRoot
+from .shortage import shortage
 
 # Not -I: it would ignore PYTHONHASHSEED, and a replay on another day must meet the same order of sets. The scrubbed
 # environment, -s and -P give all the rest of it; -S keeps .pth files from running.
@@ -18,6 +25,8 @@ import sys
 fd, kernel, entry, preload, preimport, folder, path = sys.argv[1:]
 path = path.split("\\n")
 sys.path[:] = [p for p in sys.path if p not in path] + path
+from jupyter_sandbox.isolation import at_fork
+at_fork.hold_back()
 from jupyter_sandbox.isolation.forker import main
 main(int(fd), int(kernel), entry, preload.split(), preimport.split(), folder)
 """
@@ -61,6 +70,48 @@ def search_path(sys_path: Sequence[str]) -> list[str]:
     own = str(Path(__file__).resolve().parents[2])
     usable = (path for path in sys_path if isinstance(path, str) and os.path.isabs(path) and not {*path} & _NO_PATH)
     return list(dict.fromkeys([*usable, own]))
+
+
+class Begun(NamedTuple):
+    """A zygote that was started a moment ago, and what of it is the kernel's."""
+
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+    errors: IO[bytes]
+    """Where it writes what goes wrong; a pipe would need a reader."""
+    scratch: ScratchRoot
+
+    def undo(self) -> None:
+        """As if it had never been."""
+        self.process.kill()
+        self.process.wait()
+        self.control.close()
+        self.errors.close()
+        self.scratch.close()
+
+
+def begin(*, entry: str, preload: Sequence[str], preimport: Sequence[str], sys_path: Sequence[str]) -> Begun:
+    """Start a zygote. Raises LaunchFailed and leaves nothing then."""
+    try:
+        with ExitStack() as kept, ExitStack() as passed:
+            ours, theirs = launch.packet_pair()
+            kept.callback(ours.close)
+            passed.callback(theirs.close)
+            scratch = ScratchRoot()
+            kept.callback(scratch.close)
+            errors = kept.enter_context(tempfile.TemporaryFile())
+            process = execute(
+                theirs, errors, entry=entry, preload=preload, preimport=preimport, folder=str(scratch.path),
+                sys_path=sys_path,
+            )  # fmt: skip
+            kept.pop_all()
+            return Begun(process, ours, errors, scratch)
+    except OSError as error:
+        if error.filename == sys.executable:
+            text = f"cannot start {sys.executable}: {error}; check that this Python still exists"
+        else:
+            text = f"the sandbox launcher cannot be started: {shortage(error)}"
+        raise LaunchFailed(text) from None
 
 
 def execute(

@@ -14,18 +14,29 @@ import selectors
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
-from . import launch, system
+from . import at_fork, launch, system
 from .child import Prepared, run_child
 from .confined import prepare
+from .ender import Leash
+from .forked import Forked, Guests
 from .preimport import preimport as user_modules
 from .private_maps import make_private
 from .rehearsal import ROUNDS, rehearse
 
 _POLL_S = 0.2
+_TURN_S = 0.01
+"""Between two looks at programs that are being ended."""
+_REAP_S = 0.05
+"""Between two looks at programs that ended by themselves, of which there may be thousands a second."""
+_AN_END = (signal.SIGCHLD,)
+_CLOSE_S = 0.7
+"""For the end of all guests; what is left then is the kernel's to find."""
 _NAME = "sbx-zygote"
 
 
@@ -48,7 +59,9 @@ def main(
     except Exception as error:
         forker.tell(launch.Refused(0, f"cannot import {name}: {type(error).__name__}: {error}"[:1000]))
         return
+    at_fork.let_go()
     if not user_modules(preimport, forker.tell):
+        _end_programs()
         return
     forker.tell(launch.Hello(os.getpid()))
     if system.LINUX:
@@ -60,6 +73,13 @@ def main(
     forker.run()
 
 
+def _end_programs() -> None:
+    """Those that a module started which is not wanted then."""
+    for pid in system.children():
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
 def _tie_to(kernel_pid: int) -> bool:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -67,7 +87,7 @@ def _tie_to(kernel_pid: int) -> bool:
         return os.getppid() == kernel_pid
     system.set_name(_NAME)
     system.adopt_orphans()
-    system.end_first()
+    system.end_early(system.zygote_ends())
     system.no_huge_pages()
     return system.die_with_parent(kernel_pid)
 
@@ -86,7 +106,7 @@ def _freeze() -> None:
 
 
 class Forker:
-    """The loop: requests in, forked processes and exit statuses out."""
+    """The loop: requests in, forked processes and exit statuses out. It waits for nothing else."""
 
     prepared: Prepared
 
@@ -96,28 +116,69 @@ class Forker:
         self.rehearsals: list[Callable[[], None]] = []
         """To be done while nobody asks for anything: who is forked before is only slower."""
         self._parent = os.getppid()
-        self._children: dict[int, int] = {}
+        self._guests = Guests()
+        self._woken, self._wakes = socket.socketpair()
+        self._reaped_s = 0.0
+        self._to_reap = False
+        """Whether somebody has ended since programs were looked at."""
+        self._closing_s = 0.0
+        """When all has to be over, once the kernel has closed the socket."""
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
-        self._decode = msgspec.msgpack.Decoder(launch.Fork).decode
+        self._decode = msgspec.msgpack.Decoder(launch.ToZygote).decode
         self._encode = msgspec.msgpack.Encoder().encode
 
     def tell(self, message: launch.FromZygote, fds: Sequence[int] = ()) -> None:
         """To the kernel, waiting for room: the manager always reads."""
-        socket.send_fds(self._control, [self._encode(message)], list(fds))
+        if not self._closing_s:
+            socket.send_fds(self._control, [self._encode(message)], list(fds))
 
     def run(self) -> None:
-        """Until the kernel closes the socket; then nobody is left."""
+        """Until the kernel has closed the socket and nobody is left."""
+        self._wake_for_ends()
         while True:
-            events = self._selector.select(0 if self.rehearsals else None if system.LINUX else _POLL_S)
-            if not events and self.rehearsals:
-                self._rehearse()
-            for key, _ in events:
-                if key.fileobj is self._control and not self._serve():
-                    return self._end()
-            self._reap()
-            if not system.LINUX and os.getppid() != self._parent:
-                return self._end()
+            self._turn(self._selector.select(self._wait_s()))
+            if self._closing_s and (not self._guests or time.monotonic() > self._closing_s):
+                return
+
+    def _wake_for_ends(self) -> None:
+        for end in (self._woken, self._wakes):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._wakes.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+
+    def _wait_s(self) -> float | None:
+        if self._guests.ending or self._closing_s:
+            return _TURN_S
+        if self._to_reap:
+            return max(0.0, self._reaped_s + _REAP_S - time.monotonic())
+        return 0 if self.rehearsals else None if system.LINUX else _POLL_S
+
+    def _turn(self, events: list[tuple[selectors.SelectorKey, int]]) -> None:
+        if not events and self.rehearsals and not self._guests.ending:
+            self._rehearse()
+        for key, _ in events:
+            if key.fileobj is self._control and not self._serve():
+                self._begin_to_close()
+            elif key.fileobj is self._woken:
+                self._hear_of_an_end()
+        if not system.LINUX and os.getppid() != self._parent and not self._closing_s:
+            self._begin_to_close()
+        self._look_after_guests()
+
+    def _hear_of_an_end(self) -> None:
+        """And of no other until this one has been looked after: who stops and goes on in turns sends thousands."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _AN_END)
+        self._to_reap = True
+        with suppress(BlockingIOError):
+            self._woken.recv(1 << 12)
+
+    def _begin_to_close(self) -> None:
+        """Nobody is to be left, not even as a zombie that some other process would have to reap."""
+        self._selector.unregister(self._control)
+        self._closing_s = time.monotonic() + _CLOSE_S
+        self._guests.kill()
 
     def _rehearse(self) -> None:
         self.rehearsals.pop(0)()
@@ -131,69 +192,67 @@ class Forker:
         if not data:
             return False
         try:
-            self._fork(self._decode(data), fds)
+            match self._decode(data):
+                case launch.Fork() as request:
+                    self._fork(request, fds)
+                case launch.End(pid):
+                    self._guests.end(pid)
         finally:
             for fd in fds:
                 os.close(fd)
         return True
 
     def _fork(self, request: launch.Fork, fds: Sequence[int]) -> None:
-        parent = os.getpid()
+        parent, leash = os.getpid(), None
         try:
+            leash = Leash() if system.LINUX and request.boot.openings.subprocess else None
             pid = os.fork()
         except OSError as error:
             self.tell(launch.Refused(request.id, f"fork: {error.strerror}"))
+            if leash is not None:
+                leash.let_go()
+                leash.given()
             return
         if not pid:
+            theirs = leash.theirs if leash is not None else -1
             run_child(
-                request.boot, fds, parent=parent, environment=self._environment, prepared=self.prepared
+                request.boot, fds, parent=parent, environment=self._environment, prepared=self.prepared, leash=theirs
             )  # fmt: skip
-        pidfd = os.pidfd_open(pid) if system.LINUX else -1
-        self._children[pid] = pidfd
-        if pidfd >= 0:
-            self._selector.register(pidfd, selectors.EVENT_READ)
-        self.tell(launch.Forked(request.id, pid), [pidfd] if pidfd >= 0 else [])
+        if leash is not None:
+            leash.given()
+        self._keep(request.id, pid, leash)
 
-    def _reap(self) -> None:
-        """Collect whoever ended, report guests, and end the orphans that a guest left behind."""
-        ended: list[tuple[int, int]] = []
-        while self._children or ended:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                break
-            if not pid:
-                break
-            ended.append((pid, status))
-        if ended:
-            self._end_orphans()
-        for pid, status in ended:  # told when nothing of it is left
-            if (pidfd := self._children.pop(pid, None)) is not None:
-                self._forget(pidfd)
-                self.tell(launch.Exited(pid, status))
-
-    def _forget(self, pidfd: int) -> None:
-        if pidfd >= 0:
-            self._selector.unregister(pidfd)
-            os.close(pidfd)
-
-    def _end_orphans(self) -> None:
-        """Adopted children are programs that outlived the one that started them; killing one may give us its own."""
-        for _ in range(100):
-            orphans = [pid for pid in system.children() if pid not in self._children]
-            if not orphans:
-                return
-            for pid in orphans:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-
-    def _end(self) -> None:
-        """Nobody is left, not even as a zombie that some other process would have to reap."""
-        for pid in self._children:
+    def _keep(self, request: int, pid: int, leash: Leash | None) -> None:
+        guest = None
+        try:
+            guest = Forked(pid, leash)
+            if guest.pidfd >= 0:
+                self._selector.register(guest.pidfd, selectors.EVENT_READ)
+        except OSError as error:  # it may not open one file more, nor can it watch over this guest
             os.kill(pid, signal.SIGKILL)
-        for pid in self._children:
-            os.waitpid(pid, 0)
-        self._end_orphans()
+            if leash is not None:
+                leash.let_go()
+            if guest is None:
+                os.waitpid(pid, 0)
+            else:
+                guest.reap()
+            self.tell(launch.Refused(request, f"fork: {error.strerror}"))
+            return
+        self._guests.add(guest)
+        self.tell(launch.Forked(request, pid), [guest.pidfd] if guest.pidfd >= 0 else [])
+
+    def _look_after_guests(self) -> None:
+        """See who has ended, end what those leave behind, and tell of each when nothing of it is left."""
+        for guest in self._guests.look():
+            if guest.pidfd >= 0:
+                self._selector.unregister(guest.pidfd)  # it says so for as long as it is not reaped
+        now_s = time.monotonic()
+        if self._guests.ending or (self._to_reap and now_s - self._reaped_s >= _REAP_S):
+            self._to_reap, self._reaped_s = False, now_s
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _AN_END)
+            self._guests.look_after_adopted()
+        for guest in self._guests.gone():
+            self.tell(launch.Exited(guest.pid, guest.status))
 
 
 if __name__ == "__main__":  # pragma: no cover - the kernel's command line calls main

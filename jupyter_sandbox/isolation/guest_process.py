@@ -17,6 +17,7 @@ from . import system
 from .exits import ExitStatus
 from .heartbeat import HeartbeatPage
 from .holdings import HoldingsMeter
+from .main_thread import leaves_others
 from .memory_use import MemoryUse
 
 NICE = 5
@@ -62,8 +63,12 @@ class GuestProcess:
         self.pid = 0
         self.pidfd = -1
         self.stdout_fd = self.stderr_fd = -1
-        self.control, self._guest_end = socket.socketpair()
         self.heartbeat = HeartbeatPage()
+        try:
+            self.control, self._guest_end = socket.socketpair()
+        except OSError:
+            self.heartbeat.close()
+            raise
         self.scratch = scratch
         self.baseline = 0
         """``memory`` when ``take_baseline`` was called: an empty sandbox of its flavour."""
@@ -72,6 +77,14 @@ class GuestProcess:
         """Called at the close for what it needs no more, if the operating system says that it has ended."""
         self.modest = not system.LINUX
         """Whether it stands behind the kernel when both want the processor."""
+        self.filtered = False
+        """Whether a filter of system calls keeps it from memory that is not counted. Set before the first look."""
+        self._killed = False
+        self._end_programs: Callable[[int], None] = lambda pid: None
+        self.alone = False
+        """Whether it certainly has no other OS process that could act for it, or outlive it."""
+        self.cause = ""
+        """Who took it along when it ended, in words."""
         self._use: MemoryUse | None = None
         self._clock: int | None = None
         self._meter = HoldingsMeter(scratch)
@@ -79,23 +92,34 @@ class GuestProcess:
         self._exit: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
 
     def open(self) -> list[int]:
-        """Open the pipes; returns the guest's ends of control socket, stdout and stderr, for the caller to close."""
-        self.stdout_fd, stdout = os.pipe()
+        """Open the pipes; returns the guest's ends of control socket, stdout, stderr and the heartbeat page, for the
+        caller to close. Raises OSError; what belongs to the guest is closed by then."""
+        passing: list[int] = []
         try:
+            self.stdout_fd, stdout = os.pipe()
+            passing.append(stdout)
             self.stderr_fd, stderr = os.pipe()
+            passing.append(stderr)
+            passing.append(os.dup(self.heartbeat.fd))
         except OSError:
-            os.close(stdout)
+            for fd in passing:
+                os.close(fd)
             raise
         self.control.setblocking(False)
         os.set_blocking(self.stdout_fd, False)
         os.set_blocking(self.stderr_fd, False)
-        return [self._guest_end.detach(), stdout, stderr]
+        return [self._guest_end.detach(), *passing]
 
     # --- ending ---
 
     def kill(self) -> None:
-        """SIGKILL. Idempotent, and harmless after the end."""
+        """SIGKILL, also for what it has started. Idempotent, and harmless after the end."""
         self.signal(signal.SIGKILL)
+        if self.alone or self._killed or not self.pid or self.closed:
+            return
+        self._killed = True
+        system.signal_group(self.pidfd, signal.SIGKILL)
+        self._end_programs(self.pid)
 
     def interrupt(self) -> None:
         """Ask the guest to raise in the callback that runs now."""
@@ -158,6 +182,17 @@ class GuestProcess:
         """Bytes above the empty sandbox: what ``max_memory`` limits."""
         return max(0, self.memory() - self.baseline)
 
+    @property
+    def headless(self) -> bool:
+        """Whether its first thread has ended alone, as seen at the last reading of its memory: nothing of it can be
+        looked at any more."""
+        return self._use is not None and self._use.nothing and not self.has_ended() and leaves_others(self.pid)
+
+    def growth_peak(self) -> int:
+        """What ``growth`` was at its most, also between two readings; nearly, for files that it had mapped count."""
+        now = self.growth()
+        return now + self._use.given_back() if self._use is not None and not self.has_ended() else now
+
     def processor_ns(self) -> int:
         """Processor time that all its threads have used, -1 when it cannot be asked. Costs less than a microsecond."""
         return -1 if self._clock is None or self.closed else _processor_ns(self._clock)
@@ -169,7 +204,9 @@ class GuestProcess:
     def holdings(self, most_files: int, *, everything: bool = False) -> Holdings:
         """What it holds of disk and open files; stops counting above ``most_files``. Costs some 50 microseconds, and
         three times that when ``everything`` is looked at, of which else each look leaves something out."""
-        return Holdings() if self.closed else self._meter.look(self.pid, most_files, everything=everything)
+        if self.closed:
+            return Holdings()
+        return self._meter.look(self.pid, most_files, everything=everything, alone=self.alone, filtered=self.filtered)
 
     def move_memory_limit(self, more: int) -> bool:
         """Raise (or with a negative number lower) the operating system's limits on its memory by so many bytes.
@@ -202,7 +239,7 @@ class GuestProcess:
         if self.closed or not system.LINUX:
             return None
         try:
-            use = MemoryUse(self.pid)
+            use = MemoryUse(self.pid, filtered=self.filtered)
         except OSError:
             return None
         if not self.has_ended():
@@ -212,9 +249,9 @@ class GuestProcess:
 
     # --- the zygote's side of the kernel ---
 
-    def started(self, pid: int, pidfd: int) -> None:
-        """The zygote has forked it."""
-        self.pid, self.pidfd = pid, pidfd
+    def started(self, pid: int, pidfd: int, end_programs: Callable[[int], None]) -> None:
+        """The zygote has forked it, and ends its programs when it is asked to."""
+        self.pid, self.pidfd, self._end_programs = pid, pidfd, end_programs
         self._clock = ~pid << 3 | _ALL_THREADS if system.LINUX else None
 
     def ended(self, status: ExitStatus) -> None:
@@ -230,13 +267,33 @@ class GuestProcess:
         self.closed = True
         if self.pidfd >= 0:  # whatever the zygote said of it: it may have been told that by a guest
             system.send_signal(self.pid, self.pidfd, signal.SIGKILL)
-        if self.after is not None and self._certainly_ended():
-            self.after()
+        if self.after is not None or not self.filtered:
+            self._tidy_when_ended()
         self.control.close()
         self._guest_end.close()
         self.heartbeat.close()
         self._close_files()
         self._on_close(self)
+
+    def _tidy_when_ended(self) -> None:
+        """Now, mostly. What keeps it from ending ends at some time."""
+        if self._certainly_ended():
+            self._tidy()
+        elif self.pidfd >= 0 and not self._exit.get_loop().is_closed():
+            held = os.dup(self.pidfd)
+            self._exit.get_loop().add_reader(held, self._tidy_at_last, held)
+
+    def _tidy_at_last(self, held: int) -> None:
+        self._exit.get_loop().remove_reader(held)
+        os.close(held)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """What is to be done when it can do nothing any more."""
+        if self.after is not None:
+            self.after()
+        if self._use is not None:
+            self._use.leave_nothing()
 
     def _close_files(self) -> None:
         if self._use is not None:

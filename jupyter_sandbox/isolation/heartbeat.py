@@ -14,12 +14,15 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..model.harmless import plain
 from .system import LINUX
 
 if LINUX:
     import fcntl
 
 PAGE = mmap.PAGESIZE
+IMPORTS = (1 << 64) - 1
+"""In the place of a process's number: the top level of a module is at work."""
 _LAYOUT = struct.Struct("@4Q")
 _STEPS, _STARTED, _PROCESS, _PHASE, _LIVED, _WAITED = range(6)
 _STARTED_AT, _ZERO = slice(8, 16), bytes(8)
@@ -63,7 +66,11 @@ class HeartbeatPage:
     def __init__(self) -> None:
         self.fd = _make_file()
         """To hand to the guest; ``release_fd`` when that is done."""
-        self._map: mmap.mmap | None = mmap.mmap(self.fd, PAGE, access=mmap.ACCESS_READ)
+        try:
+            self._map: mmap.mmap | None = mmap.mmap(self.fd, PAGE, access=mmap.ACCESS_READ)
+        except OSError:
+            os.close(self.fd)
+            raise
 
     def read(self) -> Beat:
         """The last beat. All zero after ``close``."""
@@ -111,14 +118,18 @@ class HeartbeatPage:
 
 
 def _harmless(said: bytes) -> str:
-    return "".join(one if one.isprintable() else "\ufffd" for one in said.decode("utf-8", "replace"))
+    return "".join(one if plain(one) else "\ufffd" for one in said.decode("utf-8", "replace"))
 
 
 def _make_file() -> int:
     if LINUX:
         fd = os.memfd_create("heartbeat", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        os.ftruncate(fd, PAGE)
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        try:
+            os.ftruncate(fd, PAGE)
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        except OSError:
+            os.close(fd)
+            raise
         return fd
     with tempfile.TemporaryFile() as file:  # no seals elsewhere: a guest that shrinks it takes the kernel's read along
         os.ftruncate(file.fileno(), PAGE)

@@ -21,6 +21,15 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
     boot: Boot
 
 
+class End(msgspec.Struct, frozen=True, tag=True):
+    """Kernel to zygote: this guest has been killed; whatever it started ends now, not when it has found the time to."""
+
+    pid: int
+
+
+ToZygote = Fork | End
+
+
 class Importing(msgspec.Struct, frozen=True, tag=True):
     """The zygote goes on to the next module that the user wants imported."""
 

@@ -17,7 +17,7 @@ from ..model.boot import Boot
 from ..model.errors import Unsupported
 from ..model.limits import FILE_SIZE, OPEN_FILES, Limits
 from ..model.protection import Layer, Protection
-from . import system
+from . import brief, system
 from .confined import Landlock, Seccomp
 from .profiles import judge, wants_confinement
 
@@ -170,9 +170,16 @@ class ResourceLimits:
     name = "rlimits"
 
     def __init__(self, limits: Limits) -> None:
-        self.values = rlimits_for(limits, *memory_in_use())
+        self.values: dict[int, int] = {}
+        self._unknown: OSError | None = None
+        try:
+            self.values = rlimits_for(limits, *memory_in_use())
+        except OSError as error:
+            self._unknown = error
 
     def apply(self) -> None:
+        if self._unknown is not None:
+            raise self._unknown
         for kind, value in self.values.items():
             _, hard = resource.getrlimit(kind)
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
@@ -212,8 +219,11 @@ def memory_in_use() -> tuple[int, int]:
     """Bytes mapped by this OS process, and those of them that count against ``RLIMIT_DATA`` (with the stack)."""
     if not system.LINUX:
         return 0, 0
-    with open("/proc/self/statm", "rb") as file:
-        pages = file.read().split()
+    file = os.open("/proc/self/statm", os.O_RDONLY)  # not open(): a guest would copy some 70 pages for it
+    try:
+        pages = os.read(file, 256).split()
+    finally:
+        os.close(file)
     return int(pages[0]) * _PAGE, int(pages[5]) * _PAGE
 
 
@@ -229,15 +239,14 @@ def processor_seconds(limits: Limits) -> int:
 def status_of(pid: int | str) -> dict[str, str]:
     """``/proc/PID/status`` as a dict; empty when there is none."""
     try:
-        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
-            lines = file.read(1 << 16).decode("utf-8", "replace").split("\n")
-            return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+        lines = brief.read_whole(f"/proc/{pid}/status").decode("utf-8", "replace").split("\n")
+        return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
     except OSError:
         return {}
 
 
 def layers_for(
-    boot: Boot, *, parent: int, keep: Iterable[int], environment: Mapping[str, str]
+    boot: Boot, *, parent: int, keep: Iterable[int], environment: Mapping[str, str], leash: int = -1
 ) -> list[ProtectionLayer]:
     """The layers of a profile in the order of application: the filter of system calls refuses what the others need."""
     layers: list[ProtectionLayer] = [Session(), Environment(environment), ClosedFiles(keep)]
@@ -251,9 +260,18 @@ def layers_for(
     if system.LINUX and (os.geteuid() == 0 or system.capabilities()):
         layers.append(Capabilities())
     if wants_confinement(boot.profile):
-        files = Landlock(boot, tuple(sys.path))
+        files = Landlock(boot, tuple(sys.path), leash)
         layers += [files, Seccomp(boot, files)]
     return layers
+
+
+def switched_off(switch: str) -> tuple[str, ...]:
+    """The names in the environment's word for layers to leave out.
+
+    >>> switched_off("landlock, seccomp,")
+    ('landlock', 'seccomp')
+    """
+    return tuple(name for word in switch.split(",") if (name := word.strip()))
 
 
 def protect(layers: Sequence[ProtectionLayer], boot: Boot, without: Iterable[str] = ()) -> Protection:

@@ -2,14 +2,20 @@
 
 Counted are private pages and shared memory, not the pages of files: those of
 libraries are shared by all guests of a zygote, though each maps them when it
-first uses them. After a fork that is no growth of anybody.
+first uses them. After a fork that is no growth of anybody. Where nothing keeps
+a guest from it, also what it keeps out of sight: ``shared_memory``,
+``huge_pages``, and the tables in which Linux notes what lies where, which grow
+with maps that are looked at and hold nothing.
 """
 
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
-from . import system
+from . import brief, system
+from .huge_pages import kept_whole
+from .shared_memory import SharedMemory
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _SLACK = (1 << 20) // _PAGE
@@ -19,39 +25,70 @@ _ASK_EVERY = 3
 same. Who rests is read that often before nobody looks any more."""
 
 
+class _Told(NamedTuple):
+    """What costs more to ask."""
+
+    files: int = 0
+    """Pages of files."""
+    beside: int = 0
+    """Bytes in huge pages, or that may be kept by them, and in tables of pages."""
+
+
 class MemoryUse:
     """Of one OS process, by an open file of ``/proc``, which belongs to the process, not to its number."""
 
-    def __init__(self, pid: int) -> None:
-        """Raises OSError when there is no such OS process."""
+    def __init__(self, pid: int, *, filtered: bool = True) -> None:
+        """``filtered``: no memory can be had that is not counted. Raises OSError when there is no such OS process."""
         self._pid = pid
-        self._statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC) if system.LINUX else -1
+        self._statm = brief.opened(f"/proc/{pid}/statm") if system.LINUX else -1
+        self._apart = None if filtered or not system.LINUX else SharedMemory(pid)
+        self.nothing = False
+        """Whether it had no memory at all at the last reading: it has ended, or its first thread has."""
         self._seen = b""
-        self._used = 0
-        self._files = 0
+        self._used = self._used_shared = 0
+        self._told = _Told()
         self._shared = -1
         self._unasked = 0
 
     def read(self) -> int:
         """Bytes now; 0 when it has ended or cannot be asked. A few microseconds."""
         try:
-            seen = os.pread(self._statm, 128, 0)
+            seen = brief.read_at_start(self._statm, 128)
         except OSError:
             return 0
         self._unasked += 1
         if seen != self._seen or self._unasked >= _ASK_EVERY:
-            self._seen, self._used = seen, self._count(seen)
-        return self._used
+            self._seen = seen
+            self._count(seen)
+        if self._apart is None or not self._used:
+            return self._used
+        return self._used + self._apart.beyond(self._used_shared, seen.partition(b" ")[0])
 
-    def _count(self, statm: bytes) -> int:
+    def _count(self, statm: bytes) -> None:
         words = statm.split()
-        if len(words) < 3:
-            return 0
+        self.nothing = not any(word.strip(b"0") for word in words[:3])
+        if len(words) < 3 or self.nothing:
+            self._used = 0
+            return
         resident, shared = int(words[1]), int(words[2])
         if self._unasked >= _ASK_EVERY or self._shared < 0 or abs(shared - self._shared) > _SLACK:
             self._shared, self._unasked = shared, 0
-            self._files = _pages_of_files(self._pid)
-        return (resident - shared + max(0, shared - self._files)) * _PAGE
+            self._told = _ask(self._pid, look_beside=self._apart is not None)
+        self._used_shared = max(0, shared - self._told.files) * _PAGE
+        self._used = (resident - shared) * _PAGE + self._used_shared + self._told.beside
+
+    def leave_nothing(self) -> None:
+        """Remove the memory that it made and that outlives it. Call when it has ended."""
+        if self._apart is not None:
+            self._apart.leave_nothing()
+
+    def given_back(self) -> int:
+        """Bytes by which it was larger at its largest than it is now. Costs ten times what ``read`` does."""
+        try:
+            text = brief.read_whole(f"/proc/{self._pid}/status")
+        except OSError:
+            return 0
+        return max(0, _kilobytes(text, b"\nVmHWM:") - _kilobytes(text, b"\nVmRSS:")) * 1024
 
     def close(self) -> None:
         """Idempotent."""
@@ -60,11 +97,18 @@ class MemoryUse:
             os.close(fd)
 
 
-def _pages_of_files(pid: int) -> int:
-    """Looks for the one line that is wanted: all of them take twice as long."""
+def _ask(pid: int, *, look_beside: bool) -> _Told:
+    """Looks for the lines that are wanted: all of them take twice as long."""
     try:
-        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
-            kilobytes = file.read(1 << 12).partition(b"\nRssFile:")[2].partition(b"kB")[0]
+        text = brief.read_whole(f"/proc/{pid}/status")
     except OSError:
-        return 0
-    return int(kilobytes or 0) * 1024 // _PAGE
+        return _Told()
+    files = _kilobytes(text, b"\nRssFile:") * 1024 // _PAGE
+    if not look_beside:
+        return _Told(files)
+    beside = (_kilobytes(text, b"\nHugetlbPages:") + _kilobytes(text, b"\nVmPTE:")) * 1024
+    return _Told(files, beside + kept_whole(pid) if b"\nTHP_enabled:\t1" in text else beside)
+
+
+def _kilobytes(text: bytes, name: bytes) -> int:
+    return int(text.partition(name)[2].partition(b"kB")[0] or 0)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ..model.boot import Boot
-from ..model.errors import Unsupported
+from ..model.errors import LaunchFailed, Unsupported
 from ..model.openings import Openings
 from ..model.protection import Layer, Protection
 
@@ -42,10 +42,11 @@ _NOT_STOPPED: Final[Mapping[str, tuple[str, ...]]] = {
         "it can read and change your files",
         "it can read and change the memory of your other OS processes, other sandboxes among them, see their "
         "environment and their files, and act through them",
+        "it can step back in the order in which OS processes end when the machine has no memory left",
     ),
     "seccomp": (
         "it can use the network",
-        "it can start other programs, and these can outlive the kernel",
+        "it can start other programs, and these, and itself if it wants to, can outlive a kernel that is killed",
         "it can signal your other OS processes, this kernel included",
     ),
 }
@@ -59,6 +60,12 @@ _ALWAYS: Final = (
     "it can use processor time until max_runtime",
     "bugs of the operating system and of the processor can be used",
 )
+
+
+CONFINES_SIGNALS: Final = 6
+"""The first version of Landlock that does."""
+NO_ROOM: Final = "no OS process for the sandbox: "
+"""Begins the reason of a layer that a shortage of this moment keeps away, not the machine."""
 
 
 def wants_confinement(profile: str) -> bool:
@@ -118,7 +125,7 @@ def _not_stopped(wanted: str, openings: Openings, layers: tuple[Layer, ...], pla
     if "landlock" in told:
         words += [*_of_files(openings), _EXISTENCE]
     if "seccomp" in told:
-        words += _of_calls(openings)
+        words += _of_calls(openings, confines_signals=_confines_signals(layers))
     return (*words, *(_ELSEWHERE if platform != "linux" else ()), *_ALWAYS)
 
 
@@ -130,18 +137,29 @@ def _of_files(openings: Openings) -> list[str]:
     return words
 
 
-def _of_calls(openings: Openings) -> list[str]:
+def _of_calls(openings: Openings, *, confines_signals: bool) -> list[str]:
     words: list[str] = []
     if openings.net:
         ports = f" (TCP only to {', '.join(map(str, openings.ports))}, UDP to any)" if openings.ports else ""
         words.append(f"it can connect to the network, and to servers on this machine{ports}")
     if openings.subprocess:
-        words.append("programs that it starts have max_memory each, and can outlive a kernel that is killed")
+        living = "" if confines_signals else ", and can outlive a kernel that is killed"
+        words.append(f"programs that it starts have max_memory each{living}")
     return words
 
 
+def _confines_signals(layers: tuple[Layer, ...]) -> bool:
+    """Whether there is somebody who ends all programs at once, see ``ender``."""
+    told = next((layer.reason for layer in layers if layer.name == "landlock"), "").removeprefix("version ")
+    return told.isdecimal() and int(told) >= CONFINES_SIGNALS
+
+
 def demand(boot: Boot, protection: Protection, platform: str = sys.platform) -> None:
-    """What was asked for by name has to be there. Raises Unsupported that names what is missing."""
+    """What was asked for by name has to be there. Raises Unsupported that names what is missing, and LaunchFailed when
+    it can be had and only there was no room for it now."""
+    short = [layer.reason for layer in protection.layers if layer.reason.startswith(NO_ROOM)]
+    if short:
+        raise LaunchFailed(f"{short[0][:200]}; destroy some sandboxes")
     missing = lacking(boot.profile, protection.layers, platform) if boot.profile else ()
     if missing:
         raise Unsupported(

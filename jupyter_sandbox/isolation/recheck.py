@@ -14,7 +14,7 @@ from dataclasses import replace
 from ..model.boot import Boot
 from ..model.limits import FILE_SIZE, OPEN_FILES
 from ..model.protection import Layer, Protection
-from . import landlock, system
+from . import brief, landlock, system
 from .exec_zygote import environment_for
 from .layers import CORE, PENDING_SIGNALS, status_of
 from .profiles import judge
@@ -62,8 +62,12 @@ def _rechecked(pid: int, status: Mapping[str, str], layer: Layer) -> Layer:
     try:
         confirmed = check(pid, status)
     except (OSError, ValueError, IndexError):
-        return replace(layer, verified=False, reason=layer.reason or "cannot be seen from outside")
+        return replace(layer, verified=False, reason=layer.reason or f"cannot be seen from outside{_why()}")
     return layer if confirmed else replace(layer, active=False, verified=False, reason=_CONTRADICTED)
+
+
+def _why() -> str:
+    return "" if brief.proc_is_ours() else ": there is no /proc of our own PID namespace"
 
 
 _Status = Mapping[str, str]
@@ -96,14 +100,14 @@ def _own_session(pid: int, status: _Status) -> bool:
 
 def _own_environment(pid: int, status: _Status) -> bool:
     """What was handed over at exec; the guest itself never execs."""
-    with open(f"/proc/{pid}/environ", "rb") as file:
-        names = {entry.partition(b"=")[0].decode(errors="replace") for entry in file.read().split(b"\0") if entry}
+    told = brief.read(f"/proc/{pid}/environ", 1 << 20).split(b"\0")
+    names = {entry.partition(b"=")[0].decode(errors="replace") for entry in told if entry}
     return names <= set(environment_for(os.environ)) | _OWN_VARIABLES
 
 
 def _limited(pid: int, status: _Status) -> bool:
-    with open(f"/proc/{pid}/limits", encoding="utf-8") as file:
-        hard = {line[:25].strip(): line[46:67].strip() for line in file.readlines()[1:]}
+    lines = brief.read(f"/proc/{pid}/limits").decode().split("\n")
+    hard = {line[:25].strip(): line[46:67].strip() for line in lines[1:]}
     capped = all(hard[name] != "unlimited" and int(hard[name]) <= most for name, most in _CAPS.items())
     return capped and all(hard[name] != "unlimited" for name in _BOUNDED)
 

@@ -79,8 +79,12 @@ _SHARED, _OF_NO_FILE = 0x01, 0x20
 """Together they make memory whose size nobody sees: given back but for one page, all of it is kept."""
 _PLACE: Final = 0x7FEDCBA9
 """Stands for the guest's own number in a template: larger than any, and nothing else in a filter."""
-_PROGRAMS: Final = "fork vfork execve arch_prctl setpgid setsid pidfd_open"
-_SIGNALS: Final = "kill tgkill tkill rt_sigqueueinfo pidfd_send_signal"
+_PROGRAMS: Final = "fork vfork execve arch_prctl pidfd_open"
+"""Not setsid: Linux may share the processor among sessions first, and each new one would weigh as much as the kernel's.
+"""
+_SIGNALS: Final = "kill tgkill tkill rt_sigqueueinfo pidfd_send_signal setpgid"
+"""A group is there to be signalled together. Where its programs may signal nobody, all of them stay in that of their
+guest, which ends them together."""
 _ACCESS, _TRUNCATE = os.O_ACCMODE, os.O_TRUNC
 _UNIX, _STREAM, _DATAGRAM, _PACKETS, _KIND = 1, 1, 2, 5, 0xF
 _INET: Final = (2, 10)

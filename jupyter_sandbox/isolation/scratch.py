@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -10,6 +11,8 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+
+from .shortage import NO_FILES
 
 if sys.platform != "win32":
     import fcntl
@@ -33,15 +36,24 @@ class ScratchRoot:
     """
 
     def __init__(self, parent: str | None = None) -> None:
-        base = Path(parent or tempfile.gettempdir()).resolve()  # what is open or mapped is told without links
-        sweep(base)
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
-        self._lock = _lock(self.path)
+        self._base = Path(parent or tempfile.gettempdir()).resolve()  # what is open or mapped is told without links
+        _nameable(self._base)
+        sweep(self._base)
+        self.path, self._lock = _made(self._base)
         self._removals: list[threading.Thread] = []
 
     def make(self) -> str:
-        """A new empty folder, for its owner only."""
-        return tempfile.mkdtemp(dir=self.path)
+        """A new empty folder, for its owner only. Raises OSError."""
+        try:
+            return _folder_in(self.path)
+        except FileNotFoundError:  # somebody tidied up around us
+            self._make_anew()
+            return _folder_in(self.path)
+
+    def _make_anew(self) -> None:
+        path, lock = _made(self._base)
+        self._release()
+        self.path, self._lock = path, lock
 
     def remove(self, folder: str) -> None:
         """Remove a guest's folder and all in it. Returns at once; a full folder goes in a thread of its own."""
@@ -51,22 +63,54 @@ class ScratchRoot:
             return
         except OSError:
             thread = threading.Thread(target=_remove_for_good, args=(folder,), name="sandbox-scratch", daemon=True)
+            try:
+                thread.start()
+            except (RuntimeError, MemoryError):  # no thread is to be had: it goes with all others at the end
+                return
             self._removals = [known for known in self._removals if known.is_alive()] + [thread]
-            thread.start()
 
     def close(self) -> None:
         """Remove everything. Idempotent."""
         for thread in self._removals:
             thread.join(_JOIN_S)
         self._removals = []
+        self._release()  # first: what removes the folder may need the open file
         remove_tree(self.path)
+
+    def _release(self) -> None:
         lock, self._lock = self._lock, -1
         if lock >= 0:
             os.close(lock)
 
 
+def _nameable(base: Path) -> None:
+    """Frames and Landlock's rules hold paths as UTF-8. Raises OSError."""
+    try:
+        os.fsencode(base).decode()
+    except UnicodeDecodeError:
+        raise OSError(errno.EILSEQ, os.strerror(errno.EILSEQ), str(base)) from None
+
+
+def _folder_in(parent: Path, prefix: str = "tmp") -> str:
+    """Open to its owner whatever the umask: one without rights for the owner would close it to the guest, too."""
+    folder = tempfile.mkdtemp(prefix=prefix, dir=parent)
+    os.chmod(folder, 0o700)
+    return folder
+
+
+def _made(base: Path) -> tuple[Path, int]:
+    """The folder of a kernel, and the lock on it. Raises OSError and leaves nothing then."""
+    path = Path(_folder_in(base, PREFIX))
+    try:
+        return path, _lock(path)
+    except OSError:
+        path.rmdir()
+        raise
+
+
 def _lock(folder: Path) -> int:
     fd = os.open(folder / "owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.fchmod(fd, 0o600)
     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return fd
 
@@ -98,12 +142,15 @@ def folder_use(folder: str, most_files: int) -> tuple[int, int, int]:
     """Bytes that a folder takes on disk, how many files and folders it holds, and how long the largest file is.
 
     Stops above ``most_files``. Links are not followed, not even those that take a folder's place while we look. What
-    cannot be read counts as one file, and what lies too deep to be looked at as too many.
+    cannot be read counts as one file, and what lies too deep to be looked at as too many. Raises OSError only when
+    nothing more can be opened here.
     """
     count = _Count(most_files)
     try:
         top = _open_folder(folder)
-    except OSError:
+    except OSError as error:
+        if error.errno in NO_FILES:
+            raise
         return 0, 0, 0
     try:
         count.add(top)
@@ -126,7 +173,9 @@ class _Count:
                 return
             try:
                 inner = _open_folder(name, folder)
-            except OSError:
+            except OSError as error:
+                if error.errno in NO_FILES:
+                    raise
                 self.files += 1
                 continue
             try:
@@ -136,19 +185,26 @@ class _Count:
 
     def _entries(self, folder: int) -> list[str]:
         """Count what is in it; the folders among it."""
-        folders = []
-        with suppress(OSError), os.scandir(folder) as entries:
-            for entry in entries:
-                self.files += 1
-                if self.files > self._most:
-                    break
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.name)
-                with suppress(FileNotFoundError):
-                    found = entry.stat(follow_symlinks=False)
-                    self.used += found.st_blocks * 512
-                    self.largest = max(self.largest, found.st_size)
+        folders: list[str] = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    self.files += 1
+                    if self.files > self._most:
+                        break
+                    self._take(entry, folders)
+        except OSError as error:
+            if error.errno in NO_FILES:
+                raise
         return folders
+
+    def _take(self, entry: os.DirEntry[str], folders: list[str]) -> None:
+        if entry.is_dir(follow_symlinks=False):
+            folders.append(entry.name)
+        with suppress(FileNotFoundError):
+            found = entry.stat(follow_symlinks=False)
+            self.used += found.st_blocks * 512
+            self.largest = max(self.largest, found.st_size)
 
 
 def _remove_for_good(folder: str) -> None:

@@ -11,10 +11,15 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from ..model.errors import Unsupported
+from . import brief
 
 LINUX = sys.platform == "linux"
 CLOSE_RANGE = 436
 _LAST_FILE = (1 << 31) - 2
+_WHOLE_GROUP = 1 << 2
+"""Flag of pidfd_send_signal(2)."""
+_THREADS = 17
+"""Where /proc/PID/stat, from its third word on, says how many threads are left."""
 _SET_PDEATHSIG, _GET_PDEATHSIG = 1, 2
 _GET_DUMPABLE, _SET_DUMPABLE = 3, 4
 _SET_NAME = 15
@@ -23,6 +28,7 @@ _CAPBSET_DROP = 24
 _SET_CHILD_SUBREAPER = 36
 _SET_NO_NEW_PRIVS, _GET_NO_NEW_PRIVS = 38, 39
 _SET_THP_DISABLE = 41
+_REMOVE = 0
 _CAP_VERSION_3 = 0x20080522
 
 
@@ -114,17 +120,43 @@ def adopt_orphans() -> None:
     _prctl(_SET_CHILD_SUBREAPER, 1)
 
 
-def end_first() -> None:
-    """When the machine has no memory left, have Linux end this OS process and what it forks before all others.
-
-    A sandbox that is ended is told and started again; a kernel that is ended takes the user's work and its sandboxes
-    along. Anybody may step forward like this; where it cannot be done the size decides, as ever.
-    """
+def session_of(pid: int) -> int:
+    """The session that an OS process is in; 0 when it has ended."""
     try:
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-            file.write("1000")
-    except OSError:
-        return
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+GUEST_ENDS = 1000
+_KERNEL_ENDS = 800
+"""Where nobody made the kernel end earlier, as some containers do."""
+
+
+def zygote_ends() -> int:
+    """Between the kernel, whose child it is, and guests.
+
+    >>> zygote_ends() in range(900, 1001)
+    True
+    """
+    inherited = 0
+    with suppress(OSError, ValueError):
+        inherited = int(brief.read("/proc/self/oom_score_adj", 16))
+    return (max(inherited, _KERNEL_ENDS) + GUEST_ENDS) // 2
+
+
+def end_early(when: int) -> None:
+    """When the machine has no memory left, have Linux end this OS process and what it forks before others.
+
+    A sandbox that is ended is told and started again; a zygote that is ended takes all of its sandboxes along, and a
+    kernel the user's work. Anybody may step forward like this; where it cannot be done the size decides, as ever.
+    """
+    with suppress(OSError):
+        file = os.open("/proc/self/oom_score_adj", os.O_WRONLY)  # not open(): a guest would copy pages for it
+        try:
+            os.write(file, str(when).encode())
+        finally:
+            os.close(file)
 
 
 def no_huge_pages() -> None:
@@ -155,13 +187,50 @@ def capabilities() -> int:
     return int(found[0]) | int(found[3]) << 32
 
 
+def remove_shared(number: int) -> None:
+    """A piece of System V's shared memory; who has it attached keeps it until then. Harmless when it is gone."""
+    _libc().shmctl(number, _REMOVE, None)
+
+
 def children() -> list[int]:
-    """The OS processes that this thread started or adopted, zombies too; none where Linux does not tell."""
+    """The OS processes that this thread started or adopted, zombies too; none where nobody tells."""
+    if not brief.proc_is_ours():
+        return []
     try:
         with open(f"/proc/self/task/{os.getpid()}/children", encoding="utf-8") as file:
             return [int(word) for word in file.read().split()]
     except OSError:
+        return [pid for pid in processes() if _parent_of(pid) == os.getpid()]
+
+
+def processes() -> list[int]:
+    """All that there are and may be seen; none where nobody tells."""
+    try:
+        return [int(name) for name in brief.names("/proc") if name.isdecimal()]
+    except OSError:
         return []
+
+
+def _parent_of(pid: int) -> int:
+    try:
+        return int(brief.read(f"/proc/{pid}/stat", 512).rpartition(b")")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def in_session(session: int) -> list[int]:
+    """The OS processes of a session, its leader among them, and zombies. Costs half a microsecond for each that there
+    is on the machine."""
+    return [pid for pid in processes() if session_of(pid) == session]
+
+
+def is_over(pid: int) -> bool:
+    """Whether an OS process has ended with all of its threads, though somebody may still have to ask how."""
+    try:
+        words = brief.read(f"/proc/{pid}/stat", 512).rpartition(b")")[2].split()
+        return words[0] in (b"Z", b"X") and int(words[_THREADS]) <= 1
+    except (OSError, IndexError):
+        return True
 
 
 def unshare_nothing() -> None:
@@ -178,13 +247,20 @@ def step_back(pid: int, nice: int) -> bool:
     """
     try:
         os.setpriority(os.PRIO_PROCESS, pid, nice)
-        with open(f"/proc/{pid}/autogroup", "w") as file:
-            file.write(str(nice))
+        brief.write(f"/proc/{pid}/autogroup", str(nice).encode())
     except BlockingIOError:
         return False
     except OSError:
         return True  # no such thing here, or it has ended
     return True
+
+
+def signal_group(pidfd: int, number: signal.Signals) -> None:
+    """To the group that it leads, if it leads one: at once, which no fork in it can outrun, and to exactly that one: a
+    pidfd is of one OS process for ever. Nothing happens before Linux 6.9."""
+    if pidfd >= 0:
+        with suppress(OSError):
+            signal.pidfd_send_signal(pidfd, number, None, _WHOLE_GROUP)
 
 
 def send_signal(pid: int, pidfd: int, number: signal.Signals) -> None:

@@ -11,24 +11,23 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import IO, Any, assert_never
+from typing import Any, assert_never
 
 import msgspec
 
 from ..model.boot import Boot
 from ..model.errors import LaunchFailed, PreimportFailed, SandboxError, Unsupported
 from . import launch, system
-from .exec_zygote import execute
+from .exec_zygote import Begun, begin
 from .exits import ExitStatus
 from .guest_process import GuestProcess
+from .leftovers import end_all
 from .places import check
 from .profiles import PROFILES
-from .scratch import ScratchRoot
+from .shortage import shortage
 
 _START_S = 30.0
 _LOOK_S = 0.5
@@ -36,6 +35,7 @@ _LOOKS = 20
 """So many looks in a row may find that nothing was heard of a zygote that was asked for a guest: 10 s. Looks are
 counted and not the clock, so that a kernel that was busy itself takes no zygote for a dead one."""
 _PATIENCE_S = 1.0
+_ENDING_S = 0.1
 _AT_ONCE = 8
 _KILLED = ExitStatus(signal=int(signal.SIGKILL))
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
@@ -52,15 +52,12 @@ class Zygote:
     does not answer. Its guests have been killed by then: who waits for one gets its exit.
     """
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], control: socket.socket, errors: IO[bytes], scratch: ScratchRoot
-    ) -> None:  # fmt: skip
+    def __init__(self, begun: Begun) -> None:
         self.on_death: Callable[[], None] | None = None
         self.alive = True
-        self.pid = process.pid
-        self._process, self._control, self._errors = process, control, errors
+        self.pid = begun.process.pid
+        self._process, self._control, self._errors, self._scratch = begun
         self._loop = asyncio.get_running_loop()
-        self._scratch = scratch
         self._hello: asyncio.Future[launch.Hello] = self._loop.create_future()
         self._importing = ""
         """The module of the user's that is being imported, or was last."""
@@ -72,9 +69,9 @@ class Zygote:
         self._last_id = self._heard = 0
         self._decode = msgspec.msgpack.Decoder(launch.FromZygote).decode
         self._encode = msgspec.msgpack.Encoder().encode
-        self._pidfd = os.pidfd_open(process.pid) if system.LINUX else -1
-        control.setblocking(False)
-        self._loop.add_reader(control, self._on_readable)
+        self._pidfd = os.pidfd_open(self.pid) if system.LINUX else -1
+        self._control.setblocking(False)
+        self._loop.add_reader(self._control, self._on_readable)
         if self._pidfd >= 0:
             self._loop.add_reader(self._pidfd, self._on_readable)
 
@@ -89,22 +86,12 @@ class Zygote:
         Raises PreimportFailed when one of the user's modules in ``preimport`` is missing, raises, does not end or
         starts threads; LaunchFailed when the interpreter does not come up for another reason.
         """
-        ours, theirs = launch.packet_pair()
-        scratch = ScratchRoot()
-        errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the zygote; a pipe would need a reader
+        begun = begin(entry=entry, preload=preload, preimport=preimport, sys_path=sys_path)
         try:
-            process = execute(
-                theirs, errors, entry=entry, preload=preload, preimport=preimport, folder=str(scratch.path),
-                sys_path=sys_path,
-            )  # fmt: skip
+            zygote = cls(begun)
         except OSError as error:
-            ours.close()
-            errors.close()
-            scratch.close()
-            raise LaunchFailed(f"cannot start {sys.executable}: {error}; check that this Python still exists") from None
-        finally:
-            theirs.close()
-        zygote = cls(process, ours, errors, scratch)
+            begun.undo()
+            raise LaunchFailed(f"the sandbox launcher cannot be watched: {shortage(error)}") from None
         try:
             async with asyncio.timeout(_START_S) as zygote._patience:
                 await zygote._hello
@@ -145,7 +132,7 @@ class Zygote:
         answer: asyncio.Future[None] = self._loop.create_future()
         self._launching[number] = guest, answer
         try:
-            await self._ask(launch.Fork(number, replace(boot, scratch=guest.scratch)), theirs, answer)
+            await self._ask(launch.Fork(number, replace(boot, scratch=_as_utf8(guest.scratch))), theirs, answer)
         except BaseException as error:
             guest.close()
             if isinstance(error, TimeoutError):
@@ -164,18 +151,25 @@ class Zygote:
 
     def _prepare(self, scratch: str) -> tuple[GuestProcess, list[int]]:
         """The kernel's ends in a GuestProcess, and the guest's ends as ``launch.GUEST_FDS`` wants them."""
-        theirs: list[int] = []
         try:
             folder = scratch or self._scratch.make()
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            guest = GuestProcess(folder, self._closed)
-            theirs += guest.open()
-            theirs.append(os.dup(guest.heartbeat.fd))
+            if scratch:
+                os.makedirs(folder, mode=0o700, exist_ok=True)
+            return self._opened(folder)
         except OSError as error:
-            for fd in theirs:
-                os.close(fd)
-            raise LaunchFailed(f"no files left for another sandbox: {error}; destroy some sandboxes") from None
-        return guest, theirs
+            raise LaunchFailed(f"nothing can be opened for another sandbox: {shortage(error)}") from None
+
+    def _opened(self, folder: str) -> tuple[GuestProcess, list[int]]:
+        try:
+            guest = GuestProcess(folder, self._closed)
+        except OSError:
+            self._scratch.remove(folder)
+            raise
+        try:
+            return guest, guest.open()
+        except OSError:
+            guest.close()
+            raise
 
     async def _ask(self, message: launch.Fork, fds: Sequence[int], answer: asyncio.Future[None]) -> None:
         """Send it and wait for its answer. Raises TimeoutError when nothing at all is heard for too long."""
@@ -198,7 +192,10 @@ class Zygote:
         return True
 
     async def _send(self, message: launch.Fork, fds: Sequence[int]) -> None:
-        packet = self._encode(message)
+        try:
+            packet = self._encode(message)
+        except UnicodeEncodeError as error:
+            raise LaunchFailed(f"{error.object!a} is no UTF-8: leave that path out") from None
         if len(packet) > launch.MAX_PACKET:
             raise LaunchFailed(f"the sandbox's settings take {len(packet)} bytes; shorten its search path")
         async with self._sending:
@@ -268,15 +265,20 @@ class Zygote:
                 os.close(pidfd)
             return
         self._guests[pid] = guest
-        guest.started(pid, pidfd)
+        guest.started(pid, pidfd, self._end_programs)
         _settle(answer)
+
+    def _end_programs(self, pid: int) -> None:
+        """Never waits: a zygote that does not read hears it from its guest's end."""
+        with suppress(OSError):
+            self._control.send(self._encode(launch.End(pid)))
 
     def _refused(self, number: int, reason: str) -> None:
         if not number:
             text = f"the sandbox launcher {reason}; check that a new Python can import it"
             _fail(self._hello, LaunchFailed(text))
         elif number in self._launching:
-            text = f"no OS process for the sandbox: {reason}; destroy some sandboxes"
+            text = f"no OS process for the sandbox: {reason}; destroy some sandboxes or end other OS processes"
             _fail(self._launching[number][1], LaunchFailed(text))
 
     def _ended(self, guest: GuestProcess, status: ExitStatus) -> None:
@@ -289,14 +291,22 @@ class Zygote:
         if guest.exit_status is not None or not guest.pid:
             self._scratch.remove(guest.scratch)
 
-    def _die(self, how: str = "has ended") -> None:
+    def _how_it_ended(self) -> str:
+        """In words; it closes its files a moment before that can be asked."""
+        with suppress(subprocess.TimeoutExpired):
+            code = self._process.wait(_ENDING_S)
+            return f"was ended by {ExitStatus(signal=-code)}" if code < 0 else f"has ended with exit {code}"
+        return "has ended"
+
+    def _die(self, how: str = "") -> None:
         """It ended by itself, or might as well have."""
         if self.alive:
+            how = how or self._how_it_ended()
             reason = self._last_words()
             if self._importing and not self._hello.done():
                 text = f"the import of {self._importing} ended the OS process{reason}; leave it out"
                 _fail(self._hello, PreimportFailed(text, (self._importing,)))
-            self._end(f"the sandbox launcher {how}{reason}; create the sandbox again")
+            self._end(f"the sandbox launcher {how}{reason}; create the sandbox again", f"the sandbox launcher {how}")
             if self.on_death is not None:
                 self.on_death()
 
@@ -313,7 +323,7 @@ class Zygote:
             self._control.shutdown(socket.SHUT_WR)
             self._process.wait(_PATIENCE_S)
 
-    def _end(self, message: str) -> None:
+    def _end(self, message: str, cause: str = "") -> None:
         self.alive = False
         if not self._loop.is_closed():
             self._loop.remove_reader(self._control)
@@ -325,7 +335,9 @@ class Zygote:
         self._process.kill()
         with suppress(subprocess.TimeoutExpired):  # who hangs in the operating system itself is waited for by nobody
             self._process.wait(_PATIENCE_S)
+        end_all(guests)
         for guest in guests:
+            guest.cause = cause
             self._ended(guest, _KILLED)
         self._control.close()
         self._errors.close()
@@ -340,6 +352,11 @@ class Zygote:
         self._errors.seek(max(0, self._errors.tell() - 2000))
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         return f" ({lines[-1][:300]})" if lines else ""
+
+
+def _as_utf8(path: str) -> str:
+    """As a guest reads it, whose Python takes names of files for UTF-8, whatever the kernel's own takes them for."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape")
 
 
 def _settle(waiting: asyncio.Future[None]) -> None:

@@ -7,13 +7,15 @@ line that the user sees.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 from ..model.sandbox import SandboxInfo
 
 _CLASS = re.compile(r"^class\s+([^\W\d]\w*)\s*(\([^:]*)?", re.MULTILINE)
+_FILE = 'File "'
 _MAINS = tuple(re.compile(rf"\b{base}\b") for base in ("Application", "Supervisor", r"Gen\w+"))
 """Bases of what a system is started with, the likelier first."""
 
@@ -46,6 +48,10 @@ class Cells:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._labels: dict[str, str] = {}
+        self._beginning: str | None = None
+        """That of all names, by which they are found."""
+        self._lengths: tuple[int, ...] = ()
+        """Of the names, the longest first."""
 
     def enter(self, line: str, body: str) -> Cell:
         """The cell whose magic line and body these are."""
@@ -53,7 +59,7 @@ class Cells:
         at = raw.rindex(body)
         number = self._shell.displayhook.prompt_count
         file = str(self._shell.compile.cache(raw, number, raw_code=raw))
-        self._labels[file] = f"In[{number}]"
+        self._remember(file, f"In[{number}]")
         return Cell(body, file, raw.count("\n", 0, at) + 1)
 
     def _raw(self, body: str) -> str | None:
@@ -70,10 +76,32 @@ class Cells:
 
         ``File "…/123.py", line 9`` becomes ``Cell In[3], line 9``, as in IPython's own tracebacks.
         """
-        for file, name in self._labels.items():
-            if file in text:
-                text = text.replace(f'File "{file}"', f"Cell {name}").replace(file, name)
-        return text
+        pieces: list[str] = []
+        done = 0
+        for start, end in self._places(text):
+            name = self._labels[text[start:end]]
+            if text.endswith(_FILE, done, start) and text.startswith('"', end):
+                start, end, name = start - len(_FILE), end + 1, f"Cell {name}"
+            pieces += text[done:start], name
+            done = end
+        return "".join((*pieces, text[done:])) if pieces else text
+
+    def _places(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where names stand. The time grows with the text alone, which is a sandbox's, however many cells there are."""
+        beginning = self._beginning
+        at = -1 if beginning is None else text.find(beginning)
+        while beginning is not None and at >= 0:
+            end = next((at + size for size in self._lengths if text[at : at + size] in self._labels), 0)
+            if end:
+                yield at, end
+            at = text.find(beginning, end or at + 1)
+
+    def _remember(self, file: str, name: str) -> None:
+        self._labels[file] = name
+        self._lengths = tuple(sorted({len(file), *self._lengths}, reverse=True))
+        before = file if self._beginning is None else self._beginning
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(file, before, strict=False))
+        self._beginning = "".join(one for one, _ in alike)
 
     def labelled(self, info: SandboxInfo) -> SandboxInfo:
         """The facts of a sandbox with the names of cells in what is told in words."""

@@ -43,6 +43,8 @@ class Completions:
     fragment: str
     words: tuple[str, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
+    beside: Kind | None = None
+    """What else may stand there that is none of ours: ``PATH`` a file of the user's, ``EXPRESSION`` Python."""
 
 
 def complete(text: str, sandboxes: Mapping[str, Known], *, cell: bool = False) -> Completions:
@@ -58,26 +60,34 @@ def complete(text: str, sandboxes: Mapping[str, Known], *, cell: bool = False) -
     verb = VERBS.get(words[0])
     if verb is None:
         return Completions(fragment)
-    return _fitting(fragment, _candidates(verb, words[1:], fragment, sandboxes))
+    return _candidates(verb, words[1:], fragment, sandboxes)
 
 
-def _candidates(verb: Verb, words: list[str], fragment: str, sandboxes: Mapping[str, Known]) -> dict[str, str]:
+def _candidates(verb: Verb, words: list[str], fragment: str, sandboxes: Mapping[str, Known]) -> Completions:
     option = verb.option(words[-1][2:]) if words and words[-1].startswith("--") else None
     name, used = _name(verb, words, sandboxes)
     known = sandboxes.get(name, Known()) if name is not None else Known()
     if option is not None and option.kind is not Kind.FLAG:
-        return dict.fromkeys(option.choices or known.of(option.kind), option.kind.value)
+        offered = dict.fromkeys(option.choices or known.of(option.kind), option.kind.value)
+        return _fitting(fragment, offered, option.kind)
     if fragment.startswith("--"):
-        return dict.fromkeys([*(f"--{each.name}" for each in verb.options), "--help"], "option")
+        return _fitting(fragment, dict.fromkeys([*(f"--{each.name}" for each in verb.options), "--help"], "option"))
     plain = [word for word in words if not word.startswith("--")]
+    kind = _kind(verb, len(plain) - used)
     found: dict[str, str] = {}
     if not plain and verb.naming in (Naming.KNOWN, Naming.EITHER):
         found |= dict.fromkeys(sandboxes, "sandbox")
-    place = len(plain) - used
-    if 0 <= place < len(verb.arguments) and verb.arguments[place].kind not in RAW:
-        kind = verb.arguments[place].kind
+    if kind is not None:
         found |= {word: kind.value for word in known.of(kind) if word not in found}
-    return found
+    return _fitting(fragment, found, kind)
+
+
+def _kind(verb: Verb, place: int) -> Kind | None:
+    """Of the argument at this place; one of a raw kind, which is the last, takes all that follows."""
+    arguments = verb.arguments
+    if arguments and place >= len(arguments) and arguments[-1].kind in RAW:
+        return arguments[-1].kind
+    return arguments[place].kind if 0 <= place < len(arguments) else None
 
 
 def _name(verb: Verb, words: list[str], sandboxes: Mapping[str, Known]) -> tuple[str | None, int]:
@@ -89,12 +99,13 @@ def _name(verb: Verb, words: list[str], sandboxes: Mapping[str, Known]) -> tuple
     return (next(iter(sandboxes)), 0) if len(sandboxes) == 1 else (None, 1)
 
 
-def _fitting(fragment: str, candidates: Mapping[str, str]) -> Completions:
+def _fitting(fragment: str, candidates: Mapping[str, str], kind: Kind | None = None) -> Completions:
     """A word that is chosen goes into the user's cell, and the cell runs in the kernel: it has to be one plain word.
 
     Names that would have to be quoted are not offered. Options are our own.
     """
     words = tuple(
-        word for word, kind in candidates.items() if word.startswith(fragment) and (typable(word) or kind == "option")
+        word for word, what in candidates.items() if word.startswith(fragment) and (typable(word) or what == "option")
     )
-    return Completions(fragment, words, candidates)
+    beside = Kind.EXPRESSION if kind in RAW else Kind.PATH if kind is Kind.PATH else None
+    return Completions(fragment, words, candidates, beside)

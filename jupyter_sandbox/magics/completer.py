@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
 from .complete import Completions, complete
+from .grammar import Kind
 from .mirror import Mirror
 
 _MAGIC = re.compile(r"(?:^|=)\s*(%{1,2})sandbox\s(.*)$", re.DOTALL)
+
+_BESIDE: Final[Mapping[Kind | None, frozenset[str]]] = {
+    None: frozenset(),
+    Kind.PATH: frozenset({"IPCompleter.file_matcher"}),
+    Kind.EXPRESSION: frozenset(
+        f"IPCompleter.{name}"
+        for name in ("jedi_matcher", "python_matcher", "python_func_kw_matcher", "dict_key_matcher")
+    ),
+}
+"""Which of IPython's own matchers may offer something in a line of ours, by what may stand there."""
+
+
+class Ours(list[SimpleCompletion]):
+    """Completions that count as some even where there are none.
+
+    IPython lets nobody else be silenced by a matcher that offers nothing, and asks for the length only to know that.
+
+    >>> len(Ours()), list(Ours())
+    (1, [])
+    """
+
+    def __len__(self) -> int:
+        return super().__len__() or 1
 
 
 class SandboxCompleter:
@@ -32,10 +56,13 @@ class SandboxCompleter:
         @context_matcher(identifier="jupyter_sandbox")  # type: ignore[untyped-decorator]
         def matcher(context: Any) -> SimpleMatcherResult:
             found = self.completions(context.text_until_cursor)
-            if found is None or not found.words:
+            if found is None:
                 return {"completions": [], "suppress": False}
-            words = [SimpleCompletion(word, type=found.kinds[word]) for word in found.words]
-            return {"completions": words, "matched_fragment": found.fragment, "suppress": True, "ordered": True}
+            words = Ours(SimpleCompletion(word, type=found.kinds[word]) for word in found.words)
+            return {
+                "completions": words, "matched_fragment": found.fragment, "ordered": True,
+                "suppress": True, "do_not_suppress": set(_BESIDE[found.beside]),
+            }  # fmt: skip
 
         named: Callable[[CompletionContext], SimpleMatcherResult] = matcher
         return named

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from IPython.core.magic import needs_local_scope, no_var_expand
 
 from .. import __version__
 from ..manager.default import default_manager
+from ..manager.in_use import ROOT, put_back
 from ..manager.manager import SandboxManager
 from ..manager.sandbox import Sandbox
 from ..model.errors import SandboxError
@@ -66,6 +68,7 @@ class Extension:
         self.shell.register_magic_function(self._magic(), "line_cell", "sandbox")
         self.shell.Completer.custom_matchers.append(self.completer.matcher)
         self.trimming.attach()
+        self.shell.events.register("pre_run_cell", self._put_back)
         for type_, form in self._forms().items():
             self.shell.display_formatter.mimebundle_formatter.for_type(type_, form)
         if self.kernel is not None and hasattr(self.kernel, "control_handlers"):
@@ -86,6 +89,7 @@ class Extension:
         if self.completer.matcher in self.shell.Completer.custom_matchers:
             self.shell.Completer.custom_matchers.remove(self.completer.matcher)
         self.trimming.detach()
+        self.shell.events.unregister("pre_run_cell", self._put_back)
         for kind in ("line", "cell"):
             self.shell.magics_manager.magics[kind].pop("sandbox", None)
         self.manager.close()
@@ -96,6 +100,11 @@ class Extension:
             TreeView: lambda view, **_: TreePicture(view, self.desk.open_live)._repr_mimebundle_(),
             Sandbox: lambda sandbox, **_: card_of(self.cells.labelled(sandbox.info()))._repr_mimebundle_(),
         }
+
+    def _put_back(self, *_: object) -> None:
+        """IPython unloads and reloads only what is among the modules, so whoever purged them would have no way out."""
+        if ROOT not in sys.modules:
+            put_back()
 
     # --- the magic ----------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ class Kind(enum.Enum):
     """What an argument or an option's value is; decides how it is checked and completed."""
 
     WORD = "word"
+    PATH = "path"
+    """On the user's machine, or a variable."""
     PROCESS = "process"
     MODULE = "module"
     MAIN = "main"

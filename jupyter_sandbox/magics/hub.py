@@ -20,7 +20,7 @@ from ..model.sandbox import (
 )  # fmt: skip
 from ..widgets.safe import clean, line
 from .mirror import Mirror
-from .pacing import Change, Pacer
+from .pacer import Change, Pacer
 from .pictures import Pictures
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Hub:
         self._pacer = Pacer(self._deliver, whole=lambda name: mirror.trees.get(name), hearers=self._hearers)
         self._lock = threading.Lock()
         self._followed: set[str] = set()
+        self._paused: dict[str, int] = {}
+        """Seconds between two pictures of those that change faster than is told."""
         self._dropped: dict[str, int] = {}
         """Bytes not shown since that was last said. A flood goes on for long: it is said once a command."""
         self.bridge: LabBridge | None = None
@@ -54,17 +56,18 @@ class Hub:
             case TreePatched(name, diff):
                 self._pacer.offer(name, diff)
             case InfoChanged(info):
-                self._pictures.tell(info.name, self._label(status_line(info)))
+                pause_s = self._paused.get(info.name, 0)
+                self._pictures.tell(info.name, self._label(status_line(info)) or (behind(pause_s) if pause_s else ""))
                 if info.name not in self._followed and info.status is not SandboxStatus.STARTING:
                     self._followed.add(info.name)
                     self._follow(info.name)
             case Removed(name):
                 self._followed.discard(name)
+                self._paused.pop(name, None)
                 self._pacer.forget(name)
                 self._pictures.freeze(name, "the sandbox was destroyed")
             case AlertRaised(name, _, message):
-                whose = "" if repr(name) in message else f"sandbox {clean(name)}: "
-                sys.stderr.write(f"{whose}{clean(self._label(message), 500)}\n")
+                sys.stderr.write(f"sandbox {clean(name)}: {clean(self._label(message), 500)}\n")
             case OutputArrived():
                 self._print(update)
             case _:
@@ -83,10 +86,19 @@ class Hub:
         """Deliver nothing any more."""
         self._pacer.close()
 
-    def _deliver(self, name: str, change: Change) -> None:
+    def _deliver(self, name: str, change: Change, pause_s: int) -> None:
         self._pictures.push(name, change)
+        self._say_pause(name, pause_s)
         if self.bridge is not None:
-            self.bridge.publish_tree(name, change)
+            self.bridge.publish_tree(name, change, pause_s)
+
+    def _say_pause(self, name: str, pause_s: int) -> None:
+        """In the pictures, as long as it lasts and the sandbox runs: else there is more to be said of it."""
+        info = self._mirror.infos.get(name)
+        if info is None or (self._paused.get(name, 0) == pause_s):
+            return
+        self._paused[name] = pause_s
+        self._pictures.tell(name, self._label(status_line(info)) or (behind(pause_s) if pause_s else ""))
 
     def _hearers(self, name: str) -> int:
         return self._pictures.count(name) + (self.bridge is not None)
@@ -99,6 +111,15 @@ class Hub:
         if update.dropped:
             with self._lock:
                 self._dropped[update.name] = self._dropped.get(update.name, 0) + update.dropped
+
+
+def behind(pause_s: int) -> str:
+    """What a picture says of a sandbox that changes faster than is told.
+
+    >>> behind(3)
+    'it changes faster than is shown: a whole picture every 3 s'
+    """
+    return f"it changes faster than is shown: a whole picture every {pause_s} s"
 
 
 def status_line(info: SandboxInfo) -> str:

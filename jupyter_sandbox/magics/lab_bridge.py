@@ -7,15 +7,16 @@ ever polled.
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
 from msgspec import to_builtins
 
-from ..model.errors import SandboxError, UsageError
+from ..model.errors import SandboxBusy, SandboxError, UsageError
 from ..model.sandbox import (
     AlertRaised,
     InfoChanged,
@@ -29,16 +30,22 @@ from ..model.sandbox import (
     Update,
 )  # fmt: skip
 from ..model.views import StepView, TreeView
+from .asked import MOST_WAITING, Answer, Asked
+from .budget import size_of
 from .cells import Cells
 from .lanes import Lanes
 from .mirror import Mirror
-from .pacing import Change
+from .pacer import Change
 
 if TYPE_CHECKING:
     from ..manager.manager import SandboxManager
     from ..manager.sandbox import Sandbox
 
 REQUEST, REPLY, EVENT = "sandbox_request", "sandbox_reply", "sandbox_event"
+INFO_BYTES = 2_000
+"""Of the facts of a sandbox, about."""
+ID_CHARS = 100
+"""Of a request's id; that of the panel is a UUID, and those of requests that wait are kept."""
 
 Args = Mapping[str, Any]
 
@@ -60,7 +67,10 @@ class LabBridge:
     def __init__(self, kernel: Any, wiring: Wiring) -> None:
         self._kernel, self._wiring = kernel, wiring
         self._lock = threading.Lock()
+        self._asked = Asked(failed=self._unanswered)
         self._seq = 0
+        self._alerts: dict[str, tuple[str, ...]] = {}
+        """What was told last of each sandbox: facts come ten times a second, alerts hardly ever."""
 
     def attach(self) -> None:
         """Answer requests from now on, and say so: the panel connects when it hears this."""
@@ -69,23 +79,27 @@ class LabBridge:
 
     def detach(self) -> None:
         """Say good-bye and answer no more."""
+        self._asked.close()
         self._kernel.control_handlers.pop(REQUEST, None)
         self._send("bye")
 
-    def hello(self) -> None:
-        """Everything there is, as the panel needs it to begin."""
+    def hello(self) -> int:
+        """Everything there is, as the panel needs it to begin; about how many bytes that were."""
         mirror = self._wiring.mirror
         cells = self._wiring.cells
+        self._alerts = {info.name: info.alerts for info in mirror.infos.values()}
         infos = [info_data(cells.labelled(info)) | {"lived_s": _lived_s(info)} for info in mirror.infos.values()]
         trees = {name: to_builtins(tree) for name, tree in mirror.trees.items() if name in mirror.infos}
         self._send("hello", version=self._wiring.version, sandboxes=infos, trees=trees)
+        return sum(size_of(mirror.trees[name]) for name in trees) + len(infos) * INFO_BYTES
 
     def publish(self, update: Update) -> None:
         """Tell an update; trees come through ``publish_tree``, which is paced."""
         match update:
             case InfoChanged(info):
-                self._send("sandbox", info=info_data(self._wiring.cells.labelled(info)))
+                self._send("sandbox", info=self._facts(info))
             case Removed(name, number):
+                self._alerts.pop(name, None)
                 self._send("removed", name=name, id=number)
             case StepsTold(name, steps, step):
                 self._send("steps", name=name, steps=[step_data(view) for view in steps], step=step)
@@ -100,10 +114,19 @@ class LabBridge:
             case _:
                 assert_never(update)
 
-    def publish_tree(self, name: str, change: Change) -> None:
-        """Tell a whole tree or a change of it."""
+    def _facts(self, info: SandboxInfo) -> dict[str, Any]:
+        """All of them, the alerts only when there are others than before."""
+        if self._alerts.get(info.name) == info.alerts:
+            facts = info_data(self._wiring.cells.labelled(replace(info, alerts=())))
+            del facts["alerts"]
+            return facts
+        self._alerts[info.name] = info.alerts
+        return info_data(self._wiring.cells.labelled(info))
+
+    def publish_tree(self, name: str, change: Change, pause_s: int = 0) -> None:
+        """Tell a whole tree or a change of it; ``pause_s`` as ``Pacer`` gives it."""
         if isinstance(change, TreeView):
-            self._send("tree", name=name, tree=to_builtins(change))
+            self._send("tree", name=name, tree=to_builtins(change), pause_s=pause_s)
         else:
             self._send("diff", name=name, diff=to_builtins(change))
 
@@ -111,36 +134,61 @@ class LabBridge:
 
     async def _on_request(self, stream: Any, ident: Any, parent: Mapping[str, Any]) -> None:
         content = parent.get("content", {})
-        request_id = str(content.get("id", ""))
+        request_id, lanes = str(content.get("id", ""))[:ID_CHARS], self._wiring.lanes
         self._kernel.session.send(stream, REPLY, {"status": "ok", "id": request_id}, parent, ident)
         verb, sandbox = str(content.get("verb", "")), content.get("sandbox")
         args = content.get("args") if isinstance(content.get("args"), dict) else {}
-        if verb == "hello":
-            self.hello()
-            self._result(request_id, None)
-            return
         # What ends a sandbox must not wait behind a request that hangs in it.
         lane = f"{sandbox}!" if verb in URGENT else str(sandbox)
-        self._wiring.lanes.submit(lane, lambda: self._do(request_id, verb, sandbox, args))
+        match verb:
+            case "hello":
+                self._asked.ask("", request_id, self._greet, run=lambda work: work())
+            case "tree":
+                whole: Answer = lambda ids: self._do(ids, verb, sandbox, args)  # noqa: E731
+                self._asked.ask(f"tree {sandbox}", request_id, whole, run=functools.partial(lanes.submit, lane))
+            case _:
+                try:
+                    lanes.submit(lane, lambda: self._do([request_id], verb, sandbox, args), MOST_WAITING)
+                except SandboxBusy as error:
+                    self._unanswered([request_id], error)
 
-    def _do(self, request_id: str, verb: str, sandbox: object, args: Args) -> None:
+    def _greet(self, request_ids: Sequence[str]) -> int:
+        size = self.hello()
+        self._results(request_ids, None)
+        return size
+
+    def _do(self, request_ids: Sequence[str], verb: str, sandbox: object, args: Args) -> int:
+        """Carry out what these requests ask for; how many bytes of trees that told."""
         try:
             action = ACTIONS.get(verb)
             if action is None:
                 raise UsageError("verb", verb, allowed=[*ACTIONS, "hello"])
             value = action(self._wiring.manager.get(str(sandbox)), args)
-        except SandboxError as error:
-            self._send("result", id=request_id, ok=False, error={"kind": error.kind, "message": str(error)})
-        except Exception as error:
-            text = f"{type(error).__name__}: {error}"
-            self._send("result", id=request_id, ok=False, error={"kind": "internal_error", "message": text})
+        except BaseException as error:  # also what would end a thread: somebody waits for this answer
+            self._unanswered(request_ids, error)
         else:
-            if isinstance(value, TreeView):
-                self.publish_tree(str(sandbox), value)
-            self._result(request_id, value)
+            if not isinstance(value, TreeView):
+                self._results(request_ids, value)
+                return 0
+            self.publish_tree(str(sandbox), value)
+            self._results(request_ids, None)  # it has been told, which is enough
+            return size_of(value)
+        return 0
 
-    def _result(self, request_id: str, value: object) -> None:
-        self._send("result", id=request_id, ok=True, value=_plain(value, self._wiring.cells))
+    def _results(self, request_ids: Sequence[str], value: object) -> None:
+        told = _plain(value, self._wiring.cells)
+        for request_id in request_ids:
+            self._send("result", id=request_id, ok=True, value=told)
+
+    def _unanswered(self, request_ids: Sequence[str], error: BaseException) -> None:
+        if isinstance(error, SandboxError):
+            self._failed(request_ids, error.kind, str(error))
+        else:
+            self._failed(request_ids, "internal_error", f"{type(error).__name__}: {error}")
+
+    def _failed(self, request_ids: Sequence[str], kind: str, message: str) -> None:
+        for request_id in request_ids:
+            self._send("result", id=request_id, ok=False, error={"kind": kind, "message": message})
 
     def _send(self, kind: str, **content: object) -> None:
         with self._lock:

@@ -9,7 +9,9 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-Work = Callable[[], None]
+from ..model.errors import SandboxBusy
+
+Work = Callable[[], object]
 
 
 class Lanes:
@@ -21,17 +23,33 @@ class Lanes:
         self._queues: dict[str, deque[Work]] = {}
         self._closed = False
 
-    def submit(self, key: str, work: Work) -> None:
-        """Do ``work`` soon; dropped after ``close``."""
+    def submit(self, key: str, work: Work, most: int | None = None) -> None:
+        """Do ``work`` soon; dropped after ``close``.
+
+        Raises SandboxBusy when ``most`` wait already, or no thread can be had for it: then it is not done, and the lane
+        works on later.
+        """
         with self._lock:
             if self._closed:
                 return
             queue = self._queues.get(key)
             if queue is not None:
+                if most is not None and len(queue) >= most:
+                    raise SandboxBusy(f"{most} requests wait already; see what is done: %sandbox list")
                 queue.append(work)
                 return
-            self._queues[key] = deque([work])
-        threading.Thread(target=self._drain, args=(key,), name=f"jupyter-sandbox-lane-{key}", daemon=True).start()
+            queue = self._queues[key] = deque([work])
+            thread = threading.Thread(
+                target=self._drain, args=(key, queue), name=f"jupyter-sandbox-lane-{key}", daemon=True
+            )
+            try:  # under the lock: nobody else may count on this lane before it is one
+                thread.start()
+            except BaseException as error:
+                del self._queues[key]
+                if isinstance(error, (RuntimeError, MemoryError)):
+                    raise SandboxBusy(f"no thread can be had for it ({error}); end some, then try again") from None
+                queue.clear()  # we were interrupted, and it may have started all the same
+                raise
 
     def close(self) -> None:
         """Drop what has not begun; idempotent."""
@@ -40,15 +58,15 @@ class Lanes:
             for queue in self._queues.values():
                 queue.clear()
 
-    def _drain(self, key: str) -> None:
+    def _drain(self, key: str, queue: deque[Work]) -> None:
         while True:
             with self._lock:
-                queue = self._queues[key]
                 if not queue:
-                    del self._queues[key]
+                    if self._queues.get(key) is queue:
+                        del self._queues[key]
                     return
                 work = queue.popleft()
             try:
                 work()
-            except Exception as error:
+            except BaseException as error:  # what leaves a thread ends it; here others wait for their turn in it
                 self._on_error(error)

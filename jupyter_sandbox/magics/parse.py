@@ -57,7 +57,8 @@ def _check_magic(verb: Verb, cell: bool) -> None:
     if verb.cell and not cell:
         raise UsageError(f"{verb.name} works on a cell", hint=f"begin the cell with %%sandbox {usage(verb)}")
     if cell and not verb.cell and verb.name != "help":
-        raise UsageError(f"{verb.name} works on a line", hint=f"type %sandbox {usage(verb)} with one %")
+        code = ", and let a cell with code begin with %%sandbox module NAME MODULE" if verb.name == "create" else ""
+        raise UsageError(f"{verb.name} works on a line", hint=f"type %sandbox {usage(verb)} with one %{code}")
 
 
 # --- options ----------------------------------------------------------------------------------------------------------

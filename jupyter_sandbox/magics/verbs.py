@@ -34,8 +34,8 @@ LIFE = (
                ("strict", "standard", "basic", "off")),
         Option("net", Kind.FLAG, "let it connect to the network (profile standard)"),
         Option("subprocess", Kind.FLAG, "let it start programs (profile standard)"),
-        Option("read", Kind.WORD, "a file or folder that it may read (profile standard)", "PATH", repeat=True),
-        Option("write", Kind.WORD, "a file or folder that it may change (profile standard)", "PATH", repeat=True),
+        Option("read", Kind.PATH, "a file or folder that it may read (profile standard)", "PATH", repeat=True),
+        Option("write", Kind.PATH, "a file or folder that it may change (profile standard)", "PATH", repeat=True),
     ), Naming.NEW),
     Verb("start", "life", "start a supervisor, application or server", "start shop counter.Shop", (
         Argument("MAIN", Kind.MAIN, "module.Class, or the module alone when it has one; left out: as last time", False),
@@ -57,7 +57,7 @@ CODE = (
         Option("out", Kind.WORD, "also store the value under this name in the notebook", "NAME"),
     ), cell=True),
     Verb("load", "code", "load files, a folder, compiled files or a git repository", "load shop ./my_package", (
-        Argument("SOURCE", Kind.WORD, "a path, a .pyc, .whl or .zip file, a git URL, or a variable that holds a "
+        Argument("SOURCE", Kind.PATH, "a path, a .pyc, .whl or .zip file, a git URL, or a variable that holds a "
                  "map of file name to text"),
     ), (
         Option("commit", Kind.WORD, "full commit id; needed for git", "ID"),

@@ -20,6 +20,7 @@ from .unit import Unit
 
 A = TypeVar("A", bound=wire.Answer)
 CALL_OFF_S = 3.0
+"""How long a cell is broken and called off, also behind the back of who interrupted and waits no more."""
 LOOK_S = 0.1
 GRACE_S = 2.0
 """The guest keeps a call's own time; this is what the manager adds before it stops waiting for the guest."""
@@ -191,7 +192,7 @@ async def _call_off(guest: GuestHandle, request: int) -> None:
     )  # fmt: skip
     while not told.done():
         await asyncio.wait([told], timeout=LOOK_S)
-        if not told.done() and guest.runs_cell(request):
+        if not told.done() and guest.lookout.runs_cell(request):
             guest.process.interrupt()
     told.exception()  # seen: a cell that cannot be broken runs into handler_budget, which ends it
 

@@ -7,17 +7,17 @@ counted twice and nothing is lost over a restart.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
 from ..model.views import Counters, Event
+from .newest import Newest, memory_of, memory_of_event
 from .peaks import NO_PEAKS, Peaks
 
 RECENT = 10
 """The guide shows the newest ten."""
-KEPT = 1_000
+KEPT, KEPT_BYTES = 1_000, 2_000_000
 _TOTALS = ("process_spawns", "process_exits", "messages_sent", "supervisor_restarts", "steps")
 _NOTHING = Counters()
 
@@ -53,7 +53,7 @@ class SandboxAnalytics:
     dropped: int = 0
     current: Counters = _NOTHING
     _base: Counters = _NOTHING
-    _recent: deque[Recorded] = field(default_factory=lambda: deque(maxlen=KEPT))
+    _recent: Newest[Recorded] = field(default_factory=lambda: Newest(KEPT, KEPT_BYTES, _memory_of))
 
     def sample(self, counters: Counters, events: Sequence[Event], dropped: int, now: float) -> None:
         """One batch of a guest: its totals so far and the events since the last batch."""
@@ -121,6 +121,11 @@ class SandboxAnalytics:
             },
             "recent_events": self.recent(),
         }
+
+
+def _memory_of(recorded: Recorded) -> int:
+    told = recorded.told
+    return memory_of_event(told) if isinstance(told, Event) else memory_of(told)
 
 
 def _data(told: Event | dict[str, object]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Operations that change what runs in a sandbox: build, start, stop, restart, snapshot, restore, step back.
+"""Operations that change what runs in a sandbox: build, start, stop, restart, pause, step, step back.
 
 A new guest is always built completely beside the old one and then takes over,
 so that a failure at any point leaves the old one as it was.
@@ -7,56 +7,45 @@ so that a failure at any point leaves the old one as it was.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-import msgspec
-
-from ..model.code import Bundle
-from ..model.errors import SandboxBusy, SandboxError, SandboxGone, SnapshotError, UsageError
+from ..model.errors import SandboxBusy, SandboxError, SandboxGone, UsageError
 from ..model.sandbox import SandboxStatus, StepsTold, TreeReplaced
-from ..model.typed import quoted
 from ..model.views import TreeView
 from ..wire import messages as wire
 from .handle import GuestHandle
 from .history import DECISIONS_KEPT, EVENTS_KEPT
 from .life import BuildFailed, MainStarted, Paused, RestartBegan, Resumed, StopBegan, StopEnded, StopRefused
-from .loading import admit, default_main, load_into, main_name, modules_of, prepare, remember, whole
-from .loop import in_thread
+from .loading import admit, default_main, load_into, main_name, prepare, remember, whole
 from .news import past
 from .news import whole as seen_whole
 from .reports import Stepped
 from .spec import Main
-from .store import SnapshotInfo, SnapshotStore
 from .unit import Unit
 
+A = TypeVar("A", bound=wire.Answer)
 START_S = 15.0
 STOP_S = 10.0
 FAREWELL_S = 1.0
-LARGEST = 1 << 53
-"""Of a number that a guest tells and that is kept: what every store can hold."""
+PATIENCE_S = 1.0
+"""How long a pause waits for its turn."""
 STATE_S = 30.0
 """For snapshots and replays: their work grows with the system."""
 
 
-class SnapshotMeta(msgspec.Struct, frozen=True):
-    """What is stored beside a blob for restarts after it: the code of that moment and what was started."""
-
-    python: str
-    modules: Bundle
-    main: str | None
-    args: bytes
-
-
-@asynccontextmanager
-async def fresh(unit: Unit, launch: Awaitable[GuestHandle] | None = None) -> AsyncIterator[GuestHandle]:
+class Fresh:
     """A guest beside the present one, ended unless it took over."""
-    guest = await (launch or unit.launch())
-    try:
-        yield guest
-    finally:
-        unit.discard(guest, "it was not needed any more")
+
+    def __init__(self, unit: Unit, launch: Awaitable[GuestHandle] | None = None) -> None:
+        self._unit, self._launch = unit, launch
+
+    async def __aenter__(self) -> GuestHandle:
+        self._guest = await (self._launch or self._unit.launch())
+        return self._guest
+
+    async def __aexit__(self, *_: object) -> None:
+        self._unit.discard(self._guest, "it was not needed any more")
 
 
 async def start_main(unit: Unit, guest: GuestHandle, main: Main) -> None:
@@ -95,32 +84,43 @@ async def create(unit: Unit, code: object, main: Main | None) -> None:
 
 async def build(unit: Unit, main: Main | None, launch: Awaitable[GuestHandle] | None = None) -> None:
     """A fresh guest with the sandbox's code and ``main`` takes over."""
-    async with fresh(unit, launch) as guest:
-        if unit.modules:
-            await load_into(unit, guest, whole(unit))
-        if main is not None:
-            await start_main(unit, guest, main)
-        unit.adopt(guest, paused=False, main=main)
-    await rewatch(unit)
+    async with Fresh(unit, launch) as guest:
+        await _furnish(unit, guest, main)
+
+
+async def _furnish(unit: Unit, guest: GuestHandle, main: Main | None) -> None:
+    """Code and main into a guest that takes over then."""
+    if unit.modules:
+        await load_into(unit, guest, whole(unit))
+    if main is not None:
+        await start_main(unit, guest, main)
+    unit.adopt(guest, paused=False, main=main)
 
 
 async def rewatch(unit: Unit) -> None:
-    """Tell observers the tree of a guest that took over, and have it push its changes as the one before did."""
+    """Tell observers the tree of a guest that took over, and have it push its changes as the one before did.
+
+    A guest that does not tell its tree spoils nothing: it has taken over, and whoever asks it next hears why.
+    """
     if unit.watch_ms and unit.guest is not None:
         interval = unit.watch_ms
-        reply = await unit.guest.ask(lambda number: wire.Watch(id=number, interval_ms=interval), wire.TreeReply)
+        try:
+            reply = await unit.guest.ask(lambda number: wire.Watch(id=number, interval_ms=interval), wire.TreeReply)
+        except SandboxError:
+            return
         unit.publish(TreeReplaced(unit.name, seen_whole(reply.tree)))
 
 
 async def remember_history(unit: Unit) -> None:
     """Take over what the present guest knows of the past, as far as it answers: another one takes its place."""
-    if unit.guest is None:
+    guest = unit.guest  # once: between two questions it may come to its end
+    if guest is None:
         return
     try:
-        log = await unit.guest.ask(
+        log = await guest.ask(
             lambda number: wire.Events(id=number, limit=EVENTS_KEPT), wire.EventList, FAREWELL_S
         )  # fmt: skip
-        decisions = await unit.guest.ask(
+        decisions = await guest.ask(
             lambda number: wire.Why(id=number, target="", limit=DECISIONS_KEPT), wire.WhyList, FAREWELL_S
         )  # fmt: skip
     except SandboxError:
@@ -135,11 +135,12 @@ async def tree(unit: Unit) -> TreeView:
 
 async def start(unit: Unit, main: str | None, args: bytes) -> TreeView:
     """Start the main application; brings a guest first when there is none."""
-    async with unit.lane:
+    async with unit.lane.turn("it is being started"):
         admit(unit, "start")
         wanted = _wanted_main(unit, main, args)
         if unit.guest is None:
             await build(unit, wanted)
+            await rewatch(unit)
         else:
             await _start_here(unit, unit.guest, wanted)
         return await tree(unit)
@@ -151,10 +152,16 @@ async def _start_here(unit: Unit, guest: GuestHandle, main: Main) -> None:
     if unit.life.status is SandboxStatus.RUNNING and unit.life.main is not None:
         hint = f"it runs {unit.life.main} already; begin afresh with %sandbox restart {name}"
         raise UsageError(f"sandbox {name!r}", hint=hint, kind="already_started")
-    if unit.life.status is not SandboxStatus.RUNNING:
-        await unit.ask(lambda number: wire.Resume(id=number), wire.Done, guest=guest)
-        await _stop_application(unit, guest)
-    await start_main(unit, guest, main)
+    stands = unit.life.status is SandboxStatus.STOPPED
+    try:
+        if unit.life.status is not SandboxStatus.RUNNING:
+            await unit.ask(lambda number: wire.Resume(id=number), wire.Done, guest=guest)
+            await _stop_application(unit, guest)
+        await start_main(unit, guest, main)
+    except BaseException:
+        if stands:  # and its status goes on to say so
+            guest.tell(lambda number: wire.Pause(id=number))
+        raise
     unit.main = main
     unit.dispatch(MainStarted(guest.generation, main.name))
 
@@ -167,7 +174,7 @@ def _wanted_main(unit: Unit, main: str | None, args: bytes) -> Main:
 
 async def stop(unit: Unit) -> None:
     """Stop the application in order and let nothing run; looking stays possible. Does nothing when it is stopped."""
-    async with unit.lane:
+    async with unit.lane.turn("it is being stopped"):
         admit(unit, "stop")
         guest = unit.guest
         if unit.life.status is SandboxStatus.STOPPED or guest is None:
@@ -203,78 +210,20 @@ async def _stop_application(unit: Unit, guest: GuestHandle) -> None:
 
 async def restart(unit: Unit) -> TreeView:
     """A fresh guest with the same code and main; state is lost."""
-    async with unit.lane:
+    async with unit.lane.turn("it is being restarted"):
         admit(unit, "restart")
         main = unit.main
-        await remember_history(unit)
-        unit.dispatch(RestartBegan())
-        try:
-            await build(unit, main)
-        except BaseException as error:
-            unit.dispatch(BuildFailed(str(error) or "the restart was interrupted"))
-            raise
-        return await tree(unit)
-
-
-async def snapshot(unit: Unit, store: SnapshotStore, name: str) -> SnapshotInfo:
-    """Save the state of the system under a name."""
-    async with unit.lane:
-        admit(unit, "snapshot")
-        taken = await unit.ask(lambda number: wire.TakeSnapshot(id=number), wire.SnapshotBlob, STATE_S)
-        if not (0 <= taken.step <= LARGEST and 0 <= taken.processes <= LARGEST):
-            told = f"step {taken.step} with {taken.processes} processes"
-            raise SnapshotError(f"sandbox {unit.name!r} says that it stands at {told}; nothing was saved")
-        main = unit.main or Main("")
-        meta = msgspec.msgpack.encode(
-            SnapshotMeta(python_tag(), whole(unit), unit.main.name if unit.main else None, main.args)
-        )
-        info = SnapshotInfo(name, time.time(), taken.step, taken.processes, len(taken.blob))
-        await in_thread(lambda: store.save(unit.name, info, meta, taken.blob))
-        return info
-
-
-async def restore(unit: Unit, store: SnapshotStore, name: str) -> TreeView:
-    """Build the saved system beside the running one, then switch."""
-    async with unit.lane:
-        admit(unit, "restore")
-        stored = await in_thread(lambda: store.load(unit.name, name))
-        if stored is None:
-            known = list(dict.fromkeys(info.name for info in await in_thread(lambda: store.list(unit.name))))
-            hint = f"%sandbox snapshot {unit.name} {quoted(name)}"
-            if not known:
-                raise UsageError(f"sandbox {unit.name!r} has no snapshot {name!r} and no other. Take one: {hint}")
-            raise UsageError("snapshot", name, allowed=known, hint=f"Take one: {hint}")
-        meta = _read_meta(stored.meta, name)
-        paused = unit.life.status is SandboxStatus.PAUSED
-        main = Main(meta.main, meta.args) if meta.main else None
-        async with fresh(unit) as guest:
-            await unit.ask(
-                lambda number: wire.RestoreSnapshot(id=number, blob=stored.blob), wire.Done, STATE_S, guest=guest
-            )
-            if not paused:
-                await unit.ask(lambda number: wire.Resume(id=number), wire.Done, guest=guest)
-            await remember_history(unit)
-            unit.adopt(guest, paused=paused, main=main)
-        unit.modules = modules_of(meta.modules)
+        async with Fresh(unit) as guest:  # where none can be had, the one that is there goes on
+            await remember_history(unit)  # only now: what it tells meanwhile would be there twice
+            admit(unit, "restart")  # once more: meanwhile it may have come to its end
+            unit.dispatch(RestartBegan())
+            try:
+                await _furnish(unit, guest, main)
+            except BaseException as error:
+                unit.dispatch(BuildFailed(str(error) or "the restart was interrupted"))
+                raise
         await rewatch(unit)
         return await tree(unit)
-
-
-def _read_meta(data: bytes, name: str) -> SnapshotMeta:
-    try:
-        meta = msgspec.msgpack.decode(data, type=SnapshotMeta)
-    except msgspec.MsgspecError as error:
-        raise SnapshotError(f"snapshot {name!r} cannot be read ({error}); take it again") from error
-    if meta.python != python_tag():
-        raise SnapshotError(f"snapshot {name!r} was taken with Python {meta.python}; take it again with this one")
-    return meta
-
-
-def python_tag() -> str:
-    """Compiled code is only good for the Python that compiled it."""
-    import sys
-
-    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 async def back(unit: Unit, count: int) -> Stepped:
@@ -282,13 +231,13 @@ async def back(unit: Unit, count: int) -> Stepped:
 
     Also after the main supervisor gave up or was stopped, as long as the OS process lives: the journal is in there.
     """
-    async with unit.lane:
+    async with unit.lane.turn("it is going back"):
         admit(unit, "back")
         journal = await unit.ask(lambda number: wire.TakeJournal(id=number), wire.SnapshotBlob, STATE_S)
         if count < 1 or count > journal.step:
             raise UsageError("count", count, hint=f"give a number from 1 to {journal.step}, the steps taken so far")
         until = journal.step - count
-        async with fresh(unit) as guest:
+        async with Fresh(unit) as guest:
             guest.stdout.mute = guest.stderr.mute = True
             told = await unit.ask(
                 lambda number: wire.ReplayJournal(id=number, blob=journal.blob, until_step=until),
@@ -306,20 +255,40 @@ async def back(unit: Unit, count: int) -> Stepped:
 
 
 async def pause(unit: Unit) -> int:
-    """Stop stepping; the number of the step it stands at."""
-    admit(unit, "pause")
-    generation = unit.life.generation
-    at = await unit.ask(lambda number: wire.Pause(id=number), wire.PausedAt)
-    unit.dispatch(Paused(generation))
-    return at.step
+    """Stop stepping; the number of the step it stands at.
+
+    Waits for its turn, but not for long: who pauses means this moment, and is told what goes on instead.
+    """
+    async with unit.lane.turn("it is being paused", PATIENCE_S):
+        admit(unit, "pause")
+        generation, runs = unit.life.generation, unit.life.status is SandboxStatus.RUNNING
+        undo = (lambda number: wire.Resume(id=number)) if runs else None
+        at = await _switch(unit, lambda number: wire.Pause(id=number), wire.PausedAt, undo)
+        unit.dispatch(Paused(generation))
+        return at.step
 
 
 async def resume(unit: Unit) -> None:
-    """Let a paused sandbox go on; does nothing when it runs."""
-    admit(unit, "resume")
-    generation = unit.life.generation
-    await unit.ask(lambda number: wire.Resume(id=number), wire.Done)
-    unit.dispatch(Resumed(generation))
+    """Let a paused sandbox go on; does nothing when it runs. Waits as ``pause`` does."""
+    async with unit.lane.turn("it is being let go on", PATIENCE_S):
+        admit(unit, "resume")
+        generation, stands = unit.life.generation, unit.life.status is SandboxStatus.PAUSED
+        undo = (lambda number: wire.Pause(id=number)) if stands else None
+        await _switch(unit, lambda number: wire.Resume(id=number), wire.Done, undo)
+        unit.dispatch(Resumed(generation))
+
+
+async def _switch(
+    unit: Unit, make: Callable[[int], wire.Request], answer: type[A], undo: Callable[[int], wire.Request] | None
+) -> A:  # fmt: skip
+    """Ask to stand still or to go on; a guest that answers too late is told to do as before, as the status says."""
+    guest = unit.guest
+    try:
+        return await unit.ask(make, answer)
+    except (asyncio.CancelledError, SandboxBusy):
+        if guest is not None and undo is not None:
+            guest.tell(undo)
+        raise
 
 
 async def step(unit: Unit, make: Callable[[int], wire.Request], timeout_s: float) -> Stepped:

@@ -8,12 +8,14 @@ and a text when there is more to say.
 from __future__ import annotations
 
 import dataclasses
+import reprlib
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import assert_never
 
 from ..model.errors import CompileError, NoProcess, SandboxError
+from ..model.harmless import shortened
 from ..model.sandbox import SandboxInfo
 from ..model.views import ProcessView, TreeView
 from .experiment import (
@@ -27,7 +29,11 @@ from .experiment import (
     read_step,
 )  # fmt: skip
 from .manager import SandboxManager
+from .newest import memory_of
 from .sandbox import Sandbox
+
+LARGE_BYTES, BRIEF = 20_000, 1_000
+"""What is recorded of a step: whole up to so many bytes, else so many characters of its beginning."""
 
 Result = tuple[str, object]
 """``("ok", map)`` or ``("error", reason)``."""
@@ -78,7 +84,7 @@ class Control:
         outcome = _result(run)
         if outcome == ("ok", None):
             outcome = "error", "unknown_step_type"
-        sandbox.record("experiment_step", {"step": _described(step_config), "result": outcome})
+        sandbox.record("experiment_step", {"step": _described(step_config), "result": _kept(outcome)})
         return outcome
 
     def get_experiment_state(self, sandbox_id: int | str) -> Result:
@@ -169,7 +175,29 @@ def _described(step_config: object) -> dict[str, object]:
     """The step as it is recorded: sources are long, and the versions tell them apart."""
     if not isinstance(step_config, Mapping):
         return {"step": repr(step_config)[:200]}
-    return {str(key): value for key, value in step_config.items() if key not in ("source", "new_source", "beam_files")}
+    told = {str(key): value for key, value in step_config.items() if key not in ("source", "new_source", "beam_files")}
+    return {key: _brief(value) for key, value in told.items()}
+
+
+def _kept(outcome: Result) -> Result:
+    """The outcome as it is recorded: a thousand of them are kept, and a reply may be megabytes."""
+    verdict, value = outcome
+    match value:
+        case dict():
+            return verdict, {key: _brief(one) for key, one in value.items()}
+        case (kind, text):
+            return verdict, (kind, _brief(text))
+        case _:
+            return verdict, _brief(value)
+
+
+def _brief(value: object) -> object:
+    try:
+        if memory_of(value) <= LARGE_BYTES:
+            return value
+    except RecursionError:  # a message that holds itself, which was refused
+        pass
+    return f"{shortened(value if isinstance(value, str) else reprlib.repr(value), BRIEF)}…"
 
 
 # --- state ----------------------------------------------------------------------------------------------------------

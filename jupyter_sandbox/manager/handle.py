@@ -1,4 +1,4 @@
-"""One guest in the manager's hand: its OS process, its channel, its output, and what the watchdog knows of it.
+"""One guest in the manager's hand: its OS process, its channel and its output. What is seen of it is ``lookout``'s.
 
 A handle is made by ``launch`` and ended by ``retire``, exactly once whatever
 happens in between; it never decides about the sandbox it belongs to.
@@ -7,38 +7,42 @@ happens in between; it never decides about the sandbox it belongs to.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ..isolation.guest_process import GuestProcess, Rest
-from ..isolation.heartbeat import Beat
+from ..isolation.guest_process import GuestProcess
 from ..isolation.importing import with_imports
 from ..isolation.layers import processor_seconds
+from ..isolation.leftovers import end_all
 from ..isolation.profiles import demand
 from ..isolation.recheck import verify_from_outside
 from ..isolation.seclusion import seclude
 from ..model.boot import Boot
-from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone
-from ..model.harmless import visible
-from ..model.limits import DISK_FILES, Holdings, Limits
+from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone, Unsupported
+from ..model.harmless import ending, visible
+from ..model.limits import Limits
 from ..model.protection import Protection
-from ..wire.messages import Answer, Begin, Request
-from .claimed_end import ClaimedEnd
+from ..wire.messages import Answer, Begin, Ready, Request
 from .held import Held
 from .last_end import FAULT, Left, in_words
-from .link import GuestLink, Pushed
+from .link import ENDING, LOST, GuestLink, Pushed
+from .lookout import Lookout
+from .loop import in_thread
 from .output import OutputPump
-from .pacing import Alerts
 from .stacks import without_stacks
-from .watch import Reading, Watched
+from .throttle import Alerts
 from .whose import told_by
 from .zygotes import FlavourZygote
 
 A = TypeVar("A", bound=Answer)
-READY_S = 10.0
+READY_S, READY_LOOKS = 10.0, 10
 EXIT_S = 0.5
+CLOSED_CHANNEL = "it closed its channel"
+PROGRAMS_END_S = 3.0
+"""How long its programs may take to end after it; in all but ``basic`` and ``off`` they end at once."""
+ENDING_S = 0.1
+"""How long the end of a guest may take to be known; only who is about to be refused waits for it."""
 ASK_S = 10.0
 """How long a guest may take for an answer that no user code is part of."""
 
@@ -74,21 +78,14 @@ class GuestHandle:
             self._lost,
             lambda: not self.process.heartbeat.rests,
         )
+        self.link.name = name
         self._max_memory, self._max_runtime, max_output = limits.max_memory, limits.max_runtime, limits.max_output
         self.stdout = OutputPump(process.stdout_fd, max_output, lambda *told: self._printed("stdout", *told))
         self.stderr = OutputPump(process.stderr_fd, max_output, lambda *told: self._printed("stderr", *told))
         self.protection: Protection | None = None
-        self.watched = Watched()
-        self.judged: tuple[int, Holdings, Limits] | None = None
-        """Memory and holdings at the last reading, and the limits they were judged by."""
-        self._held = Holdings()
-        self._ran_ns = -1
-        """Processor time it had used when its holdings were looked at."""
-        self._all_seen = False
-        """Whether that look left nothing out."""
-        self._alone = False
-        """Whether it certainly has no other OS process that could act for it."""
-        self._claimed_end = ClaimedEnd()
+        self.lookout = Lookout(process)
+        self.met_memory = False
+        """Whether it said, since its last sample, that it had no memory left."""
         self.held = Held()
         """What it told of its main before it took over."""
         self.alerts = Alerts()
@@ -99,14 +96,27 @@ class GuestHandle:
         """What it left behind then."""
         self._burial: asyncio.Task[None] | None = None
         self._losing: asyncio.Task[None] | None = None
-        self.ready_ns = 0
         self._dump_from, self._dump_asked = 0, False
         self._end = asyncio.get_running_loop().create_task(self._watch_end())
 
     @classmethod
     async def launch(cls, zygote: FlavourZygote, boot: Boot, listener: Listener, generation: int) -> GuestHandle:
-        """Fork a guest and wait until it is ready. Raises LaunchFailed; leaves nothing behind then."""
+        """Fork a guest and wait until it is ready; once more when its zygote dies meanwhile and takes it along.
+
+        Raises LaunchFailed; leaves nothing behind then.
+        """
         process = await zygote.fork(boot)
+        try:
+            return await cls._launched(process, boot, listener, generation)
+        except LaunchFailed:
+            if not process.cause:
+                raise
+        return await cls._launched(await zygote.fork(boot), boot, listener, generation)
+
+    @classmethod
+    async def _launched(
+        cls, process: GuestProcess, boot: Boot, listener: Listener, generation: int
+    ) -> GuestHandle:  # fmt: skip
         try:
             handle = cls(generation, process, listener, boot.limits, name=boot.name)
         except BaseException:
@@ -116,7 +126,7 @@ class GuestHandle:
         try:
             await handle._become_ready(boot)
         except BaseException as error:
-            said = visible(handle.stderr.tail.text()[-500:].strip()) if handle.retired == "" else ""
+            said = ending(handle.stderr.tail.text().strip(), 500) if handle.retired == "" else ""
             handle.retire("it did not become ready")
             if isinstance(error, SandboxGone | TimeoutError):
                 raise LaunchFailed(_not_ready(error, said)) from None
@@ -124,28 +134,43 @@ class GuestHandle:
         return handle
 
     async def _become_ready(self, boot: Boot) -> None:
-        await self.link.open(self.process.control)
-        async with asyncio.timeout(READY_S):
-            ready = await asyncio.shield(self.link.ready)
-        self.protection = verify_from_outside(self.process.pid, ready.protection, boot)
-        demand(boot, self.protection)
-        self.protection = with_imports(seclude(self.process, self.protection), boot.openings)
-        filtered = any(layer.name == "seccomp" and layer.verified for layer in self.protection.layers)
-        self._alone = filtered and not boot.openings.subprocess
-        self._count_from_here()
+        try:
+            await self._admit(boot)
+        except SandboxGone as gone:
+            raise SandboxGone(await self._how_it_ended(str(gone))) from None
 
-    def _count_from_here(self) -> None:
-        """Memory and run time of the sandbox are what comes on top of this moment; from now on it may compute."""
-        self.process.step_back()
-        self.process.take_baseline()
-        self.ready_ns = time.monotonic_ns()
+    async def _admit(self, boot: Boot) -> None:
+        await self.link.open(self.process.control)
+        ready = await self._heard()
+        self.protection = verify_from_outside(self.process.pid, ready.protection, boot)
+        try:
+            demand(boot, self.protection)
+        except Unsupported:
+            if await self._ends():
+                raise SandboxGone(LOST) from None
+            raise
+        self.protection = with_imports(seclude(self.process, self.protection), boot.openings)
+        self.process.filtered = filtered = self.protection.has("seccomp")
+        self.process.alone = filtered and not boot.openings.subprocess
+        self.lookout.begin()
+
+    async def _heard(self) -> Ready:
+        """Its first words. Where other threads keep the kernel from looking, what has come meanwhile is in time.
+
+        Raises TimeoutError.
+        """
+        for _ in range(READY_LOOKS):
+            await asyncio.wait([self.link.ready], timeout=READY_S / READY_LOOKS)
+            if self.link.ready.done():
+                return self.link.ready.result()
+        raise TimeoutError
+
+    async def _ends(self) -> bool:
+        """Whether that no layer is in force any more has its end for a reason, and not the machine."""
+        done, _ = await asyncio.wait([self._end], timeout=ENDING_S)
+        return bool(done) or self.process.has_ended()
 
     # --- a spare ----------------------------------------------------------------------------------------------------
-
-    @property
-    def ran_ns(self) -> int:
-        """Processor time that it had used when its holdings were looked at; -1 before that."""
-        return self._ran_ns
 
     @property
     def usable(self) -> bool:
@@ -165,7 +190,8 @@ class GuestHandle:
             self.retire(str(gone))
             return False
         self.generation, self._listener, self._name = generation, listener, boot.name
-        self._count_from_here()
+        self.link.name = boot.name
+        self.lookout.begin()
         return True
 
     def _printed(self, stream: str, text: str, dropped: int) -> None:
@@ -181,7 +207,7 @@ class GuestHandle:
 
     async def ask(self, make: Callable[[int], Request], answer: type[A], timeout_s: float | None = ASK_S) -> A:
         """See ``GuestLink.ask``. When the guest ends instead of answering, SandboxGone says how it ended."""
-        self._claimed_end.questions += 1
+        self.lookout.asked()
         try:
             return told_by(self._name, await self.link.ask(make, answer, timeout_s))
         except SandboxGone as gone:
@@ -189,7 +215,7 @@ class GuestHandle:
 
     def tell(self, make: Callable[[int], Request]) -> None:
         """Ask for something without waiting; a guest that is gone need not hear it."""
-        self._claimed_end.questions += 1
+        self.lookout.asked()
         try:
             self.link.tell(make)
         except SandboxGone:
@@ -199,9 +225,12 @@ class GuestHandle:
         """The channel closes a moment before the OS process is reaped, and only the latter knows the exit status."""
         if self.retired:
             return self.retired
-        if self.link.broken:  # it may have ended itself as well, and in good order
+        if otherwise == ENDING or self.link.broken:  # it may have ended itself as well, and in good order
             return otherwise
-        await asyncio.wait([self._end], timeout=EXIT_S)
+        if self._losing is not None:  # who is told that it is gone finds the sandbox as that, too
+            await asyncio.wait([self._losing])
+        else:
+            await asyncio.wait([self._end], timeout=EXIT_S)
         return f"its OS process ended with {self.status}" if self.status else otherwise
 
     def renew_output(self) -> None:
@@ -215,71 +244,7 @@ class GuestHandle:
         self.stdout.drain()
         self.stderr.drain()
 
-    # --- watching ---------------------------------------------------------------------------------------------------
-
-    def look_at_holdings(self) -> None:
-        """Read what its folder and its open files hold, for the next readings: this costs more than all the rest.
-
-        Who has not been on the processor has changed nothing: it is looked at once more, at everything, and then no
-        more until it has been.
-        """
-        ran_ns = self.process.processor_ns()
-        rested = self._alone and ran_ns == self._ran_ns >= 0
-        if rested and self._all_seen:
-            return
-        self._ran_ns, self._all_seen = ran_ns, rested
-        self._held = self.process.holdings(DISK_FILES, everything=rested)
-
-    def reading(self, now_ns: int) -> Reading:
-        """What the watchdog judges."""
-        self.process.step_back()
-        beat = self.process.heartbeat.read()
-        return Reading(
-            now_ns, (now_ns - self.ready_ns) // 1_000_000, self.process.growth(), beat.started_ns, self._whose(beat),
-            self._held,
-        )  # fmt: skip
-
-    def unchanged(self, now_ns: int, limits: Limits) -> bool:
-        """Whether there is nothing new to judge, which is nearly always so: it costs a fifth of a reading."""
-        return self._nothing_runs(now_ns, limits) and self.judged == (self.process.growth(), self._held, limits)
-
-    def rest(self, now_ns: int, limits: Limits) -> Rest | None:
-        """How to see that it still rests, when it has not been on the processor since all of it was seen and judged.
-
-        What did not run has written nothing, so its heartbeat need not be read again either.
-        """
-        judged = self.judged is not None and self.judged[2] is limits
-        if not (self._all_seen and judged and self._nothing_runs(now_ns, limits)):
-            return None
-        rest = self.process.rest(self._ran_ns, self.ready_ns + limits.max_runtime * 1_000_000)
-        return rest if rest is not None and rest.lasts(now_ns) else None
-
-    def timed(self, *, ended: bool) -> bool:
-        """Whether its run time counts: it does, unless it has ended, as it says, and does next to nothing since.
-
-        That it has ended is a claim of the guest; what it or a child of it computes is not.
-        """
-        if not ended:
-            self._claimed_end.withdraw()
-            return True
-        return self._claimed_end.works_on(self.process.processor_ns()) or not self._alone
-
-    def _nothing_runs(self, now_ns: int, limits: Limits) -> bool:
-        return (
-            self.process.heartbeat.rests
-            and self.process.modest
-            and not self.watched.stuck_ns
-            and now_ns - self.ready_ns <= limits.max_runtime * 1_000_000
-        )
-
-    def _whose(self, beat: Beat) -> str:
-        """The process of the running callback; '' when it could not say, being stuck in C from the start."""
-        return self.process.heartbeat.name() if beat.started_ns and beat.process else ""
-
-    def runs_cell(self, request: int) -> bool:
-        """Whether the callback that runs right now is the cell of this Execute request."""
-        beat = self.process.heartbeat.read()
-        return beat.started_ns != 0 and beat.process != 0 and beat.phase == request
+    # --- limits -------------------------------------------------------------------------------------------------------
 
     def limit(self, limits: Limits) -> bool:
         """Apply what is kept outside the guest; False when the operating system does not let it be moved now."""
@@ -302,7 +267,7 @@ class GuestHandle:
     def dump(self) -> str:
         """What was written since ``ask_for_dump``, bounded."""
         self.stderr.drain()
-        return visible(self.stderr.tail.text(self._dump_from)[-4000:])
+        return ending(self.stderr.tail.text(self._dump_from), 4000)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
@@ -311,24 +276,31 @@ class GuestHandle:
         self.stderr.read()
         self.stderr.tail.withhold(FAULT.encode())  # it is told as the reason
         self.drain_output()
+        self.link.read_rest()
         self.left = self._left()
         self.status = in_words(status, self.left)
+        if self.process.cause:
+            self.status += f": {self.process.cause}, and its sandboxes with it"
         if not self.retired:
             self._listener.on_exit(self, self.status)
 
     def _left(self) -> Left:
         """What there is to be read after its end."""
         page = self.process.heartbeat
-        return Left(page.words(), not page.rests, self._whose(page.read()), visible(self.stderr.tail.text()))
+        return Left(page.words(), not page.rests, self.lookout.whose(page.read()), visible(self.stderr.tail.text()))
 
     def _lost(self) -> None:
         self._losing = asyncio.get_running_loop().create_task(self._end_or_break())
 
     async def _end_or_break(self) -> None:
-        """A guest that closed its channel and lives on can never be asked again."""
+        """A guest that closed its channel and lives on can never be asked again; how one ended, its zygote tells."""
         done, _ = await asyncio.wait([self._end], timeout=EXIT_S)
+        ended = self.process.has_ended()
+        if ended and not done:
+            done, _ = await asyncio.wait([self._end], timeout=PROGRAMS_END_S)
         if not done and not self.retired:
-            self._listener.on_broken(self, "it closed its channel")
+            why = "its OS process has ended, and the sandbox launcher does not say how" if ended else CLOSED_CHANNEL
+            self._listener.on_broken(self, why)
 
     def retire(self, why: str) -> None:
         """Kill it and release everything. Idempotent; never waits."""
@@ -340,18 +312,22 @@ class GuestHandle:
         self.link.close(why)
         self.stdout.close()
         self.stderr.close()
+        # Twice: who is cancelled with the loop before it began cleans nothing up.
+        self._end.add_done_callback(lambda _: self.process.close())
         self._burial = asyncio.get_running_loop().create_task(self.ended())
 
     async def ended(self) -> None:
         """Wait until the OS process is gone, then release its files: until then it could still write them."""
         try:
-            await asyncio.wait([self._end], timeout=READY_S)
+            done, _ = await asyncio.wait([self._end], timeout=PROGRAMS_END_S)
+            if not done:  # its zygote does nothing: who else started it has to see to it
+                await in_thread(lambda: end_all([self.process]))
+            if not done and not self.process.has_ended():
+                await asyncio.wait([self._end], timeout=READY_S - PROGRAMS_END_S)
         finally:
             self.process.close()
 
 
 def _not_ready(error: SandboxGone | TimeoutError | SandboxBusy, said: str) -> str:
-    text = "the OS process of the sandbox ended before it was ready"
-    if isinstance(error, TimeoutError):
-        text = f"the OS process of the sandbox was not ready within {READY_S:g} s"
-    return f"{text}{': ' + said if said else ''}; try again, or see %sandbox info"
+    why = f"was not ready within {READY_S:g} s" if isinstance(error, TimeoutError) else f"did not become ready: {error}"
+    return f"the OS process of the sandbox {why}{': ' + said if said else ''}; try again, or see %sandbox info"

@@ -7,24 +7,23 @@ before another takes its place; of one that died there is what it had told.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from ..model.views import Event, WhyView
+from .newest import Newest, memory_of_event
 
-EVENTS_KEPT = 1_000
-DECISIONS_KEPT = 200
+EVENTS_KEPT, DECISIONS_KEPT = 1_000, 200
+KEPT_BYTES = 2_000_000
+"""Of memory, for each of: events and decisions, of earlier guests and of the present one."""
 
 
 class History:
     """Newest first in all answers; the present guest's own part is only given when that guest cannot be asked."""
 
     def __init__(self) -> None:
-        self._past: deque[Event] = deque(maxlen=EVENTS_KEPT)
-        self._past_decisions: deque[WhyView] = deque(maxlen=DECISIONS_KEPT)
-        self._present: deque[Event] = deque(maxlen=EVENTS_KEPT)
-        self._present_decisions: deque[WhyView] = deque(maxlen=DECISIONS_KEPT)
+        self._past, self._present = _events(), _events()
+        self._past_decisions, self._present_decisions = _decisions(), _decisions()
 
     def told(self, events: Iterable[Event], decisions: Iterable[WhyView]) -> None:
         """News of the present guest, oldest first."""
@@ -33,11 +32,13 @@ class History:
 
     def all_told(self, events: Sequence[Event], decisions: Sequence[WhyView]) -> None:
         """Everything the present guest knows, newest first, in place of what it told before."""
-        self._present = deque(reversed(events), EVENTS_KEPT)
-        self._present_decisions = deque(reversed(decisions), DECISIONS_KEPT)
+        self._present, self._present_decisions = _events(), _decisions()
+        self.told(reversed(events), reversed(decisions))
 
     def next_guest(self, replayed_from: int | None = None) -> None:
         """The present guest is past. One that replays does everything from that step on again, so that is forgotten."""
+        if not (self._present or self._present_decisions):
+            return
         present: Iterable[Event] = self._present
         decisions: Iterable[WhyView] = self._present_decisions
         if replayed_from is not None:
@@ -53,7 +54,7 @@ class History:
     ) -> list[Event]:  # fmt: skip
         """The newest events of earlier guests, and with ``present`` what is known of the last one."""
         names = _names(target)
-        known = [*self._past, *self._present] if present else self._past
+        known = [*self._past, *self._present] if present else [*self._past]
         found = [
             event for event in reversed(known)
             if (not kinds or event.kind in kinds) and (not names or {event.pid, event.name} & names)
@@ -63,9 +64,17 @@ class History:
     def why(self, target: str, limit: int, *, present: bool = False) -> list[WhyView]:
         """The newest decisions about a process that earlier guests told."""
         names = _names(target)
-        known = [*self._past_decisions, *self._present_decisions] if present else self._past_decisions
+        known = [*self._past_decisions, *self._present_decisions] if present else [*self._past_decisions]
         found = [entry for entry in reversed(known) if not names or {entry.key, entry.name} & names]
         return found[: max(0, limit)]
+
+
+def _events() -> Newest[Event]:
+    return Newest(EVENTS_KEPT, KEPT_BYTES, memory_of_event)
+
+
+def _decisions() -> Newest[WhyView]:
+    return Newest(DECISIONS_KEPT, KEPT_BYTES)
 
 
 def _names(target: str | None) -> set[str]:

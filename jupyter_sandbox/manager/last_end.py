@@ -63,7 +63,8 @@ def _whose(left: Left) -> str:
 
 
 def _raised(stderr: str) -> str:
-    """The exception that ended an interpreter."""
-    _, found, after = stderr.rpartition("Traceback (most recent call last)")
-    lines = after.strip().splitlines()
-    return f" ({lines[-1][:200]})" if found and lines and not lines[-1].startswith(" ") else ""
+    """The exception that ended an interpreter: below its frames, which are indented, and above what came after it."""
+    _, _, after = stderr.rpartition("Traceback (most recent call last):\n")
+    lines = after.split("\n") if after != stderr else []  # splitlines would divide a message where nobody sees an end
+    raised = next((line for line in lines if line and not line.startswith(" ")), "")
+    return f" ({visible(raised[:200])})" if raised else ""

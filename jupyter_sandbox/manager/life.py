@@ -32,6 +32,8 @@ class Life:
     resting: S = S.RUNNING
     """Where a reload returns to."""
     destroyed: bool = False
+    over: bool = False
+    """The main application has ended, as its guest says, which an honest one says once."""
 
 
 # --- events: what happened ------------------------------------------------------------------------------------------
@@ -163,15 +165,18 @@ class HandlerOver:
     process: str
     budget_ms: int
     dump: str = ""
+    importing: bool = False
+    """It is no callback but what a module does while it is loaded, or our own work on that."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitCounted:
-    """A limit that the node itself counts was reached (process_limit, mailbox_limit)."""
+    """A limit was reached that the node itself counts (process_limit, mailbox_limit), or one that was ``seen``."""
 
     generation: int
     limit: str
     message: str
+    seen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +233,11 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class RaiseAlert:
+    """``again``: it may come again and again, as the sandbox likes."""
+
     limit: str
     message: str
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

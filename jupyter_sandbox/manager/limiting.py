@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+from ..model.errors import ProcessError, SandboxBusy, SandboxError, SandboxGone
 from ..model.limits import Limits
-from ..wire.messages import SetLimits
+from ..model.sandbox import NoticeTold
+from ..wire.messages import Done, SetLimits
+from .handle import GuestHandle
 from .unit import Unit
+
+HEARD_S = 0.5
+"""How long a guest may take to say that it counts by the new limits."""
+_INSIDE = "max_processes and max_mailbox"
 
 
 async def change_limits(unit: Unit, limits: Limits) -> None:
-    """From now on these limits count; what cannot be moved in the running guest is told as an alert."""
+    """From now on these limits count; what cannot be moved in the running guest is told as an alert.
+
+    Processes and mailboxes are counted inside. That a guest is too busy to say that it does so is told as a notice;
+    ProcessError says that it refused.
+    """
     unit.voice.heard_by_caller()
-    unit.limits, guest = limits, unit.guest
+    before, unit.limits, guest = unit.limits, limits, unit.guest
     unit.watch_anew()
-    if guest is not None:
-        if not guest.limit(limits):
-            text = f"max_memory of {limits.max_memory / 1e6:g} MB and max_runtime of {limits.max_runtime / 1000:g} s"
-            unit.voice.alert(
-                "memory_limit", f"{text} count in full from the next restart on: %sandbox restart {unit.name}"
-            )
-        guest.tell(lambda number: SetLimits(id=number, limits=limits))
+    moved = (limits.max_memory, limits.max_runtime) != (before.max_memory, before.max_runtime)
+    if guest is not None and not guest.limit(limits) and moved:
+        text = f"max_memory of {limits.max_memory / 1e6:g} MB and max_runtime of {limits.max_runtime / 1000:g} s"
+        unit.voice.alert("memory_limit", f"{text} count in full from the next restart on: %sandbox restart {unit.name}")
     unit.announce()
+    if guest is not None:
+        await _move_inside(unit, guest, limits)
+
+
+async def _move_inside(unit: Unit, guest: GuestHandle, limits: Limits) -> None:
+    try:
+        await guest.ask(lambda number: SetLimits(id=number, limits=limits), Done, HEARD_S)
+    except SandboxGone:
+        return  # the next guest begins with them
+    except SandboxBusy as busy:
+        text = f"{_INSIDE} are counted inside, and {busy}: there they count from the end of its callback on"
+        unit.voice.tell(NoticeTold(unit.name, "warning", text))
+    except SandboxError as error:
+        raise ProcessError(
+            f"sandbox {unit.name!r} does not take {_INSIDE}, which are counted inside ({error}); the other limits "
+            f"count. Begin afresh with %sandbox restart {unit.name}"
+        ) from None

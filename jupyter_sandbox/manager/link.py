@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 from ..model.bucket import TokenBucket
 from ..model.errors import InternalError, LocalProtocolError, RemoteProtocolError, SandboxBusy, SandboxGone
 from ..wire.connection import Connection
+from ..wire.legality import ConnectionState
 from ..wire.messages import (
     Alert,
     Answer,
@@ -34,6 +35,7 @@ from ..wire.messages import (
 from .answers import error_of
 from .begun import LOOK_S, LOOKS, Begun
 from .news import AT_ONCE, PER_SECOND
+from .reading import place_for_reading
 from .weight import weight
 
 __all__ = ["GuestLink", "Pushed"]
@@ -50,12 +52,14 @@ LONG_BYTES = 64 * 1024
 """How much of a frame has arrived when it is worth the while to look how long the rest keeps the thread."""
 WORK_COST_BYTES = 160 << 20
 """What a second of the thread's work counts for: whoever makes long work of few bytes has a fifth of it at most."""
+REST_BYTES = 1 << 20
+"""Of what a guest said last that is read when it has ended: a second of news."""
 BEGIN_S = 0.005
 """How long a spare is left asleep after it has become a sandbox: usually its first request comes at once."""
-LOST, BROKEN = "its channel was closed", "it broke the protocol"
+LOST, BROKEN, ENDING = "its channel was closed", "it broke the protocol", "it is being destroyed"
 
 
-class GuestLink(asyncio.Protocol):
+class GuestLink(asyncio.BufferedProtocol):
     """One guest's channel.
 
     ``on_push`` gets unasked frames, ``on_broken`` the text of a protocol
@@ -70,8 +74,12 @@ class GuestLink(asyncio.Protocol):
     ) -> None:  # fmt: skip
         self._on_push, self._on_broken, self._on_lost, self._at_work = on_push, on_broken, on_lost, at_work
         self._connection = Connection("kernel")
+        self.name = ""
+        """Of the sandbox, for errors in which it speaks."""
         self._loop = asyncio.get_running_loop()
+        self._arriving = place_for_reading(self._loop)
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._beginning = 0
         self._early = b""
@@ -80,6 +88,7 @@ class GuestLink(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._read_share = READ_SHARE_BYTES
+        self._window_ends = 0.0
         self._refill: asyncio.TimerHandle | None = None
         self._begun: Begun | None = None
         self._look: asyncio.TimerHandle | None = None
@@ -89,6 +98,7 @@ class GuestLink(asyncio.Protocol):
 
     async def open(self, control: socket.socket) -> None:
         """Take over the socket."""
+        self._socket = control
         await self._loop.create_unix_connection(lambda: self, sock=control)
 
     def close(self, why: str) -> None:
@@ -115,26 +125,31 @@ class GuestLink(asyncio.Protocol):
         """Send what ``make(id)`` builds and wait for its answer of the given type.
 
         Raises the error that the guest answers with, SandboxBusy after
-        ``timeout_s``, SandboxGone when the guest ends first.
+        ``timeout_s`` or when it does not read, SandboxGone when the guest ends first.
         """
-        number, self._next_id = self._next_id, self._next_id + 1
-        waiting: asyncio.Future[Answer] = self._loop.create_future()
-        self._answers[number] = waiting
-        try:
-            self._write(make(number))
-            await self._drain()
-            async with asyncio.timeout(timeout_s):
-                given = await waiting
-        except TimeoutError:
-            raise SandboxBusy(f"it did not answer within {timeout_s:g} s") from None
-        finally:
-            self._answers.pop(number, None)
+        until = None if timeout_s is None else self._loop.time() + timeout_s
+        await self._drain(timeout_s)
+        given = await self._answer(make, until, timeout_s)
         if isinstance(given, Failed):
-            raise error_of(given)
+            raise error_of(given, self.name)
         if not isinstance(given, answer):
             self._broken(f"{type(given).__name__} instead of {answer.__name__}")
             raise SandboxGone(self._why_gone)
         return given
+
+    async def _answer(self, make: Callable[[int], Request], until: float | None, timeout_s: float | None) -> Answer:
+        """Nothing is cancelled when patience ends: a kernel that was stopped finds that and the answer in one look."""
+        waiting: asyncio.Future[Answer] = self._loop.create_future()
+        number, self._next_id = self._next_id, self._next_id + 1
+        self._answers[number] = waiting
+        timer = None if until is None else self._loop.call_at(until, _give_up, waiting, timeout_s)
+        try:
+            self._write(make(number))
+            return await waiting
+        finally:
+            self._answers.pop(number, None)
+            if timer is not None:
+                timer.cancel()
 
     def tell(self, make: Callable[[int], Request]) -> None:
         """Send a request whose answer nobody needs."""
@@ -168,16 +183,21 @@ class GuestLink(asyncio.Protocol):
         try:
             return self._connection.send(cast("KernelFrame", frame))
         except LocalProtocolError as error:
+            if self._connection.state is ConnectionState.STOPPING:  # who destroys it has sent the last there is to say
+                raise SandboxGone(ENDING) from None
             raise InternalError(f"{error}; please report it") from error
 
-    async def _drain(self) -> None:
+    async def _drain(self, timeout_s: float | None) -> None:
+        """Wait until what was sent before is read, all but a little: of a deaf guest's no more than one frame waits."""
         if self._writable.is_set():
             return
+        in_a_hurry = timeout_s is not None and timeout_s < WRITE_DEADLINE_S
         try:
-            async with asyncio.timeout(WRITE_DEADLINE_S):
-                await self._writable.wait()
+            async with asyncio.timeout(timeout_s if in_a_hurry else WRITE_DEADLINE_S):
+                while not self._writable.is_set():  # of many that wait, the first one's frame may fill it again
+                    await self._writable.wait()
         except TimeoutError:
-            raise SandboxBusy("it does not read what it is sent") from None
+            raise SandboxBusy(_too_late(timeout_s) if in_a_hurry else "it does not read what it is sent") from None
 
     # --- asyncio's side ---------------------------------------------------------------------------------------------
 
@@ -191,14 +211,34 @@ class GuestLink(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writable.set()
 
+    def read_rest(self) -> None:
+        """Take in what a guest that has ended, or is about to be, said before; also while reading pauses. Bounded."""
+        left = REST_BYTES
+        while left > 0 and not self._why_gone and self._socket is not None:
+            try:
+                size = self._socket.recv_into(self._arriving)
+            except OSError:  # there is nothing more, or the socket is closed
+                return
+            if not size:
+                return
+            left -= size
+            self.buffer_updated(size)
+
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:  # it would not be written to any more; what it wrote is still there
+            self.read_rest()
         if not self._why_gone:
             self.close(LOST)
             self._on_lost()
 
-    def data_received(self, data: bytes) -> None:
-        if self._why_gone:
-            return
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._arriving
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if not self._why_gone:
+            self._receive(bytes(self._arriving[:nbytes]))
+
+    def _receive(self, data: bytes) -> None:
         began = time.thread_time() if self._connection.pending > LONG_BYTES else None
         try:
             frames = self._connection.receive(data)
@@ -277,16 +317,29 @@ class GuestLink(asyncio.Protocol):
         return math.ceil(AT_ONCE - self._least_left)
 
     def _charge(self, size: int) -> None:
+        now = self._loop.time()
+        if self._read_share == READ_SHARE_BYTES or (self._refill is None and now >= self._window_ends):
+            self._read_share, self._window_ends = READ_SHARE_BYTES, now + READ_WINDOW_S
         self._read_share -= size
-        if self._refill is None:
-            self._refill = self._loop.call_later(READ_WINDOW_S, self._refilled)
         if self._read_share <= 0 and self._transport is not None and not self._why_gone:
             self._transport.pause_reading()
+            if self._refill is None:  # no timer for those that stay below it, which nearly all do
+                self._refill = self._loop.call_at(self._window_ends, self._refilled)
 
     def _refilled(self) -> None:
         self._refill = None
         self._read_share = min(READ_SHARE_BYTES, self._read_share + READ_SHARE_BYTES)
+        self._window_ends = self._loop.time() + READ_WINDOW_S
         if self._read_share <= 0:  # one frame took more than a share
-            self._refill = self._loop.call_later(READ_WINDOW_S, self._refilled)
+            self._refill = self._loop.call_at(self._window_ends, self._refilled)
         elif self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
+
+
+def _give_up(waiting: asyncio.Future[Answer], timeout_s: float | None) -> None:
+    if not waiting.done():
+        waiting.set_exception(SandboxBusy(_too_late(timeout_s)))
+
+
+def _too_late(timeout_s: float | None) -> str:
+    return f"it did not answer within {timeout_s:g} s"

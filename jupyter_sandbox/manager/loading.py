@@ -7,12 +7,14 @@ compile, does not import, or does not end its import never reaches the live gues
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from ..code.difference import difference, sources
 from ..code.gather import gather
 from ..model.code import Bundle, ClassInfo, ModuleCode
 from ..model.errors import CompileError, SandboxBusy, SandboxGone, UsageError
-from ..wire.messages import Load, Loaded, Tried
+from ..wire.messages import Bring, Brought, Load, Loaded, Tried
+from .bringing import COMPILE_S, Compiled, bring, parts, patience_s
 from .handle import GuestHandle
 from .life import ReloadBegan, ReloadEnded
 from .loop import in_thread, unbroken
@@ -34,34 +36,70 @@ async def prepare(unit: Unit, source: object, module: str | None = None) -> Prep
     given = await in_thread(lambda: gather(source, module))
     names = {one.name for one in given.modules}
     kept = tuple(one for name, one in unit.modules.items() if name not in names)
-    tried = await _try(unit, Bundle((*kept, *given.modules), given.origin))
-    return told(given, tried)
-
-
-async def _try(unit: Unit, bundle: Bundle) -> Tried:
     guest = await unit.launch_trial()
     try:
-        return await guest.ask(lambda number: Load(id=number, bundle=bundle, trial=True), Tried, TRIAL_S)
+        compiled = await _compile(unit, guest, kept, given.modules)
+        tried = await _try(unit, guest, (*kept, *compiled.modules))
+    finally:
+        unit.discard(guest, "the trial is over")
+    return told(compiled, given.origin, tried)
+
+
+async def _compile(
+    unit: Unit, guest: GuestHandle, kept: tuple[ModuleCode, ...], given: tuple[ModuleCode, ...]
+) -> Compiled:
+    """Hand both to a guest that runs none of it yet; what was given comes back with its code."""
+
+    async def ask(make: Callable[[int], Bring]) -> Brought:
+        return await guest.ask(make, Brought, COMPILE_S)
+
+    try:
+        both = await bring(ask, (*kept, *given))
+    except SandboxBusy:
+        text = f"a module was not compiled within {COMPILE_S:g} s; nothing was loaded. Divide the largest ones"
+        raise CompileError("load_error", text) from None
+    except SandboxGone as gone:
+        _must_live(unit)
+        raise CompileError(
+            "load_error",
+            f"the OS process ended while the code was compiled ({gone}); nothing was loaded. If the code is large, "
+            f"give the sandbox more memory: %sandbox limits {unit.name} --max-memory BYTES",
+        ) from None
+    return Compiled(both.modules[len(kept) :], both.warnings)
+
+
+async def _try(unit: Unit, guest: GuestHandle, modules: tuple[ModuleCode, ...]) -> Tried:
+    patience = patience_s(TRIAL_S, modules)
+    try:
+        with guest.lookout.importing():
+            return await guest.ask(
+                lambda number: Load(id=number, bundle=Bundle(()), brought=len(modules), trial=True), Tried, patience
+            )
     except SandboxBusy:
         raise CompileError(
             "compilation_error",
-            f"the import of the code did not finish in {TRIAL_S:g} s and was ended; nothing was loaded. "
+            f"the import of the code did not finish in {patience:.3g} s and was ended; nothing was loaded. "
             "Look for an endless loop at module level",
         ) from None
     except SandboxGone as gone:
+        _must_live(unit)
         raise CompileError(
             "load_error",
             f"the import of the code ended the OS process ({gone}); nothing was loaded. "
             "Look for os._exit or a crash at module level",
         ) from None
-    finally:
-        unit.discard(guest, "the trial is over")
+
+
+def _must_live(unit: Unit) -> None:
+    """A trial ends with the sandbox that it is for, and then the code is not to blame. Raises SandboxGone."""
+    if unit.life.destroyed:
+        raise unit.gone("it was destroyed")
 
 
 async def load(unit: Unit, source: object, module: str | None = None) -> LoadReport:
     """Load or hot-reload code into the sandbox; after any failure the old version runs on."""
     began = time.perf_counter()
-    async with unit.lane:
+    async with unit.lane.turn("code is being loaded into it"):
         admit(unit, "load")
         ready = await prepare(unit, source, module)
         before = {one.name: one.source for one in unit.modules.values() if one.source}
@@ -83,6 +121,7 @@ async def _go_live(unit: Unit, ready: Prepared) -> Loaded | None:
 
 async def _load_live(unit: Unit, bundle: Bundle) -> Loaded | None:
     """None when there is no guest: the next one gets the code."""
+    admit(unit, "load")  # once more: while the code was tried, the sandbox may have come to its end
     guest = unit.guest
     if guest is None:
         return None
@@ -90,7 +129,7 @@ async def _load_live(unit: Unit, bundle: Bundle) -> Loaded | None:
     try:
         return await load_into(unit, guest, bundle)
     except SandboxBusy:
-        text = f"loading did not finish in {LIVE_S:g} s"
+        text = f"loading did not finish in {patience_s(LIVE_S, bundle.modules):.3g} s"
         unit.give_up(guest, f"{text}; its state is not known any more")
         raise SandboxGone(f"{text}, so sandbox {unit.name!r} was killed: %sandbox restart {unit.name}") from None
     finally:
@@ -99,7 +138,20 @@ async def _load_live(unit: Unit, bundle: Bundle) -> Loaded | None:
 
 async def load_into(unit: Unit, guest: GuestHandle, bundle: Bundle) -> Loaded:
     """Load compiled modules into a guest."""
-    return await unit.ask(lambda number: Load(id=number, bundle=bundle), Loaded, LIVE_S, guest=guest)
+
+    async def ask(make: Callable[[int], Bring]) -> Brought:
+        return await unit.ask(make, Brought, COMPILE_S, guest=guest)
+
+    *before, last = parts(bundle.modules)
+    brought = [one for part in before for one in part]
+    if brought:
+        await bring(ask, brought)
+    patience = patience_s(LIVE_S, bundle.modules)
+    with guest.lookout.importing():
+        return await unit.ask(
+            lambda number: Load(id=number, bundle=Bundle(last, bundle.origin), brought=len(brought)), Loaded,
+            patience, guest=guest,
+        )  # fmt: skip
 
 
 def remember(unit: Unit, ready: Prepared) -> None:

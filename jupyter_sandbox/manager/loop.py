@@ -3,7 +3,8 @@
 The thread lives until ``close``: the zygote is started from it, and the
 operating system ends a child when the *thread* that started it ends. A wait is
 interruptible: on KeyboardInterrupt the work is cancelled, and the wait returns
-only after the work has cleaned up after itself. A fork of the kernel has no such
+after the work has cleaned up after itself, or in less than a second: then the
+work goes on cleaning up. A fork of the kernel has no such
 thread: whoever asks there is told so, and waits for nobody.
 """
 
@@ -18,12 +19,17 @@ from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import Any, Generic, TypeVar, cast
 
-from ..model.errors import InternalError, SandboxGone
+from ..model.errors import InternalError, LaunchFailed, SandboxGone
 
 T = TypeVar("T")
+CLOSED = "the sandbox manager was closed; make another one: SandboxManager()"
 LOOK_UP_S = 0.2
+INTERRUPT_S = 0.7
+"""How long an interrupted wait lets the work clean up: killing a guest takes milliseconds. Whoever interrupts has the
+notebook back within a second; what takes longer goes on behind it."""
+_ROUNDS = 20
 UNWIND_S = 5.0
-"""How long an interrupted wait lets the work clean up: killing a guest takes milliseconds."""
+"""How long ``close`` waits for what it cancelled."""
 
 
 class ManagerLoop:
@@ -60,7 +66,7 @@ class ManagerLoop:
             loop.call_soon_threadsafe(ticket.begin)
             return ticket.wait()
         except CancelledError:
-            raise SandboxGone("the sandbox manager was closed; make another one: SandboxManager()") from None
+            raise SandboxGone(CLOSED) from None
         except BaseException:
             # Not only KeyboardInterrupt: whatever breaks the wait must not leave the work half done behind it.
             ticket.cancel_and_wait()
@@ -96,13 +102,9 @@ class ManagerLoop:
         self.must_be_here()  # before the lock: whoever held it during the fork never lets go
         with self._lock:
             if self._closed:
-                raise SandboxGone("the sandbox manager was closed; make another one: SandboxManager()")
+                raise SandboxGone(CLOSED)
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name="jupyter-sandbox-manager", daemon=True
-                )
-                self._thread.start()
+                self._loop, self._thread = _started_thread()
             return self._loop
 
     def close(self) -> None:
@@ -165,16 +167,19 @@ class _Ticket(Generic[T]):
         """The result. Looks up now and then: a signal that comes just before a lock is waited for wakes nobody."""
         while not self._over.acquire(timeout=LOOK_UP_S):
             continue
-        if self._error is not None:
-            raise self._error
-        return cast("T", self._result)
+        try:
+            if self._error is not None:
+                raise self._error
+            return cast("T", self._result)
+        finally:
+            self._error = None  # else they hold each other, and all that was to be sent, until the collector comes
 
     def cancel_and_wait(self) -> None:
         if self._ended:
             return
         self._loop.call_soon_threadsafe(self._cancel)
         try:
-            self._over.acquire(timeout=UNWIND_S)
+            self._over.acquire(timeout=INTERRUPT_S)
         except BaseException:  # the caller raises what interrupted the wait, whatever became of the work
             return
 
@@ -182,6 +187,28 @@ class _Ticket(Generic[T]):
         self._called_off = True
         if self._task is not None:
             self._task.cancel()
+
+
+def _started_thread() -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
+    """A loop and the thread that serves it; neither is kept when it does not start."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=_serve, args=(loop,), name="jupyter-sandbox-manager", daemon=True)
+    try:
+        thread.start()
+    except (RuntimeError, MemoryError) as error:
+        loop.close()
+        raise _no_thread(error) from None
+    except BaseException:  # interrupted: should the thread have begun, then it ends and closes its loop
+        loop.call_soon_threadsafe(loop.stop)
+        raise
+    return loop, thread
+
+
+def _no_thread(error: Exception) -> LaunchFailed:
+    return LaunchFailed(
+        f"the kernel gets no other thread from the operating system ({str(error) or type(error).__name__}): end some "
+        "of its threads or give it more memory, then try again"
+    )
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
@@ -196,10 +223,13 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    if tasks:
+    """In rounds: what is cancelled may begin something to clean up after itself."""
+    for _ in range(_ROUNDS):
+        tasks = asyncio.all_tasks(loop)
+        if not tasks:
+            return
+        for task in tasks:
+            task.cancel()
         loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
@@ -210,6 +240,8 @@ async def in_thread(act: Callable[[], T]) -> T:
     a kernel must be able to exit while a git server does not answer. Nor
     ``threading``, whose start waits until the new thread has run: in a notebook of
     many busy threads that keeps the loop for a tenth of a second.
+
+    Raises what the function raises, and LaunchFailed when there is no thread to be had.
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()
@@ -231,7 +263,10 @@ async def in_thread(act: Callable[[], T]) -> T:
         with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
             loop.call_soon_threadsafe(settle, result, error)
 
-    _thread.start_new_thread(run, ())
+    try:
+        _thread.start_new_thread(run, ())
+    except (RuntimeError, MemoryError) as error:
+        raise _no_thread(error) from None
     return await outcome
 
 

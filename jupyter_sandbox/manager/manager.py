@@ -15,16 +15,17 @@ from pathlib import Path
 
 from ..isolation.places import resolve
 from ..isolation.profiles import PROFILES
-from ..model.errors import SandboxError, UsageError
+from ..model.errors import LaunchFailed, SandboxError, SandboxGone, SnapshotError, UsageError
 from ..model.flavour import Flavour
 from ..model.limits import Limits
 from ..model.openings import Openings
 from ..model.sandbox import Removed, SandboxInfo, SandboxStatus, Update
 from ..wire import messages as wire
 from . import changing
+from .in_use import InUse
 from .life import DestroyAsked, StopBegan
 from .looking import sampled
-from .loop import ManagerLoop, in_thread
+from .loop import CLOSED, ManagerLoop, in_thread
 from .pickles import pack
 from .sandbox import Sandbox
 from .spares import Spares
@@ -56,6 +57,8 @@ class SandboxManager:
 
     def __init__(self, store: str | Path | None = None, flavour: str = "plain") -> None:
         Flavour.of(flavour)
+        self._in_use = InUse(self)
+        self._in_use.begin()
         self.store = SnapshotStore(store, _folder(), _notebook())
         self._flavour = flavour
         self._loop = ManagerLoop()
@@ -71,6 +74,7 @@ class SandboxManager:
         self._zygotes: Zygotes | None = None
         self._spares: Spares | None = None
         self._watchdog: Watchdog | None = None
+        self._shutting = False
         self._at_exit = functools.partial(_close_at_exit, weakref.WeakMethod(self.close))
         atexit.register(self._at_exit)
 
@@ -143,7 +147,10 @@ class SandboxManager:
             self._loop.run(ask_all())
 
     def destroy(self, name_or_id: str | int) -> bool:
-        """End a sandbox and forget it, its analytics and its snapshots; False when there was none. Idempotent."""
+        """End a sandbox and forget it, its analytics and its snapshots; False when there was none. Idempotent.
+
+        Snapshots that cannot be deleted stay, as on a full drive, which is logged as a warning.
+        """
         found = self._find(name_or_id)
         if found is None:
             return False
@@ -156,7 +163,8 @@ class SandboxManager:
         return self.store.origin
 
     def stored(self, name: str) -> Iterable[SnapshotInfo]:
-        """The snapshots of a sandbox of this name, also when there is none now."""
+        """The snapshots of a sandbox of this name, also when there is none now. Raises SandboxGone in a fork."""
+        self._loop.must_be_here()  # before the store: its lock may be held for ever there, and its file is the kernel's
         return self.store.list(name)
 
     def was_destroyed(self, name_or_id: str | int) -> bool:
@@ -192,6 +200,7 @@ class SandboxManager:
                 pass  # closed by another thread meanwhile
         self._loop.close()
         self.store.close()
+        self._in_use.end()
 
     @property
     def closed(self) -> bool:
@@ -216,7 +225,7 @@ class SandboxManager:
     async def _create(self, name: str | None, spec: Spec, limits: Limits, code: object, main: Main | None) -> Sandbox:
         unit = self._admit(name, spec, limits)
         try:
-            async with unit.lane:
+            async with unit.lane.turn("it is being created"):
                 unit.announce()
                 await changing.create(unit, code, main)
         except BaseException:
@@ -225,6 +234,8 @@ class SandboxManager:
         return self._sandboxes[unit.life.id]
 
     def _admit(self, name: str | None, spec: Spec, limits: Limits) -> Unit:
+        if self._shutting:
+            raise SandboxGone(CLOSED)
         if self._zygotes is None or self._spares is None:
             self._zygotes = Zygotes(self._zygote_died)
             self._spares = Spares(self._zygotes)
@@ -267,9 +278,18 @@ class SandboxManager:
         if not unit.life.destroyed:
             unit.dispatch(DestroyAsked())
         self._destroyed |= {unit.name: unit.life.id, str(unit.life.id): unit.life.id}
-        await in_thread(lambda: self.store.forget(unit.name))
+        try:
+            await self._forget_snapshots(unit.name)
+        except SnapshotError as error:  # the sandbox is gone all the same
+            _LOG.warning("sandbox %r is destroyed, but its snapshots stay: %s", unit.name, error)
         if guest is not None:
             await guest.ended()
+
+    async def _forget_snapshots(self, name: str) -> None:
+        try:
+            await in_thread(lambda: self.store.forget(name))
+        except LaunchFailed:  # there is no thread to be had, and what is left would be found by the next of this name
+            self.store.forget(name)
 
     async def _say_goodbye(self, unit: Unit) -> None:
         """Terminate callbacks run, when nothing is stuck: what does not answer in time is killed."""
@@ -284,6 +304,7 @@ class SandboxManager:
             pass
 
     async def _shut_down(self) -> None:
+        self._shutting = True
         units, self._units = list(self._units.values()), {}
         if self._watchdog is not None:
             self._watchdog.close()

@@ -13,16 +13,23 @@ from typing import assert_never
 
 import msgspec
 
-from ..model.harmless import visible
+from ..model import harmless
+from ..model.harmless import on_one_line, plain, shortened
+from ..model.listed import Facts
+from ..model.sandbox import NoticeTold
 from ..model.views import Event, ProcessView, TreeDiff, TreeView, WhyView
+from ..wire.encoding import encode
 from ..wire.messages import Alert, MainExited, Notice, Pushed, Sample, TreeChanged
 
-NAME, TEXT, LINES, FACTS = 200, 2_000, 20_000, 20
-"""Characters of a name, of a text or line, of all lines of a traceback; facts of an event."""
+NAME, TEXT, LINES, FACTS, TOLD = 200, 2_000, 20_000, 20, 4_000
+"""Characters of a name, of a text or line, of all lines of a traceback; facts of an event, characters of all these."""
+LINE_COST = 20
+"""What a line counts for beside its characters: empty ones are made, named and told as well."""
 EVENTS, DECISIONS = 200, 50
 """In one sample: what an honest guest puts in at most. The rest counts as dropped."""
-PROCESSES, VIEW = 20_000, 4_000
-"""Processes in one change of the tree; characters of one process in it."""
+PROCESSES, VIEW, RELATIONS = 20_000, 4_000, 8_000
+"""Processes in one change of the tree; characters of one process in it that are told as they are; characters of the
+links and monitors of one that has more: some thousand."""
 KEYS = 2_000_000
 """Characters of all names in one list of a change."""
 AT_ONCE, PER_SECOND = 1_000, 200
@@ -43,7 +50,7 @@ def bounded(frame: Pushed) -> Pushed:
                 traceback=[*_lines(lines)],
             )  # fmt: skip
         case Alert(limit=limit, message=message):
-            return Alert(limit=name(limit), message=cut(message))
+            return Alert(limit=name(limit), message=on_one_line(message, TEXT))
         case MainExited(app=app, reason=reason, normal=normal):
             return MainExited(app=name(app), reason=cut(reason), normal=normal)
         case Sample(events=events, dropped=dropped, decisions=decisions):
@@ -70,7 +77,17 @@ def whole(tree: TreeView) -> TreeView:
 
 def size(frame: Pushed) -> int:
     """About how many bytes a piece of news takes that is kept for later."""
-    return len(msgspec.msgpack.encode(frame))
+    return len(encode(frame))
+
+
+def length(told: NoticeTold) -> int:
+    """What a notice counts for of those that may come.
+
+    >>> length(NoticeTold("shop", "info", "hello", traceback=("", "")))
+    69
+    """
+    lines = (told.level, told.process, told.logged, told.text, *told.traceback)
+    return sum(map(len, lines)) + LINE_COST * (1 + len(told.traceback))
 
 
 def _diff(diff: TreeDiff) -> TreeDiff:
@@ -86,12 +103,12 @@ def _keys(keys: tuple[str, ...]) -> tuple[str, ...]:
 
 def name(text: str) -> str:
     """A short piece of text on one line."""
-    return visible(text[:NAME])
+    return harmless.name(text, NAME)
 
 
 def cut(text: str) -> str:
     """A text of a readable length."""
-    return visible(text[:TEXT])
+    return shortened(text, TEXT)
 
 
 def _lines(lines: Iterable[str]) -> tuple[str, ...]:
@@ -99,7 +116,7 @@ def _lines(lines: Iterable[str]) -> tuple[str, ...]:
     left = LINES
     for line in lines:
         kept.append(cut(line))
-        left -= len(kept[-1]) + 1
+        left -= len(kept[-1]) + LINE_COST
         if left <= 0:
             break
     return tuple(kept)
@@ -109,27 +126,54 @@ def _event(event: Event) -> Event:
     # Nearly all are like this, and a sandbox that crashes on and on tells hundreds a second.
     texts = (event.kind, event.pid, event.name)
     short = not event.data and max(map(len, texts)) <= NAME and len(event.text) <= TEXT
-    if short and "".join((*texts, event.text)).isprintable():
+    if short and plain("".join((*texts, event.text))):
         return event
-    data = {
-        name(key): value if isinstance(value, int) else cut(value) for key, value in [*event.data.items()][:FACTS]
-    }  # fmt: skip
     return replace(
-        event, kind=name(event.kind), pid=name(event.pid), name=name(event.name), text=cut(event.text), data=data
-    )
+        event, kind=name(event.kind), pid=name(event.pid), name=name(event.name), text=cut(event.text),
+        data=_facts(event.data),
+    )  # fmt: skip
+
+
+def _facts(data: Facts) -> Facts:
+    kept: Facts = {}
+    left = TOLD
+    for key, value in [*data.items()][:FACTS]:
+        known = name(key)
+        kept[known] = value if isinstance(value, int) else shortened(value, min(TEXT, left))
+        left -= len(known) + len(str(kept[known]))
+        if left <= 0:
+            break
+    return kept
 
 
 def _view(view: ProcessView) -> ProcessView:
     lists = (*view.links, *view.monitors)
-    texts = (view.key, view.name, view.behaviour, view.state, view.pid, view.parent, view.registered, view.last_exit)
+    texts = (view.key, view.name, view.behaviour, view.state, view.pid, view.parent, view.registered, view.last_exit,
+             view.strategy)  # fmt: skip
     size = len("".join(lists)) + sum(len(text) for text in texts if text) + len(view.kind) + len(view.status)
     if size <= VIEW and len(lists) <= VIEW:
         return view
-    return ProcessView(
-        key=cut(view.key), pid=view.pid and name(view.pid), name=name(view.name), kind=name(view.kind),
+    links = _whole_names(view.links, RELATIONS)
+    return replace(
+        view, key=cut(view.key), pid=view.pid and name(view.pid), name=name(view.name), kind=name(view.kind),
         behaviour=name(view.behaviour), status=name(view.status), parent=view.parent and cut(view.parent),
-        state=cut(view.state), queue=view.queue, restarts=view.restarts, steps=view.steps,
+        registered=view.registered and name(view.registered), state=cut(view.state),
+        strategy=view.strategy and name(view.strategy), last_exit=view.last_exit and cut(view.last_exit),
+        links=links, monitors=_whole_names(view.monitors, RELATIONS - sum(map(len, links)) - len(links)),
     )  # fmt: skip
+
+
+def _whole_names(names: Iterable[str], room: int) -> tuple[str, ...]:
+    """As many of them as fit. Half a pid would be another process's, so none is cut."""
+    kept: list[str] = []
+    for one in names:
+        shown = shortened(one, NAME + 1)
+        room -= len(shown) + 1
+        if room < 0:
+            break
+        if 0 < len(shown) <= NAME:
+            kept.append(shown)
+    return tuple(kept)
 
 
 def _decision(entry: WhyView) -> WhyView:

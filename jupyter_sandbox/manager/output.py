@@ -15,6 +15,7 @@ from collections.abc import Callable
 from ..model.harmless import visible
 
 TAIL_BYTES = 64 * 1024
+_Decoder = codecs.getincrementaldecoder("utf-8")
 _READ = 1 << 16
 _FLUSH_S = 0.05
 _READS = 16
@@ -50,7 +51,7 @@ class OutputTail:
         self._fresh = bytearray()
         self._dropped = 0
         self._mark, self._marked = b"", 0
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder = _Decoder("replace")
 
     def feed(self, data: bytes) -> None:
         """Bytes that arrived."""
@@ -124,7 +125,8 @@ class OutputPump:
         self._timer: asyncio.TimerHandle | None = None
         self._reads = 0
         self._open = True
-        os.set_blocking(fd, False)
+        if os.get_blocking(fd):  # unlike setting, which lets other threads go first, asking costs next to nothing
+            os.set_blocking(fd, False)
         self._loop.add_reader(fd, self._readable)
 
     def _readable(self) -> bool:

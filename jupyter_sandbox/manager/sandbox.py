@@ -8,7 +8,7 @@ from ..model.errors import UsageError
 from ..model.limits import Limits, whole
 from ..model.views import TreeView
 from ..wire import messages as wire
-from . import changing, loading
+from . import changing, loading, snapshots
 from .acting import Acting
 from .limiting import change_limits
 from .looking import Looking
@@ -74,7 +74,10 @@ class Sandbox(Looking, Acting):
         return self._loop.run(changing.start(self._unit, main, pack(args, "the arguments") if args else b""))
 
     def stop(self) -> None:
-        """Stop the application in order. Nothing runs any more; looking stays possible. Does nothing when stopped."""
+        """Stop the application in order: no process runs any more, though threads and programs that they began may.
+
+        Looking stays possible. Does nothing when stopped.
+        """
         self._loop.run(changing.stop(self._unit))
 
     def restart(self) -> TreeView:
@@ -91,9 +94,9 @@ class Sandbox(Looking, Acting):
         They act at once. Where the operating system lets nobody raise the
         memory of a running OS process, an alert says that a restart is needed.
         """
-        merged = Limits.merged(changes, self._unit.limits)
 
         async def change() -> Limits:
+            merged = Limits.merged(changes, self._unit.limits)  # here: of two that change some at once, neither is lost
             if changes:
                 await change_limits(self._unit, merged)
             return merged
@@ -143,7 +146,7 @@ class Sandbox(Looking, Acting):
 
     def snapshot(self, name: str) -> SnapshotInfo:
         """Save the state under a name; it survives the kernel. Raises SnapshotError naming what cannot be saved."""
-        return self._loop.run(changing.snapshot(self._unit, self._store, _snapshot_name(name)))
+        return self._loop.run(snapshots.take(self._unit, self._store, _snapshot_name(name)))
 
     def snapshots(self) -> list[SnapshotInfo]:
         """All snapshots of this sandbox's name, oldest first."""
@@ -152,7 +155,7 @@ class Sandbox(Looking, Acting):
 
     def restore(self, name: str) -> TreeView:
         """Build the saved system beside the running one, then switch; a failure leaves the running one alive."""
-        return self._loop.run(changing.restore(self._unit, self._store, _snapshot_name(name)))
+        return self._loop.run(snapshots.restore(self._unit, self._store, _snapshot_name(name)))
 
 
 def _snapshot_name(name: str) -> str:

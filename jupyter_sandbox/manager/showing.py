@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..model.harmless import visible
+from ..model.harmless import shortened
 from ..model.images import checked
 from ..model.picture import Drawn, Picture
 from ..wire.messages import Pictured, Value
@@ -24,7 +24,7 @@ def shown(answer: Value) -> object:
     if not isinstance(answer, Pictured):
         return value
     picture, why = _picture(answer)
-    return Drawn(value, picture, visible(" ".join(why[:_LONGEST].split())))
+    return Drawn(value, picture, shortened(" ".join(why[:_LONGEST].split()), _LONGEST))
 
 
 def _picture(answer: Pictured) -> tuple[Picture | None, str]:

@@ -47,6 +47,7 @@ class Shelf:
         self._timer: asyncio.TimerHandle | None = None
         self._deaths = 0
         """Of its zygote, since somebody took a spare."""
+        self._closed = False
 
     def pop(self) -> GuestHandle | None:
         """One that lives, the oldest first; None when there is none. A refill begins in a moment."""
@@ -67,6 +68,8 @@ class Shelf:
 
     def refill_soon(self) -> None:
         """Fill up when nobody has taken one for a moment."""
+        if self._closed:
+            return
         if self._timer is not None:
             self._timer.cancel()
         delay_s = REFILL_S * 4 ** min(self._deaths, 5)
@@ -78,6 +81,7 @@ class Shelf:
         self.refill_soon()
 
     def _begin_filling(self) -> None:
+        self._timer = None
         if self._refill is None or self._refill.done():
             self._refill = asyncio.get_running_loop().create_task(self._fill())
 
@@ -95,6 +99,11 @@ class Shelf:
             except SandboxError:
                 return  # whoever needs one launches it and learns why that fails
             self.ready.append(made)
+
+    def close(self) -> list[asyncio.Task[None] | GuestHandle]:
+        """``clear`` for good: who takes one of its last spares at that moment has no others made."""
+        self._closed = True
+        return self.clear()
 
     def clear(self) -> list[asyncio.Task[None] | GuestHandle]:
         """End them all; returns what has to be waited for."""
@@ -153,7 +162,7 @@ class Spares:
         """End the spares of kinds that no sandbox uses any more."""
         keep = set(used)
         for kind in [kind for kind in self._shelves if kind not in keep]:
-            self._shelves.pop(kind).clear()
+            self._shelves.pop(kind).close()
 
     def mend(self, flavour: Flavour) -> None:
         """Its zygote died and took the spares along: make others, which starts another zygote."""
@@ -165,7 +174,7 @@ class Spares:
         """End all for good. Idempotent."""
         self._closed = True
         shelves, self._shelves = list(self._shelves.values()), {}
-        for waited in [one for shelf in shelves for one in shelf.clear()]:
+        for waited in [one for shelf in shelves for one in shelf.close()]:
             if isinstance(waited, GuestHandle):
                 await waited.ended()
             else:

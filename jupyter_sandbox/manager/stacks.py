@@ -35,7 +35,7 @@ def stack_in(dump: str) -> list[Place]:
     >>> [str(place) for place in stack_in(dump)]
     ['cell line 2 in spin']
     """
-    lines = dump.splitlines()
+    lines = dump.split("\n")  # as it is written; splitlines would end a line wherever a name of the guest's says so
     heads = [index for index, line in enumerate(lines) if _THREAD.match(line)]
     current = [index for index in heads if lines[index].startswith("Current")] or heads
     if not current:

@@ -59,12 +59,14 @@ MOVES: Mapping[type[LifeEvent], Mapping[S, S]] = {
     GuestTook: dict.fromkeys((S.STARTING, *_SETTLED), S.RUNNING),
     BuildFailed: {S.STARTING: S.CRASHED},
     RestartBegan: dict.fromkeys(_SETTLED, S.STARTING),
-    Paused: {S.RUNNING: S.PAUSED, S.PAUSED: S.PAUSED, S.STOPPED: S.STOPPED, S.CRASHED: S.CRASHED},
-    Resumed: {S.PAUSED: S.RUNNING, S.RUNNING: S.RUNNING, S.STOPPED: S.STOPPED, S.CRASHED: S.CRASHED},
+    Paused: {S.RUNNING: S.PAUSED, S.PAUSED: S.PAUSED, S.STOPPED: S.STOPPED, S.CRASHED: S.CRASHED,
+             S.STOPPING: S.STOPPING},
+    Resumed: {S.PAUSED: S.RUNNING, S.RUNNING: S.RUNNING, S.STOPPED: S.STOPPED, S.CRASHED: S.CRASHED,
+              S.STOPPING: S.STOPPING},
     ReloadBegan: dict.fromkeys(_SETTLED, S.RELOADING),
     ReloadEnded: {S.RELOADING: S.RUNNING},
     MainStarted: {S.STARTING: S.STARTING, S.RUNNING: S.RUNNING, S.PAUSED: S.PAUSED, S.STOPPED: S.RUNNING,
-                  S.CRASHED: S.RUNNING},
+                  S.CRASHED: S.RUNNING, S.STOPPING: S.STOPPING},
     MainEnded: {S.STARTING: S.STARTING, S.STOPPING: S.STOPPING, S.STOPPED: S.STOPPED, S.RELOADING: S.RELOADING,
                 **dict.fromkeys((S.RUNNING, S.PAUSED, S.CRASHED), S.CRASHED)},
     StopBegan: dict.fromkeys(_SETTLED, S.STOPPING),
@@ -154,7 +156,8 @@ _Step = tuple[Life, tuple[Action, ...]]
 def apply(life: Life, event: LifeEvent) -> _Step:
     """The life after ``event`` and what has to be done about it.
 
-    News of a guest that is no longer the current one changes nothing.
+    News of a guest that is no longer the current one changes nothing, and what else was under way does not change
+    that a sandbox is being destroyed.
     Raises InternalError for an event that the table does not have.
     """
     if _stale(life, event):
@@ -169,7 +172,9 @@ def _stale(life: Life, event: LifeEvent) -> bool:
     match event:
         case GuestTook(generation):
             return generation <= life.generation
-        case BuildFailed() | RestartBegan() | DestroyAsked():
+        case BuildFailed():
+            return life.status is not S.STARTING  # the guest took over before, or the sandbox was destroyed
+        case RestartBegan() | DestroyAsked():
             return False
         case _:
             return event.generation != life.generation or not life.present
@@ -191,18 +196,18 @@ def _decide(life: Life, event: LifeEvent, target: S) -> _Step:
         case ReloadEnded():
             return _announced(replace(life, status=life.resting, reason=_kept_reason(life, life.resting)))
         case MainStarted(_, main):
-            return _announced(replace(life, status=target, main=main, reason=""))
+            return _announced(replace(life, status=target, main=main, reason="", over=False))
         case StopEnded():
             return _announced(replace(life, status=target, reason="stopped by the user"))
-        case LimitCounted(_, limit, message):
-            return life, (RaiseAlert(limit, message), Announce())
+        case LimitCounted(_, limit, message, seen):
+            return life, (RaiseAlert(limit, message, again=seen), Announce())
         case DestroyAsked():
             gone = replace(life, status=target, reason="destroyed", present=False, destroyed=True)
             return gone, (*_retired(life, "destroyed"), Forget())
         case MainEnded() | StopRefused() | GuestExited() | MemoryOver() | DiskOver() | RuntimeOver() | HandlerOver():
             return _ended(life, event, target)
         case ProtocolBroken(_, message, limit):
-            alert = RaiseAlert(limit, f"sandbox {life.name!r} was killed: {message}")
+            alert = RaiseAlert(limit, f"it was killed: {message}")
             return _killed(life, target, f"protocol: {message}", alert)
         case GivenUp(_, reason):
             return _killed(life, target, reason, None)
@@ -224,16 +229,16 @@ def _ended(
             ended = replace(life, status=target, present=False, reason=_exit_reason(life, reason))
             news = life.status in _ALIVE and target is S.CRASHED
             told = (Tell(ended.reason, "", as_traceback(stack_in(dump))),) if news else ()
-            retired = Retire(life.generation, reason)
-            return ended, (retired, *_of_processor_time(life, reason), *told, Announce())
+            retired = Retire(life.generation, ended.reason)
+            return ended, (retired, *_of_processor_time(reason), *told, Announce())
         case MemoryOver(_, used, limit, kill, process):
-            alert = RaiseAlert("memory_limit", _memory_text(life, used, limit, process))
+            alert = RaiseAlert("memory_limit", _memory_text(used, limit, process), again=not kill)
             return _killed(life, target, f"memory: {alert.message}", alert) if kill else (life, (alert, Announce()))
         case DiskOver(_, used, files, process):
-            text = f"sandbox {life.name!r} {disk_text(used, files)} and was killed{meanwhile(process)}"
+            text = f"it {disk_text(used, files)} and was killed{meanwhile(process)}"
             return _killed(life, target, f"disk: {text}", RaiseAlert("disk_limit", text))
         case RuntimeOver(_, limit_ms):
-            text = f"sandbox {life.name!r} ran longer than max_runtime ({limit_ms / 1000:g} s) and was stopped"
+            text = f"it ran longer than max_runtime ({limit_ms / 1000:g} s) and was stopped"
             reason = f"it ran longer than max_runtime ({limit_ms / 1000:g} s)"
             if life.status in (S.STOPPED, S.CRASHED) and life.reason:
                 reason = f"{life.reason}; its OS process ran on, longer than max_runtime ({limit_ms / 1000:g} s)"
@@ -246,28 +251,38 @@ def _ended(
 
 def _took(life: Life, event: GuestTook) -> _Step:
     status = S.PAUSED if event.paused else S.RUNNING
-    fresh = replace(life, status=status, reason="", generation=event.generation, present=True, main=event.main)
+    fresh = replace(
+        life, status=status, reason="", generation=event.generation, present=True, main=event.main, over=False
+    )
     return fresh, (*_retired(life, REPLACED), Announce())
 
 
 def _main_ended(life: Life, reason: str, normal: bool, target: S) -> _Step:
+    if life.over:
+        return life, ()
     text = "the main application ended" if normal else f"the main application ended: {reason}"
     rest = S.STOPPED if normal else S.CRASHED
     status = rest if target is S.CRASHED else target
-    return _announced(replace(life, status=status, reason=text, resting=rest))
+    return _announced(replace(life, status=status, reason=text, resting=rest, over=True))
 
 
 def _handler_over(life: Life, event: HandlerOver, target: S) -> _Step:
-    whose = f"a callback of {event.process}" if event.process else "a callback"
-    text = f"{whose} in sandbox {life.name!r} ran longer than {event.budget_ms} ms"
+    text = f"{stuck(event)} ran longer than {event.budget_ms} ms"
     if event.last:
         stack = stack_in(event.dump)
         where = f"; it hangs at {stack[0]}" if stack else ""
         reason = f"hang: {text} and could not be interrupted{where}"
         ended, actions = _killed(life, target, reason, RaiseAlert("hang", f"{text}; the sandbox was killed{where}"))
         return ended, (Tell(reason, event.process, as_traceback(stack)), *actions)
-    alerts = (RaiseAlert("hang", f"{text}; it was interrupted"),) if event.attempt == 1 else ()
+    alerts = (RaiseAlert("hang", f"{text}; it is being interrupted", again=True),) if event.attempt == 1 else ()
     return life, (Interrupt(life.generation), *alerts)
+
+
+def stuck(event: HandlerOver) -> str:
+    """What ran too long, in words."""
+    if event.importing:
+        return f"the import of {event.process}" if event.process else "an import"
+    return f"a callback of {event.process}" if event.process else "a callback"
 
 
 def _killed(life: Life, target: S, reason: str, alert: RaiseAlert | None) -> _Step:
@@ -287,11 +302,11 @@ def _kept_reason(life: Life, target: S) -> str:
     return life.reason if target in (S.CRASHED, S.STOPPED) else ""
 
 
-def _of_processor_time(life: Life, reason: str) -> tuple[RaiseAlert, ...]:
+def _of_processor_time(reason: str) -> tuple[RaiseAlert, ...]:
     """The one limit that the operating system enforces by a signal of its own."""
     if "(SIGXCPU)" not in reason:
         return ()
-    text = f"sandbox {life.name!r} used more processor time than max_runtime allows and was ended by the system"
+    text = "it used more processor time than max_runtime allows and was ended by the system"
     return (RaiseAlert("cpu_limit", text),)
 
 
@@ -301,6 +316,6 @@ def _exit_reason(life: Life, reason: str) -> str:
     return f"its OS process ended with {reason}"
 
 
-def _memory_text(life: Life, used: int, limit: int, process: str) -> str:
+def _memory_text(used: int, limit: int, process: str) -> str:
     most = f"more than max_memory ({limit / 1e6:g} MB)"
-    return f"sandbox {life.name!r} uses {used / 1e6:.1f} MB, {most}{meanwhile(process)}"
+    return f"it uses {used / 1e6:.1f} MB, {most}{meanwhile(process)}"

@@ -8,17 +8,21 @@ Every method blocks on the disk: the manager calls them on a thread.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..model.errors import SnapshotError
+from ..model.harmless import on_one_line
+from .row import CONTENTS, FACTS, fault
 
 _SCHEMA = """
 create table if not exists snapshots (
@@ -34,10 +38,11 @@ _FROM_1 = (
     "drop table snapshots_1",
 )
 """Format 1 did not know who took a snapshot."""
+Rows = Sequence[tuple[Any, ...]]
 _VERSION = 2
+_LOG = logging.getLogger("jupyter_sandbox")
 _PATIENCE_S = 10.0
 """How long a kernel waits for others that write."""
-_FACTS = "name, created_at, step, processes, length(blob), origin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,32 +93,64 @@ class SnapshotStore:
             database.execute("insert or replace into snapshots values (?, ?, ?, ?, ?, ?, ?, ?)", (*facts, meta, blob))
 
     def load(self, sandbox: str, name: str) -> StoredSnapshot | None:
-        """The snapshot with its contents, or None. Of several notebooks' one's own, else the newest."""
-        with self._open() as database:
-            row = database.execute(
-                f"select {_FACTS}, meta, blob from snapshots where sandbox = ? and name = ?"
-                " order by origin = ? desc, created_at desc limit 1",
-                (self._scope + sandbox, name, self.origin),
-            ).fetchone()
-        return StoredSnapshot(SnapshotInfo(*row[:-2]), row[-2], row[-1]) if row else None
+        """The snapshot with its contents, or None. Of several notebooks' one's own, else the newest.
 
-    def list(self, sandbox: str) -> list[SnapshotInfo]:
-        """All snapshots of a sandbox, oldest first, without contents."""
+        Raises SnapshotError for one that other hands changed.
+        """
+        key = (self._scope + sandbox, name)
         with self._open() as database:
             rows = database.execute(
-                f"select {_FACTS} from snapshots where sandbox = ? order by created_at, name",
+                f"select {FACTS}, {CONTENTS} from snapshots where sandbox = ? and name = ? order by created_at desc",
+                key,
+            ).fetchall()
+            if not rows:
+                return None
+            info = self._chosen(rows, name)
+            contents = database.execute(
+                "select meta, blob from snapshots where sandbox = ? and name = ? and origin = ?", (*key, info.origin)
+            ).fetchone()
+        return StoredSnapshot(info, *contents) if contents else None
+
+    def _chosen(self, rows: Rows, name: str) -> SnapshotInfo:
+        """One's own, whole or not: another notebook's in place of it would be a surprise."""
+        chosen = [row for row in rows if row[5] == self.origin] or [row for row in rows if not fault(row)] or rows
+        if wrong := fault(chosen[0]):
+            raise SnapshotError(f"snapshot {name!r} cannot be read: in the file {self.path} {wrong}; take it again")
+        return SnapshotInfo(*chosen[0][:6])
+
+    def list(self, sandbox: str) -> list[SnapshotInfo]:
+        """All snapshots of a sandbox, oldest first, without contents.
+
+        Those that other hands changed are left out, and a warning is logged.
+        """
+        with self._open() as database:
+            rows = database.execute(
+                f"select {FACTS}, {CONTENTS} from snapshots where sandbox = ? order by created_at, name",
                 (self._scope + sandbox,),
             ).fetchall()
-        return [SnapshotInfo(*row) for row in rows]
+        faults = [wrong for row in rows if (wrong := fault(row))]
+        if faults:
+            told = f"{len(faults)} of {len(rows)} snapshots of {sandbox} are left out: {faults[0]}"
+            _LOG.warning("%s; the file %s was changed by other hands", on_one_line(told, 300), self.path)
+        return [SnapshotInfo(*row[:6]) for row in rows if not fault(row)]
 
     def forget(self, sandbox: str) -> int:
         """Delete the snapshots that this notebook took of a sandbox; how many there were. Never creates the file."""
         if self._connection is None and self.path != ":memory:" and not Path(self.path).exists():
             return 0
         with self._open() as database:
-            return database.execute(
+            gone = database.execute(
                 "delete from snapshots where sandbox = ? and origin = ?", (self._scope + sandbox, self.origin)
             ).rowcount
+        if gone:
+            self._give_back()
+        return gone
+
+    def _give_back(self) -> None:
+        """What nothing lies in any more goes back to the drive; while others use the file, they do that later."""
+        with self._lock, suppress(sqlite3.OperationalError):
+            if self._connection is not None:
+                _shrink(self._connection)
 
     def close(self) -> None:
         """Close the file; idempotent, and a later use opens it again."""
@@ -144,7 +181,9 @@ def _connect(path: str) -> sqlite3.Connection:
         # Blobs hold user state: nobody else reads them.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     connection = sqlite3.connect(path, check_same_thread=False, timeout=_PATIENCE_S)
+    connection.text_factory = _text
     try:
+        connection.execute("pragma auto_vacuum = incremental")  # before there is anything in it
         _write_ahead(connection)
         connection.execute("pragma synchronous = normal")
         with connection:
@@ -154,6 +193,30 @@ def _connect(path: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _text(data: bytes) -> str | bytes:
+    """What is no text stays what it is, and is its row's fault alone."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
+def _shrink(connection: sqlite3.Connection) -> None:
+    connection.execute("pragma busy_timeout = 0")  # whoever destroys a sandbox waits for no other kernel
+    try:
+        _vacuum(connection)
+    finally:
+        connection.execute(f"pragma busy_timeout = {int(_PATIENCE_S * 1000)}")
+
+
+def _vacuum(connection: sqlite3.Connection) -> None:
+    if connection.execute("pragma auto_vacuum").fetchone() == (0,):  # made by an older version
+        connection.execute("pragma auto_vacuum = incremental")
+        connection.execute("vacuum")
+    connection.executescript("pragma incremental_vacuum")  # a step per page, of which ``execute`` takes one
+    connection.execute("pragma wal_checkpoint(truncate)").fetchall()
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

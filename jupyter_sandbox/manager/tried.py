@@ -1,22 +1,22 @@
 """What a trial said about code, made into what the kernel goes by: bounded, and of the modules that were given. Pure.
 
 The trial ran the code, so that its answer is a claim of that code. Of the
-modules it is asked for their code and their order alone: text and names are
-those that were given.
+modules it is asked for their order alone: text and names are those that were
+given, and they were compiled before any of them ran.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..model.code import Bundle, ClassInfo
 from ..model.errors import CompileError, Diagnostic
 from ..wire.messages import Tried
+from .bringing import Compiled
 
 MOST_CLASSES = 5_000
 """That can be started, in all modules of a load: a program of two thousand files has one or two in each."""
-MOST_WARNINGS = 1_000
 LONGEST_NAME = 500
 _BEHAVIOURS = frozenset({"application", "supervisor", "server", "statem"})
 
@@ -30,8 +30,8 @@ class Prepared:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-def told(given: Bundle, tried: Tried) -> Prepared:
-    """What to load of the modules that were given, by the answer of their trial.
+def told(given: Compiled, origin: str, tried: Tried) -> Prepared:
+    """What to load of the modules that were given, by the answer of their trial: those that it imported, in its order.
 
     Raises CompileError when it tells of more classes than a sandbox takes.
     """
@@ -42,9 +42,9 @@ def told(given: Bundle, tried: Tried) -> Prepared:
             "loaded. Load it in parts, or keep the classes that nobody starts by name inside a function",
         )
     names = {one.name: one for one in given.modules}
-    compiled = {one.name: replace(names[one.name], code=one.code) for one in tried.bundle.modules if one.name in names}
+    ordered = tuple(names[name] for name in dict.fromkeys(tried.order) if name in names)
     classes = tuple(one for one in tried.classes if one.module in names and _can_be_named(one))
-    return Prepared(Bundle(tuple(compiled.values()), given.origin), classes, tuple(tried.warnings[:MOST_WARNINGS]))
+    return Prepared(Bundle(ordered, origin), classes, given.warnings)
 
 
 def _can_be_named(one: ClassInfo) -> bool:

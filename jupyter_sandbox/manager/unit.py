@@ -7,7 +7,6 @@ comes back as an event.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,6 +29,7 @@ from ..wire.messages import Alert, Answer, MainExited, Notice, Request, Sample, 
 from .analytics import SandboxAnalytics
 from .handle import ASK_S, GuestHandle, Listener
 from .history import History
+from .lane import Lane
 from .life import (
     Announce,
     Forget,
@@ -46,16 +46,19 @@ from .life import (
     Retire,
     Tell,
 )  # fmt: skip
-from .link import Pushed
-from .news import bounded
-from .pacing import KINDS, Notices
+from .link import ENDING, Pushed
+from .news import bounded, length
 from .seldom import Seldom
 from .spares import Kind, Spares
 from .spec import Main, Spec
 from .state import REPLACED, apply
+from .throttle import KINDS, Notices
 from .voice import Voice
+from .watch import MEMORY_SLACK
 
 A = TypeVar("A", bound=Answer)
+_CLAIMS = (MainEnded, LimitCounted)
+"""What a guest can have happen by a frame, as often as it likes."""
 ANNOUNCE_S = 0.1
 """Facts that a guest tells are told on so often at most."""
 
@@ -77,8 +80,7 @@ class Unit:
         self.analytics = SandboxAnalytics(self.created_at, spec.capture)
         self.guest: GuestHandle | None = None
         self.building: set[GuestHandle] = set()
-        self.lane = asyncio.Lock()
-        """The queue of this sandbox: whatever changes its code or its guest goes one after another."""
+        self.lane = Lane(name)
         self.modules: dict[str, ModuleCode] = {}
         self.classes: dict[str, tuple[ClassInfo, ...]] = {}
         self.main: Main | None = None
@@ -156,7 +158,7 @@ class Unit:
         )
         if self.life.destroyed:
             guest.retire("destroyed")
-            raise self._gone("it was destroyed")
+            raise self.gone("it was destroyed")
         self._build(guest)
         return guest
 
@@ -178,12 +180,14 @@ class Unit:
         """
         if guest.retired:
             raise SandboxGone(guest.retired)
+        if self.life.status is SandboxStatus.STOPPING:  # and not by ``stop``, which would have the lane
+            raise SandboxGone(f"sandbox {self.name!r} is being destroyed; make another: %sandbox create {self.name}")
         self.building.discard(guest)
         before, self.guest = self.guest, guest
         if before is not None:
             before.retire(REPLACED)
         self.main, self.ended_at = main, None
-        self._ready_at = time.time() - (time.monotonic_ns() - guest.ready_ns) / 1e9
+        self._ready_at = time.time() - (time.monotonic_ns() - guest.lookout.ready_ns) / 1e9
         self.watch_anew()
         self.analytics.next_guest(replays_history=replayed_from is not None)
         self.history.next_guest(replayed_from)
@@ -204,22 +208,27 @@ class Unit:
         """Ask a guest, else the present one; errors say which sandbox did not answer, why, and what to do."""
         guest = guest or self.guest
         if guest is None:
-            raise self._gone(self.life.reason or "it has no OS process")
+            raise self.gone(self.life.reason or "it has no OS process")
         try:
             return await guest.ask(make, answer, timeout_s)
         except SandboxGone as gone:
-            raise self._gone(str(gone)) from None
+            raise self.gone(str(gone)) from None
         except SandboxBusy as busy:
-            raise self._busy(str(busy)) from None
+            raise self._busy(str(busy), building=guest in self.building) from None
 
-    def _gone(self, why: str) -> SandboxGone:
-        name, todo = self.name, "create" if self.life.destroyed else "restart"
+    def gone(self, why: str) -> SandboxGone:
+        """What to raise for whoever wants something of it, and what to do."""
+        name, todo = self.name, "create" if self.life.destroyed or why == ENDING else "restart"
         if why == REPLACED and not self.life.destroyed:
             return SandboxGone(f"sandbox {name!r} was started anew before it answered; ask again: %sandbox tree {name}")
         return SandboxGone(f"sandbox {name!r} cannot answer: {why}. Bring it back: %sandbox {todo} {name}")
 
-    def _busy(self, why: str) -> SandboxBusy:
+    def _busy(self, why: str, *, building: bool) -> SandboxBusy:
+        """``building``: it was asked of a guest that has not taken over, so the status is none of its."""
         name = self.name
+        if building:
+            text = f"sandbox {name!r}: an OS process that was made ready for it was given up, {why}"
+            return SandboxBusy(f"{text}. See what the sandbox does: %sandbox info {name}")
         if self.life.status is SandboxStatus.PAUSED:
             return SandboxBusy(f"sandbox {name!r} is paused, so {why}: %sandbox resume {name}, or %sandbox step {name}")
         return SandboxBusy(f"sandbox {name!r}: {why}. See what it does: %sandbox info {name}")
@@ -245,9 +254,9 @@ class Unit:
                 case Interrupt():
                     self._interrupt()
                 case Announce():
-                    self.announce()
-                case RaiseAlert(limit, message):
-                    self.voice.alert(limit, message)
+                    (self._announcing.soon if isinstance(event, _CLAIMS) else self.announce)()
+                case RaiseAlert(limit, message, again):
+                    self.voice.alert(limit, message, again=again)
                 case Tell(text, process, lines):
                     self.voice.tell(NoticeTold(self.name, "error", text, process, lines))
                 case Forget():
@@ -258,6 +267,7 @@ class Unit:
     def _retire(self, generation: int, reason: str) -> None:
         guest = self.guest
         if guest is not None and guest.generation == generation:
+            guest.link.read_rest()
             self.see_peaks(guest)
             self.guest, self.memory, self.ended_at = None, 0, time.time()
             guest.retire(reason)
@@ -293,6 +303,7 @@ class Unit:
                 self.publish(TreePatched(self.name, diff))
             case Sample(counters=counters, events=events, dropped=dropped, decisions=decisions):
                 self.history.told(events, decisions)
+                self._see_memory(guest)
                 self.analytics.sample(counters, events, dropped, time.time())
                 self._announcing.soon()
             case Alert(limit=limit, message=message):
@@ -303,15 +314,21 @@ class Unit:
             case _:
                 assert_never(frame)
 
+    def _see_memory(self, guest: GuestHandle) -> None:
+        """Who met the limit mostly gave all of it back between two readings."""
+        if guest.met_memory:
+            guest.met_memory = False
+            self.analytics.memory(min(guest.process.growth_peak(), self.limits.max_memory + MEMORY_SLACK))
+
     def _alert(self, guest: GuestHandle, limit: str, message: str) -> None:
         """Told at once when it is news; else it has to fit into what the cell may print, and is counted."""
         told = guest.alerts.passed(limit, message, time.monotonic())
+        guest.met_memory = guest.met_memory or limit == "memory_limit"
         if told is not None and guest.stderr.tail.spends(len(told), free=limit in KINDS):
             self.dispatch(LimitCounted(guest.generation, limit, told))
 
     def _notice(self, told: NoticeTold) -> None:
-        size = len(told.text) + sum(map(len, told.traceback))
-        more = self._notices.passed(size, time.monotonic())
+        more = self._notices.passed(length(told), time.monotonic())
         if more is None:
             return
         if more:

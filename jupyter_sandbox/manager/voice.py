@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextvars
 import time
-from collections import deque
 from collections.abc import Callable
 
+from ..model.harmless import on_one_line
 from ..model.sandbox import AlertRaised, NoticeTold, OutputArrived, Update
+from .newest import Newest
 from .output import TAIL_BYTES, OutputTail
+from .throttle import Alerts
 
-ALERTS_KEPT = 20
-NOTICES_KEPT = 500
+ALERTS_KEPT, ALERT = 20, 500
+"""Characters of an alert, on one line: all that are kept travel with the facts."""
+NOTICES_KEPT, NOTICES_BYTES = 500, 2_000_000
 CUT_AGAIN_S = 5.0
 """Output that is cut after so long a pause is told anew."""
 
@@ -24,16 +27,28 @@ class Voice:
         self._hearer = contextvars.copy_context()
         """Of whoever acted on it last: what it prints and its alerts are told in there, so that they find its cell."""
         self.output = OutputTail(TAIL_BYTES)
-        self.notices: deque[NoticeTold] = deque(maxlen=NOTICES_KEPT)
+        self.notices: Newest[NoticeTold] = Newest(NOTICES_KEPT, NOTICES_BYTES)
         self.alerts: tuple[str, ...] = ()
         self._cut_at = float("-inf")
+        self._repeated = Alerts()
 
     def heard_by_caller(self) -> None:
         """What it prints from now on, and its alerts, are told in the context of the task that calls this."""
         self._hearer = contextvars.copy_context()
+        self._repeated = Alerts()
 
-    def alert(self, limit: str, message: str) -> None:
-        """Raise an alert that observers are told, and that ``info`` and ``log`` show."""
+    def alert(self, limit: str, message: str, *, again: bool = False) -> None:
+        """Raise an alert that observers are told, and that ``info`` and ``log`` show.
+
+        ``again``: what is watched may come and go as the sandbox likes. It is told as seldom as what a sandbox raises
+        itself, but once to each who acts on it.
+        """
+        if again:
+            told = self._repeated.passed(limit, message, time.monotonic())
+            if told is None:
+                return
+            message = told
+        message = on_one_line(message, ALERT)
         self.alerts = (*self.alerts, message)[-ALERTS_KEPT:]
         self.notices.append(NoticeTold(self._name, "warning", message))
         self._hearer.run(self._publish, AlertRaised(self._name, limit, message, time.time()))

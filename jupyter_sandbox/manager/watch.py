@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..model.limits import DISK_BYTES, DISK_FILES, FILE_SIZE, OPEN_FILES, THREADS, Holdings, Limits
+from ..model.limits import (
+    DISK_BYTES,
+    DISK_FILES,
+    FILE_SIZE,
+    MANY_FILES,
+    OPEN_FILES,
+    THREADS,
+    TOP_LEVEL_MS,
+    Holdings,
+    Limits,
+)  # fmt: skip
 from .life import DiskOver, GivenUp, HandlerOver, LifeEvent, LimitCounted, MemoryOver, RuntimeOver
 
 MEMORY_SLACK = 10_000_000
@@ -16,6 +26,7 @@ MEMORY_SLACK = 10_000_000
 RETRY_NS = 1_000_000_000
 """Between two attempts to interrupt the same callback; a C call such as a sort lets go after some hundred ms."""
 _NOTHING = Holdings()
+HEADLESS = "its main thread has ended, and others went on: nothing of what they hold could be seen"
 ATTEMPTS = 2
 """Attempts to interrupt before the guest is killed."""
 
@@ -40,6 +51,10 @@ class Reading:
     callback_ns: int = 0
     process: str = ""
     held: Holdings = _NOTHING
+    importing: bool = False
+    """Whether it is the top level of a module or our own work on a load, as the guest says, while it loads."""
+    headless: bool = False
+    """Whether its first thread has ended alone, so that neither memory nor files of it can be seen."""
 
     @property
     def callback_ms(self) -> int:
@@ -63,13 +78,16 @@ class Watched:
 
 
 def judge(
-    watched: Watched, reading: Reading, limits: Limits, generation: int, *, timed: bool = True
+    watched: Watched, reading: Reading, limits: Limits, generation: int, *, timed: bool = True, limited: bool = True
 ) -> tuple[Watched, tuple[LifeEvent, ...]]:
-    """What to remember and what happened. ``timed`` is False when nothing runs, so that run time is of no interest.
+    """What to remember and what happened. ``timed`` is False when nothing runs, so that run time is of no interest;
+    ``limited`` when the operating system limits its files, which is only then worth telling.
 
     >>> judge(Watched(), Reading(0, 400_000, 0), Limits(), 1)[1]
     (RuntimeOver(generation=1, limit_ms=300000),)
     """
+    if reading.headless:
+        return watched, (GivenUp(generation, HEADLESS),)
     if reading.memory > limits.max_memory + MEMORY_SLACK:
         return watched, (MemoryOver(generation, reading.memory, limits.max_memory, True, reading.process),)
     if timed and reading.runtime_ms > limits.max_runtime:
@@ -78,12 +96,14 @@ def judge(
     if held.disk > DISK_BYTES or held.files > DISK_FILES:
         return watched, (DiskOver(generation, held.disk, held.files, reading.process),)
     if held.threads > THREADS:
-        return watched, _too_many_threads(held.threads, generation, reading.process)
+        return watched, _too_many(_threads(held), THREADS, "threads", generation, reading.process)
+    if held.open_files > MANY_FILES:
+        had = f"more than {MANY_FILES} files open"
+        return watched, _too_many(had, MANY_FILES, "files", generation, reading.process)
     watched, events = _memory(watched, reading, limits, generation)
-    watched, of_files = _open_files(watched, held.open_files, generation)
-    watched, of_file = _file_size(watched, held.largest, generation)
+    watched, of_files = _files(watched, held, generation) if limited else (watched, ())
     watched, more = _callback(watched, reading, limits, generation)
-    return watched, (*events, *of_files, *of_file, *more)
+    return watched, (*events, *of_files, *more)
 
 
 def _memory(
@@ -97,6 +117,12 @@ def _memory(
     if watched.memory_told and reading.memory < limits.max_memory * 9 // 10:
         return replace(watched, memory_told=False), ()
     return watched, ()
+
+
+def _files(watched: Watched, held: Holdings, generation: int) -> tuple[Watched, tuple[LifeEvent, ...]]:
+    watched, of_all = _open_files(watched, held.open_files, generation)
+    watched, of_one = _file_size(watched, held.largest, generation)
+    return watched, (*of_all, *of_one)
 
 
 def _open_files(watched: Watched, open_files: int, generation: int) -> tuple[Watched, tuple[LifeEvent, ...]]:
@@ -113,7 +139,7 @@ def _file_size(watched: Watched, largest: int, generation: int) -> tuple[Watched
         return watched, ()
     told = replace(watched, file_told=not watched.file_told)
     text = f"a file of the sandbox has all of the {FILE_SIZE // 1_000_000} MB that one may have: more is an error there"
-    return told, (LimitCounted(generation, "file_limit", text),) if told.file_told else ()
+    return told, (LimitCounted(generation, "file_limit", text, seen=True),) if told.file_told else ()
 
 
 def disk_text(used: int, files: int) -> str:
@@ -129,18 +155,25 @@ def disk_text(used: int, files: int) -> str:
     return f"filled its folder with more than the {DISK_FILES} files that are allowed"
 
 
-def _too_many_threads(threads: int, generation: int, process: str) -> tuple[LifeEvent, ...]:
-    """Below Python they cost next to no memory, and some ten thousand are all that a machine can number."""
-    text = f"the sandbox had {threads} threads and was killed; {THREADS} are allowed"
+def _threads(held: Holdings) -> str:
+    programs = f" (those of its {held.programs} programs among them)" if held.programs else ""
+    return f"{held.threads} threads{programs}"
+
+
+def _too_many(had: str, most: int, what: str, generation: int, process: str) -> tuple[LifeEvent, ...]:
+    """Threads below Python cost next to no memory, and some ten thousand are all that a machine can number. Open files
+    keep whoever looks at them; above the most they are not counted to the end."""
+    text = f"the sandbox had {had} and was killed; {most} are allowed"
     text += f" ({meanwhile(process).strip()})" if process else ""
-    return LimitCounted(generation, "threads_limit", text), GivenUp(generation, f"threads: {text}")
+    return LimitCounted(generation, f"{what}_limit", text), GivenUp(generation, f"{what}: {text}")
 
 
 def _callback(
     watched: Watched, reading: Reading, limits: Limits, generation: int
 ) -> tuple[Watched, tuple[LifeEvent, ...]]:
     start = reading.callback_ns
-    if start == 0 or reading.now_ns - start <= limits.handler_budget * 1_000_000:
+    budget_ms = max(limits.handler_budget, TOP_LEVEL_MS) if reading.importing else limits.handler_budget
+    if start == 0 or reading.now_ns - start <= budget_ms * 1_000_000:
         return (replace(watched, stuck_ns=0, attempts=0) if watched.stuck_ns else watched), ()
     fresh = start != watched.stuck_ns
     if not fresh and reading.now_ns < watched.next_ns:
@@ -148,6 +181,6 @@ def _callback(
     attempt = 1 if fresh else watched.attempts + 1
     over = HandlerOver(
         generation, attempt, last=attempt > ATTEMPTS, process=reading.process,
-        budget_ms=limits.handler_budget,
+        budget_ms=budget_ms, importing=reading.importing,
     )  # fmt: skip
     return replace(watched, stuck_ns=start, attempts=attempt, next_ns=reading.now_ns + RETRY_NS), (over,)

@@ -15,6 +15,8 @@ from weakref import WeakKeyDictionary
 from ..model.sandbox import SandboxStatus
 from .handle import GuestHandle
 from .life import DiskOver, GivenUp, HandlerOver, LifeEvent, MemoryOver
+from .stacks import stack_in
+from .state import stuck
 from .unit import Unit
 from .watch import Reading, disk_text, judge
 
@@ -49,26 +51,29 @@ class Watchdog:
             self._timer = None
 
     def _poll(self) -> None:
-        self._timer = None
+        self._timer, again = None, False
         self._count += 1
         now_ns, holdings = time.monotonic_ns(), self._count % DISK_EVERY == 0
         for unit in self._units():
             rest = unit.rest
             # Nearly all rest nearly always: what is done for those is what watching costs.
             if rest is not None and rest.lasts(now_ns):
-                self.wake()
+                again = True
             elif unit.guest is not None or unit.building:
-                self.wake()
+                again = True
                 self._stirred.add(unit)
                 self._look(unit, now_ns, holdings)
         if self._count % ANNOUNCE_EVERY == 0:
             self._announce()
+        if again and self._timer is None:
+            took_s = (time.monotonic_ns() - now_ns) / 1e9
+            self._timer = self._loop.call_later(pause_s(took_s), self._poll)
 
     def _look(self, unit: Unit, now_ns: int, holdings: bool) -> None:
         try:
             look(unit, now_ns, holdings=holdings)
             guest = unit.guest
-            unit.rest = guest.rest(now_ns, unit.limits) if guest is not None and not unit.building else None
+            unit.rest = guest.lookout.rest(now_ns, unit.limits) if guest is not None and not unit.building else None
         except Exception:  # a fault in one must not leave the others unwatched
             _LOG.exception("watching sandbox %r failed", unit.name)
 
@@ -82,6 +87,17 @@ class Watchdog:
                 unit.announce()
 
 
+def pause_s(took_s: float) -> float:
+    """Until the next poll, after one that took so long: at most half of the thread's time is spent on watching.
+
+    Where many threads of the notebook compute, each waits for its turn, and so do the questions of all sandboxes.
+
+    >>> [round(pause_s(took_s), 3) for took_s in (0.001, 0.07, 2.0)]
+    [0.099, 0.07, 2.0]
+    """
+    return max(POLL_S - took_s, took_s)
+
+
 def look(unit: Unit, now_ns: int, *, holdings: bool = False) -> None:
     """One reading of a sandbox's guests and its consequences; ``holdings``: of their files too, which costs more."""
     for one in list(unit.building):
@@ -89,44 +105,66 @@ def look(unit: Unit, now_ns: int, *, holdings: bool = False) -> None:
     guest = unit.guest
     if guest is None:
         return
+    seen = guest.lookout
     if holdings:
-        guest.look_at_holdings()
-    if guest.unchanged(now_ns, unit.limits):
+        seen.look_at_holdings()
+    if seen.unchanged(now_ns, unit.limits):
         return
-    reading = guest.reading(now_ns)
+    reading = seen.reading(now_ns)
     unit.memory = reading.memory
     unit.analytics.memory(reading.memory)
     _remember(unit, guest, reading)
-    timed = guest.timed(ended=unit.life.status in (SandboxStatus.STOPPED, SandboxStatus.CRASHED))
-    guest.watched, events = judge(guest.watched, reading, unit.limits, guest.generation, timed=timed)
-    guest.judged = reading.memory, reading.held, unit.limits
+    timed = seen.timed(ended=unit.life.status in (SandboxStatus.STOPPED, SandboxStatus.CRASHED))
+    limited = guest.protection is not None and guest.protection.has("rlimits")
+    seen.watched, events = judge(
+        seen.watched, reading, unit.limits, guest.generation, timed=timed, limited=limited
+    )  # fmt: skip
+    seen.judged = reading.memory, reading.held, unit.limits
     for event in events:
         unit.dispatch(_with_dump(guest, event))
 
 
 def _remember(unit: Unit, guest: GuestHandle, reading: Reading) -> None:
     """The peaks of what was read; most readings find what the one before has found."""
-    held = reading.held
-    if guest.judged is None or held is not guest.judged[1]:
+    held, judged = reading.held, guest.lookout.judged
+    if judged is None or held is not judged[1]:
         unit.analytics.rose(disk=held.disk, files=held.files, open_files=held.open_files, threads=held.threads)
-        unit.processor_ms = max(0, guest.ran_ns) // 1_000_000
-    if reading.callback_ns:
+        unit.processor_ms = max(0, guest.lookout.ran_ns) // 1_000_000
+    if reading.callback_ns and not reading.importing:
         unit.analytics.rose(callback_ms=reading.callback_ms)
     unit.see_peaks(guest)
 
 
 def _look_at_building(unit: Unit, guest: GuestHandle, now_ns: int, holdings: bool) -> None:
     """A guest that tries or starts code has a deadline of whoever waits for it; what it takes is limited here."""
+    seen = guest.lookout
     if holdings:
-        guest.look_at_holdings()
-    _, events = judge(guest.watched, guest.reading(now_ns), unit.limits, guest.generation, timed=False)
+        seen.look_at_holdings()
+    watched, events = judge(seen.watched, seen.reading(now_ns), unit.limits, guest.generation, timed=False)
+    if seen.imports:
+        seen.watched = watched
     for event in events:
-        if isinstance(event, DiskOver):
+        if isinstance(event, HandlerOver) and seen.imports:
+            _break_import(unit, guest, _with_dump(guest, event))
+        elif isinstance(event, DiskOver):
             unit.discard(guest, f"it {disk_text(event.used, event.files)}")
         elif isinstance(event, MemoryOver) and event.kill:
             unit.discard(guest, f"it used {event.used / 1e6:.0f} MB; max_memory is {event.limit / 1e6:.0f} MB")
         elif isinstance(event, GivenUp):
             unit.discard(guest, event.reason)
+
+
+def _break_import(unit: Unit, guest: GuestHandle, event: LifeEvent) -> None:
+    """The top level of a module that does not end: interrupted, or ended with the line where it is."""
+    if not isinstance(event, HandlerOver):
+        return
+    if not event.last:
+        guest.process.interrupt()
+        return
+    stack = stack_in(event.dump)
+    where = f"; it hangs at {stack[0]}" if stack else ""
+    text = f"{stuck(event)} ran longer than {event.budget_ms} ms and could not be interrupted{where}"
+    unit.discard(guest, f"hang: {text}")
 
 
 def _with_dump(guest: GuestHandle, event: LifeEvent) -> LifeEvent:

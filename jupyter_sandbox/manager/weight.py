@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ..model.views import ProcessView, StepView
-from ..wire.messages import EventList, Sample, Stepped, TreeChanged, TreeReply, WhyList
+from ..wire.messages import EventList, Notice, Sample, Stepped, TreeChanged, TreeReply, WhyList
 
 ITEM_COST_BYTES: Final = 64
 """A name in a list: made, kept, looked up and told again."""
@@ -44,6 +44,7 @@ _WEIGHTS: Final[Mapping[type, Callable[[Any], int]]] = {
     Sample: lambda frame: EVENT_COST_BYTES * len(frame.events) + VIEW_COST_BYTES * len(frame.decisions),
     EventList: lambda frame: EVENT_COST_BYTES * len(frame.events),
     WhyList: lambda frame: VIEW_COST_BYTES * len(frame.entries),
+    Notice: lambda frame: ITEM_COST_BYTES * len(frame.traceback),
     TreeChanged: _changed,
     TreeReply: lambda frame: _processes(frame.tree.processes),
     Stepped: lambda frame: _steps(frame.steps),

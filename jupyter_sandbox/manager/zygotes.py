@@ -45,6 +45,7 @@ class FlavourZygote:
         self._on_death = on_death
         self._zygote: Zygote | None = None
         self._starting = asyncio.Lock()
+        self._closed = False
 
     async def fork(self, boot: Boot) -> GuestProcess:
         """A new guest process. A zygote that died, or did not answer and was killed, is replaced once.
@@ -63,10 +64,21 @@ class FlavourZygote:
         """The living zygote, started if need be. Raises LaunchFailed, UsageError for a module that is not there."""
         async with self._starting:
             if self._zygote is None or not self._zygote.alive:
-                self.close()
-                self._zygote = await self._start()
-                self._zygote.on_death = self._on_death
+                self._let_go()
+                self._must_be_open()
+                zygote = await self._start()
+                try:
+                    self._must_be_open()
+                except LaunchFailed:  # nobody else would end it
+                    zygote.close()
+                    raise
+                self._zygote = zygote
+                zygote.on_death = self._on_death
             return self._zygote
+
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise LaunchFailed("the sandbox launcher was closed; create the sandbox again")
 
     async def _start(self) -> Zygote:
         try:
@@ -84,7 +96,11 @@ class FlavourZygote:
         return self._zygote.pid if self._zygote is not None and self._zygote.alive else None
 
     def close(self) -> None:
-        """End the zygote and with it every guest it forked. Idempotent."""
+        """End the zygote and with it every guest it forked, for good. Idempotent."""
+        self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._zygote is not None:
             self._zygote.on_death = None
             self._zygote.close()
@@ -108,10 +124,13 @@ class Zygotes:
     def __init__(self, on_death: Callable[[Flavour], None]) -> None:
         self._on_death = on_death
         self._kept: dict[Flavour, FlavourZygote] = {}
+        self._closed = False
 
     def of(self, flavour: Flavour) -> FlavourZygote:
         """Where guests of this flavour come from. Nothing is started before one is wanted."""
         kept = self._kept.pop(flavour, None) or FlavourZygote(flavour, lambda: self._on_death(flavour))
+        if self._closed:
+            kept.close()
         self._kept[flavour] = kept  # at the end: the one used last
         return kept
 
@@ -122,7 +141,8 @@ class Zygotes:
             self._kept.pop(flavour).close()
 
     def close(self) -> None:
-        """End all. Idempotent."""
+        """End all, for good. Idempotent."""
+        self._closed = True
         for kept in self._kept.values():
             kept.close()
         self._kept.clear()

@@ -78,6 +78,26 @@ def full_name(cls: type) -> str:
     return class_name(cls) if module in ("builtins", "") else f"{module}.{class_name(cls)}"
 
 
+def name_of(code: Any) -> str:
+    """``module.name`` of a class or a function; empty for anything else, whatever it says of itself."""
+    if isinstance_of(code, type):
+        return f"{plain_text(_MODULE.__get__(code)) or '?'}.{class_name(code)}"
+    if type(code) is types.MethodType:
+        code = code.__func__
+    if type(code) is types.FunctionType:
+        return f"{plain_text(code.__module__) or '?'}.{plain_text(code.__qualname__) or '?'}"
+    return ""
+
+
+def own_name(code: Any) -> str:
+    """The last part of ``name_of``.
+
+    >>> own_name(dict), own_name(own_name), own_name(3)
+    ('dict', 'own_name', '')
+    """
+    return name_of(code).rpartition(".")[2]
+
+
 def type_name(value: Any) -> str:
     """``module.Class`` of the true type of a value."""
     return full_name(type(value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .listed import Many
 
@@ -24,6 +24,10 @@ class ModuleCode:
     is_package: bool = False
     digest: str = ""
     first_line: int = 1
+
+    def compiled(self, code: bytes) -> ModuleCode:
+        """The same with this code; itself when it has its code, or none is to be added."""
+        return replace(self, code=code) if code and not self.code else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,5 +76,19 @@ def is_normal(reason: object) -> bool:
     (True, False)
     """
     if type(reason) is tuple:
-        return len(reason) == 2 and reason[0] == SHUTDOWN
+        return len(reason) == 2 and type(reason[0]) is str and reason[0] == SHUTDOWN
     return reason in (NORMAL, SHUTDOWN) if type(reason) is str else False
+
+
+@dataclass(frozen=True, slots=True)
+class Unawaited:
+    """Stands in a reason for a coroutine or generator that was returned and not waited for: those cannot be copied.
+
+    >>> Unawaited("<coroutine object Top.start_link>")
+    <coroutine object Top.start_link>
+    """
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text

@@ -36,6 +36,8 @@ class Flavour:
         if name not in NAMED:
             hint = f"Other modules: preimport=[{name!r}], or --preimport {name}" if _is_module(name) else ""
             raise UsageError("flavour", name, allowed=NAMED, hint=hint)
+        if preimport == ():
+            return cls(NAMED[name])
         more = preimport.split(",") if isinstance(preimport, str) else preimport
         if not isinstance(more, Iterable):
             raise UsageError("preimport", preimport, hint="give a list of module names")

@@ -11,16 +11,20 @@ from .errors import UsageError
 MOST = 1 << 53
 """No limit and no count is above this: every part of the way, JavaScript included, holds it exactly."""
 
-OPEN_FILES = 128
+OPEN_FILES, MANY_FILES = 128, 1_000
 FILE_SIZE = 16_000_000
 DISK_BYTES, DISK_FILES = 100_000_000, 2_000
 THREADS = 250
-"""What is the same for every sandbox: open files, bytes of one file, bytes and files of its folder, threads of its OS
+TOP_LEVEL_MS = 5_000
+"""What the top level of a module may take at least, however little a callback may: it is loaded once."""
+"""What is the same for every sandbox: open files, and how many of them end one where the operating system sets no limit
+(``off``): each is looked at again and again; bytes of one file, bytes and files of its folder, threads of its OS
 process. Counting many files costs the kernel time; numbers for threads are few and belong to the machine."""
 
 
 class Holdings(NamedTuple):
-    """What a guest holds: bytes on disk, files and folders that take them, how many files are open, and threads."""
+    """What a guest holds: bytes on disk, files and folders that take them, how many files are open, and threads, those
+    of its programs among them."""
 
     disk: int = 0
     files: int = 0
@@ -28,6 +32,8 @@ class Holdings(NamedTuple):
     threads: int = 0
     largest: int = 0
     """Bytes that the largest file of its folder is long."""
+    programs: int = 0
+    """Other OS processes that it started."""
 
 
 def whole(field: str, value: object, most: int = MOST) -> int:
@@ -68,10 +74,11 @@ class Limits:
     def merged(cls, partial: Mapping[str, object] | None, base: Limits | None = None) -> Limits:
         """Defaults (or ``base``) with the given keys replaced.
 
-        Raises UsageError when a key is unknown or a value is no positive integer.
+        Raises UsageError when it is no map, a key is unknown or a value is no positive integer.
         """
-        if not partial:
-            return base or cls()
+        if partial is not None and not isinstance(partial, Mapping):
+            hint = "give a map of names to whole numbers, such as {'max_processes': 10}"
+            raise UsageError("resource_limits", partial, hint=hint)
         names = [field.name for field in fields(cls)]
         changes: dict[str, int] = {}
         for name, value in (partial or {}).items():

@@ -60,9 +60,9 @@ def refused(reason: object) -> str:
     >>> refused("not_found"), refused(("already_started", "<0.7.0>"))
     ('it has no such child', "its child of that id runs already: '<0.7.0>'")
     """
-    if type(reason) is tuple and len(reason) == 2 and reason[0] == "already_started":
-        return f"its child of that id runs already: {short_text(reason[1], 80)}"
-    known = _CHILD.get(reason) if isinstance(reason, str) else None
+    if kind_of(reason) == ("already_started", 2):
+        return f"its child of that id runs already: {short_text(reason[1], 80)}"  # type: ignore[index]
+    known = _CHILD.get(reason) if type(reason) is str else None
     return known or words(reason, lambda value: short_text(value, 300))
 
 
@@ -76,26 +76,53 @@ def words(reason: object, show: Callable[[object], str] = lambda value: short_te
     """
     parts = []
     for _ in range(_MAX_DEPTH):
-        match reason:
-            case ("shutdown", ("failed_to_start_child", id, inner)):
-                parts.append(f"its child {show(id)} failed")
-                reason = inner
-            case ("supervisor_data" | "start_spec" | "EXIT", inner):
-                reason = inner
-            case ("bad_return", (module, str() as callback, value)):
-                parts.append(f"{callback} of {getattr(module, '__name__', show(module))} returned {show(value)}")
-                return ": ".join(parts)
-            case ("bad_return", ((module, str() as callback, _), value)):
-                parts.append(f"{callback} of {getattr(module, '__name__', show(module))} returned {show(value)}")
-                return ": ".join(parts)
-            case ("callback_failed", (_, str()), (_, inner)):
-                reason = inner
-            case (str() as name, value) if name in _FIELDS:
-                return ": ".join([*parts, _FIELDS[name].replace("{}", show(value))])
-            case _:
-                break
-    known = _ALONE.get(reason) if isinstance(reason, str) else None
-    return ": ".join([*parts, show(reason) if known is None else known])
+        if kind_of(reason) == ("shutdown", 2) and kind_of(reason[1]) == ("failed_to_start_child", 3):  # type: ignore[index]
+            _, id, reason = reason[1]  # type: ignore[index]
+            parts.append(f"its child {show(id)} failed")
+            continue
+        inner = _inside(reason)
+        if inner is None:
+            break
+        reason = inner[0]
+    return ": ".join([*parts, _last_words(reason, show)])
+
+
+def kind_of(reason: object) -> tuple[str, int] | None:
+    """What a tuple says it is, and its length; None for anything else.
+
+    A ``match`` would compare what the user gave, and thereby run its class's own ``__eq__``.
+    """
+    return (reason[0], len(reason)) if type(reason) is tuple and reason and type(reason[0]) is str else None
+
+
+def _inside(reason: Any) -> tuple[Any] | None:
+    """What a reason that is only a wrapping holds."""
+    match kind_of(reason):
+        case ("supervisor_data" | "start_spec" | "EXIT", 2):
+            return (reason[1],)
+        case ("callback_failed", 3) if _is_call(reason[1]) and type(reason[2]) is tuple and len(reason[2]) == 2:
+            return (reason[2][1],)
+        case _:
+            return None
+
+
+def _is_call(value: Any) -> bool:
+    return type(value) is tuple and len(value) in (2, 3) and type(value[1]) is str
+
+
+def _last_words(reason: Any, show: Callable[[object], str]) -> str:
+    match kind_of(reason):
+        case ("bad_return", 2) if type(reason[1]) is tuple:
+            given = reason[1]
+            if len(given) == 2 and _is_call(given[0]) and len(given[0]) == 3:
+                given = (*given[0][:2], given[1])
+            if len(given) == 3 and type(given[1]) is str:
+                module, callback, value = given
+                return f"{callback} of {getattr(module, '__name__', show(module))} returned {show(value)}"
+        case (name, 2) if name in _FIELDS:
+            return _FIELDS[name].replace("{}", show(reason[1]))
+    known = _ALONE.get(reason) if type(reason) is str else None
+    return show(reason) if known is None else known
 
 
 def said(reason: object, room: int) -> str:
@@ -106,21 +133,30 @@ def said(reason: object, room: int) -> str:
     >>> said(("bad_return_value", 42), 300), said(("shutdown", "maintenance"), 300)
     ('a callback returned 42, which means nothing there', "('shutdown', 'maintenance')")
     """
+    if type(reason) is tuple:
+        return _tuple_said(reason, room)
     match reason:
-        case ("bad_return_value" | "bad_return_from_state_function", None):
-            return "a callback returned None: a `return` or a `case` is missing"
-        case ("unknown_system_msg", ("change_code", *_)):
-            return "it is not suspended: `await sys.suspend(...)` first"
-        case ("bad_return" | "bad_return_value" | "bad_return_from_init" | "bad_return_from_state_function", _):
-            return words(reason, lambda value: short_text(value, room))
-        case ("callback_failed", _, _):
-            return words(reason, lambda value: short_text(value, room))
         case Crash(error="bad_return_from_state_function", text="None"):
             return "a state function returned None: a `return` or a `case` is missing"
         case Crash(error="bad_return_from_state_function", text=text):
             return _FIELDS[reason.error].replace("{}", text)
         case CallFailed():
-            known = _ALONE.get(reason.reason) if isinstance(reason.reason, str) else None
+            known = _ALONE.get(reason.reason) if type(reason.reason) is str else None
             return f"{reason.function} to {reason.target} failed: {known or said(reason.reason, max(room, 20))}"
+        case _:
+            return short_text(reason, room)
+
+
+def _tuple_said(reason: tuple[Any, ...], room: int) -> str:
+    match kind_of(reason):
+        case ("bad_return_value" | "bad_return_from_state_function", 2) if reason[1] is None:
+            return "a callback returned None: a `return` or a `case` is missing"
+        case ("unknown_system_msg", 2) if (kind_of(reason[1]) or ("", 0))[0] == "change_code":
+            return "it is not suspended: `await sys.suspend(...)` first"
+        case ("bad_return" | "bad_return_value" | "bad_return_from_init" | "bad_return_from_state_function", 2) | (
+            "callback_failed",
+            3,
+        ):
+            return words(reason, lambda value: short_text(value, room))
         case _:
             return short_text(reason, room)

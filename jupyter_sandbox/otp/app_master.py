@@ -5,16 +5,16 @@ Rules: Erlang's ``application_master`` and ``application_controller``.
 
 from __future__ import annotations
 
-from types import CoroutineType
+from types import CoroutineType, GeneratorType
 from typing import Any, Final
 
-from ..model.exits import KILLED, NORMAL, SHUTDOWN, Crash, is_normal
+from ..model.exits import KILLED, NORMAL, SHUTDOWN, Crash, Unawaited, is_normal
 from ..model.ids import Pid, Ref
 from ..model.text import short_text
 from ..runtime import Node, delivery, lifecycle
 from ..runtime.context import Context
 from ..runtime.crashes import exit_reason
-from ..runtime.exceptions import CallTimeout, ProcessExit, StartError, Throw
+from ..runtime.exceptions import CallTimeout, StartError, Throw
 from ..runtime.operations import OP_YIELD, ask
 from ..runtime.process import Process
 from ..runtime.signals import Down, Exit
@@ -131,11 +131,13 @@ async def _start_top(app: Any, spec: Spec) -> tuple[Pid, Any]:
         raise _Refused((error.reason, call)) from None
     except Throw as thrown:
         top = thrown.value
-    except (Exception, ProcessExit) as error:  # whatever start raised is why the application did not start
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # whatever start raised is why the application did not start
         reason = exit_reason(error)
         if app._process.doom is not None:  # it has killed itself
             raise _Refused(app._process.doom[0]) from None
-        if reason == NORMAL:
+        if type(reason) is str and reason == NORMAL:
             raise _Refused((("EXIT", NORMAL), call)) from None
         raise _Refused(("bad_return", (call, ("EXIT", reason)))) from None
     if isinstance(top, Error):
@@ -146,6 +148,9 @@ async def _start_top(app: Any, spec: Spec) -> tuple[Pid, Any]:
         if not isinstance(top[0], Pid):  # Erlang's {ok, NotAPid, State}: its master fails to link with that
             raise _Refused(Crash("badarg", f"start of {spec.name} returned no pid: {short_text(top[0])}", "badarg"))
         return top[0], top[1]
+    if isinstance(top, GeneratorType | CoroutineType):
+        top.close()
+        top = Unawaited(short_text(top))
     raise _Refused(("bad_return", (call, "ignore" if top is None or isinstance(top, Ignore) else top)))
 
 
@@ -159,7 +164,9 @@ async def _start_phases(ctx: OtpContext, app: Any, spec: Spec, top: Pid) -> None
                 result = await result
         except Throw as thrown:
             result = thrown.value
-        except (Exception, ProcessExit) as error:  # whatever it raised is a bad return value to OTP
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # whatever it raised is a bad return value to OTP
             ctx.unlink(top)
             raise _Refused(("bad_return_value", (call, ("EXIT", exit_reason(error))))) from None
         if result is None:
@@ -173,8 +180,8 @@ async def _start_phases(ctx: OtpContext, app: Any, spec: Spec, top: Pid) -> None
 async def attend(ctx: OtpContext, entry: Loaded, app: Any, top: Pid, state: Any) -> None:
     """Wait for a running application's end or for the order to stop it. A restored snapshot goes on from here."""
     process = ctx._process
-    message = await ctx.receive(lambda m: m == STOP or (type(m) is Exit and m.process == top))
-    reason: Any = None if message == STOP else message.reason
+    message = await ctx.receive(lambda m: _is_stop(m) or (type(m) is Exit and m.process == top))
+    reason: Any = None if _is_stop(message) else message.reason
     if reason is not None:
         await ask((OP_YIELD, None, None, None, None))  # whom the end of the tree reaches as well takes note of it first
     state = await _told(ctx, app.prep_stop, state, state)
@@ -189,6 +196,10 @@ async def attend(ctx: OtpContext, entry: Loaded, app: Any, top: Pid, state: Any)
         await _ended(ctx, entry, reason)
 
 
+def _is_stop(message: Any) -> bool:
+    return type(message) is type(STOP) and bool(message == STOP)
+
+
 async def _told(ctx: OtpContext, callback: Any, state: Any, default: Any) -> Any:
     """Call prep_stop or stop; what it raises is logged, and the stopping goes on."""
     try:
@@ -196,7 +207,9 @@ async def _told(ctx: OtpContext, callback: Any, state: Any, default: Any) -> Any
         return await result if type(result) is CoroutineType else result
     except Throw as thrown:
         return thrown.value
-    except (Exception, ProcessExit) as error:  # a failing callback must not keep the application from stopping
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # a failing callback must not keep the application from stopping
         ctx.log("error", f"{callback.__name__} of the application failed: {exit_reason(error)!r}")
         return default
 
@@ -211,7 +224,7 @@ async def _ended(ctx: OtpContext, entry: Loaded, reason: Any) -> None:
     """An application ended by itself: a permanent one takes the node down, a transient one unless it was normal."""
     node = ctx._process.node
     node.emit("application_stop", ctx._process, (entry.spec.name, reason, is_normal(reason)))
-    if entry.kind == "permanent" or (entry.kind == "transient" and reason != NORMAL):
+    if entry.kind == "permanent" or (entry.kind == "transient" and not (type(reason) is str and reason == NORMAL)):
         await take_down(ctx)
 
 

@@ -89,7 +89,7 @@ def note(process: Process, event: SystemEvent) -> None:
     for id, (function, state) in list(debug.functions.items()):
         try:
             new = function(state, event, process.name or process.pid)
-        except Exception:  # as in Erlang: a function that fails is not asked again, and harms nobody
+        except BaseException:  # as in Erlang: a function that fails is not asked again, and harms nobody
             new = DONE
         if type(new) is str and new == DONE:
             del debug.functions[id]

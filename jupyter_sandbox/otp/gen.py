@@ -11,7 +11,7 @@ from ..model.exits import NORMAL, is_normal
 from ..model.ids import Ref
 from ..runtime import delivery, lifecycle, names, relations, timers
 from ..runtime.context import Context
-from ..runtime.crashes import exit_reason
+from ..runtime.crashes import exit_reason, tellable
 from ..runtime.exceptions import StartError, Throw
 from ..runtime.isolate import ATOMIC
 from ..runtime.operations import OP_START, UP, ask
@@ -230,7 +230,7 @@ def _init_thrown(process: Process, value: Any) -> None:
 
 
 def _init_failed(process: Process, reason: Any) -> None:
-    report(process, reason)
+    reason = report(process, reason)
     if process.doom is None:  # the end by an exit signal is not told, it is heard of
         lifecycle.refuse(process.node, process, reason)
     lifecycle.exit_process(process.node, process, reason)
@@ -306,14 +306,19 @@ def _stopped(process: Process, reason: Any, caller: Caller | None, answer: Any) 
     if process.doom is not None:  # terminate sent its own process an exit signal
         lifecycle.exit_process(process.node, process, process.doom[0])
         return
-    if reason != NORMAL or type(reason) is not str:
-        report(process, reason)
+    if type(reason) is not str or reason != NORMAL:
+        reason = report(process, reason)
     if caller is not None:
         delivery.reply(process.node, caller, answer)
     lifecycle.exit_process(process.node, process, reason)
 
 
-def report(process: Process, reason: Any) -> None:
-    """A crash report, unless the exit is a normal one (``normal``, ``shutdown``, ``{shutdown, _}``)."""
+def report(process: Process, reason: Any) -> Any:
+    """A crash report, unless the exit is a normal one (``normal``, ``shutdown``, ``{shutdown, _}``).
+
+    Returns the reason as all will be told it, see ``tellable``.
+    """
+    reason = tellable(process.node.copy, reason)
     if not is_normal(reason):
         process.node.emit("crash", process, (process.message, reason, state_to_report(process)))
+    return reason

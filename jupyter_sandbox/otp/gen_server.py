@@ -16,7 +16,7 @@ from ..runtime import delivery
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import Throw
 from ..runtime.generic import Generic, TypeVar
-from ..runtime.isolate import ATOMIC, NotCopyable
+from ..runtime.isolate import ATOMIC
 from ..runtime.operations import drive
 from ..runtime.process import Process, Running
 from ..runtime.signals import CALL, CAST, CONTINUE, EXIT, INIT, SYSTEM, TIMEOUT, Caller, Entry
@@ -206,7 +206,7 @@ def _obey(process: Process, result: Any, caller: Caller | None) -> Running | Non
         process.state = result.state
         try:
             delivery.reply(process.node, caller, result.value)
-        except NotCopyable as error:
+        except BaseException as error:  # of the reply's own code for copying
             return gen.stop(process, exit_reason(error))
         gen.then(process, result.then)
         return None
@@ -226,7 +226,7 @@ def _stop(process: Process, stop: Stop, caller: Caller | None) -> Running | None
         return gen.stop(process, stop.reason)
     try:
         answer = process.node.copy(stop.reply)
-    except NotCopyable as error:
+    except BaseException as error:
         return gen.stop(process, exit_reason(error))
     return gen.stop(process, stop.reason, caller, answer)
 

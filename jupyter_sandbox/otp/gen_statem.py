@@ -19,7 +19,6 @@ from ..runtime import delivery, timers
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import Throw
 from ..runtime.generic import Generic, TypeVar
-from ..runtime.isolate import NotCopyable
 from ..runtime.operations import Reply
 from ..runtime.process import HIBERNATED, Process, Running
 from ..runtime.signals import CALL, CAST, CONTINUE, EXIT, INIT, SYSTEM, Caller, Entry, Value
@@ -282,12 +281,12 @@ def _start_timer(process: Process, machine: Machine, key: Any, ms: int, content:
     machine.timers[key] = Armed(ref, content)
 
 
-def _answer(process: Process, answers: Iterable[Answer]) -> NotCopyable | None:
+def _answer(process: Process, answers: Iterable[Answer]) -> BaseException | None:
     """Send answers, up to one whose value cannot leave this process: that is a crash."""
     try:
         for answer in answers:
             delivery.reply(process.node, answer.caller, answer.value)
-    except NotCopyable as error:
+    except BaseException as error:  # of the value's own code for copying
         return error
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..model import anatomy
 from ..model.errors import NoProcess
 from ..model.ids import Pid
 from ..model.text import short_text
@@ -49,7 +50,7 @@ def root_key(process: Process) -> str:
     """The key of a process without a supervisor: its name, the class of a supervisor, or its pid."""
     if process.name:
         return process.name
-    return process.behaviour.__name__ if _is_supervisor(process) else repr(process.pid)
+    return anatomy.own_name(process.behaviour) if _is_supervisor(process) else repr(process.pid)
 
 
 def _is_supervisor(process: Process) -> bool:
@@ -79,7 +80,7 @@ def _branch(
 
 
 def _shown(id: Any) -> str:
-    return id if isinstance(id, str) else short_text(id, 40)
+    return id if type(id) is str else short_text(id, 40)
 
 
 def _empty(entry: restart.Entry, key: str, parent: str) -> ProcessView:
@@ -116,7 +117,7 @@ def view(
         period_s=flags.period_s if flags else None,
         links=tuple(who(node, pid) for pid in process.links or ()),
         monitors=tuple(who(node, target) for target in (process.monitors or {}).values()),
-        code_version=int(getattr(process.behaviour, "__sandbox_version__", 0)),
+        code_version=_version(process.behaviour),
     )
 
 
@@ -125,9 +126,15 @@ def _display_name(process: Process, entry: restart.Entry | None) -> str:
         return process.name
     if process.label is not None:
         return short_text(process.label, 40)
-    if entry is not None and isinstance(entry.child.id, str):
+    if entry is not None and type(entry.child.id) is str:
         return entry.child.id
-    return getattr(process.behaviour, "__name__", repr(process.pid))
+    return anatomy.own_name(process.behaviour) or repr(process.pid)
+
+
+def _version(behaviour: Any) -> int:
+    """Of its code; a class of the user's may have an attribute of that name."""
+    version = anatomy.lookup(behaviour, "__sandbox_version__") if anatomy.isinstance_of(behaviour, type) else 0
+    return version if type(version) is int else 0
 
 
 def _kind(process: Process, entry: restart.Entry | None) -> str:
@@ -140,8 +147,7 @@ def _kind(process: Process, entry: restart.Entry | None) -> str:
 
 def behaviour_name(behaviour: Any) -> str:
     """``counter.Counter``: module and name of a class or a function."""
-    name = getattr(behaviour, "__qualname__", None)
-    return f"{behaviour.__module__}.{name}" if name else short_text(behaviour)
+    return anatomy.name_of(behaviour) or short_text(behaviour)
 
 
 def status(process: Process) -> str:

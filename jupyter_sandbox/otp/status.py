@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..runtime.exceptions import ProcessExit, Throw
 from ..runtime.process import Process
 
 
@@ -20,12 +19,11 @@ def status_of(process: Process) -> dict[str, Any]:
         "module": process.behaviour.__name__,
         "state": process.state,
     }
-    shorten = getattr(process.context, "format_status", None)
-    if shorten is None:
+    if not hasattr(type(process.context), "format_status"):
         return status
     try:
-        shown = shorten(dict(status))
-    except (Exception, ProcessExit, Throw):  # whatever it raised: being looked at must not harm the process
+        shown = process.context.format_status(dict(status))
+    except BaseException:  # whatever it raised, or had to be interrupted: being looked at must not harm the process
         shown = None
     if isinstance(shown, dict):
         return shown
@@ -35,6 +33,6 @@ def status_of(process: Process) -> dict[str, Any]:
 
 def state_to_report(process: Process) -> Any:
     """The state as a crash report may show it."""
-    if not hasattr(process.context, "format_status"):
+    if not hasattr(type(process.context), "format_status"):
         return process.state
     return status_of(process).get("state")

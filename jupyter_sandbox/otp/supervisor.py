@@ -93,7 +93,7 @@ class Supervisor(OtpProcess):
     @staticmethod
     def state_text(state: Any) -> str:
         """A supervisor's state in a few words."""
-        if not isinstance(state, restart.State):
+        if type(state) is not restart.State:
             return ""
         running = sum(entry.pid is not None for entry in state.entries.values())
         return f"{state.flags.strategy}, {running} of {len(state.entries)} children running"
@@ -129,8 +129,7 @@ async def _follow(process: Process, event: restart.Event) -> None:
     """Let ``restart`` decide, do what it says, and exit if it gives up."""
     reason = await pursue(process, event)
     if reason is not None:
-        gen.report(process, reason[0])
-        lifecycle.exit_process(process.node, process, reason[0])
+        lifecycle.exit_process(process.node, process, gen.report(process, reason[0]))
     elif process.upgrade is not None:
         process.upgrade(process)
 

@@ -13,7 +13,7 @@ from ..model.reasons import said
 from ..model.text import short_text
 from ..runtime import delivery, requests
 from ..runtime.context import Context, check_duration
-from ..runtime.crashes import exit_reason
+from ..runtime.crashes import exit_reason, tellable
 from ..runtime.exceptions import CallExit, ProcessExit, Throw, WaitInPlainCallback
 from ..runtime.isolate import ATOMIC
 from ..runtime.operations import OP_STOP, call
@@ -246,12 +246,13 @@ def handle(process: Process, request: Any, caller: Caller) -> Running | None:
     if operation == "leave":
         delivery.reply(process.node, caller, (True, None))
         return gen.stop(process, argument)
+    node = process.node
     try:
-        answer = (True, _OPERATIONS[operation](process, argument))
-    except Exception as error:  # whatever the user's function raised: told to the caller, the process goes on
+        answer = (True, node.copy(_OPERATIONS[operation](process, argument)))
+    except BaseException as error:  # whatever the user's code raised: told to the caller, the process goes on
         reason = error.reason if isinstance(error, SysError) else exit_reason(error)
-        answer = (False, reason)
-    delivery.reply(process.node, caller, answer)
+        answer = (False, tellable(node.copy, reason))
+    delivery.hand_over(node, caller, answer)
     return None
 
 
@@ -266,7 +267,7 @@ def _replace_state(process: Process, function: Callable[[Any], Any]) -> Any:
         if engine.state_type is not object and type(state) is not engine.state_type:
             raise TypeError(f"{short_text(state, 80)} is no state of a {engine.kind}")
         process.state = state
-    except (Exception, ProcessExit, Throw) as error:  # whatever the function raised: the state stays as it was
+    except BaseException as error:  # whatever the function raised: the state stays as it was
         failed = (_CLASSES.get(type(error), "error"), error.value if isinstance(error, Throw) else exit_reason(error))
         where = (f"gen_{engine.kind}", "system_replace_state")
         raise SysError("replace_state", ("callback_failed", where, failed)) from None
@@ -298,7 +299,7 @@ def _change_code(process: Process, argument: Any) -> None:
         if type(thrown.value) is not Ok:
             raise SysError("change_code", thrown.value) from None
         process.state = thrown.value.state
-    except (Exception, ProcessExit) as error:  # whatever the user's code_change raised: the old code and state stay
+    except BaseException as error:  # whatever the user's code_change raised: the old code and state stay
         raise SysError("change_code", ("EXIT", exit_reason(error))) from None
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..runtime import Node
 from ..runtime.inputs import JournalEntry
+from .course import Course
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +17,12 @@ class Recording:
     seed: int
     isolation: str
     max_processes: int
+    """At the beginning, as the next one."""
     max_mailbox: int
     journal: tuple[JournalEntry, ...]
     step: int
     hash: int
+    course: Course
 
 
 def record(node: Node) -> Recording:
@@ -27,6 +30,6 @@ def record(node: Node) -> Recording:
     if node.journal is None:
         raise ValueError(f"node {node.name!r} keeps no journal: create it with journal=True")
     return Recording(
-        node.name, node.seed, node.isolation, node.max_processes, node.max_mailbox, tuple(node.journal),
-        node.step_number, node.hash,
+        node.name, node.seed, node.isolation, *node.first_limits, tuple(node.journal), node.step_number, node.hash,
+        Course.of(node),
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..model.errors import ReplayDivergence
 from ..runtime import Node
+from .course import Companion
 from .recording import Recording
 
 
@@ -14,25 +15,27 @@ def replay(recording: Recording, node: Node, until_step: int | None = None) -> N
     comes first. Answers and outside work are dropped: the journal holds the
     results. Raises ReplayDivergence when the replay does something else.
     """
+    companion = Companion(recording.course, node)
     end = recording.step if until_step is None else min(until_step, recording.step)
     for step, what in recording.journal:
         if step > end:
             break
-        _run_to(node, step, recording)
+        _run_to(node, step, companion)
         node.admit(what)
         _forget(node)
-    _run_to(node, end, recording)
+    _run_to(node, end, companion)
     _forget(node)
     if end == recording.step and node.hash != recording.hash:
         raise ReplayDivergence(end, recording.hash, node.hash)
     return node
 
 
-def _run_to(node: Node, step: int, recording: Recording) -> None:
+def _run_to(node: Node, step: int, companion: Companion) -> None:
     if node.step_number < step:
         node.run(node.now_ms, step - node.step_number)
+    companion.look()
     if node.step_number != step:
-        raise ReplayDivergence(node.step_number, recording.hash, node.hash)
+        raise ReplayDivergence(node.step_number, step, node.step_number)
 
 
 def _forget(node: Node) -> None:

@@ -12,7 +12,7 @@ from .exceptions import (
     Throw,
     WaitInPlainCallback,
 )  # fmt: skip
-from .inputs import Apply, Ask, LoadCode, OutsideDone, OutsideWork, Reply, RunResult, Tell, Tick
+from .inputs import Apply, Ask, LoadCode, OutsideDone, OutsideWork, Reply, RunResult, SetLimits, Tell, Tick
 from .isolate import NotCopyable
 from .node import Node, Policy
 from .signals import Caller, Down, Exit, Notify, Request, SystemRequest, Timeout
@@ -20,6 +20,6 @@ from .signals import Caller, Down, Exit, Notify, Request, SystemRequest, Timeout
 __all__ = [
     "Apply", "Ask", "CallExit", "CallTimeout", "Caller", "Context", "Down", "Exit", "ForeignAwait", "LoadCode", "Node",
     "NotCopyable", "Notify", "OutsideDone", "OutsideWork", "Policy", "ProcessExit", "ReceiveTimeout", "Reply",
-    "Request", "RunResult", "StartError", "SystemLimit", "SystemRequest", "Tell", "Throw", "Tick", "Timeout",
-    "WaitInPlainCallback",
+    "Request", "RunResult", "SetLimits", "StartError", "SystemLimit", "SystemRequest", "Tell", "Throw", "Tick",
+    "Timeout", "WaitInPlainCallback",
 ]  # fmt: skip

@@ -3,25 +3,56 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from ..model.exits import CallFailed, Crash, Frame
 from ..model.text import short_text
 from .exceptions import CallExit, ProcessExit, Throw
-from .isolate import ATOMIC, NotCopyable, isolate
+from .isolate import ATOMIC, isolate
 
 HIDDEN: Final = (__file__.rsplit("runtime", 1)[0], "<frozen importlib")
 """Ours, and Python's import machinery."""
 _MAX_FRAMES: Final = 50
+_NOT_SHOWN: Final = "<its text cannot be shown>"
 
 
 def exit_reason(error: BaseException) -> object:
     """The reason a process that did not catch ``error`` exits with.
 
     ``self.exit(r)`` gives r, an uncaught failed call ``CallFailed``, anything
-    else a ``Crash`` with the frames of the user's code.
+    else a ``Crash`` with the frames of the user's code. Never raises.
     """
+    try:
+        return _reason_of(error)
+    except BaseException:  # an exception of the user's may run code wherever it is looked at
+        return Crash(type(error).__name__, _NOT_SHOWN, None, user_frames(error.__traceback__))
+
+
+def tellable(copied: Callable[[Any], Any], reason: Any) -> Any:
+    """The reason that can be told of a process that ends with this one: its copy, or a Crash with why there is none.
+
+    Copying runs what the value's class says, which may raise or have to be interrupted: so the reason is copied before
+    anything of the end is done, and a process does not stay half ended. Never raises.
+
+    >>> def copied(reason):
+    ...     raise ValueError("not today")
+    >>> tellable(copied, ["a list"])
+    ValueError: not today (while ['a list'] was copied)
+    """
+    if type(reason) in ATOMIC:
+        return reason
+    try:
+        return copied(reason)
+    except BaseException as error:
+        why = exit_reason(error)
+        found = why if type(why) is Crash else Crash(type(error).__name__, short_text(why, 80))
+        return replace(found, text=f"{found.text} (while {short_text(reason, 80)} was copied)")
+
+
+def _reason_of(error: BaseException) -> object:
     if isinstance(error, ProcessExit):
         return error.reason
     if isinstance(error, CallExit):
@@ -55,7 +86,7 @@ def text_of(error: BaseException) -> str:
     try:
         return str(error)
     except BaseException:  # user code: it may raise anything, and the error must still be told
-        return "<its text cannot be shown>"
+        return _NOT_SHOWN
 
 
 def _bounded(text: str) -> str:
@@ -67,5 +98,5 @@ def _plain(value: object) -> object:
         return value
     try:
         return isolate(value)
-    except NotCopyable:
+    except BaseException:  # it cannot be copied, or its own code for that had to be interrupted
         return short_text(value)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..model.exits import KILL, KILLED, NORMAL
 from ..model.ids import Pid, Ref
+from ..model.text import short_text
 from .exceptions import CallExit, CallTimeout, ReceiveTimeout, StartError
 from .inputs import Reply
 from .isolate import ATOMIC
@@ -52,6 +53,11 @@ def lookup(node: Node, target: Any) -> Process | None:
         whereis = getattr(target, "whereis", None)
         pid = whereis(node) if whereis is not None else None
     return None if pid is None else node.processes.get(pid)
+
+
+def shown(target: Any) -> str:
+    """Whom a call was meant for, in words that run none of the target's own code."""
+    return target if type(target) is str else short_text(target, 200)
 
 
 def new_box(entry: Entry) -> deque[Entry]:
@@ -210,7 +216,7 @@ def timed_out(process: Process) -> Any:
         return None
     if wait[0] == OP_START:
         return _start_timed_out(process, wait[1])
-    return Raise(CallTimeout("timeout", str(wait[1]), "stop" if wait[0] == OP_STOP else "call"))
+    return Raise(CallTimeout("timeout", shown(wait[1]), "stop" if wait[0] == OP_STOP else "call"))
 
 
 def _start_timed_out(process: Process, child: Pid) -> Raise:
@@ -227,9 +233,9 @@ def _start_timed_out(process: Process, child: Pid) -> Raise:
 
 def exit_signal(node: Node, sender: Pid, process: Process, reason: Any) -> None:
     """``exit(Pid, Reason)``: kill is untrappable, normal is ignored unless trapped or sent to oneself."""
-    if reason == KILL and type(reason) is str:
+    if type(reason) is str and reason == KILL:
         doom(node, process, KILLED)
-    elif reason == NORMAL and type(reason) is str and not process.trap_exit:
+    elif type(reason) is str and reason == NORMAL and not process.trap_exit:
         if sender == process.pid:
             doom(node, process, NORMAL)
     else:

@@ -9,7 +9,7 @@ from ..model.exits import NOPROC
 from ..model.ids import OUTSIDE
 from . import delivery, lifecycle, plain, timers
 from .exceptions import CallExit
-from .inputs import Apply, Ask, Input, LoadCode, OutsideDone, Tell, Tick
+from .inputs import Apply, Ask, Input, LoadCode, OutsideDone, SetLimits, Tell, Tick
 from .isolate import ATOMIC
 from .operations import Raise
 from .process import Process
@@ -30,7 +30,7 @@ def admit(node: Node, what: Input) -> None:
         _admit(node, what)  # type: ignore[arg-type]
 
 
-def _admit(node: Node, what: Apply | Tell | OutsideDone | Tick | LoadCode) -> None:
+def _admit(node: Node, what: Apply | Tell | OutsideDone | Tick | LoadCode | SetLimits) -> None:
     if node.journal is not None:
         _write_down(node, what)
     match what:
@@ -48,6 +48,8 @@ def _admit(node: Node, what: Apply | Tell | OutsideDone | Tick | LoadCode) -> No
         case LoadCode():
             if node.loader is not None:
                 node.loader(what.bundle, what.options)
+        case SetLimits():
+            _set_limits(node, what)
         case _:
             assert_never(what)
 
@@ -74,7 +76,7 @@ def asked(node: Node, what: Ask) -> tuple[Process | None, Entry, int]:
     node.other_tags += 1
     node.asked[tag] = what.id
     if callee is None:
-        delivery.ask_failed(node, tag, CallExit(NOPROC, str(target)))
+        delivery.ask_failed(node, tag, CallExit(NOPROC, delivery.shown(target)))
     elif callee.callers is None:
         callee.callers = {tag: OUTSIDE}
     else:
@@ -91,6 +93,12 @@ def _tell(node: Node, what: Tell) -> None:
         node.trace("message_send", stranger, ("cast" if what.cast else "send", what.target, message))
     if process is not None:
         delivery.deliver(node, process, (CAST if what.cast else INFO, message, OUTSIDE))
+
+
+def _set_limits(node: Node, what: SetLimits) -> None:
+    """What is over them already stays."""
+    node.max_processes, node.max_mailbox = what.max_processes, what.max_mailbox
+    node.longest = min(node.longest, node.max_mailbox)  # above it nobody would look whether a mailbox is too long
 
 
 def _write_down(node: Node, what: Input) -> None:

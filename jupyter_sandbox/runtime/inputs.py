@@ -68,7 +68,14 @@ class LoadCode(msgspec.Struct, frozen=True):
     options: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-Input = Apply | Ask | Tell | OutsideDone | Tick | LoadCode
+class SetLimits(msgspec.Struct, frozen=True, gc=False):
+    """From now on a node has so many processes at most, and a mailbox so many messages."""
+
+    max_processes: int
+    max_mailbox: int
+
+
+Input = Apply | Ask | Tell | OutsideDone | Tick | LoadCode | SetLimits
 JournalEntry = tuple[int, Input]
 
 

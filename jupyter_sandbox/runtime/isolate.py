@@ -51,7 +51,7 @@ def isolate(value: Any) -> Any:
         return value
     try:
         return _copy(value, 0)
-    except NotCopyable:
+    except (NotCopyable, MemoryError):  # where memory ended, that is what must be told
         raise
     except Exception as error:  # deepcopy runs the value's own hooks, which may raise anything
         raise NotCopyable(f"a message of type {type(value).__name__} cannot be copied: {error}") from None

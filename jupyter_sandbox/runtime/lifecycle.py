@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from ..model.anatomy import own_name
 from ..model.exits import NORMAL
 from ..model.ids import Pid
 from . import delivery
+from .crashes import exit_reason, tellable
 from .exceptions import StartError, SystemLimit
+from .isolate import ATOMIC
 from .operations import Raise
 from .process import DEAD, Dispatch, Process
 from .relations import fire, unlink
@@ -70,9 +75,14 @@ def _counted(node: Node) -> int:
 
 
 def exit_process(node: Node, process: Process, reason: Any) -> None:
-    """End a process. Its name and tables are gone before any link or monitor tells of its death."""
+    """End a process. Its name and tables are gone before any link or monitor tells of its death.
+
+    Whatever of the user's runs on the way may raise or be interrupted, and the end is a whole one all the same.
+    """
     if process.status == DEAD:
         return
+    if type(reason) not in ATOMIC:
+        reason = tellable(node.copy, reason)
     process.status = DEAD
     process.doom = (reason,)
     process.token = 0
@@ -83,30 +93,33 @@ def exit_process(node: Node, process: Process, reason: Any) -> None:
     if process.aliases is not None:
         for ref in process.aliases:
             node.aliases.pop(ref, None)
-    if node.tables.owned:
-        node.tables.owner_died(node, process)
-    if process.dictionary is not None and KEEPS_STATE in process.dictionary:
-        _leave_state(node, process)
-    if process.coro is not None:
-        _close_callback(node, process)
-    if not process.hidden:
-        living = node.living
-        if living > node.most_processes:
-            node.most_processes = living
-        node.process_exits += 1
-        if node.sink is not None:
-            node.sink("process_exit", process, reason)
-    if node.trace is not None:
-        node.trace("exit", process, reason)
-    if (
-        process.links is not None
-        or process.monitored_by is not None
-        or process.callers is not None
-        or process.monitors is not None
-        or process.starter is not None
-    ):
-        _tell(node, process, reason)
-    process.mailbox = None
+    try:
+        if node.tables.owned:
+            node.tables.owner_died(node, process)
+        if process.dictionary is not None and KEEPS_STATE in process.dictionary:
+            _leave_state(node, process)
+        if process.coro is not None:
+            _close_callback(node, process)
+        if not process.hidden:
+            living = node.living
+            if living > node.most_processes:
+                node.most_processes = living
+            node.process_exits += 1
+            if node.sink is not None:
+                node.sink("process_exit", process, reason)
+        if node.trace is not None:
+            node.trace("exit", process, reason)
+    finally:
+        if (
+            process.links is not None
+            or process.monitored_by is not None
+            or process.callers is not None
+            or process.monitors is not None
+            or process.starter is not None
+        ):
+            _tell(node, process, reason)
+        # Its record and its context hold each other until the collector comes: what it had must not wait for that.
+        process.mailbox = process.state = process.message = process.resume = process.wait = process.dictionary = None
 
 
 def _leave_state(node: Node, process: Process) -> None:
@@ -135,7 +148,8 @@ def _close_callback(node: Node, process: Process) -> None:
     try:
         coro.close()
     except BaseException as error:  # a `finally` of the user's may raise anything; the process is dead all the same
-        node.emit("log", process, ("warning", f"a callback did not let itself be closed: {error!r}"))
+        text = f"a callback did not let itself be closed: {exit_reason(error)!r}"
+        node.emit("log", process, ("warning", text))
 
 
 def _is_running(coro: Any) -> bool:
@@ -152,18 +166,29 @@ def _tell(node: Node, process: Process, reason: Any) -> None:
         for other in process.links:
             linked = node.processes.get(other)
             if linked is not None and linked.links is not None and linked.links.pop(pid, _NO_ENTRY) is None:
-                delivery.link_signal(node, pid, linked, reason)
+                reason = _passed_on(reason, partial(delivery.link_signal, node, pid, linked))
     if process.monitored_by is not None:
         for ref, (watcher, watched) in process.monitored_by.items():
-            fire(node, ref, watcher, watched, reason)
+            reason = _passed_on(reason, partial(fire, node, ref, watcher, watched))
     if process.callers is not None:
         for tag, caller in process.callers.items():
-            delivery.call_failed(node, caller, tag, reason, process.name or repr(pid))
+            failed = partial(delivery.call_failed, node, caller, tag, target=process.name or repr(pid))
+            reason = _passed_on(reason, failed)
     if process.monitors is not None:
         for ref, target in process.monitors.items():
             watched_process = node.processes.get(target)
             if watched_process is not None and watched_process.monitored_by is not None:
                 watched_process.monitored_by.pop(ref, None)
+
+
+def _passed_on(reason: Any, tell: Callable[[Any], None]) -> Any:
+    """Tell one more of an end: the reason, or why it cannot be copied once more. Returns what the next is to hear."""
+    try:
+        tell(reason)
+    except BaseException as error:  # of the user's code for copying: nothing has been told yet
+        reason = exit_reason(error)
+        tell(reason)
+    return reason
 
 
 def refuse(node: Node, process: Process, reason: Any) -> None:
@@ -194,12 +219,12 @@ def _learns_nothing(node: Node, process: Process, starter: Pid, reason: Any) -> 
     if process.parent != waiting.pid or watched:
         return False
     linked = process.links is not None and waiting.pid in process.links
-    return not linked or (reason == NORMAL and not waiting.trap_exit)
+    return not linked or (type(reason) is str and reason == NORMAL and not waiting.trap_exit)
 
 
 def _called(process: Process) -> str:
     """A process that has not come up, in the words of its author."""
-    return process.name or str(getattr(process.behaviour, "__name__", process.pid))
+    return process.name or own_name(process.behaviour) or repr(process.pid)
 
 
 def decline(node: Node, process: Process, value: Any) -> None:
@@ -227,5 +252,5 @@ def _acknowledge_again(node: Node, process: Process, value: Any) -> None:
     """One acknowledgement too many is a message to the nearest ancestor, as in Erlang."""
     parent = delivery.lookup(node, process.ancestors[0]) if process.ancestors else None
     if parent is not None:
-        told = ("ok", value) if value == process.pid else node.copy(value)
+        told = ("ok", value) if type(value) is Pid and value == process.pid else node.copy(value)
         delivery.deliver(node, parent, (INFO, ("ack", process.pid, told), process.number))

@@ -61,8 +61,8 @@ class Node:
     """
 
     __slots__ = (
-        "aliases", "answers", "asked", "copy", "current", "dead_names", "digest", "drivers", "folded",
-        "globals", "isolation", "journal", "loader", "longest", "max_mailbox", "max_processes",
+        "aliases", "answers", "asked", "copy", "current", "dead_names", "digest", "drivers", "first_limits", "folded",
+        "globals", "isolation", "journal", "loader", "longest", "lot", "lots", "max_mailbox", "max_processes",
         "most_processes", "name", "names", "next_client", "next_number", "next_tag", "now_ms", "other_tags",
         "outside", "outside_waiting", "policy", "process_exits", "process_spawns", "processes", "ready", "restarts",
         "seed", "sends", "sent", "sink", "spare", "stale", "tables", "timer_heap", "timers", "told", "trace", "trail",
@@ -116,6 +116,10 @@ class Node:
         """The numbers of the processes that took the newest steps; the older ones are folded into ``digest``."""
         self.folded = 0
         """How many steps are in ``digest``."""
+        self.lot: list[int] = []
+        """The numbers of the whole lot of steps that was folded last."""
+        self.lots: list[tuple[int, int]] = []
+        """How many steps were folded, and the digest then, for each lot since the journal began."""
         self.drivers: list[Any] = []
         """Drivers of callbacks that have nothing to do, see ``operations.driver``."""
         self.journal: list[JournalEntry] | None = [] if journal else None
@@ -142,6 +146,8 @@ class Node:
         self.max_processes, self.max_mailbox = max_processes, max_mailbox
         self.longest = min(1, max_mailbox)
         """Messages that waited at one process at most so far: no mailbox need be looked at until it is longer."""
+        self.first_limits = max_processes, max_mailbox
+        """Those that the journal begins with."""
         self.digest = seed
 
     # --- how far it is ---------------------------------------------------------------------------------------------
@@ -166,12 +172,20 @@ class Node:
     def hash(self, value: int) -> None:
         self.folded = self.step_number
         self.trail.clear()
+        self.lot = []
         self.digest = value
 
     @property
     def living(self) -> int:
         """How many processes there are, without those that nobody is shown."""
         return self.process_spawns - self.process_exits - self.uncounted
+
+    def begin_journal(self) -> None:
+        """What came in so far is forgotten; the limits of now are the first ones."""
+        if self.journal is not None:
+            self.journal.clear()
+        self.lots.clear()
+        self.first_limits = self.max_processes, self.max_mailbox
 
     # --- from outside -------------------------------------------------------------------------------------------
 

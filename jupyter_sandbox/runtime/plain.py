@@ -9,7 +9,7 @@ from typing import Any
 
 from ..model.exits import is_normal
 from . import lifecycle
-from .crashes import exit_reason
+from .crashes import exit_reason, tellable
 from .inputs import Reply
 from .process import Process, Running
 from .signals import Entry
@@ -35,6 +35,7 @@ async def _main(process: Process, function: Callable[..., Any], args: tuple[Any,
 
 
 def _crashed(process: Process, reason: object) -> None:
+    reason = tellable(process.node.copy, reason)
     if not is_normal(reason):
         process.node.emit("crash", process, ("main", reason))
     lifecycle.exit_process(process.node, process, reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..model.anatomy import name_of
 from ..model.ids import FIRST_CLIENT, Pid, Ref
 from . import relations
 from .process import HIBERNATED, STATUS_NAMES, Process
@@ -33,8 +34,7 @@ def info(process: Process) -> dict[str, Any]:
 
 def initial_call(process: Process) -> str:
     """What it runs, ``module.Class`` or ``module.function``: ``proc_lib:initial_call`` in Python's words."""
-    name = getattr(process.behaviour, "__qualname__", None)
-    return f"{process.behaviour.__module__}.{name}" if name else ""
+    return name_of(process.behaviour)
 
 
 def ancestors(process: Process) -> tuple[Any, ...]:

@@ -119,12 +119,14 @@ def fire(node: Node, ref: Ref, watcher: Pid, watched: object, reason: Any) -> No
     process = node.processes.get(watcher)
     if process is None or process.monitors is None or ref not in process.monitors:
         return
+    if type(reason) not in ATOMIC:
+        reason = node.copy(reason)  # which may raise, so before anything is changed
     del process.monitors[ref]
     if process.aliases is not None and process.aliases.get(ref, KEPT) != KEPT:
         drop_alias(node, process, ref)
     if type(watched) is Tagged:
-        message: Any = (watched.tag, Down(ref, watched.target, node.copy(reason)))
+        message: Any = (watched.tag, Down(ref, watched.target, reason))
     else:
         # Not Down(...): a NamedTuple's own constructor takes twice as long, and there is one for every death.
-        message = _new_tuple(Down, (ref, watched, reason if type(reason) in ATOMIC else node.copy(reason)))
+        message = _new_tuple(Down, (ref, watched, reason))
     delivery.deliver(node, process, (DOWN, message, None))

@@ -41,7 +41,7 @@ async def without_waiting(process: Process, target: Any, request: Any, kind: int
     """
     node = process.node
     callee = delivery.lookup(node, target)
-    shown = target if type(target) is str else repr(target)
+    shown = delivery.shown(target)
     if callee is process or (callee is None and type(target) is not Pid):
         raise CallExit(NOPROC if callee is None else "calling_self", shown, function)
     if callee is not None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ..model.ids import Pid
 from . import delivery, entrance, lifecycle, storytelling, timers
 from .crashes import exit_reason
 from .inputs import Reply as Answer
@@ -32,7 +31,7 @@ def run(node: Node, max_steps: int) -> RunResult:
     before = node.folded + len(trail)
     try:
         take_steps(node, max_steps)
-    except Exception as error:  # of a behaviour itself, not of a callback: one process ends, not the node
+    except BaseException as error:  # from outside any callback, as of a message's own code: one process ends, no node
         _go_on(node, error, before + max_steps)
     finally:
         node.current = None
@@ -71,7 +70,7 @@ def ask(node: Node, what: Ask) -> Answer | None:
                 take_steps(node, FOREVER)
         else:
             take_steps(node, FOREVER, callee, entry, operation)
-    except Exception as error:  # as in run
+    except BaseException as error:  # as in run
         _go_on(node, error, FOREVER)
     finally:
         node.current = None
@@ -85,13 +84,13 @@ def _answer_to(node: Node, number: int) -> Answer | None:
     return None
 
 
-def _go_on(node: Node, error: Exception, until: int) -> None:
+def _go_on(node: Node, error: BaseException, until: int) -> None:
     """Contain an error, and take the steps that are left."""
     while True:
         _contain(node, error)
         try:
             take_steps(node, until - node.step_number)
-        except Exception as another:
+        except BaseException as another:
             error = another
         else:
             return
@@ -106,34 +105,43 @@ def told_step(node: Node) -> StepView | None:
 def _take_one(node: Node, process: Process) -> None:
     try:
         take_steps(node, 1, process)
-    except Exception as error:
+    except BaseException as error:
         _contain(node, error)
     finally:
         node.current = None
 
 
-def _contain(node: Node, error: Exception) -> None:
+def _contain(node: Node, error: BaseException) -> None:
     """The process at work ends with what escaped from it; everybody else goes on as after any exit.
 
     What the loop knew is lost, so who was handed over to it is found again. The
     same at every slicing: hand-overs are counted anew. Raises what no process did.
     """
     process = node.current
-    if process is None or process.status == DEAD:
+    if process is None:
         raise error
     node.spare = MAX_HOPS
-    for caller in node.processes.values():
-        waits = caller.status == WAITING and type(caller.wait) is tuple and caller.wait[0] <= OP_STOP
-        if waits and caller.token and _callee(node, caller) is process and caller.token not in (process.callers or ()):
-            register(node, caller, process)
+    for caller in _handed_over(node):
+        register(node, caller, process)
     reason = exit_reason(error)
-    node.emit("crash", process, ("main", reason))
-    lifecycle.exit_process(node, process, reason)
+    if process.status == DEAD:
+        node.emit("log", process, ("error", f"after its end: {reason!r}"))
+    else:
+        try:
+            node.emit("crash", process, ("main", reason))
+        finally:
+            lifecycle.exit_process(node, process, reason)
     woken, node.woken = node.woken, None
     if woken is not None:
         node.ready.appendleft(woken)
 
 
-def _callee(node: Node, caller: Process) -> Process | None:
-    target = caller.wait[1]
-    return node.processes.get(target) if type(target) is Pid else delivery.lookup(node, target)
+def _handed_over(node: Node) -> list[Process]:
+    """Who waits for an answer that nobody is noted to owe: the loop kept in mind that who was at work does."""
+    calling = [one for one in node.processes.values() if one.status == WAITING and one.token and _calls(one.wait)]
+    owed = {tag for one in node.processes.values() for tag in one.callers or ()} if calling else ()
+    return [one for one in calling if one.token not in owed]
+
+
+def _calls(wait: Any) -> bool:
+    return type(wait) is tuple and wait[0] <= OP_STOP

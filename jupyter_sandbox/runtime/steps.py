@@ -244,13 +244,13 @@ def take_steps(  # noqa: C901
                 if callee is None:
                     callee = delivery.lookup(node, target)
                     if callee is None:
-                        value, raising = Raise(CallExit(NOPROC, _shown(target), WAIT_NAMES[kind])), True
+                        value, raising = Raise(CallExit(NOPROC, delivery.shown(target), WAIT_NAMES[kind])), True
                         operation = None
                         continue
                 if type(request) not in ATOMIC and kind != OP_STOP:
                     try:
                         request = node.copy(request)
-                    except TypeError as error:
+                    except BaseException as error:  # of the request's own code: for who asks
                         value, raising, operation = Raise(error), True, None
                         continue
                 node.next_tag = tag = node.next_tag + 1
@@ -309,7 +309,7 @@ def take_steps(  # noqa: C901
                 if callee is process:
                     process.status, process.token = READY, 0
                     node.other_tags += 1
-                    value, raising = Raise(CallExit("calling_self", _shown(target), WAIT_NAMES[kind])), True
+                    value, raising = Raise(CallExit("calling_self", delivery.shown(target), WAIT_NAMES[kind])), True
                     operation = entry = None
                     continue
                 spare = most
@@ -488,7 +488,3 @@ def _next_entry(process: Process) -> Entry:
     entry = box[index]
     del box[index]
     return entry
-
-
-def _shown(target: Any) -> str:
-    return target if type(target) is str else repr(target)

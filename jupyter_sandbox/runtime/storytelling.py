@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final
 
+from ..model.anatomy import isinstance_of, lookup, own_name
 from ..model.ids import FIRST_CLIENT, Pid
 from ..model.listed import DEEDS
 from ..model.text import short_text
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from .node import Node
 
 Step = Callable[["Node", Process], None]
+_OURS: Final = __name__.partition("runtime.")[0]
 
 
 def tell(node: Node, process: Process, take_step: Step) -> StepView:
@@ -56,8 +59,19 @@ def state_text(process: Process) -> str:
     """The state of a behaviour in a few words; a plain process has none."""
     if process.steps == 0 or not isinstance(process.behaviour, type):
         return ""
-    text = getattr(process.behaviour, "state_text", None)
+    text = own_words(process)
     return text(process.state) if text is not None else short_text(process.state)
+
+
+def own_words(process: Process) -> Callable[[Any], str] | None:
+    """How a behaviour of ours puts its state into words, None for most.
+
+    A method of the user's that happens to have that name is none of it, and looking must run nothing of the user's.
+    """
+    behaviour = process.behaviour
+    found = lookup(behaviour, "state_text") if isinstance_of(behaviour, type) else None
+    words = found.__func__ if type(found) is staticmethod else None
+    return words if type(words) is FunctionType and words.__globals__.get("__name__", "").startswith(_OURS) else None
 
 
 def who(node: Node, target: Any) -> str:
@@ -76,7 +90,7 @@ def who(node: Node, target: Any) -> str:
     if process.label is not None:
         return f"{short_text(process.label, 40)} {target!r}"
     if isinstance(process.behaviour, type):
-        return f"{process.behaviour.__name__} {target!r}"
+        return f"{own_name(process.behaviour) or 'process'} {target!r}"
     return repr(target)
 
 

@@ -65,8 +65,8 @@ class Table:
                 found.append(item)
 
     def _new(self, place: Any, found: list[Object]) -> None:
+        self._came(place)  # first: a listed key without objects is passed by, should a key's own code raise in between
         self.objects[place] = found
-        self._came(place)
         if self.kind == "ordered_set":
             insort(self.order, place)
 

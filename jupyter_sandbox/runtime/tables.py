@@ -12,6 +12,7 @@ import msgspec
 from ..model.errors import UsageError
 from ..model.ids import Pid
 from . import delivery
+from .crashes import exit_reason
 from .process import DEAD, Process
 from .signals import INFO
 from .table import KINDS, Table
@@ -180,11 +181,11 @@ class Tables:
 
     def give(self, node: Node, held: Held, receiver: Process, data: Any) -> None:
         """Make a table another process's, and tell that one."""
-        giver, handle = held.owner, held.handle
+        giver, handle, data = held.owner, held.handle, node.copy(data)
         self._forget(self.owned, giver, held)
         held.owner = receiver.pid
         self.owned.setdefault(receiver.pid, {})[held.id] = None
-        delivery.deliver(node, receiver, (INFO, Transfer(handle, giver, node.copy(data)), giver))
+        delivery.deliver(node, receiver, (INFO, Transfer(handle, giver, data), giver))
 
     def owner_died(self, node: Node, process: Process) -> None:
         """Pass the tables of a dead process on to their heirs, delete those without a living one, end its traversals.
@@ -199,7 +200,14 @@ class Tables:
             if heir is None or heir.status == DEAD:
                 self.drop(held)
             else:
-                self.give(node, held, heir, held.heir_data)
+                self._inherit(node, held, heir)
+
+    def _inherit(self, node: Node, held: Held, heir: Process) -> None:
+        """Give a table to its heir, with why its data cannot be copied if so: the table must not be lost for that."""
+        try:
+            self.give(node, held, heir, held.heir_data)
+        except BaseException as error:
+            self.give(node, held, heir, exit_reason(error))
 
 
 def _no_table(handle: Any) -> NoReturn:

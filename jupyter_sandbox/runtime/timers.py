@@ -6,7 +6,9 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
 from ..model.ids import Pid, Ref
-from . import delivery
+from . import delivery, plain
+from .crashes import exit_reason
+from .isolate import ATOMIC
 from .process import DEAD, Process
 from .signals import INFO, TIMEOUT
 
@@ -22,6 +24,8 @@ INTERVAL: Final = 3
 SERVER: Final = 2
 """A behaviour's timeout: (deadline, seq, SERVER, process, token)."""
 
+_PLAIN: Final = frozenset({Pid, Ref, str})
+"""Targets that are found without any code of the user's."""
 _MANY: Final = 1_024
 """How many young or cancelled timers may pile up before the dead among them are dropped."""
 
@@ -144,16 +148,47 @@ def _fire(node: Node, item: Any) -> None:
     kind, subject, detail = item[2], item[3], item[4]
     if kind == WAIT:
         delivery.wake(node, subject, delivery.timed_out(subject))
-    elif kind == SEND:
-        del node.timers[subject]
-        target, message = detail
-        process = delivery.lookup(node, target)
-        if process is not None:
-            delivery.deliver(node, process, (INFO, message, None))
-    elif kind == INTERVAL:
-        _fire_again(node, subject, *detail)
-    else:
+    elif kind == SERVER:
         delivery.deliver(node, subject, (TIMEOUT, detail, None))
+    elif type(detail[-2]) in _PLAIN and (kind == SEND or type(detail[-1]) in ATOMIC):
+        _fire_message(node, kind, subject, detail)
+    else:
+        _fire_guarded(node, kind, subject, detail)
+
+
+def _fire_message(node: Node, kind: int, ref: Ref, detail: Any) -> None:
+    if kind == INTERVAL:
+        _fire_again(node, ref, *detail)
+        return
+    del node.timers[ref]
+    target, message = detail
+    process = delivery.lookup(node, target)
+    if process is not None:
+        delivery.deliver(node, process, (INFO, message, None))
+
+
+def _fire_guarded(node: Node, kind: int, ref: Ref, detail: Any) -> None:
+    """Where finding the target or copying the message runs code of the user's, while no process does.
+
+    It is as if the target ran, so that it can be told and interrupted; it is the timer that ends of it.
+    """
+    target = detail[-2]
+    before, node.current = node.current, _receiver(node, target)
+    try:
+        _fire_message(node, kind, ref, detail)
+    except BaseException as error:
+        node.timers.pop(ref, None)
+        text = f"a timer's message to {delivery.shown(target)} was not sent, and the timer ends: {exit_reason(error)!r}"
+        node.emit("log", _receiver(node, target), ("error", text))
+    finally:
+        node.current = before
+
+
+def _receiver(node: Node, target: Any) -> Process:
+    """Whom a message is for, as far as that is known without asking the user's code; else nobody who lives."""
+    pid = node.names.get(target) if type(target) is str else target
+    found = node.processes.get(pid) if type(pid) is Pid else None
+    return found or Process(node, 0, plain.run_plain)
 
 
 def _fire_again(node: Node, ref: Ref, period_ms: int, target: Any, message: Any) -> None:

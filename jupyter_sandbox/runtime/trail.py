@@ -15,6 +15,9 @@ def fold(node: Node) -> None:
     """Take whole lots of steps into the digest; where a slice was cut makes no difference."""
     trail = node.trail
     while len(trail) >= FOLD:
-        node.digest = hash((node.digest, *trail[:FOLD]))
+        node.lot = trail[:FOLD]
+        node.digest = hash((node.digest, *node.lot))
         node.folded += FOLD
+        if node.journal is not None:
+            node.lots.append((node.folded, node.digest))
         del trail[:FOLD]

@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from ..model.anatomy import own_name
 from ..model.ids import Ref
+from ..model.text import short_text
 from . import delivery, lifecycle, relations, timers
 from .crashes import exit_reason
 from .exceptions import StartError, SystemLimit
@@ -125,13 +127,13 @@ def start(node: Node, process: Process, operation: tuple[Any, ...]) -> Any:
         return Raise(StartError(exit_reason(error)))
     try:
         prepare(child, first)
-    except Exception as error:  # the constructor of a user's class may raise anything: a failed start
+    except BaseException as error:  # the constructor of a user's class may raise anything: a failed start
         reason = exit_reason(error)
         lifecycle.exit_process(node, child, reason)
         return Raise(
             error
             if isinstance(error, StartError)
-            else StartError(reason, str(getattr(child.behaviour, "__name__", child.behaviour)))
+            else StartError(reason, own_name(child.behaviour) or short_text(child.behaviour))
         )
     child.ancestors = process.lineage or lifecycle.lineage(process)
     if relation == "link":

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..model.exits import CallFailed, Crash, told_frames
-from ..model.reasons import said
+from ..model.reasons import kind_of, said
 from ..model.text import short_text
 from ..model.views import WhyView
 
@@ -95,7 +95,7 @@ def _cause(reason: Any, crash: _Crash | None) -> str:
     """``TypeError in handle_call at FILE line 9``, or the reason itself where nothing was raised."""
     if isinstance(reason, CallFailed):
         return f"uncaught {said(reason, 200)}"
-    if crash is not None and type(reason) is tuple and len(reason) == 2 and reason[0] == "bad_return_value":
+    if crash is not None and kind_of(reason) == ("bad_return_value", 2):
         if reason[1] is None:
             return f"{crash.callback} returned None: a `return` or a `case` is missing"
         return f"{crash.callback} returned {short_text(reason[1], 200)}, which means nothing there"

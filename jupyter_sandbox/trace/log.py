@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, Final
 
+from ..model.anatomy import own_name
 from ..model.ids import FIRST_CLIENT, Pid
 from ..model.reasons import said
 from ..model.text import short_text
@@ -136,16 +137,21 @@ class EventLog:
         entry = process.state.entries.get(record.id)
         name = record.id if entry is None or not isinstance(entry.child.name, str) else entry.child.name
         where = WhyView(
-            key=key, name=str(name), step=process.node.step_number, now_ms=process.node.now_ms, reason="",
-            cause="", message="", traceback=(), supervisor=process.name or process.behaviour.__name__,
+            key=key, name=_shown(name), step=process.node.step_number, now_ms=process.node.now_ms, reason="",
+            cause="", message="", traceback=(), supervisor=process.name or own_name(process.behaviour),
             decision=record.decision,
-            stopped=tuple(str(id) for id in record.stopped), started=tuple(str(id) for id in record.started),
+            stopped=tuple(map(_shown, record.stopped)), started=tuple(map(_shown, record.started)),
         )  # fmt: skip
         self.history.decided(where, repr(record.pid), record.reason)
 
 
 def _child_key(process: Any, id: Any) -> str:
-    return f"{process.name or process.behaviour.__name__}/{id}"
+    return f"{process.name or own_name(process.behaviour)}/{_shown(id)}"
+
+
+def _shown(id: Any) -> str:
+    """The id of a child as keys have it; it may be of any class, and none of its code is to run here."""
+    return id if type(id) is str else short_text(id, 40)
 
 
 def _is_client(pid: Pid | str) -> bool:
@@ -166,8 +172,8 @@ def _text(kind: str, data: Any) -> str:
     if kind == "application_stop":
         return f"{data[0]} ended: {said(data[1], 200)}"
     if kind in ("supervisor_restart", "supervisor_gave_up"):
-        others = "".join(f", {word} {', '.join(map(str, ids))}" for word, ids in _others(data) if ids)
-        return f"{data.id}: {data.decision}{others}"
+        others = "".join(f", {word} {', '.join(map(_shown, ids))}" for word, ids in _others(data) if ids)
+        return f"{_shown(data.id)}: {data.decision}{others}"
     if kind == "log":
         return f"[{data[0]}] {data[1]}"
     if kind == "limit":

@@ -26,7 +26,7 @@ def clean(value: object, limit: int = 200) -> str:
     """
     text = value if type(value) is str else str(value)
     short = text[: limit - 1] + "…" if len(text) > limit else text
-    return visible(short)
+    return visible(short)[:limit]  # once more: escapes are longer than what they show
 
 
 def line(value: object, limit: int = 200) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from ..model.code import Bundle, ClassInfo
+from ..model.code import ClassInfo
 from ..model.errors import Diagnostic
 from ..model.listed import EventsOf, ManyOf, StepsOf
 from ..model.views import Event, Inspection, ModuleVersion, StepView, TreeView, WaitView, WhyView
@@ -59,14 +59,25 @@ class Loaded(Answer, frozen=True, kw_only=True):
     step: int = 0
 
 
+class Brought(Answer, frozen=True, kw_only=True):
+    """Of the modules that a Bring held the first ones were taken: as many as there are ``codes``."""
+
+    codes: ManyOf[bytes]
+    """What each was compiled to; empty for one that had its code, and for one that cannot be compiled."""
+    faults: ManyOf[Diagnostic] = msgspec.field(default_factory=list)
+    """Why modules cannot be compiled: the first ones."""
+    refused: int = 0
+    """How many cannot be."""
+    warnings: ManyOf[Diagnostic] = msgspec.field(default_factory=list)
+    """What the compiler and the check of callbacks found odd, but let pass."""
+
+
 class Tried(Answer, frozen=True, kw_only=True):
     """What a trial import found: startable classes per module."""
 
     classes: ManyOf[ClassInfo]
-    bundle: Bundle
-    """The same modules, compiled: what to send to the live guest."""
-    warnings: ManyOf[Diagnostic] = msgspec.field(default_factory=list)
-    """What the compiler and the check of callbacks found odd, but let pass."""
+    order: ManyOf[str]
+    """Names of all modules, in the order in which they need each other."""
 
 
 class VersionList(Answer, frozen=True, kw_only=True):
@@ -115,6 +126,6 @@ class SnapshotBlob(Answer, frozen=True, kw_only=True):
 
 
 AnswerFrame = (
-    Done | Value | Pictured | Sent | Failed | Loaded | Tried | VersionList | TreeReply | InspectReply | EventList
-    | WhyList | WaitList | PausedAt | Stepped | SnapshotBlob
+    Done | Value | Pictured | Sent | Failed | Brought | Loaded | Tried | VersionList | TreeReply | InspectReply
+    | EventList | WhyList | WaitList | PausedAt | Stepped | SnapshotBlob
 )  # fmt: skip

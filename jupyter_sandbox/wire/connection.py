@@ -15,6 +15,7 @@ import msgspec
 from ..model.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from . import messages
 from .crowded import SHORT, refuse_crowds
+from .encoding import encode, encode_into
 from .framing import MAX_FRAME, MAX_TRANSFER, Deframer, frame
 from .legality import ANSWERS, KINDS, LARGE, TRANSITIONS, ConnectionState, Kind
 
@@ -37,7 +38,6 @@ _PASSING: dict[ConnectionState, frozenset[type]] = {
 
 _LARGE_NEWS = frozenset(cls.__name__ for cls in _UNSOLICITED) & LARGE.keys()
 
-_ENCODE = msgspec.msgpack.Encoder().encode
 _KERNEL_FRAME: Any = messages.KernelFrame
 _GUEST_FRAME: Any = messages.GuestFrame
 _DECODE: dict[Role, Callable[[bytes], Any]] = {
@@ -67,7 +67,7 @@ class Connection:
         self._max_frame, self._max_transfer = max_frame, max_transfer
         most = self._longest if role == "kernel" else None
         self._deframer = Deframer(max_frame=max_frame, max_transfer=max_transfer, most=most)
-        self._encode, self._decode = _ENCODE, _DECODE[role]
+        self._buffer, self._decode = bytearray(), _DECODE[role]
         self._pending: dict[int, tuple[type, ...]] = {}
         self._shutdown_id: int | None = None
 
@@ -85,13 +85,19 @@ class Connection:
         """The bytes to write. Raises LocalProtocolError when the frame is not ours to send now, or too long."""
         if type(frame_) not in self._sent:
             raise LocalProtocolError(f"a {self.role} does not send {_name(frame_)}")
+        payload: bytes | bytearray = self._buffer
         try:
-            payload = self._encode(frame_)
+            encode_into(frame_, self._buffer)
+        except MemoryError:
+            self._buffer.clear()  # it has what memory there was
+            raise
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError, OverflowError):
             payload = self._repaired(frame_)
         if len(payload) > self._max_frame and self.role == "guest" and len(payload) > LARGE.get(_name(frame_), 0):
             raise LocalProtocolError(f"{_name(frame_)} of {len(payload)} bytes is too long to send")
         data = frame(payload, max_frame=self._max_frame, max_transfer=self._max_transfer)
+        if len(payload) > SHORT:  # a buffer is not worth so much memory
+            self._buffer = bytearray()
         if type(frame_) not in self._passing and (refused := self._move(frame_)) is not None:
             raise LocalProtocolError(refused)
         return data
@@ -182,10 +188,10 @@ class Connection:
     def _repaired(self, frame_: Frame) -> bytes:
         """The bytes of a frame that did not encode at the first attempt."""
         try:
-            return self._encode(frame_)
+            return encode(frame_)
         except UnicodeEncodeError:
             # User texts may hold lone surrogates, which no encoding of the wire can carry.
-            return self._encode(_repaired(msgspec.to_builtins(frame_, builtin_types=(bytes,))))
+            return encode(_repaired(msgspec.to_builtins(frame_, builtin_types=(bytes,))))
         except (msgspec.MsgspecError, TypeError, OverflowError, RecursionError) as error:
             raise LocalProtocolError(f"{_name(frame_)} cannot be written: {error}") from None
 

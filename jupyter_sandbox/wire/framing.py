@@ -21,7 +21,7 @@ HEADER_SIZE = _HEADER.size
 _pack, _unpack_from = _HEADER.pack, _HEADER.unpack_from
 
 
-def frame(payload: bytes, *, max_frame: int = MAX_FRAME, max_transfer: int = MAX_TRANSFER) -> bytes:
+def frame(payload: bytes | bytearray, *, max_frame: int = MAX_FRAME, max_transfer: int = MAX_TRANSFER) -> bytes:
     """The bytes to write for one payload, in as many frames as it needs.
 
     Raises LocalProtocolError when the payload is empty or above ``max_transfer`` bytes.
@@ -39,7 +39,7 @@ def frame(payload: bytes, *, max_frame: int = MAX_FRAME, max_transfer: int = MAX
     return b"".join(_pieces(payload, max_frame))
 
 
-def _pieces(payload: bytes, max_frame: int) -> Iterator[bytes]:
+def _pieces(payload: bytes | bytearray, max_frame: int) -> Iterator[bytes | bytearray]:
     last = (len(payload) - 1) // max_frame * max_frame
     for start in range(0, last, max_frame):
         yield _pack(_MORE | max_frame)

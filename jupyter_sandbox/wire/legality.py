@@ -53,6 +53,7 @@ TRANSITIONS: dict[tuple[ConnectionState, Kind], ConnectionState] = {
 """Anything that is not in here is illegal."""
 
 ANSWERS: dict[type[m.Request], tuple[type[m.Answer], ...]] = {
+    m.Bring: (m.Brought,),
     m.Load: (m.Loaded, m.Tried),
     m.Versions: (m.VersionList,),
     m.Execute: (m.Value, m.Pictured),
@@ -94,6 +95,7 @@ ANSWERS: dict[type[m.Request], tuple[type[m.Answer], ...]] = {
 _MIB = 1 << 20
 LARGE: dict[str, int] = {
     "SnapshotBlob": 64 * _MIB,
+    "Brought": 24 * _MIB,
     "Tried": 16 * _MIB,
     "Value": 8 * _MIB,
     "Pictured": 4 * _MIB,

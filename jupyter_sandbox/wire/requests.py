@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from ..model.boot import Boot
-from ..model.code import Bundle
+from ..model.code import Bundle, ModuleCode
 from ..model.limits import Limits
+from ..model.listed import Many
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -18,13 +19,24 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 # --- code -------------------------------------------------------------------------------------------------------
 
 
-class Load(Request, frozen=True, kw_only=True):
-    """Load or hot-reload modules: suspend users, load, code_change, resume. Answer: Loaded or Failed (old kept).
+class Bring(Request, frozen=True, kw_only=True):
+    """Modules for the Load that follows, which may be more than one frame holds; none of them runs yet.
 
-    A module with source and no code is compiled by the guest that gets it: the throw-away trial guest.
+    A module with source and no code is compiled by the guest that gets it: the throw-away trial guest. Answer: Brought,
+    for as many of them as were taken; the others are to be sent again.
     """
 
+    modules: Many[ModuleCode]
+    anew: bool = False
+    """Forget what was brought before: whoever brought it has given up."""
+
+
+class Load(Request, frozen=True, kw_only=True):
+    """Load or hot-reload modules: suspend users, load, code_change, resume. Answer: Loaded or Failed (old kept)."""
+
     bundle: Bundle
+    brought: int = 0
+    """How many modules were brought for it, which come before those of the bundle."""
     trial: bool = False
     """Only try: import the modules in this throw-away guest and report. Answer: Tried or Failed."""
 
@@ -265,7 +277,7 @@ class ReplayJournal(Request, frozen=True, kw_only=True):
 
 
 KernelFrame = (
-    Begin | Load | Versions | Execute | CallOff | SetLimits | Start | Stop | Shutdown
+    Begin | Bring | Load | Versions | Execute | CallOff | SetLimits | Start | Stop | Shutdown
     | Call | Cast | Send | Spawn | Kill | Suspend | Unsuspend
     | GetState | SetState | ChildAction | Children | Tree | Inspect | Events | Why | Waits | Flush | Watch
     | Pause | Resume | Step

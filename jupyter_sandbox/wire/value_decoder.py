@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..model.data import Opaque, Record
+from ..model.harmless import visible
 from ..model.ids import Pid, Ref
 from .value_nodes import (
     MAX_BITS,
@@ -126,7 +127,7 @@ def _cost(key: object) -> int:
 
 def _line(text: str) -> str:
     """Names and texts are shown as they are, so nothing in them may steer a terminal."""
-    return text if text.isprintable() else repr(text)[1:-1]
+    return visible(text if text.isprintable() else repr(text)[1:-1])
 
 
 def _leaf(node: BytesNode | IntNode | IdNode | TimeNode | DeltaNode | SurrogatesNode | OpaqueNode) -> object:

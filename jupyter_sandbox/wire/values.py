@@ -11,6 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from ..model.errors import RemoteProtocolError
+from .encoding import encode
 from .value_decoder import ValueDecoder
 from .value_encoder import ValueEncoder, opaque_node
 from .value_nodes import Node
@@ -21,7 +22,6 @@ MAX_DEPTH = 20
 _MARKS = 200
 """Items that the notes of what was left out may take on top."""
 _read: msgspec.msgpack.Decoder[Node] = msgspec.msgpack.Decoder(Node)
-_write = msgspec.msgpack.Encoder()
 
 
 def encode_value(
@@ -38,10 +38,10 @@ def encode_value(
     [0, 1, … 98 more]
     """
     try:
-        data = _write.encode(ValueEncoder(max_bytes, max_items, max_depth).node(value))
+        data = encode(ValueEncoder(max_bytes, max_items, max_depth).node(value))
     except Exception:  # changed by another thread while we looked, or a metaclass that lies
-        return _write.encode(opaque_node(value))
-    return data if len(data) <= 2 * max_bytes else _write.encode(opaque_node(value))
+        return encode(opaque_node(value))
+    return data if len(data) <= 2 * max_bytes else encode(opaque_node(value))
 
 
 def decode_value(data: bytes, *, max_bytes: int = 4 * MAX_BYTES, max_items: int = MAX_ITEMS + _MARKS) -> object:

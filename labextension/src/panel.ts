@@ -45,6 +45,7 @@ export class SandboxPanel extends Widget {
     this.controls = controls(commands, trans);
     this.limits = new Limits(trans);
     this.tree = new TreeView(trans);
+    this.pause = h('p', { class: 'jp-Sandbox-pause', role: 'status' });
     this.inspector = new Inspector(commands, trans);
     this.steps = new Steps(trans);
     this.alerts = new Alerts(trans);
@@ -57,6 +58,7 @@ export class SandboxPanel extends Widget {
       steps: new Section(trans.__('Steps'), 'steps', this.steps.node)
     };
     this.sections.alerts.tools.append(this.clear.node);
+    this.tree.node.after(this.pause); // below, so that the tree does not move when it comes and goes
     this.detail = h('div', { class: 'jp-Sandbox-detail' }, ...Object.values(this.sections).map(one => one.node));
     this.node.append(
       h('div', { class: 'jp-Sandbox-header' }, h('h2', {}, trans.__('Sandboxes')), this.kernel, this.top.node),
@@ -136,7 +138,7 @@ export class SandboxPanel extends Widget {
     if (!sandbox) {
       return;
     }
-    const { tree, steps, notices } = sandbox;
+    const { tree, pause, steps, notices } = sandbox;
     const visible: Record<SectionName, boolean> = {
       limits: true,
       processes: (tree?.processes.length ?? 0) > 0,
@@ -150,6 +152,8 @@ export class SandboxPanel extends Widget {
     const step = (tree?.step ?? 0).toLocaleString();
     const gone = sandbox.info.os_pid === null;
     this.sections.processes.tell(gone ? this.trans.__('last seen at step %1', step) : this.trans.__('step %1', step));
+    show(this.pause, pause > 0 && !gone);
+    say(this.pause, this.trans.__('It changes faster than is shown: a whole picture every %1 s.', pause));
     this.sections.alerts.tell(String(notices.length));
     this.limits.update(sandbox, settings.isolation);
     this.tree.update(tree, process?.key ?? null);
@@ -191,6 +195,7 @@ export class SandboxPanel extends Widget {
   private readonly controls: Buttons;
   private readonly limits: Limits;
   private readonly tree: TreeView;
+  private readonly pause: HTMLElement;
   private readonly inspector: Inspector;
   private readonly steps: Steps;
   private readonly alerts: Alerts;

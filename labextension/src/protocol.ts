@@ -132,12 +132,18 @@ export interface Inspection {
   readonly events: readonly NodeEvent[];
 }
 
-/** Everything the kernel tells, in the order of `seq`. */
+/** What is told of a sandbox when something changed: the alerts only when there are others than before. */
+export type Facts = Omit<Info, 'alerts'> & Partial<Pick<Info, 'alerts'>>;
+
+/**
+ * Everything the kernel tells, in the order of `seq`. A tree with a pause comes in the place of changes that were too
+ * many, and no other sooner than after so many seconds.
+ */
 export type SandboxEvent =
   | { seq: number; type: 'hello'; version: string; sandboxes: Info[]; trees: Record<string, Tree> }
-  | { seq: number; type: 'sandbox'; info: Info }
+  | { seq: number; type: 'sandbox'; info: Facts }
   | { seq: number; type: 'removed'; name: string; id: number }
-  | { seq: number; type: 'tree'; name: string; tree: Tree }
+  | { seq: number; type: 'tree'; name: string; tree: Tree; pause_s?: number }
   | { seq: number; type: 'diff'; name: string; diff: TreeDiff }
   | { seq: number; type: 'steps'; name: string; steps: Step[]; step: number }
   | { seq: number; type: 'alert'; name: string; limit: string; message: string; at: number }

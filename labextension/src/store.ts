@@ -2,7 +2,7 @@
  * The panel's picture of one kernel, as a pure function of the events it told. Never talks to anyone: what a state
  * asks for (a hello, a whole tree) stands in it as data, and the link does the asking.
  */
-import type { Info, Process, SandboxEvent, Step, Tree, TreeDiff } from './protocol';
+import type { Facts, Info, Process, SandboxEvent, Step, Tree, TreeDiff } from './protocol';
 
 export interface Notice {
   readonly level: 'info' | 'warning' | 'error';
@@ -16,6 +16,8 @@ export interface Sandbox {
   /** When the info was heard, in milliseconds of this page's clock. */
   readonly heardAt: number;
   readonly tree: Tree | null;
+  /** Seconds between two pictures, when it changes faster than is told; else 0. */
+  readonly pause: number;
   readonly steps: readonly Step[];
   readonly notices: readonly Notice[];
 }
@@ -112,7 +114,7 @@ function apply(state: State, event: Change, now: number): State {
     case 'removed':
       return remove(state, event.name);
     case 'tree':
-      return change(unwanted(state, event.name), event.name, () => ({ tree: event.tree }));
+      return change(unwanted(state, event.name), event.name, () => ({ tree: event.tree, pause: event.pause_s ?? 0 }));
     case 'diff':
       return patchTree(state, event.name, event.diff);
     case 'steps':
@@ -150,6 +152,7 @@ function welcome(state: State, event: Extract<SandboxEvent, { type: 'hello' }>, 
       info,
       heardAt: now,
       tree: event.trees[info.name] ?? null,
+      pause: 0,
       steps: same?.steps ?? [],
       notices: same?.notices ?? []
     });
@@ -158,9 +161,10 @@ function welcome(state: State, event: Extract<SandboxEvent, { type: 'hello' }>, 
   return reselect({ ...withoutCalm(next), wanted: [], sandboxes });
 }
 
-function keepInfo(state: State, info: Info, heardAt: number): State {
-  const before = state.sandboxes.get(info.name);
-  const sandbox = before ? { ...heirOf(before, info), info, heardAt } : { info, heardAt, tree: null, steps: [], notices: [] };
+function keepInfo(state: State, facts: Facts, heardAt: number): State {
+  const before = state.sandboxes.get(facts.name);
+  const info: Info = { ...facts, alerts: facts.alerts ?? before?.info.alerts ?? [] };
+  const sandbox = before ? { ...heirOf(before, info), info, heardAt } : { info, heardAt, tree: null, pause: 0, steps: [], notices: [] };
   const sandboxes = new Map(state.sandboxes).set(info.name, sandbox);
   const selected = before || state.chosen ? state.selected : info.name;
   return reselect({ ...state, sandboxes, selected });
@@ -204,7 +208,7 @@ function patchTree(state: State, name: string, diff: TreeDiff): State {
   if (!tree) {
     return state.wanted.includes(name) ? state : { ...state, wanted: [...state.wanted, name] };
   }
-  return change(state, name, () => ({ tree: patch(tree, diff) }));
+  return change(state, name, () => ({ tree: patch(tree, diff), pause: 0 }));
 }
 
 /** The tree after a diff. Processes without a place in the order come last, as they were told. */

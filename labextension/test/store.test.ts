@@ -57,6 +57,14 @@ test('a diff without a tree asks for the whole tree, once', () => {
   assert.deepEqual(told(state, { seq: 4, type: 'tree', name: 'shop', tree: tree() }).wanted, []);
 });
 
+test('a tree in the place of many changes says for how long, until something comes by itself', () => {
+  const diff = { sandbox: 'shop', step: 3, now_ms: 0, changed: [], removed: [], order: null };
+  const state = told(EMPTY, HELLO, { seq: 2, type: 'tree', name: 'shop', tree: tree(process('shop')), pause_s: 4 });
+  assert.equal(state.sandboxes.get('shop')?.pause, 4);
+  assert.equal(told(state, { seq: 3, type: 'diff', name: 'shop', diff }).sandboxes.get('shop')?.pause, 0);
+  assert.equal(told(state, { seq: 3, type: 'tree', name: 'shop', tree: tree() }).sandboxes.get('shop')?.pause, 0);
+});
+
 test('a gap in the numbers makes the picture stale until the next hello', () => {
   const state = told(EMPTY, HELLO, { seq: 5, type: 'sandbox', info: info('mill', 2) });
   assert.equal(state.stale, true);
@@ -65,6 +73,14 @@ test('a gap in the numbers makes the picture stale until the next hello', () => 
 
 test('an event before any hello makes the picture stale: the extension is there', () => {
   assert.equal(told(EMPTY, { seq: 1, type: 'sandbox', info: info('shop') }).stale, true);
+});
+
+test('alerts stay as they were told when facts come without them', () => {
+  const { alerts: _, ...facts } = info('shop');
+  const over = told(EMPTY, HELLO, { seq: 2, type: 'sandbox', info: { ...info('shop'), alerts: ['over'] } });
+  const later = told(over, { seq: 3, type: 'sandbox', info: { ...facts, memory: 7 } }).sandboxes.get('shop')?.info;
+  assert.deepEqual([later?.alerts, later?.memory], [['over'], 7]);
+  assert.deepEqual(told(EMPTY, HELLO, { seq: 2, type: 'sandbox', info: { ...facts, name: 'mill' } }).sandboxes.get('mill')?.info.alerts, []);
 });
 
 test('a removed sandbox hands the selection to the next one', () => {

@@ -35,6 +35,7 @@ WRITE = "test_files.py::test_changing_what_is_not_its_own_fails"
 CONNECTION = "test_real_kernel.py::test_the_connection_file_of_its_kernel_cannot_be_read"
 RESTARTED = "test_real_kernel.py::test_a_restarted_kernel_has_nothing_left_of_its_sandboxes_and_makes_new_ones"
 WIRE = "test_channel.py::test_breaking_the_protocol_ends_the_sandbox_with_the_reason"
+FORGED = "test_channel.py::test_a_forged_answer_ends_the_sandbox_and_is_nobodys_answer"
 CHANNEL = "test_shared.py::test_odd_uses_of_the_channel_cost_the_kernel_neither_time_nor_memory"
 PRINT = "test_output.py::test_output_without_end_is_cut_and_counted"
 TRICK = "test_output.py::test_tricks_with_the_terminal_arrive_as_harmless_text"
@@ -106,13 +107,17 @@ BATTERY: dict[int, Case] = {
         "a full disk",
         (
             *of(DISK, "many large files", "many files"),
+            "test_files.py::test_one_huge_file_is_an_error",
             "test_storms.py::test_disk_that_is_taken_out_of_sight_is_counted_too[deleted files that stay open]",
             "test_uncounted.py::test_a_thread_with_things_of_its_own_cannot_be_had[files]",
         ),
     ),
     27: Case(
         "odd names, links and locked folders",
-        ("test_files.py::test_whatever_is_in_its_folder_goes_with_it_and_nothing_else[and it lives on]",),
+        (
+            "test_files.py::test_whatever_is_in_its_folder_goes_with_it_and_nothing_else[and it lives on]",
+            "test_files.py::test_whatever_is_in_its_folder_goes_with_it_and_nothing_else[and it is killed for it]",
+        ),
     ),
     28: Case("an exit", of(END, "an exit", "an exit that looks fine")),
     29: Case(
@@ -120,6 +125,7 @@ BATTERY: dict[int, Case] = {
         (
             *of(END, "a null pointer"),
             "test_ends.py::test_a_crash_leaves_no_core_file_and_starts_no_crash_handler",
+            "test_ends.py::test_a_program_of_it_that_crashes_leaves_none_either",
         ),
     ),
     30: Case("an abort, a kill of itself", of(END, "an abort", "a kill of itself")),
@@ -134,11 +140,18 @@ BATTERY: dict[int, Case] = {
     33: Case(
         "signals to others",
         (
-            *of(REACH, "signals: kill the zygote", "signals: kill everybody"),
+            *of(REACH, "signals: kill the zygote", "signals: kill everybody", "signals: kill the group of the zygote"),
+            *of(REACH, "signals: stop the kernel"),
             "test_shared.py::test_a_timer_signals_threads_of_its_own_alone[to a thread of the kernel]",
         ),
     ),
-    34: Case("looks into others", of(REACH, "looks: trace the kernel", "looks: open the memory of the kernel")),
+    34: Case(
+        "looks into others",
+        (
+            *of(REACH, "looks: trace the kernel", "looks: read the memory of the kernel"),
+            *of(REACH, "looks: open the memory of the kernel", "looks: read the environment of the kernel"),
+        ),
+    ),
     35: Case(
         "reading files",
         (
@@ -151,11 +164,18 @@ BATTERY: dict[int, Case] = {
     36: Case(
         "changing files",
         (
-            *of(WRITE, "by writing", "a package that everybody imports", "a compiled module"),
-            "test_files.py::test_changing_what_describes_a_file_has_no_effect[its mode]",
+            *of(WRITE, "by writing", "by emptying", "by renaming"),
+            *of(WRITE, "a package that everybody imports", "a compiled module"),
+            *of("test_files.py::test_changing_what_describes_a_file_has_no_effect", "its mode", "its times"),
         ),
     ),
-    37: Case("the network", of(REACH, "network: TCP", "network: netlink", "network: a unix socket")),
+    37: Case(
+        "the network",
+        (
+            *of(REACH, "network: TCP", "network: UDP", "network: MPTCP", "network: vsock", "network: netlink"),
+            *of(REACH, "network: a unix socket", "network: an abstract unix socket", "network: names"),
+        ),
+    ),
     38: Case(
         "ports of the kernel",
         (
@@ -163,13 +183,31 @@ BATTERY: dict[int, Case] = {
             *of("test_real_kernel.py::test_no_port_of_its_kernel_can_be_connected_to", "shell_port", "control_port"),
         ),
     ),
-    39: Case("deep calls", of(REACH, "machine: a user namespace", "machine: io_uring", "machine: bpf")),
-    40: Case("rights", of(REACH, "rights: limits up", "rights: outliving the kernel", "rights: capabilities")),
+    39: Case(
+        "deep calls",
+        (
+            *of(REACH, "machine: a user namespace", "machine: io_uring", "machine: keys", "machine: bpf"),
+            *of(REACH, "machine: userfaultfd", "machine: mount", "machine: personality"),
+        ),
+    ),
+    40: Case(
+        "rights",
+        of(
+            REACH,
+            "rights: limits up",
+            "rights: outliving the kernel",
+            "rights: capabilities",
+            "rights: another user",
+        ),
+    ),
     41: Case("typing into the terminal", of(REACH, "rights: typing into the terminal")),
     42: Case(
         "bytes that are not the protocol",
         (
-            *of(WIRE, "a length of all ones", "nested arrays", "answers that nobody asked for"),
+            *of(WIRE, "a length of all ones", "a length that is too large", "empty frames", "random bytes"),
+            *of(WIRE, "nested arrays", "empty arrays", "nothing but nil", "an unknown kind"),
+            *of(WIRE, "pieces of news without end", "answers that nobody asked for"),
+            *of(FORGED, "of the wrong kind", "twice", "to another request", "to a request of another sandbox"),
             "test_channel.py::test_a_frame_that_never_ends_keeps_nobody_waiting_but_its_own_sandbox",
             *of(CHANNEL, "the beginning of an answer, and silence"),
         ),
@@ -178,7 +216,7 @@ BATTERY: dict[int, Case] = {
         "pickles for data",
         (
             "test_channel.py::test_a_pickle_is_bytes_and_never_loaded",
-            *of(WIRE, "a value that is pickled"),
+            "test_channel.py::test_a_pickle_in_the_place_of_a_value_is_an_error_and_never_loaded",
         ),
     ),
     44: Case("messages of any size", ("test_channel.py::test_an_answer_that_is_too_large_is_cut_or_an_error",)),
@@ -187,6 +225,7 @@ BATTERY: dict[int, Case] = {
         (
             "test_channel.py::test_a_million_small_frames_cost_the_kernel_nothing",
             "test_channel.py::test_a_flood_of_news_does_not_reach_the_kernel_whole[events]",
+            "test_bounds.py::test_things_that_are_told_over_and_over_in_one_frame_cost_their_own_sandbox",
         ),
     ),
     46: Case("files sent along", ("test_channel.py::test_files_that_are_sent_along_are_not_taken",)),
@@ -202,8 +241,9 @@ BATTERY: dict[int, Case] = {
     48: Case(
         "output",
         (
-            *of(PRINT, "one line without end", "below Python"),
-            *of(TRICK, "going back to the start of the line"),
+            *of(PRINT, "without end", "one line without end", "below Python"),
+            *of(TRICK, "going back to the start of the line", "the title of the terminal", "clearing the screen"),
+            *of(TRICK, "nulls and backspaces"),
             "test_output.py::test_bytes_that_are_no_text_arrive_as_text",
             "test_uncounted.py::test_output_in_the_smallest_pieces_leaves_the_processor_to_the_kernel[byte by byte]",
         ),
@@ -211,7 +251,10 @@ BATTERY: dict[int, Case] = {
     49: Case(
         "objects and exceptions that lie",
         (
-            *of(LIAR, "answer-a repr that hangs", "answer-html of its own", "exception-a repr that raises"),
+            *of(LIAR, "answer-a repr that hangs", "answer-a repr that raises", "answer-a repr of a gigabyte"),
+            *of(LIAR, "answer-a repr that is no text", "answer-a class that lies", "answer-html of its own"),
+            *of(ALONE, "an exception that cannot be shown", "an exception whose text hangs"),
+            "test_ends.py::test_an_exception_from_a_million_frames_below_is_told_bounded_and_in_time",
             *of(ALONE, "an exception from far below", "an exception with large values around it"),
         ),
     ),
@@ -271,9 +314,14 @@ BATTERY: dict[int, Case] = {
         (
             "test_code.py::test_an_address_of_a_repository_that_is_an_injection_is_refused[file:///etc]",
             "test_code.py::test_a_hostile_archive_is_refused[a bomb]",
+            "test_code.py::test_a_hostile_archive_is_refused[names that lead out]",
             "test_code.py::test_a_source_distribution_is_refused_in_words[by its path]",
             "test_code.py::test_a_damaged_compiled_module_hurts_a_trial_at_most[evil]",
             "test_code.py::test_a_hostile_repository_is_read_and_nothing_of_it_runs[its hooks]",
+            "test_code.py::test_a_hostile_repository_is_read_and_nothing_of_it_runs[its filters]",
+            "test_code.py::test_a_submodule_beside_the_modules_is_refused",
+            "test_code.py::test_what_is_no_whole_number_of_a_commit_is_refused[main]",
+            "test_code.py::test_a_bomb_among_the_modules_of_a_repository_is_refused",
             "test_code.py::test_a_link_among_the_modules_of_a_repository_is_refused[/etc/passwd]",
         ),
     ),

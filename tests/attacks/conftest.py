@@ -62,6 +62,8 @@ class Still(Supervisor):
         return [Child(Evil, 0, name="evil")]
 """
 """``camp.Still`` is for many at once: a hundred that tick take all of a small machine's processors."""
+HANGING = {"handler_budget": 300}
+"""Limits for who is going to hang. Whatever is only to be refused may take its time on a busy machine."""
 
 
 @dataclass
@@ -125,7 +127,6 @@ class Arena:
 
     def attacker(self, **options: Any) -> Sandbox:
         """A sandbox with the process ``evil`` that runs what it is told."""
-        options.setdefault("limits", {"handler_budget": 300})
         options.setdefault("main", "camp.Camp")
         sandbox = self.manager.create(code={"camp.py": CAMP}, **options)
         self.attackers.append(sandbox)
@@ -236,13 +237,13 @@ class Arena:
             return self.belongings() <= self.before
 
         try:
-            self.until(over, "", within_s=5.0)
+            self.until(over, "", within_s=10.0)
         except AssertionError:
             gc.collect()
             held = sorted(" ".join(one) for one in belongings())
-            self.until(over, f"left behind: {self.before} has become {self.belongings()}: {held}", within_s=10.0)
+            self.until(over, f"left behind: {self.before} has become {self.belongings()}: {held}")
 
-    def until(self, true: Callable[[], bool], otherwise: str, within_s: float = 15.0) -> None:
+    def until(self, true: Callable[[], bool], otherwise: str, within_s: float = 60.0) -> None:
         """Wait for a fact that nobody announces."""
         until(true, otherwise, within_s=within_s)
 

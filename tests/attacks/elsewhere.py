@@ -13,7 +13,7 @@ from tests.attacks.tools import attempt
 def main(profile: str, attempts: dict[str, str]) -> None:
     """One sandbox, one line of JSON."""
     with SandboxManager(store=":memory:") as manager:
-        sandbox = manager.create(profile=profile or None)
+        sandbox = manager.create(profile=profile or None, limits={"handler_budget": 40_000})
         protection = sandbox.info().protection
         answers = {}
         for name, source in attempts.items():

@@ -29,8 +29,8 @@ class Served:
         self._cell = ""
 
     def run(self, source: str) -> str:
-        """Run a cell to its end: ``ok``, or the name of its error."""
-        content = self.client.execute(source, reply=True, timeout=DEADLINE_S)["content"]
+        """Run a cell to its end: ``ok``, or the name of its error, which makes the kernel drop no cell that follows."""
+        content = self.client.execute(source, reply=True, timeout=DEADLINE_S, stop_on_error=False)["content"]
         return str(content.get("ename", content["status"]))
 
     def value(self, expression: str) -> Any:
@@ -42,7 +42,7 @@ class Served:
 
     def begin(self, source: str) -> None:
         """Start a cell, and wait until it has printed something."""
-        self._cell = self.client.execute(source)
+        self._cell = self.client.execute(source, stop_on_error=False)
         while self.client.get_iopub_msg(timeout=DEADLINE_S)["msg_type"] != "stream":
             pass
 

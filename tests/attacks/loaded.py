@@ -6,6 +6,7 @@ The page at the other end is one that never reads: what it is told is written as
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from jupyter_sandbox.model.views import Inspection
 from .conftest import hearing
 
 WATCH_MS = 100
+FACTS_PER_SECOND = 40_000
+"""Bytes of facts that a page is told in a second at most: ten times those of each sandbox."""
 
 
 class Page:
@@ -31,8 +34,22 @@ class Page:
 
     def __init__(self) -> None:
         self.told: Counter[str] = Counter()
+        self.messages: Counter[str] = Counter()
+        """How many of each kind."""
+        self.with_alerts: Counter[str] = Counter()
+        """How often the facts of a sandbox came with its alerts, by its name."""
+
+        self._began = time.monotonic()
+
+    @property
+    def lasted_s(self) -> float:
+        """How long it has listened: what may be told to it grows with that."""
+        return time.monotonic() - self._began
 
     def send(self, _socket: object, _kind: str, content: Mapping[str, Any], **_: object) -> None:
+        self.messages[content["type"]] += 1
+        if content["type"] == "sandbox" and "alerts" in content["info"]:
+            self.with_alerts[content["info"]["name"]] += 1
         self.told[content["type"]] += len(json.dumps(content, ensure_ascii=False).encode())
 
 

@@ -1,8 +1,10 @@
 """How long an answer may take: a second, on a machine that may have other work to do.
 
-What others make everybody wait for is measured beside, by who does nothing but echo, and taken off; the processor
-time of the manager's own thread is no matter of load at all. So that an attack that starves everybody, whoever echoes
-too, is not excused by that, nothing is taken off while nearly nobody else uses the processors.
+What others make everybody wait for is measured and taken off: by who does nothing but echo, beside; and, as who works
+waits longer for a processor than who does next to nothing, by how long the threads of a question stood in line for one,
+as Linux counts it. The processor time of the manager's own thread is no matter of load at all. So that an attack that
+starves everybody, whoever echoes too, is not excused by that, only the part of others counts, and nothing is taken off
+while nearly nobody else uses the processors.
 """
 
 from __future__ import annotations
@@ -27,10 +29,12 @@ have this part of what is used of the processors."""
 
 @dataclass(frozen=True)
 class Moment:
-    """A time, and how long the manager's thread had worked until then, in seconds."""
+    """A time, how long the manager's thread had worked until then, and how long it and who asks it had stood in line
+    for a processor, in seconds."""
 
     at_s: float
     worked_s: float
+    stood_s: float = 0.0
 
 
 class Echo(NamedTuple):
@@ -72,6 +76,11 @@ class Reference:
         used, ours = last.used_by_all - first.used_by_all, last.used_by_us - first.used_by_us
         return Load(longest / 1e9, 1 - min(1.0, ours / used) if used > 0 else 0.0)
 
+    def waits_s(self, begin: Moment, end: Moment) -> list[float]:
+        """How long each echo took that was asked for in between, the shortest first."""
+        begin_ns, end_ns = begin.at_s * 1e9, end.at_s * 1e9
+        return sorted((one.came - one.asked) / 1e9 for one in self._echoes() if begin_ns <= one.asked < end_ns)
+
     def _echoes(self) -> list[Echo]:
         """In the order of time; there is always one, of nothing."""
         return [Echo(0, 0, 0, 0), *map(Echo._make, struct.iter_unpack("@4q", self._path.read_bytes()))]
@@ -84,18 +93,28 @@ class Reference:
         self._path.unlink()
 
 
+def stood_in_line_s(thread: int | None) -> float:
+    """How long a thread of this OS process was ready to run, and another ran; 0 where Linux does not count that."""
+    try:
+        return int(Path(f"/proc/self/task/{thread}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
 class Patience:
     """For one manager: says of a stretch of time whether somebody waited for it longer than load explains."""
 
     def __init__(self, reference: Reference, thread: threading.Thread) -> None:
         self.reference = reference
         self._clock = time.pthread_getcpuclockid(thread.ident or 0)
+        self._manager = thread.native_id
         self.judging_s = 0.0
         """How long it has waited, until now, for echoes to judge by."""
 
     def now(self) -> Moment:
         """To measure from or to."""
-        return Moment(time.monotonic(), time.clock_gettime(self._clock))
+        stood_s = stood_in_line_s(self._manager) + stood_in_line_s(threading.get_native_id())
+        return Moment(time.monotonic(), time.clock_gettime(self._clock), stood_s)
 
     def too_long(self, begin: Moment, end: Moment, most_s: float = PATIENCE_S) -> str:
         """What is wrong with waiting from begin to end, in words; '' when it is less than ``most_s``, load aside."""
@@ -105,11 +124,13 @@ class Patience:
         began = time.monotonic()
         load = self.reference.load(begin, end)
         self.judging_s += time.monotonic() - began
-        if waited_s - (load.echo_s if load.others >= ALONE else 0.0) < most_s:
+        stood_s = end.stood_s - begin.stood_s
+        if waited_s - (max(load.echo_s, load.others * stood_s) if load.others >= ALONE else 0.0) < most_s:
             return ""
         return (
             f"for {waited_s:.2f} s, not {most_s:g} s; an echo took {load.echo_s:.2f} s, {load.others:.0%} of the "
-            f"processors went to others, and the manager worked {end.worked_s - begin.worked_s:.2f} s"
+            f"processors went to others, for which {stood_s:.2f} s were stood in line, and the manager worked "
+            f"{end.worked_s - begin.worked_s:.2f} s"
         )
 
     def unanswered(self, begin: Moment, end: Moment) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import struct
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from jupyter_sandbox.isolation.syscalls import NUMBERS
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from .conftest import CAMP, Arena
+from .echo import read
 from .tools import REFUSED
 
 BY_NUMBER = {
@@ -265,9 +268,28 @@ WITH_THE_PEER = {
 @pytest.mark.parametrize("name", WITH_THE_PEER)
 def test_knowing_the_kernel_by_its_socket_gives_no_hold_on_it(strict: Arena, name: str) -> None:
     sandbox = strict.attacker()
-    if strict.attempt(PEER, sandbox) in ("ENOPROTOOPT", "EOPNOTSUPP"):
-        pytest.skip("this Linux does not tell")
-    strict.refuses(PEER + WITH_THE_PEER[name], sandbox)
+    if tells_the_peer():
+        assert strict.attempt(PEER, sandbox) == "worked"
+        strict.refuses(PEER + WITH_THE_PEER[name], sandbox)
+    else:
+        assert strict.attempt(PEER, sandbox) in NOT_TOLD
+
+
+NOT_TOLD = ("ENOPROTOOPT", "EOPNOTSUPP")
+
+
+def tells_the_peer() -> bool:
+    """Whether this Linux gives a hold on who has the other end of a socket: 6.5 and later do."""
+    ends = socket.socketpair()
+    try:
+        os.close(struct.unpack("i", ends[0].getsockopt(socket.SOL_SOCKET, 77, 4))[0])
+    except OSError as error:
+        assert errno.errorcode[error.errno] in NOT_TOLD
+        return False
+    finally:
+        for end in ends:
+            end.close()
+    return True
 
 
 CREDENTIALS = {
@@ -351,16 +373,62 @@ for act in (
 ):
     try: act(); met.append('worked')
     except PermissionError: met.append('refused')
-print(os.getpid() == os.getsid(0), os.getpriority(os.PRIO_PROCESS, 0), *met)
+print(os.getpid() == os.getpgid(0), os.getsid(0), os.getpriority(os.PRIO_PROCESS, 0), *met)
 ''')
-done = subprocess.run([sys.executable, '-I', '-S', '-c', text], start_new_session=True, capture_output=True, text=True)
+done = subprocess.run([sys.executable, '-I', '-S', '-c', text], {options}, capture_output=True, text=True)
 answer = done.stdout or done.stderr
 """
 
 
-def test_a_program_keeps_its_nice_value_in_a_session_of_its_own(strict: Arena) -> None:
+def test_a_program_stands_where_its_sandbox_stands(strict: Arena) -> None:
+    """In its session and with its nice value, also one that leads a group."""
     sandbox = strict.attacker(allow={"subprocess": True}, limits={"handler_budget": 5_000})
-    assert strict.attempt(AS_A_PROGRAM, sandbox).split() == ["True", str(NICE), *["refused"] * 4]
+    told = strict.attempt(AS_A_PROGRAM.replace("{options}", "preexec_fn=os.setpgrp"), sandbox).split()
+    assert told == ["True", str(sandbox.info().os_pid), str(NICE), *["refused"] * 4]
+
+
+def test_whoever_asks_for_a_session_is_told_what_to_do_instead(strict: Arena) -> None:
+    sandbox = strict.attacker(allow={"subprocess": True}, limits={"handler_budget": 5_000})
+    for asking in (AS_A_PROGRAM.replace("{options}", "start_new_session=True"), "import os; os.setsid()"):
+        error = str(strict.attack(asking, sandbox).error)
+        assert "programs of a sandbox cannot begin sessions; leave out start_new_session" in error
+    assert strict.alive(sandbox)
+
+
+SPINNING = """
+import subprocess, sys, time
+text = 'import ctypes, os\\ntry: {begin}\\nexcept OSError: pass\\nwhile True: pass'
+for _ in range(24): subprocess.Popen([sys.executable, '-I', '-S', '-c', text, '{mark}'])
+time.sleep(3)
+"""
+BEGIN = {
+    "by Python": "os.setsid()",
+    "by C": "ctypes.CDLL(None).setsid()",
+    "as those that nobody waits for": "os.fork() and os._exit(0), os.setsid(), os.fork() and os._exit(0)",
+}
+
+
+@pytest.mark.parametrize("name", BEGIN)
+def test_many_programs_that_compute_weigh_no_more_than_their_sandbox(strict: Arena, name: str) -> None:
+    """Where Linux shares the processor among sessions first, one for each of them would leave the kernel a quarter."""
+    sandbox = strict.attacker(allow={"subprocess": True}, limits={"handler_budget": 20_000})
+    mark = f"spinning of {sandbox.info().os_pid}"  # others may run the same attack
+    attack = SPINNING.replace("{begin}", BEGIN[name]).replace("{mark}", mark)
+    assert strict.attack(attack, sandbox).error is None
+    strict.until(lambda: len(sessions_of(mark)) >= 24, "not all of them compute")
+    assert set(sessions_of(mark)) == {sandbox.info().os_pid}
+
+
+def sessions_of(mark: str) -> list[int]:
+    """Of all programs with this word in their command line."""
+    found = [session_of(pid) for pid in os.listdir("/proc") if f"\0{mark}\0" in read(f"/proc/{pid}/cmdline")]
+    return [session for session in found if session is not None]
+
+
+def session_of(pid: str) -> int | None:
+    """None of one that has ended."""
+    words = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return int(words[3]) if words else None
 
 
 def test_a_name_with_line_ends_tells_nothing_false_about_its_protection(strict: Arena) -> None:

@@ -11,7 +11,7 @@ import pytest
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from ..waiting import until
-from .conftest import Arena, crash_reason, growing_at_most
+from .conftest import HANGING, Arena, crash_reason, growing_at_most
 from .tools import CHANNEL, HEARTBEAT, attempt
 
 VIOLATIONS = {
@@ -30,18 +30,30 @@ VIOLATIONS = {
     "pieces without end": (
         "piece = struct.pack('>I', 1 << 31 | 1 << 20) + bytes(1 << 20)\nfor _ in range(200): channel.sendall(piece)"
     ),
+    "pieces of news without end": (
+        "piece = struct.pack('>I', 1 << 31 | 1 << 20) + pack({'type': 'TreeChanged'}).ljust(1 << 20, b'x')\n"
+        "for _ in range(200): channel.sendall(piece)"
+    ),
     "pieces that are not full": "channel.sendall(struct.pack('>I', 1 << 31 | 5) + b'hello')",
     "requests, which only the kernel makes": "say(m.Tree(id=1))",
     "a second Ready": "say(m.Ready(protocol=m.PROTOCOL, pid=1, protection=m.Protection('strict')))",
     "answers that nobody asked for": "for n in range(10_000, 10_100): say(m.Done(id=n))",
-    "an answer of the wrong kind": "for n in range(1, 100): say(m.Done(id=n))",
-    "a value that is pickled": (
-        "import pickle\n"
-        "class Evil:\n    def __reduce__(self): return (open, ('/tmp/jupyter_sandbox_was_here', 'w'))\n"
-        "for n in range(1, 100): say(m.Value(id=n, data=pickle.dumps(Evil())))"
-    ),
     "garbage in a view": "say_bytes(pack({'type': 'TreeChanged', 'diff': {'added': 5}}))",
 }  # fmt: skip
+TOO_LONG = r"the other side announced a frame of \d+ bytes; 1048576 are allowed"
+TOLD_OF = {
+    "a length of all ones": TOO_LONG,
+    "a length that is too large": TOO_LONG,
+    "empty frames": "the other side sent an empty frame",
+    "random bytes": "the other side ",
+    "pieces without end": "the other side sent a piece of no known frame",
+    "pieces of news without end": r"the other side sent more than \d+ bytes in one transfer",
+    "pieces that are not full": "the other side sent a piece of 5 bytes that goes on before it is full",
+    "a second Ready": "Ready is not allowed while running",
+    "answers that nobody asked for": "Done answers request 10000, which is not waiting for an answer",
+}
+"""What is said of those that can be decoded, or are not even tried."""
+UNREADABLE = "the other side sent a frame that cannot be read: "
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
@@ -50,9 +62,57 @@ def test_breaking_the_protocol_ends_the_sandbox_with_the_reason(arena: Arena, na
     with growing_at_most(100_000_000):
         outcome = arena.attack(f"{CHANNEL}{VIOLATIONS[name]}\ntime.sleep(20)", sandbox)
     assert outcome.error is not None
-    assert sandbox.status is SandboxStatus.CRASHED and crash_reason(sandbox).startswith("protocol: ")
-    assert not Path("/tmp/jupyter_sandbox_was_here").exists()
+    assert sandbox.status is SandboxStatus.CRASHED
+    assert re.match(f"protocol: {TOLD_OF.get(name, UNREADABLE)}", crash_reason(sandbox))
+    assert arena.in_time(outcome.span, 3.0), "nobody waits for the rest of it"
     assert arena.works_again(sandbox)
+
+
+INSTEAD = """
+from jupyter_sandbox.wire.connection import Connection
+honest = Connection.send
+def send(self, told):
+    data = honest(self, told)
+    return FORGED if type(told).__name__ == 'Value' else data
+Connection.send = send
+"""
+PICKLED = """
+import pickle
+class Evil:
+    def __reduce__(self): return (open, (WHERE, 'w'))
+"""
+NOT_ASKED = r"Value answers request \d+, which is not waiting for an answer"
+ANSWERS = {
+    "of the wrong kind": ("frame(pack(m.Done(id=told.id)))", "Done "),
+    "twice": ("data + data", NOT_ASKED),
+    "to another request": ("frame(pack(m.Value(id=told.id + 1, data=told.data)))", NOT_ASKED),
+    "to a request of another sandbox": ("frame(pack(m.Value(id=ANOTHER, data=told.data)))", NOT_ASKED),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_forged_answer_ends_the_sandbox_and_is_nobodys_answer(arena: Arena, name: str) -> None:
+    """When it is the turn of an honest one."""
+    forged, reason = ANSWERS[name]
+    sandbox = arena.attacker()
+    source = INSTEAD.replace("FORGED", forged).replace("ANOTHER", str(1 << 20))
+    outcome = arena.attack(CHANNEL + source, sandbox)
+    arena.until(lambda: sandbox.status is SandboxStatus.CRASHED, "it was believed")
+    assert re.match(f"protocol: {reason}", crash_reason(sandbox))
+    assert name == "twice" or outcome.error is not None
+    assert arena.works_again(sandbox)
+
+
+def test_a_pickle_in_the_place_of_a_value_is_an_error_and_never_loaded(arena: Arena, tmp_path: Path) -> None:
+    """As the answer that is really waited for: with any other number it would not even be looked at."""
+    sandbox, trap = arena.attacker(), tmp_path / "sprung"
+    forged = PICKLED.replace("WHERE", repr(str(trap)))
+    source = INSTEAD.replace("FORGED", "frame(pack(m.Value(id=told.id, data=pickle.dumps(Evil()))))")
+    outcome = arena.attack(CHANNEL + forged + source, sandbox)
+    assert "the other side sent " in f"{outcome.error} {crash_reason(sandbox)}"
+    assert not trap.exists(), "it was loaded in the kernel"
+    arena.watch(sandbox.restart)
+    assert arena.alive(sandbox)
 
 
 SILENT = """
@@ -82,17 +142,18 @@ def test_half_a_frame_of_a_callback_that_hangs_keeps_nobody_waiting(arena: Arena
 
 
 def test_files_that_are_sent_along_are_not_taken(arena: Arena) -> None:
-    sandbox = arena.attacker(profile="basic")  # which may send them
+    sandbox = arena.attacker(profile="basic", limits={"handler_budget": 5_000})  # which may send them
     spares = arena.manager._spares
     until(lambda: spares is not None and spares.full)  # those that are kept ready have files here, too
     before = len(os.listdir("/proc/self/fd"))
     source = CHANNEL + (
-        "import array\nfor _ in range(100):\n    fds = array.array('i', [os.open('/dev/null', 0) for _ in range(8)])\n"
-        "    channel.sendmsg([b''], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])\n"
-        "    channel.sendmsg([struct.pack('>I', 1)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])\n"
-        "    channel.sendall(b'\\xc1')\n    [os.close(fd) for fd in fds]"
+        "import array\nfds = array.array('i', [os.open('/dev/null', 0) for _ in range(8)])\nanswer = 0\n"
+        "body = frame(pack(m.Notice(level='info', text='x')))\n"
+        "for _ in range(100):\n    channel.sendmsg([body], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])\n"
+        "    answer += len(fds); time.sleep(0.006)\n[os.close(fd) for fd in fds]"
     )
-    arena.attack(source, sandbox)
+    assert arena.attack(source, sandbox).value == 800
+    assert arena.alive(sandbox), "so that they are not gone because it is"
     until(lambda: len(os.listdir("/proc/self/fd")) <= before, "files that came along were kept")
 
 
@@ -112,7 +173,7 @@ def test_a_million_small_frames_cost_the_kernel_nothing(arena: Arena) -> None:
     )
     with growing_at_most(5_000_000):
         outcome = arena.attack(source, sandbox)
-    assert outcome.killed and crash_reason(sandbox).startswith("protocol: ")
+    assert outcome.killed and crash_reason(sandbox).startswith("protocol: it told 1000 things faster than 200 a second")
 
 
 def test_a_pickle_is_bytes_and_never_loaded(arena: Arena) -> None:
@@ -144,7 +205,7 @@ def test_an_answer_that_is_too_large_is_cut_or_an_error(arena: Arena) -> None:
     with growing_at_most(30_000_000):
         for large in ("b'x' * 200_000_000", "list(range(3_000_000))", "{i: 'x' * 1000 for i in range(100_000)}"):
             outcome = arena.attack(f"answer = {large}", sandbox)
-            assert outcome.error is not None or len(repr(outcome.value)) < 1 << 20
+            assert outcome.error is not None or ("…" in repr(outcome.value) and len(repr(outcome.value)) < 1 << 20)
     assert arena.alive(sandbox)
 
 
@@ -162,7 +223,7 @@ HEARTBEATS = {
 @pytest.mark.parametrize("name", HEARTBEATS)
 def test_lies_on_the_heartbeat_page_hurt_their_own_sandbox_at_most(arena: Arena, name: str) -> None:
     source, expected = HEARTBEATS[name]
-    sandbox = arena.attacker()
+    sandbox = arena.attacker(limits=None if expected == "worked" else HANGING)
     assert re.match(expected, arena.fate(arena.attack(attempt(f"{HEARTBEAT}{source}"), sandbox), sandbox))
     assert arena.works_again(sandbox)
 
@@ -212,7 +273,7 @@ TAMPERING = {
 
 @pytest.mark.parametrize("name", TAMPERING)
 def test_tampering_with_the_interpreter_breaks_its_own_sandbox_at_most(arena: Arena, name: str) -> None:
-    sandbox = arena.attacker()
+    sandbox = arena.attacker(limits=HANGING)
     arena.attack(TAMPERING[name], sandbox, timeout_ms=2_000)
     arena.watch(lambda: sandbox.call("evil", "answer = 1", timeout_ms=1_000))
     assert sandbox.status is SandboxStatus.RUNNING or crash_reason(sandbox)

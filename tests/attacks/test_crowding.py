@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.isolation.system import zygote_ends
+
 from .conftest import Arena
 from .tools import REFUSED, TOOLS
 
@@ -20,8 +22,17 @@ def standing(pid: int | None) -> int:
 @pytest.mark.parametrize("profile", ["", "basic", "off"])
 def test_sandboxes_are_ended_before_the_kernel_when_the_machine_has_no_memory_left(arena: Arena, profile: str) -> None:
     sandbox = arena.attacker(profile=profile or None)
-    assert standing(sandbox.info().os_pid) == 1000 == standing(arena.zygote)
+    assert standing(sandbox.info().os_pid) == 1000 >= standing(arena.zygote) == zygote_ends()
     assert standing(os.getpid()) < 1000
+
+
+@pytest.mark.parametrize("profile", ["basic", "off"])
+def test_who_can_step_back_in_that_order_is_told_to_be_able_to(arena: Arena, profile: str) -> None:
+    sandbox = arena.attacker(profile=profile)
+    arena.attack("open('/proc/self/oom_score_adj', 'w').write('900')", sandbox)
+    protection = sandbox.info().protection
+    assert protection is not None and "step back in the order" in "; ".join(protection.not_stopped)
+    assert standing(sandbox.info().os_pid) == 900
 
 
 OF_PROC = [

@@ -11,7 +11,7 @@ import pytest
 from jupyter_sandbox.isolation.layers import CORE
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
-from .conftest import Arena, crash_reason
+from .conftest import HANGING, Arena, crash_reason
 
 GONE = "ended with exit|it closed its channel"
 """It notices by itself once it is interrupted; the kernel does not wait for that for long."""
@@ -26,7 +26,7 @@ DEADLY = {
         "SIGTERM",
     ),
     "a broken interpreter": ("import ctypes; ctypes.memset(id(None), 255, 4096)", "signal"),
-    "a fatal error of the interpreter": ("import _testcapi; _testcapi.fatal_error(b'x')", "SIGABRT"),
+    "a fatal error of the interpreter": ("import ctypes; ctypes.pythonapi.Py_FatalError(b'x')", "SIGABRT"),
     "all files closed": ("import os; os.closerange(0, 200)\nwhile True: pass", GONE),
     "all files closed, and living on": (
         "import os, signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN); os.closerange(0, 200)\nwhile True: pass",
@@ -75,9 +75,7 @@ HARMLESS = {
 @pytest.mark.parametrize("name", DEADLY)
 def test_the_end_of_the_os_process_is_told_with_its_reason(arena: Arena, name: str) -> None:
     source, reason = DEADLY[name]
-    if "_testcapi" in source:
-        pytest.importorskip("_testcapi")
-    sandbox = arena.attacker()
+    sandbox = arena.attacker(limits=HANGING if "while True" in source or "sleep" in source else None)
     outcome = arena.attack(source, sandbox)
     assert outcome.killed
     assert sandbox.status is SandboxStatus.CRASHED and re.search(reason, crash_reason(sandbox))
@@ -112,6 +110,15 @@ BY_WHOM = {
     "a process without a name": (
         "import ctypes, time\nasync def anon(self):\n    time.sleep(0.2)\n    ctypes.string_at(0)\nself.spawn(anon)",
         r"signal 11 \(SIGSEGV\) in a callback of <0\.\d+\.0>, at <attack> line 4 in anon",
+    ),
+    "an exit outside": (
+        "import os\nasync def asks(self):\n    await self.outside(leave)\ndef leave():\n    os._exit(3)\n"
+        "self.spawn(asks)", r"exit 3: os\._exit in work outside \(leave\)",
+    ),
+    "a kill on the loop outside": (
+        "import os\nasync def asks(self):\n    await self.outside(leave())\nasync def leave():\n"
+        "    os.kill(os.getpid(), 9)\nself.spawn(asks)",
+        r"signal 9 \(SIGKILL\): os\.kill in work outside \(leave\)",
     ),
     "an attempt that failed before": (
         "import os, ctypes\nos.kill(os.getpid(), 0)\nctypes.string_at(0)",
@@ -157,9 +164,23 @@ def test_a_crash_leaves_no_core_file_and_starts_no_crash_handler(arena: Arena) -
     assert arena.attempt("import resource; answer = resource.getrlimit(resource.RLIMIT_CORE)", sandbox) == (CORE, CORE)
 
 
+DUMPED = """
+pid = _os.fork()
+if pid == 0: _os.abort()
+status = _os.waitpid(pid, 0)[1]
+answer = _os.WTERMSIG(status), _os.WCOREDUMP(status), [name for name in _os.listdir() if 'core' in name]
+"""
+
+
+def test_a_program_of_it_that_crashes_leaves_none_either(strict: Arena) -> None:
+    """Whoever waits for it is told whether Linux dumped it."""
+    sandbox = strict.attacker(allow={"subprocess": True}, limits={"handler_budget": 5_000})
+    assert strict.attempt(DUMPED, sandbox) == (signal.SIGABRT, False, [])
+
+
 @pytest.mark.parametrize("name", HARMLESS)
 def test_an_exception_of_any_kind_ends_its_process_alone(arena: Arena, name: str) -> None:
-    sandbox = arena.attacker()
+    sandbox = arena.attacker(limits=HANGING if "while True" in HARMLESS[name] else None)
     outcome = arena.attack(HARMLESS[name], sandbox)
     assert outcome.error is not None and not outcome.killed
     assert len(str(outcome.error)) < 10_000 and "\x1b" not in str(outcome.error)

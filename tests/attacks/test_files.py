@@ -192,7 +192,7 @@ def test_filling_the_disk_ends_the_sandbox(arena: Arena, name: str) -> None:
     assert crash_reason(sandbox).startswith("disk: ")
     assert any("filled its folder" in text for text in sandbox.info().alerts)
     sandbox.destroy()
-    arena.until(lambda: not folder.exists(), "the folder is still there", within_s=40)
+    arena.until(lambda: not folder.exists(), "the folder is still there")
 
 
 def test_filling_the_disk_while_code_is_tried_out_ends_the_trial(arena: Arena) -> None:
@@ -220,5 +220,5 @@ def test_whatever_is_in_its_folder_goes_with_it_and_nothing_else(arena: Arena, t
     )
     assert outcome.killed if depth > 64 else outcome.error is None
     sandbox.destroy()
-    arena.until(lambda: not folder.exists(), "the folder is still there", within_s=40)
+    arena.until(lambda: not folder.exists(), "the folder is still there")
     assert (tmp_path / "kept").read_text() == "kept" and stat.S_ISDIR(os.stat("/").st_mode)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
+import re
 
 import pytest
 
 from jupyter_sandbox.magics.mirror import Mirror
 from jupyter_sandbox.manager.control import _state
 from jupyter_sandbox.manager.sandbox import Sandbox
-from jupyter_sandbox.model.errors import SnapshotError
+from jupyter_sandbox.model.errors import ProcessError, SnapshotError
 from jupyter_sandbox.model.sandbox import SandboxStatus, Update
 from jupyter_sandbox.model.views import TreeView
 from jupyter_sandbox.widgets.picture import TreePicture
@@ -28,6 +28,20 @@ LARGE = {
     "events with many facts": (
         "data = {str(n): n for n in range(60_000)}\n"
         "for n in range(80): say(sample(v.Event(n, n, 'crash', '', '', '', data)))"
+    ),
+    "facts that grow tenfold when they are made to be seen": (
+        "T = chr(0xE0041) * 1_999 + chr(0x1F600)\n"
+        "told = sample(*[v.Event(1, 1, 'k', 'p', 'n', 't', {str(n): T for n in range(20)})] * 4)\n"
+        "for n in range(80): say(told)"
+    ),
+    "decisions that grow tenfold when they are made to be seen": (
+        "T = chr(0xE0041) * 1_999 + chr(0x1F600)\n"
+        "why = v.WhyView('k', 'n', 1, 1, T, T, T, (T,) * 100, 'T', T)\n"
+        "for n in range(80): say(m.Sample(counters=v.Counters(), events=[], decisions=[why] * 2))"
+    ),
+    "notices that grow tenfold when they are made to be seen": (
+        "T = chr(0xE0041) * 1_999 + chr(0x1F600)\n"
+        "for n in range(80): say(m.Notice(level='error', text=T, traceback=[T] * 100))"
     ),
     "many events in one": (
         "told = sample(*[v.Event(1, 1, '', '', '', '')] * 25_000)\nfor n in range(80): say(told)"
@@ -94,10 +108,15 @@ TEXTS = {
     ),
     "a reason to end": f"say(m.MainExited(app={HOSTILE}, reason={HOSTILE}, normal=False))",
     "a reason in the last words": (
-        "os.write(2, ('Traceback (most recent call last)\\nValueError: \\x1b[31m' + " + HOSTILE + ").encode())\n"
-        "os._exit(1)"
+        "os.write(2, ('Traceback (most recent call last):\\nValueError: \\x1b[31m' + " + HOSTILE + ").encode())\n"
+        "import ctypes; ctypes.CDLL(None)._exit(71)"  # as an interpreter ends that an exception has ended
     ),
-    "an answer": f"say(m.Failed(id=[n for n in range(1, 99)][0], kind={HOSTILE}, message={HOSTILE}))",
+    "an answer": (
+        "from jupyter_sandbox.wire.connection import Connection\nhonest = Connection.send\n"
+        "def send(self, told):\n    data = honest(self, told)\n"
+        f"    forged = m.Failed(id=getattr(told, 'id', 0), kind={HOSTILE}, message={HOSTILE})\n"
+        "    return frame(pack(forged)) if type(told).__name__ == 'Value' else data\nConnection.send = send"
+    ),
     "a process of the tree": (
         f"h = {HOSTILE}\nview = v.ProcessView(h, h, h, h, h, h, h, h, h, strategy=h, links=(h,), monitors=(h,), "
         "last_exit=h)\nsay(m.TreeChanged(diff=v.TreeDiff(h, 1, 1, (view,), (), (h,))))"
@@ -109,18 +128,28 @@ TEXTS = {
 def test_news_with_tricks_in_its_text_is_shown_as_harmless_text(arena: Arena, name: str) -> None:
     sandbox = arena.attacker()
     mirror = Mirror()
-    arrived = threading.Event()
-    with hearing(arena.manager, mirror.take), hearing(arena.manager, lambda _: arrived.set()):
+
+    def told() -> list[str]:
+        lines = [f"{entry.level} {entry.text} {entry.process} {entry.traceback}" for entry in sandbox.log()]
+        kept = sandbox._unit.history.events(9, present=True)
+        lines += [f"{one.kind} {one.pid} {one.name} {one.text} {one.data.keys()} {one.data.values()}" for one in kept]
+        return [*lines, crash_reason(sandbox), *sandbox.info().alerts]
+
+    def drawn() -> list[str]:
+        tree = mirror.trees.get(sandbox.name, TreeView("x", 0, 0))
+        story = Story(sandbox._unit.history.why("evil", 9, present=True), "evil")
+        return [Lines(told()).html(), TreePicture(tree, None).html(), story.html()]
+
+    def came(*texts: str) -> bool:
+        return re.search(r"gpj|\[ok\]", "".join([*told(), *drawn(), *texts])) is not None
+
+    with hearing(arena.manager, mirror.take):
         sandbox.watch(50)
         arena.attack(f"{CHANNEL}{TEXTS[name]}\n", sandbox, timeout_ms=1_000)
-        arrived.wait(5)
-    told = [f"{entry.level} {entry.text} {entry.process} {entry.traceback}" for entry in sandbox.log()]
-    raw = "\n".join([*told, crash_reason(sandbox), *sandbox.info().alerts])
-    assert CONTROL.search(raw) is None
-    outcome = arena.watch(lambda: sandbox.call("evil", "answer = 1"))
-    assert CONTROL.search(str(outcome.error)) is None
-    shown = [Lines(told).html(), TreePicture(mirror.trees.get(sandbox.name, TreeView("x", 0, 0)), None).html()]
-    shown += [Story(sandbox._unit.history.why("evil", 9, present=True), "evil").html()]
+        outcome = arena.watch(lambda: sandbox.call("evil", "answer = 1"))
+        arena.until(lambda: came(str(outcome.error)), "none of it came, so nothing was tried")
+    assert CONTROL.search("\n".join(told())) is None and CONTROL.search(str(outcome.error)) is None
+    shown = drawn()
     assert all("<script" not in page and "<img src=x" not in page and CONTROL.search(page) is None for page in shown)
 
 
@@ -213,3 +242,20 @@ def test_keys_that_all_hash_alike_do_not_keep_the_kernel_busy(arena: Arena, name
     outcome = arena.attack(f"import itertools\n{ALIKE}answer = dict.fromkeys({KEYS[name]})", sandbox)
     assert outcome.error is None or str(outcome.error)
     assert arena.alive(sandbox)
+
+
+@pytest.mark.parametrize("kind", ["internal_error", "sandbox_busy", "sandbox_gone", "launch_failed", "protocol"])
+def test_a_sandbox_that_speaks_as_the_manager_is_named_as_who_speaks(arena: Arena, kind: str) -> None:
+    sandbox = lying(arena, "PausedAt", f"m.Failed(id=NUMBER, kind={kind!r}, message='All is lost: reinstall')")
+    outcome = arena.watch(sandbox.pause)
+    assert type(outcome.error) is ProcessError
+    assert str(outcome.error).startswith(f"sandbox {sandbox.name!r} answered 'All is lost: reinstall' as {kind}")
+
+
+def test_a_sandbox_that_does_not_take_its_limits_is_told_to_who_set_them(arena: Arena) -> None:
+    sandbox = arena.attacker()
+    source = ANSWER_NEXT.replace("WANTED", "'Done'").replace("FORGED", "m.Failed(id=NUMBER, kind='raised', message='')")
+    assert arena.attack(CHANNEL + source, sandbox).error is None
+    outcome = arena.watch(lambda: sandbox.limits(max_mailbox=50, max_output=500))
+    assert type(outcome.error) is ProcessError and "does not take max_processes and max_mailbox" in str(outcome.error)
+    assert sandbox.info().limits.max_output == 500

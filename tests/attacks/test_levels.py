@@ -94,10 +94,10 @@ def test_programs_that_hide_from_the_sandbox_end_with_it(strict: Arena) -> None:
     sandbox = strict.attacker(allow={"subprocess": True}, limits={"handler_budget": 5_000})
     source = """
     import os, subprocess
-    answer = [subprocess.Popen(['sleep', '1000'], start_new_session=True).pid for _ in range(3)]
+    answer = [subprocess.Popen(['sleep', '1000'], process_group=0).pid for _ in range(3)]
     r, w = os.pipe()
     if os.fork() == 0:
-        os.setsid()
+        os.setpgid(0, 0)
         if os.fork() == 0:
             os.write(w, str(os.getpid()).encode())
             os.execv('/bin/sleep', ['sleep', '1000'])
@@ -105,12 +105,31 @@ def test_programs_that_hide_from_the_sandbox_end_with_it(strict: Arena) -> None:
     os.wait()
     answer.append(int(os.read(r, 20)))
     for _ in range(20):
-        if os.fork() == 0: os._exit(0)
+        pid = os.fork()
+        if pid == 0: os._exit(0)
+        answer.append(pid)  # nobody waits for these
     """
     pids = strict.attempt(source, sandbox)
-    assert len(pids) == 4 and all(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert len(pids) == 24 and all(Path(f"/proc/{pid}").exists() for pid in pids)
     sandbox.destroy()
     strict.until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "programs are left behind")
+
+
+def test_the_end_of_a_sandbox_ends_no_programs_of_another(strict: Arena) -> None:
+    sandbox, other = strict.attacker(allow={"subprocess": True}), strict.attacker()
+    pid = strict.attempt(
+        """
+        import subprocess
+        subprocess.run(['/bin/sh', '-c', 'sleep 1000 >/dev/null 2>&1 & echo $! > pid'], check=True)
+        answer = int(open('pid').read())
+        """,
+        sandbox,
+    )
+    assert strict.attack("import os; os._exit(0)", other).killed
+    strict.until(lambda: other.info().os_pid is None, "it is not noticed that the other has ended")
+    assert Path(f"/proc/{pid}").exists()
+    sandbox.destroy()
+    strict.until(lambda: not Path(f"/proc/{pid}").exists(), "a program is left behind")
 
 
 @pytest.mark.parametrize("profile", ["strict", "basic", "off"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,6 +12,7 @@ from jupyter_sandbox.magics.mirror import Mirror
 from jupyter_sandbox.manager.control import _state
 from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.model.errors import InternalError, SandboxError
+from jupyter_sandbox.model.sandbox import SandboxStatus
 from jupyter_sandbox.model.views import TreeView
 from jupyter_sandbox.widgets.picture import TreePicture
 from jupyter_sandbox.widgets.story import Lines, Portrait, Steps, Story
@@ -69,6 +71,7 @@ ASKED: dict[str, Callable[[Sandbox], object]] = {
     "VersionList": lambda sandbox: sandbox.versions(),
     "PausedAt": paused,
     "Stepped": paused,
+    "Brought": lambda sandbox: sandbox.load({f"m{n}.py": f"# {'x' * 700_000}\n" for n in range(3)}),
     "Loaded": lambda sandbox: [sandbox.load("x = 1", "more"), sandbox.versions()],
     "SnapshotBlob": lambda sandbox: [sandbox.snapshot("lie"), sandbox.snapshots(), sandbox.restore("lie")],
 }
@@ -122,3 +125,26 @@ def test_a_trial_that_lies_about_what_it_found_hurts_its_own_sandbox_at_most(are
     assert not isinstance(outcome.error, InternalError)
     arena.watch(sandbox.restart)
     assert outcome.error is None or arena.alive(sandbox)
+
+
+REFUSING = """
+channel.settimeout(15)
+told, answer = b"", 0
+while answer < 3:
+    told += channel.recv(1 << 16)
+    while len(told) >= 4 and len(told) >= 4 + (size := struct.unpack(">I", told[:4])[0]):
+        request, told = msgspec.msgpack.decode(told[4:4 + size], type=m.KernelFrame), told[4 + size:]
+        if type(request) is m.Flush:
+            say(m.Failed(id=request.id, kind="raised", message="all sandboxes were lost"))
+            answer += 1
+"""
+
+
+def test_a_sandbox_that_refuses_to_tell_its_counters_keeps_nobody_from_looking_at_all(arena: Arena) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 60_000})
+    with ThreadPoolExecutor(1) as pool:
+        attack = pool.submit(arena.attack, CHANNEL + REFUSING, sandbox)
+        while not attack.done():
+            arena.manager.refresh()
+            assert sandbox.metrics() and sandbox.info().status is SandboxStatus.RUNNING
+        assert attack.result().value == 3

@@ -23,7 +23,7 @@ EXCEEDED: dict[str, tuple[dict[str, int], str, str]] = {
     "processes": ({"max_processes": 10}, (
         "async def idle(self): await self.receive()\nfor _ in range(50): self.spawn(idle)"
     ), "process_limit"),
-    "run time": ({"max_runtime": 700, "handler_budget": 5_000}, "while True: pass", "runtime_limit"),
+    "run time": ({"max_runtime": 3_000, "handler_budget": 15_000}, "while True: pass", "runtime_limit"),
     "mailbox length": ({"max_mailbox": 50}, "for _ in range(1_000): self.send('ticker', 'x')", "mailbox_limit"),
     "open files": ({"handler_budget": 3_000}, (
         "import builtins, time\nbuiltins.keep = []\ntry:\n    while True: builtins.keep.append(open('/dev/null'))\n"
@@ -44,7 +44,7 @@ EXCEEDED: dict[str, tuple[dict[str, int], str, str]] = {
     "open files for a moment": ({}, "keep = []\nwhile True: keep.append(open('/dev/null'))", "files_limit"),
     "one file": ({}, "open('f', 'wb').write(bytes(20_000_000))", "file_limit"),
     "one file, without an error": ({"handler_budget": 9_000}, (
-        "with open('f', 'wb') as file: file.write(bytes(16_000_000))\nimport time; time.sleep(1)"
+        "with open('f', 'wb') as file: file.write(bytes(16_000_000))\nimport time; time.sleep(3)"
     ), "file_limit"),
     "files in its folder": ({"handler_budget": 9_000}, (
         "for n in range(3_000): open(f'f{n}', 'wb').close()\nimport time; time.sleep(5)"
@@ -78,6 +78,17 @@ def test_exceeding_a_limit_raises_its_alert_and_is_shown(arena: Arena, name: str
         assert info.reason and info.status is not SandboxStatus.RUNNING
 
 
+def test_a_cell_that_meets_the_limit_of_memory_is_told_with_its_peak(arena: Arena) -> None:
+    """It gives all of it back before the watchdog looks, and its error goes to who ran it."""
+    sandbox = arena.attacker(limits={"max_memory": 40_000_000, "handler_budget": 9_000})
+    outcome = arena.watch(lambda: sandbox.exec("keep = []\nwhile True: keep.append(bytearray(10**6))"))
+    assert "MemoryError" in str(outcome.error)
+    words = "the cell <exec> raised MemoryError: it needed more memory than max_memory leaves"
+    assert any(words in alert for alert in sandbox.info().alerts)
+    arena.until(lambda: sandbox.info().memory_peak > 30_000_000, f"the peak is not known: {sandbox.info()}")
+    assert sandbox.info().memory_peak <= 50_000_000 and arena.alive(sandbox)
+
+
 def test_peaks_are_kept_after_the_end(arena: Arena) -> None:
     sandbox = arena.attacker(limits={"handler_budget": 9_000})
     source = """
@@ -96,8 +107,7 @@ def test_peaks_are_kept_after_the_end(arena: Arena) -> None:
 
 PEAKS: dict[str, tuple[dict[str, int], str, str, str]] = {
     "threads": ({"handler_budget": 9_000}, (
-        "import threading as t, time\n"
-        "for _ in range(20): t.Thread(target=time.sleep, args=(1,), daemon=True).start()\ntime.sleep(1)"
+        "import threading as t\nfor _ in range(20): t.Thread(target=t.Event().wait, args=(60,), daemon=True).start()"
     ), "threads", r"at most 2[1-9] of 250 so far"),
     "processes that are gone": ({}, (
         "async def brief(self): pass\nfor _ in range(30): self.spawn(brief)"
@@ -109,12 +119,12 @@ PEAKS: dict[str, tuple[dict[str, int], str, str, str]] = {
     "output": ({"max_output": 100}, "print('x' * 999)", "output", "at most 1,000 of 100 bytes in a cell"),
     "a long callback": ({"handler_budget": 9_000}, (
         "import time\ntime.sleep(0.6)"
-    ), "longest callback", r"[3-9]\d\d of 9,000 ms"),
-    "processor time": ({"handler_budget": 9_000}, (
-        "import time\nuntil = time.monotonic() + 1\nwhile time.monotonic() < until: pass"
-    ), "processor time", r"(0\.[1-9]|1\.\d) of 302 s"),
+    ), "longest callback", r"([3-9]\d\d|[1-8],\d{3}) of 9,000 ms"),
+    "processor time": ({"handler_budget": 60_000}, (
+        "import time\nuntil = time.process_time() + 0.5\nwhile time.process_time() < until: pass"
+    ), "processor time", r"(0\.[5-9]|[1-9]\.\d) of 302 s"),
     "files": ({"handler_budget": 9_000}, (
-        "import time\nfor n in range(40): open(f'f{n}', 'w').write('x')\ntime.sleep(1)"
+        "for n in range(40): open(f'f{n}', 'w').write('x')"
     ), "disk", r"at most 0\.2 of 100 MB in 40 of 2000 files"),
 }  # fmt: skip
 
@@ -130,7 +140,7 @@ def test_the_peak_of_every_limit_is_shown_and_outlives_the_os_process(arena: Are
         (value,) = [one.value for one in card_of(sandbox.info()).facts if one.name == fact]
         return re.fullmatch(figure, value) is not None
 
-    arena.until(shown, f"{fact} is not shown: {card_of(sandbox.info()).text()}", within_s=3.0)
+    arena.until(shown, f"{fact} is not shown: {card_of(sandbox.info()).text()}")
     arena.attack("import os; os._exit(3)", sandbox)
     told = [one.value for one in card_of(sandbox.info()).facts if one.name == fact]
     assert re.fullmatch(figure.replace(r"3 of 100", r"0 of 100"), told[0])
@@ -200,9 +210,9 @@ def test_too_much_processor_time_is_told_as_what_it_is(arena: Arena) -> None:
 
 def test_processor_time_that_is_really_used_up_ends_the_sandbox(arena: Arena) -> None:
     """Lowered from outside, as no run time of the tests is long enough."""
-    sandbox = arena.attacker(limits={"handler_budget": 20_000})
+    sandbox = arena.attacker(limits={"handler_budget": 80_000})
     pid = sandbox.info().os_pid
     assert pid is not None
     resource.prlimit(pid, resource.RLIMIT_CPU, (1, 2))
-    outcome = arena.attack("while True: pass", sandbox)
+    outcome = arena.attack("while True: pass", sandbox, timeout_ms=80_000)
     assert outcome.killed and "SIGXCPU" in crash_reason(sandbox)

@@ -47,7 +47,8 @@ def test_no_lock_on_a_file_that_it_can_read_is_felt_by_others(
     sandbox = strict.attacker(allow=allow)
     answer = strict.attempt(TAKEN.format(path=LIBRARY) + ON_A_FILE[name], sandbox)
     assert answer in {"worked", "ENOSYS", *REFUSED}
-    assert not locked(LIBRARY)
+    # Other tests that ask this hold it for the moment that it takes to ask.
+    strict.until(lambda: not locked(LIBRARY), "a lock is felt by others")
     assert strict.alive(sandbox)
 
 

@@ -7,8 +7,10 @@ import pytest
 from jupyter_sandbox.magics.complete import complete
 from jupyter_sandbox.magics.mirror import Mirror
 from jupyter_sandbox.magics.pictures import Hands, Pictures
+from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.model.sandbox import TreePatched, TreeReplaced, Update
 from jupyter_sandbox.model.typed import typable
+from jupyter_sandbox.model.views import TreeDiff, TreeView
 
 from .conftest import CAMP, Arena, hearing
 from .tools import CHANNEL
@@ -85,8 +87,9 @@ answer = 1
 """
 
 
-def test_a_tree_that_names_another_sandbox_is_told_and_acted_on_as_that_of_who_sent_it(arena: Arena) -> None:
-    sandbox, mirror, told, acted = arena.attacker(), Mirror(), list[Update](), list[tuple[str, str, str]]()
+def claims(arena: Arena) -> tuple[Sandbox, Mirror, list[TreeView], list[TreeDiff]]:
+    """A sandbox whose trees say that they are the bystander's: it, and what was told of it."""
+    sandbox, mirror, told = arena.attacker(), Mirror(), list[Update]()
 
     def hear(update: Update) -> None:
         told.append(update)
@@ -98,9 +101,19 @@ def test_a_tree_that_names_another_sandbox_is_told_and_acted_on_as_that_of_who_s
         arena.watch(lambda: sandbox.call("evil", "self.spawn(lambda process: None)"))
         arena.until(lambda: any(isinstance(one, TreePatched) for one in told), "no change was told")
     trees += [one.tree for one in told if isinstance(one, TreeReplaced)]
-    changes = [one.diff for one in told if isinstance(one, TreePatched)]
+    return sandbox, mirror, trees, [one.diff for one in told if isinstance(one, TreePatched)]
+
+
+def test_a_tree_that_names_another_sandbox_is_told_as_that_of_who_sent_it(arena: Arena) -> None:
+    sandbox, mirror, trees, changes = claims(arena)
     assert {tree.sandbox for tree in trees} == {change.sandbox for change in changes} == {sandbox.name}
     assert "bystander" not in mirror.trees and mirror.trees[sandbox.name].sandbox == sandbox.name
+
+
+def test_a_picture_that_names_another_sandbox_acts_on_who_sent_it(arena: Arena) -> None:
+    pytest.importorskip("anywidget", reason="there is no anywidget here")
+    acted = list[tuple[str, str, str]]()
+    sandbox, _, _, changes = claims(arena)
     pictures = Pictures(Hands(lambda *did: acted.append(did), lambda name, key: arena.manager.get(name).inspect(key)))
     picture = pictures.open(sandbox.tree())
     for change in changes:

@@ -13,6 +13,7 @@ import pytest
 from jupyter_sandbox.isolation import zygote
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
+from jupyter_sandbox.manager.watchdog import DISK_EVERY
 from jupyter_sandbox.model.errors import CompileError, LaunchFailed, SandboxError, Unsupported, UsageError
 from jupyter_sandbox.model.limits import DISK_FILES
 
@@ -85,7 +86,7 @@ def test_what_takes_the_place_of_an_opening_is_not_opened_to_anybody(
         victim.load(f"x = open('{ground}/hidden/file').read()", "spy")
     with pytest.raises(LaunchFailed, match="destroy the sandbox and create it again"):
         victim.restart()
-    assert "is not what it was" in victim.info().reason
+    assert strict.alive(victim) and sees_nothing(strict, ground, victim), "it goes on as it was"
     put_back(ground / "project", before)
     victim.restart()
     assert strict.alive(victim) and sees_nothing(strict, ground, victim)
@@ -170,12 +171,14 @@ def test_nothing_is_taken_into_an_opening_nor_out_of_it(strict: Arena, ground: P
 
 
 FLICKER = """
-import os, time
+import os, random, time
 os.chdir({project!r})
-until = time.monotonic() + {seconds}
-while time.monotonic() < until:
-    os.rename('sub', 'old'); os.symlink({hidden!r}, 'sub'); os.unlink('sub'); os.rename('old', 'sub')
+while not os.path.exists('over'):
+    for _ in range(random.choice((1, 10, 100, 1_000))):
+        os.rename('sub', 'old'); os.symlink({hidden!r}, 'sub'); os.unlink('sub'); os.rename('old', 'sub')
+    time.sleep(random.choice((0, 0.01, 0.03, 0.1, 0.3, 1)))
 """
+"""With pauses in which a start can come to its end, also on a busy machine."""
 
 
 @pytest.mark.parametrize("looks", ["kernel and guest", "guest alone"])
@@ -184,13 +187,19 @@ def test_no_moment_of_a_start_can_be_used(
 ) -> None:
     if looks == "guest alone":
         monkeypatch.setattr(zygote, "check", lambda openings: None)
-    attacker = strict.attacker(allow={"write": ground / "project"}, limits={"handler_budget": 30_000})
+    attacker = strict.attacker(allow={"write": ground / "project"}, limits={"handler_budget": 100_000})
     victim = strict.attacker(allow={"write": ground / "project/sub"})
-    source = FLICKER.format(project=str(ground / "project"), hidden=str(ground / "hidden"), seconds=5)
-    thread = Thread(target=lambda: attacker.call("evil", source, timeout_ms=30_000))
+    source = FLICKER.format(project=str(ground / "project"), hidden=str(ground / "hidden"))
+    thread = Thread(target=lambda: attacker.call("evil", source, timeout_ms=100_000))
     thread.start()
     starts = refusals = 0
+    begin = time.monotonic()
     while thread.is_alive():
+        elapsed_s = time.monotonic() - begin
+        if elapsed_s > 60 or (elapsed_s > 5 and starts and refusals):
+            (ground / "project/over").touch()
+            thread.join()
+            break
         try:
             victim.restart()
         except (LaunchFailed, Unsupported) as error:
@@ -251,7 +260,10 @@ def test_what_is_written_into_an_opening_is_not_counted_and_that_is_said(strict:
     assert "what it writes there is not counted: it can fill that disk" in protection.not_stopped
     source = f"for n in range({DISK_FILES + 100}): open(f'{ground}/project/f{{n}}', 'w').close()"
     assert strict.attempt(source, sandbox) == "worked"
-    time.sleep(1.0)  # three looks of the watchdog, of which nobody hears anything
+    watchdog = strict.manager._watchdog
+    assert watchdog is not None
+    looks = watchdog._count + 3 * DISK_EVERY
+    strict.until(lambda: watchdog._count >= looks, "nobody looks")  # three times, of which nobody hears anything
     assert strict.alive(sandbox) and not sandbox.info().alerts
     assert len(os.listdir(ground / "project")) > DISK_FILES
     assert not any("not counted" in text for text in strict.attacker().info().protection.not_stopped)  # type: ignore[union-attr]

@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_sandbox.model.picture import Drawn
 
-from .conftest import Arena, crash_reason, growing_at_most
+from .conftest import HANGING, Arena, crash_reason, growing_at_most
 from .tools import CHANNEL
 
 MAKER = (Path(__file__).parents[1] / "images.py").read_text()
@@ -45,7 +45,7 @@ def cell(body: str, name: str = "_repr_png_") -> str:
 
 @pytest.mark.parametrize("name", TRICKS)
 def test_what_is_no_picture_is_shown_as_text_with_one_line_that_says_why(arena: Arena, name: str) -> None:
-    sandbox = arena.attacker()
+    sandbox = arena.attacker(limits=HANGING if "while True" in TRICKS[name] else None)
     with growing_at_most(20_000_000):
         outcome = arena.watch(lambda: sandbox.exec(cell(TRICKS[name])))
     drawn = outcome.value
@@ -72,7 +72,7 @@ def test_nothing_travels_with_a_picture(arena: Arena, name: str, body: str) -> N
 
 
 def test_a_value_that_cannot_be_broken_while_it_draws_ends_its_own_sandbox(arena: Arena) -> None:
-    sandbox = arena.attacker()
+    sandbox = arena.attacker(limits=HANGING)
     spin = "def spin():\n            while True: pass\n"
     body = f"{spin}        while True:\n            try: spin()\n            except BaseException: pass"
     outcome = arena.watch(lambda: sandbox.exec(cell(body)))

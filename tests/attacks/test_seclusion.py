@@ -61,7 +61,7 @@ def at_a_sibling(text: str) -> str:
     """The spares are forked from the same launcher, a moment after the first sandbox."""
     find = """
         import time
-        for _ in range(200):
+        for _ in range(1_500):
             children = open(f'/proc/{_os.getppid()}/task/{_os.getppid()}/children').read().split()
             others = [one for one in children if int(one) != _os.getpid()]
             if others: break

@@ -50,7 +50,7 @@ WITH_THE_PAGE = {
 @pytest.mark.parametrize("name", WITH_THE_PAGE)
 def test_whatever_becomes_of_the_heartbeat_page_the_kernel_reads_on(arena: Arena, name: str) -> None:
     source, expected = WITH_THE_PAGE[name]
-    sandbox = arena.attacker()
+    sandbox = arena.attacker(limits={"handler_budget": 3_000})
     outcome = arena.attack(attempt(f"{HEARTBEAT}{source}\nimport time; time.sleep(0.2)"), sandbox)
     assert arena.fate(outcome, sandbox).startswith(expected)
     assert arena.works_again(sandbox)

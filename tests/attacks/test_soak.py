@@ -17,14 +17,14 @@ from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from .conftest import Arena, resident
 from .loaded import loaded
-from .patience import PATIENCE_S
+from .patience import ALONE, PATIENCE_S
 
 MINUTES = float(os.environ.get("JUPYTER_SANDBOX_CAMPAIGN_MINUTES", "10"))
 SANDBOXES = 20
 USUAL_S, BUSY_S = 0.5, 0.5
 """Within which the bystander answers 99 of 100 times, though sixty threads want the processors; 999 of 1000 times it is
-a second, and always but for what other work makes everybody wait. However long an answer waits for a processor, the
-manager is never busy with something else for longer than the second of these."""
+a second, and always: each but for what other work makes everybody wait. However long an answer waits for a processor,
+the manager is never busy with something else for longer than the second of these."""
 GROWTH, FLAT = 50_000_000, 15_000_000
 """Bytes that the kernel may grow after it has warmed up, while the histories of twenty sandboxes fill, and in the
 second half."""
@@ -123,10 +123,12 @@ def _soaked(arena: Arena, warm_s: float, seconds: float) -> Soak:
     for _ in range(2):
         soaked.run(seconds / 2)
         sizes.append(in_use())
-    answers_s = sorted(soaked.answers_s)
-    usual_s, nearly_always_s = (answers_s[len(answers_s) * part // 1000] for part in (990, 999))
+    answers_s, reference, now = sorted(soaked.answers_s), arena.patience.reference, arena.patience.now()
+    others, waits_s = reference.load(began, now).others, reference.waits_s(began, now)
+    usual_s, nearly_always_s = (
+        of(answers_s, part) - (of(waits_s, part) if others >= ALONE else 0.0) for part in (990, 999)
+    )
     longest_s = answers_s[-1]
-    others = arena.patience.reference.load(began, arena.patience.now()).others
     print(
         f"soak of {seconds:.0f} s: {soaked.done} rounds, memory of the kernel "
         f"{' -> '.join(f'{size / 1e6:.0f}' for size in sizes)} MB, the bystander answers {len(answers_s)} times, "
@@ -144,6 +146,11 @@ def _soaked(arena: Arena, warm_s: float, seconds: float) -> Soak:
     most = SANDBOXES + arena.before.processes
     arena.until(lambda: arena.belongings().processes <= most, f"{arena.belongings()} left, {rest} at the start", 30)
     return soaked
+
+
+def of(ordered: list[float], part: int) -> float:
+    """What so many of a thousand do not exceed."""
+    return ordered[len(ordered) * part // 1000]
 
 
 def in_use() -> int:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from jupyter_sandbox.model.limits import THREADS
+from jupyter_sandbox.model.limits import MANY_FILES, THREADS
 
 from .conftest import Arena, crash_reason, growing_at_most
 from .tools import TOOLS
@@ -66,6 +66,97 @@ def test_threads_while_code_is_tried_out_end_the_trial(arena: Arena) -> None:
     assert arena.alive(sandbox)
 
 
+OF_A_THREAD = """
+import threading, time
+def hold():
+    called(_libc.unshare(0x400)); held = []
+    for number in range({times}):
+        {held}
+        time.sleep(0.002)
+    time.sleep(30)
+threading.Thread(target=hold, daemon=True).start()
+"""
+DELETED = "_os.open(f'f{number}', _os.O_RDWR | _os.O_CREAT)); _os.unlink(f'f{number}')"
+FULL = "_os.write(held[-1], bytes(15_000_000))"
+HELD_APART = {
+    "deleted files": (7, f"held.append({DELETED}; {FULL}", "filled its folder"),
+    "memory without a name": (7, f"held.append(_os.memfd_create('x')); {FULL}", "memory: "),
+    "files": (MANY_FILES + 1, "held.append(_os.open('/dev/null', 0))", f"more than {MANY_FILES} files open"),
+}
+
+
+@pytest.mark.parametrize(
+    ("profile", "what"),
+    [
+        ("basic", "deleted files"),
+        ("basic", "memory without a name"),
+        ("off", "memory without a name"),
+        ("off", "files"),
+    ],
+)
+def test_what_a_thread_has_in_files_of_its_own_is_counted(arena: Arena, profile: str, what: str) -> None:
+    """Where no filter refuses it, a thread can have files that are not among those of its OS process."""
+    times, held, told = HELD_APART[what]
+    sandbox = arena.attacker(profile=profile)
+    source = OF_A_THREAD.replace("{times}", str(times)).replace("{held}", held)
+    arena.attack(f"{TOOLS}{source}", sandbox)
+    arena.until(lambda: told in crash_reason(sandbox), f"it keeps what it has: {sandbox.info()}", within_s=15.0)
+    assert arena.works_again(sandbox)
+
+
+SESSIONS = """
+for _ in range({most}):
+    if not _os.fork():
+        _os.setsid(); _os.closerange(0, 200)
+        import signal; signal.alarm(20); signal.pause(); _os._exit(0)
+import time; time.sleep(9)
+"""
+
+
+@pytest.mark.parametrize("profile", ["basic", "off"])
+def test_programs_in_sessions_of_their_own_are_counted(arena: Arena, profile: str) -> None:
+    sandbox = arena.attacker(profile=profile, limits={"handler_budget": 20_000})
+    assert arena.attack(f"{TOOLS}{SESSIONS.replace('{most}', str(THREADS + 20))}", sandbox).killed
+    assert "programs among them) and was killed" in crash_reason(sandbox)
+
+
+HEADLESS = """
+import threading, time
+def go_on():
+    time.sleep(0.1); held = []
+    for number in range(7):
+        held.append(_os.open(f'f{number}', _os.O_RDWR | _os.O_CREAT)); _os.unlink(f'f{number}')
+        _os.write(held[-1], bytes(15_000_000))
+    time.sleep(20)
+threading.Thread(target=go_on, daemon=True).start()
+syscall('exit', 0)
+"""
+
+
+@pytest.mark.parametrize("profile", ["", "basic", "off"])
+def test_a_first_thread_that_ends_alone_ends_the_sandbox(arena: Arena, profile: str) -> None:
+    """What Linux tells under its number is a zombie's from then on: no memory, no files, and no end."""
+    sandbox = arena.attacker(profile=profile or None, limits={"handler_budget": 20_000})
+    assert arena.attack(f"{TOOLS}{HEADLESS}", sandbox).killed
+    assert "its main thread has ended" in crash_reason(sandbox)
+    assert arena.works_again(sandbox)
+
+
+def test_a_first_thread_that_ends_alone_while_code_is_tried_ends_the_trial(arena: Arena) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 20_000})
+    outcome = arena.watch(lambda: sandbox.load(f"{TOOLS}{HEADLESS}", "headless"))
+    assert outcome.error is not None and "its main thread has ended" in str(outcome.error)
+    assert arena.alive(sandbox)
+
+
+def test_threads_that_are_slow_to_end_with_all_others_are_no_first_thread_that_ended_alone(arena: Arena) -> None:
+    """The first of them may have no memory any more while the others wait for their turn on the processor."""
+    many = "import threading, time\nfor _ in range(200): threading.Thread(target=time.sleep, args=(20,)).start()"
+    sandbox = arena.attacker(limits={"handler_budget": 20_000, "max_memory": 900_000_000})
+    assert arena.attack(f"{TOOLS}{many}\n_os._exit(3)", sandbox).killed
+    assert "exit 3" in crash_reason(sandbox)
+
+
 ODD = {
     "huge pages": "mapped(1 << 21, 0x40022)",
     "huge pages that are shared": "mapped(1 << 21, 0x40021)",
@@ -103,7 +194,7 @@ def test_shared_memory_that_takes_the_place_of_files_is_counted(arena: Arena, re
     there is no such memory."""
     sandbox = arena.attacker(profile="basic", limits={"handler_budget": 20_000, "max_memory": 20_000_000})
     arena.attack(f"{TOOLS}{EXCHANGED.replace('{rest}', str(rest))}", sandbox)
-    arena.until(lambda: crash_reason(sandbox).startswith("memory: "), "it keeps more than it may", within_s=3)
+    arena.until(lambda: crash_reason(sandbox).startswith("memory: "), "it keeps more than it may")
     assert arena.works_again(sandbox)
 
 
@@ -112,7 +203,7 @@ for _ in range(15): _os.mkdir('d' * 250); _os.chdir('d' * 250)
 file = _os.open('x' * 200, _os.O_CREAT | _os.O_RDWR); _os.write(file, bytes(4096)); _os.unlink('x' * 200)
 for _ in range(60_000): mapped(4096, 1, file, 1)
 import time
-for _ in range(40): mapped(4096, 1, file, 1); time.sleep(0.1)
+for _ in range(150): mapped(4096, 1, file, 1); time.sleep(0.1)
 """
 
 
@@ -164,3 +255,33 @@ def test_a_storm_of_calls_is_heard_by_nobody(arena: Arena, name: str) -> None:
     with growing_at_most(20_000_000):
         assert arena.attack(f"{TOOLS}{STORMY[name]}", sandbox).error is not None
     assert arena.works_again(sandbox)
+
+
+FILES = """
+import builtins, os, resource, time
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+builtins.keep = keep = []
+try:
+    while len(keep) < {count}: keep.append(os.dup(0))
+except OSError: pass
+time.sleep(3)
+answer = len(keep)
+"""
+
+
+def test_open_files_without_end_end_the_sandbox_where_nobody_limits_them(arena: Arena) -> None:
+    sandbox = arena.attacker(profile="off", limits={"handler_budget": 20_000})
+    outcome = arena.attack(FILES.replace("{count}", "1_000_000"), sandbox)
+    told = f"the sandbox had more than {MANY_FILES} files open and was killed; {MANY_FILES} are allowed"
+    assert outcome.killed and crash_reason(sandbox).startswith(f"files: {told}")
+    assert [text for text in sandbox.info().alerts if text.startswith(told)]
+    assert not [text for text in sandbox.info().alerts if "128" in text], "a limit that it does not have"
+    assert arena.works_again(sandbox)
+
+
+def test_as_many_open_files_as_are_allowed_are_no_limit_that_is_met(arena: Arena) -> None:
+    sandbox = arena.attacker(profile="off", limits={"handler_budget": 20_000})
+    assert arena.attack(FILES.replace("{count}", "500"), sandbox).value == 500
+    arena.until(lambda: sandbox.info().open_files_peak > 500, "nobody counted")
+    assert sandbox.info().alerts == ()

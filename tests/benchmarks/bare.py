@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Final
+
+PAGES: Final = 1_000
+_PAGE: Final = 4_096
 
 
 class Bare:
     """A thread with an event loop, and an OS process that sends back what it gets."""
 
     def __init__(self) -> None:
+        self._memory = bytearray(b"x" * (PAGES * _PAGE))
+        self._places = random.Random(0).sample(range(0, len(self._memory), _PAGE), PAGES)
         self._ours, theirs = socket.socketpair()
         self._echo = os.fork()
         if not self._echo:
@@ -37,6 +44,18 @@ class Bare:
         self._wait(lambda over: over())
         self._wait(self._ask)
         return (time.perf_counter() - began) * 1000
+
+    def rested(self) -> float:
+        """Milliseconds to look at each of 1,000 pages of memory that were not used for a while, beyond what it takes
+        to look at them once more: next to nothing, but on a virtual machine whose host has to find them again."""
+        return (self._look() - self._look()) * 1000
+
+    def _look(self) -> float:
+        memory = self._memory
+        began = time.perf_counter()
+        for place in self._places:
+            memory[place]
+        return time.perf_counter() - began
 
     def _wait(self, act: Callable[[Callable[[], None]], None]) -> None:
         over = threading.Lock()

@@ -111,7 +111,7 @@ def _megabytes(pid: int | None) -> tuple[float, float]:
 
 
 def measure(rounds: int) -> dict[str, float]:
-    """The median of every kind, of ``bare`` and ``kernel`` in milliseconds; ``pss`` and ``uss`` in megabytes."""
+    """The median of every kind and of what stands beside them in milliseconds; ``pss`` and ``uss`` in megabytes."""
     bare, bench = Bare(), Bench()
     answers: dict[str, Answer] = {"tree": lambda made: made.tree(), "cell": lambda made: made.exec("1 + 1")}
     code = {"code": {"cell.py": CELL}, "main": "Shop"}
@@ -123,6 +123,7 @@ def measure(rounds: int) -> dict[str, float]:
         "zygote, cell": lambda: bench.zygote(answers["cell"]),
         "many": bench.many,
         "bare": bare.answer,
+        "rested": bare.rested,
         "kernel": kernel,
     }
     try:
@@ -142,6 +143,8 @@ def report(figures: dict[str, float]) -> Iterator[str]:
         yield f"{name:<14}{figures[name]:>9.2f} ms   at most {most:<5g} {times}   {text}"
     text = "the hand-overs of a spare's alone: between threads and to an OS process that only sends back what it gets"
     yield f"{'bare':<14}{figures['bare']:>9.2f} ms   {'':<22}   {text}"
+    text = "1,000 pages of memory looked at again after a rest; an answer from a spare looks at 2,000"
+    yield f"{'rested':<14}{figures['rested']:>9.2f} ms   {'':<22}   {text}"
     yield f"{'kernel':<14}{started:>9.2f} ms   {'':<22}   a Jupyter kernel to its first answer; x: times faster"
     yield f"{'memory':<14}{figures['pss']:>9.2f} MB   {'at most 4':<22}   proportional, each of {MANY} empty sandboxes"
     yield f"{'':<14}{figures['uss']:>9.2f} MB   {'':<22}   of these private"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
+import random
 import statistics
 import subprocess
 import sys
@@ -172,11 +173,14 @@ def measure(rounds: int) -> dict[str, float]:
 
 
 def medians(kinds: dict[str, Callable[[], float]], rounds: int, *, seldom: tuple[str, ...]) -> dict[str, float]:
-    """The median of every kind, from a sample of each per round; what takes long is taken ``seldom``."""
+    """The median of every kind, from a sample of each per round; what takes long is taken ``seldom``.
+
+    Each round has an order of its own: what comes after a kernel's start finds the processor's caches full of that.
+    """
     found: dict[str, list[float]] = {name: [] for name in kinds}
     gc.collect()
     for number in range(rounds):
-        for name, take in kinds.items():
+        for name, take in random.Random(number).sample(list(kinds.items()), len(kinds)):
             if name not in seldom or number < max(3, rounds // 5):
                 found[name].append(take())
     return {name: statistics.median(values) for name, values in found.items()}

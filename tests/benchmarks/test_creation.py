@@ -15,9 +15,9 @@ pytestmark = pytest.mark.serial
 def test_every_kind_of_creation_is_measured_and_told_beside_its_goal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(creation, "MANY", 3)
     figures = creation.measure(1)
-    assert set(figures) == {*creation.GOALS, "bare", "kernel", "pss", "uss"}
-    assert all(value > 0 for value in figures.values())
-    assert len(list(creation.report(figures))) == len(creation.GOALS) + 4
+    assert set(figures) == {*creation.GOALS, "bare", "rested", "kernel", "pss", "uss"}
+    assert all(value > 0 for name, value in figures.items() if name != "rested"), "which may be lost in the noise"
+    assert len(list(creation.report(figures))) == len(creation.GOALS) + 5
 
 
 def test_frames_are_counted_and_come_back() -> None:

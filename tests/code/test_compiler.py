@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import gc
 import marshal
+import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from jupyter_sandbox.code.compiler import compile_bundle, compile_cell, compile_module
+from jupyter_sandbox.code.compiler import compile_bundle, compile_cell, compile_first, compile_module
+from jupyter_sandbox.code.faults import FAULTS, WARNINGS
 from jupyter_sandbox.code.gather import gather
 from jupyter_sandbox.code.sources import CellSource
 from jupyter_sandbox.model.code import Bundle, ModuleCode
@@ -65,6 +71,30 @@ def test_every_module_that_is_wrong_is_told() -> None:
     with pytest.raises(CompileError, match="1 more") as caught:
         compile_bundle(gather({"a.py": "x = ", "b.py": "ok = 1", "c.py": "y = "}))
     assert [fault.file for fault in caught.value.diagnostics] == ["a.py", "c.py"]
+
+
+def test_of_very_many_modules_that_are_wrong_the_first_are_told_and_all_are_counted() -> None:
+    with pytest.raises(CompileError, match=r"m0\.py:1:\d+: .* \(and 299 more\)") as caught:
+        compile_bundle(gather({f"m{n}.py": "x = " for n in range(300)}))
+    assert len(caught.value.diagnostics) == FAULTS
+
+
+def test_warnings_without_end_are_cut() -> None:
+    odd = "\n".join("x is 1" for _ in range(WARNINGS))
+    assert len(compile_bundle(gather({"a.py": odd, "b.py": odd})).warnings) == WARNINGS
+
+
+def test_a_module_that_grows_without_measure_when_it_is_compiled_is_refused() -> None:
+    grows = "\n".join(f"x = '{n:04d}' * 1024" for n in range(5_000))
+    (fault,) = refused(grows)
+    assert re.search(r"it has \d\d MB when it is compiled, and a module may have 16: divide it", fault.text)
+
+
+def test_compiling_ends_when_it_is_enough_but_not_before_one_is_done() -> None:
+    modules = gather({f"m{n}.py": "n = 1" for n in range(9)}).modules
+    clock = iter([False, False, True])
+    assert len(compile_first(modules, lambda: next(clock)).codes) == 3
+    assert len(compile_first(modules, lambda: True).codes) == 1
 
 
 def test_the_error_ends_with_what_to_do_next() -> None:
@@ -126,3 +156,30 @@ def test_await_is_allowed_at_the_top_of_a_cell_to_execute() -> None:
     assert compile_cell("await f()", CELL).last is not None
     with pytest.raises(CompileError):
         compile_cell("x = = 1", CELL)
+
+
+class Last:
+    """Garbage that only the collector finds, and that parses something as it goes."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        def deeper(times: int) -> None:
+            deeper(times - 1) if times else ast.parse("a + 1")
+
+        deeper(20)
+
+
+@pytest.mark.parametrize("compiled", [lambda text: compile_cell(text, CELL), warned])
+def test_what_is_collected_meanwhile_and_parses_something_breaks_no_compilation(compiled: Callable[[str], Any]) -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(50)
+    try:
+        for _ in range(50):
+            garbage = [Last() for _ in range(20)]
+            del garbage
+            compiled("n = [" + "1 + 2, " * 50 + "]")
+    finally:
+        gc.set_threshold(*before)
+    assert gc.isenabled()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.code import git_run
 from jupyter_sandbox.code.gather import gather
 from jupyter_sandbox.code.sources import GitSource
 from jupyter_sandbox.model.errors import CompileError
@@ -125,6 +126,22 @@ def test_an_address_of_this_machine_needs_permission(served: Served) -> None:
 def test_a_commit_that_the_server_does_not_have_is_refused(served: Served) -> None:
     error = refusal(served.source(commit="1" * 40))
     assert error.kind in ("git_clone_failed", "repo_error") and "commit" in str(error)
+
+
+def test_a_pack_that_is_larger_than_git_may_write_is_refused(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much a server sends. With a smaller limit here, and not ten gigabytes of pack."""
+    work = tmp_path / "served" / "shop"
+    (work / "data").write_bytes(os.urandom(3_000_000))
+    run("git", "add", "-A", cwd=work)
+    run("git", "commit", "-q", "-m", "y", cwd=work)
+    source = served.source(commit=run("git", "rev-parse", "HEAD", cwd=work))
+    assert [module.name for module in gather(source).modules] == ["counter"]
+    fence = git_run._FENCE.replace(str(git_run._DISK), "1000000")
+    assert fence != git_run._FENCE
+    monkeypatch.setattr(git_run, "_FENCE", fence)
+    assert refusal(source).kind == "git_clone_failed"
 
 
 def test_a_repository_that_is_not_there_is_git_clone_failed(served: Served) -> None:

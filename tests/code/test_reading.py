@@ -19,7 +19,7 @@ from jupyter_sandbox.code.tree import MAX_FILE_BYTES, MAX_TOTAL_BYTES
 from jupyter_sandbox.model.errors import CompileError
 
 
-def in_time(source: object, within_s: float = 10.0) -> str:
+def in_time(source: object, within_s: float = 60.0) -> str:
     """What gathering says, without waiting for ever when it waits."""
     told: list[str] = []
 

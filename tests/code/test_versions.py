@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from jupyter_sandbox.code.difference import difference, sources
 from jupyter_sandbox.code.gather import gather
 from jupyter_sandbox.code.versions import VersionTable
+from jupyter_sandbox.model.code import ModuleCode
 
 
 def loaded(*digests: str) -> VersionTable:
     table = VersionTable()
     for step, digest in enumerate(digests):
-        table = table.loaded("counter", digest, "In[1]", step)
+        table = table.loaded([ModuleCode("counter", b"", digest=digest)], step)
     return table
 
 
@@ -45,7 +46,7 @@ def test_the_same_text_again_is_recognised_and_a_way_back_is_a_change() -> None:
 
 def test_a_table_never_changes() -> None:
     table = loaded("aa")
-    table.loaded("counter", "bb", "In[1]", 1)
+    table.loaded([ModuleCode("counter", b"", digest="bb")], 1)
     assert table.number("counter") == 1
 
 

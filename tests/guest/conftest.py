@@ -12,6 +12,7 @@ from jupyter_sandbox.code.compiler import compile_bundle
 from jupyter_sandbox.code.gather import gather
 from jupyter_sandbox.guest.guest import Guest
 from jupyter_sandbox.model.boot import Boot
+from jupyter_sandbox.model.code import Bundle
 from jupyter_sandbox.model.limits import Limits
 from jupyter_sandbox.wire import messages as m
 from jupyter_sandbox.wire.values import decode_value
@@ -75,6 +76,11 @@ class Bench:
     def load(self, source: Any, module: str | None = None) -> Any:
         """What the manager does: compile elsewhere, then load."""
         return self.ask(m.Load, bundle=compile_bundle(gather(source, module)).bundle)
+
+    def try_out(self, bundle: Bundle) -> Any:
+        """What the manager does before that, in another guest."""
+        self.ask(m.Bring, modules=bundle.modules, anew=True)
+        return self.ask(m.Load, bundle=Bundle(()), brought=len(bundle.modules), trial=True)
 
     def start(self, main: str, *args: Any) -> Any:
         return self.ask(m.Start, app="sandbox_1", main=main, args=pickle.dumps(args))

@@ -32,6 +32,32 @@ def test_functions_and_comprehensions_of_a_cell_see_its_names(shop: Any) -> None
     assert execute(shop, "k = 2\ndef f(x):\n    return x * k\n[f(x) for x in range(3)]") == [0, 2, 4]
 
 
+@pytest.mark.parametrize(
+    ("source", "limit"),
+    [
+        ("raise MemoryError", "memory_limit"),
+        ("raise OSError(24, 'Too many open files')", "files_limit"),
+        ("raise OSError(27, 'File too large')", "file_limit"),
+    ],
+)
+def test_a_cell_that_meets_a_limit_of_the_operating_system_raises_its_alert(shop: Any, source: str, limit: str) -> None:
+    assert execute(shop, source).kind == "raised"
+    (alert,) = shop.of(m.Alert)
+    assert alert.limit == limit and "the cell <ipython-input-8-e> raised" in alert.message
+    assert limit in shop.ask(m.Events, limit=9, kinds=["limit"]).events[0].text
+    assert execute(shop, "raise OSError(2, 'No such file')").kind == "raised"
+    assert len(shop.of(m.Alert)) == 1
+
+
+def test_an_answer_that_there_is_no_memory_for_raises_the_alert_too(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(value: object) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr("jupyter_sandbox.guest.requests_code.encode_value", no_memory)
+    assert "MemoryError" in execute(shop, "1 + 1").message
+    assert [alert.limit for alert in shop.of(m.Alert)] == ["memory_limit"]
+
+
 def test_an_exception_points_into_the_cell(shop: Any) -> None:
     failed = execute(shop, "def f():\n    return 1 / 0\nf()")
     assert failed.kind == "raised" and "ZeroDivisionError" in failed.message
@@ -64,7 +90,7 @@ def test_awaiting_something_foreign_names_the_door(shop: Any) -> None:
 
 
 def wait_for(bench: Any, number: int) -> Any:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         bench.turn()
         for frame in bench.frames:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import time
 from typing import Any
 
 from jupyter_sandbox.code.compiler import compile_bundle
@@ -218,28 +219,47 @@ def test_loading_works_while_paused_and_takes_no_step(shop: Any, shop_source: st
 def test_a_trial_compiles_imports_and_lists_what_can_be_started(bench: Any, shop_source: str) -> None:
     bundle = gather({"zz_top.py": "from aa_parts import *\n" + shop_source.partition("class Counter")[0],
                      "aa_parts.py": shop_source})  # fmt: skip
-    tried = bench.ask(m.Load, bundle=Bundle(bundle.modules[::-1], "files"), trial=True)
+    tried = bench.try_out(Bundle(bundle.modules[::-1], "files"))
     assert [(c.module, c.name, c.behaviour) for c in tried.classes] == [
         ("aa_parts", "Counter", "server"), ("aa_parts", "Shop", "supervisor"),
     ]  # fmt: skip
-    assert [module.name for module in tried.bundle.modules] == ["aa_parts", "zz_top"], "a dependency before its user"
-    assert all(module.code for module in tried.bundle.modules)
-    assert tried.bundle.origin == "files"
+    assert tried.order == ["aa_parts", "zz_top"], "a dependency before its user"
 
 
 def test_a_trial_of_code_that_does_not_compile_points_into_the_cell(bench: Any) -> None:
     bundle = gather(CellSource("tbad", "x = 1\ny = = 2\n", "<ipython-input-4-y>", 2))
-    failed = bench.ask(m.Load, bundle=bundle, trial=True)
-    assert failed.kind == "compilation_failed"
-    assert [(d.file, d.line, d.column) for d in failed.diagnostics] == [("<ipython-input-4-y>", 3, 5)]
+    brought = bench.ask(m.Bring, modules=bundle.modules)
+    assert (brought.codes, brought.refused) == ([b""], 1)
+    assert [(d.file, d.line, d.column) for d in brought.faults] == [("<ipython-input-4-y>", 3, 5)]
 
 
 def test_a_trial_survives_whatever_a_module_raises(bench: Any) -> None:
     for source in ("raise SystemExit(3)", "raise KeyboardInterrupt", "raise GeneratorExit", "import no_such_module"):
-        failed = bench.ask(m.Load, bundle=gather(source, "tbad"), trial=True)
+        failed = bench.try_out(gather(source, "tbad"))
         assert failed.kind == "compilation_error", source
     class_source = "class E(BaseException): pass\nraise E('own')"
-    assert bench.ask(m.Load, bundle=gather(class_source, "tbad2"), trial=True).kind == "compilation_error"
+    assert bench.try_out(gather(class_source, "tbad2")).kind == "compilation_error"
+
+
+def test_a_load_whose_modules_were_not_all_brought_is_refused_and_leaves_none_for_the_next(bench: Any) -> None:
+    modules = compile_bundle(gather({"tone.py": "n = 1", "ttwo.py": "n = 2"})).bundle.modules
+    bench.ask(m.Bring, modules=modules, anew=True)
+    assert bench.ask(m.Load, bundle=Bundle(()), brought=3).kind == "internal_error"
+    assert bench.ask(m.Load, bundle=Bundle(modules[:1])).versions[0].module == "tone"
+    bench.ask(m.Bring, modules=modules, anew=True)
+    bench.ask(m.Bring, modules=modules[1:], anew=True)
+    loaded = bench.ask(m.Load, bundle=Bundle(()), brought=1)
+    assert [view.module for view in loaded.versions] == ["tone", "ttwo"]
+
+
+def test_a_reload_takes_a_time_that_grows_with_the_number_of_modules_alone(bench: Any) -> None:
+    first, second = (
+        compile_bundle(gather({f"tpack/m{n}.py": f"n = {k}" for n in range(2_000)})).bundle for k in (1, 2)
+    )
+    bench.ask(m.Load, bundle=first)
+    began = time.process_time()
+    assert len(bench.ask(m.Load, bundle=second).versions) == 4_000
+    assert time.process_time() - began < 4.0, "a tenth of a second for itself; a minute when each looks at all others"
 
 
 def test_damaged_compiled_code_is_a_load_error(bench: Any) -> None:
@@ -268,8 +288,8 @@ def test_a_supervisor_with_an_argument_is_renewed_with_it(bench: Any, shop_sourc
 
 def test_a_trial_passes_on_what_the_check_found_odd(bench: Any) -> None:
     source = "from jupyter_sandbox.otp import GenServer\nclass A(GenServer):\n    def handle_cast(self, message): ...\n"
-    tried = bench.ask(m.Load, bundle=gather(CellSource("todd", source, "<cell>")), trial=True)
-    assert [(w.line, w.severity) for w in tried.warnings] == [(3, "warning")]
+    brought = bench.ask(m.Bring, modules=gather(CellSource("todd", source, "<cell>")).modules)
+    assert [(w.line, w.severity) for w in brought.warnings] == [(3, "warning")]
 
 
 def test_a_module_in_a_package_is_replaced_in_its_package_too(bench: Any) -> None:

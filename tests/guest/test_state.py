@@ -305,8 +305,7 @@ def test_a_restored_system_goes_on_exactly_as_the_saved_one(shop: Any, make_benc
 def test_the_journal_begins_anew_when_it_is_long_and_one_can_still_step_back(
     shop: Any, make_bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jupyter_sandbox.guest.guest._JOURNAL_MOST", 40)
-    shop.guest._journal_limit = 40
+    monkeypatch.setattr("jupyter_sandbox.guest.journal_room.MOST", 40)
     for _ in range(100):
         shop.call("front", "next")
     assert len(shop.guest.node.journal) < 80
@@ -317,3 +316,23 @@ def test_the_journal_begins_anew_when_it_is_long_and_one_can_still_step_back(
     assert (same.state("front"), same.guest.node.hash) == (100, node.hash)
     _, refused = replayed(make_bench, shop, 5)
     assert refused.kind == "usage_error" and "goes back to step" in refused.message
+
+
+def test_who_waits_in_a_restored_system_waits_since_the_same_time(shop: Any, make_bench: Any) -> None:
+    shop.run(30)
+    master = next(process for process in shop.guest.node.processes.values() if process.hidden)
+    fresh = restored(make_bench, snapshot(shop).blob)
+    same = fresh.guest.node.processes[master.pid]
+    assert isinstance(fresh.ask(m.Waits), m.WaitList) and same.since == master.since
+
+
+def test_who_waits_can_be_asked_after_a_step_back_to_a_journal_that_began_anew(
+    shop: Any, make_bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_sandbox.guest.journal_room.MOST", 40)
+    for _ in range(60):
+        shop.call("front", "next")
+    fresh, _ = replayed(make_bench, shop, shop.guest.node.step_number - 3)
+    assert fresh.ask(m.Waits).entries == []
+    fresh.ask(m.Resume)
+    assert isinstance(fresh.ask(m.Waits), m.WaitList) and fresh.call("front", "next") is not None

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_sandbox.model.errors import LocalProtocolError
 from jupyter_sandbox.model.exits import Crash
 from jupyter_sandbox.wire import messages as m
 
@@ -250,3 +251,16 @@ def test_a_bad_return_names_the_callback_in_the_reason(bench: Any) -> None:
     bench.run(3)
     [entry] = bench.ask(m.Why, target="wrong", limit=1).entries
     assert entry.line().startswith("killed → exit → one_for_one restart 2")
+
+
+def test_an_answer_that_was_lost_for_want_of_memory_ends_the_guest_as_that(bench: Any) -> None:
+    """Not as a breach of the protocol, which a second answer to the same request is."""
+
+    def answered_already(frame: Any) -> None:
+        raise LocalProtocolError("Failed answers request 1, which is not waiting for an answer")
+
+    bench.guest.emit = answered_already
+    with pytest.raises(MemoryError):
+        bench.guest.refuse(m.Tree(id=1), MemoryError())
+    with pytest.raises(LocalProtocolError):
+        bench.guest.refuse(m.Tree(id=1), ValueError())

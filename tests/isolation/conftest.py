@@ -24,9 +24,7 @@ from jupyter_sandbox.model.openings import Openings
 from ..leaving import nothing_left
 
 HERE = str(Path(__file__).parent)
-DEADLINE_S = 20.0
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+DEADLINE_S = 60.0
 
 
 class Told:
@@ -115,8 +113,8 @@ def lives(pid: int) -> bool:
         return False
 
 
-def wait_until_gone(pids: list[int], within_s: float) -> float:
-    """Wait for the end of OS processes that are not ours; returns the seconds it took."""
+def wait_until_gone(pids: list[int]) -> None:
+    """Wait for the end of OS processes that are not ours."""
     started = time.monotonic()
     for pid in pids:
         try:
@@ -126,11 +124,10 @@ def wait_until_gone(pids: list[int], within_s: float) -> float:
         try:
             poll = select.poll()
             poll.register(fd, select.POLLIN)
-            left_ms = max(0.0, within_s - (time.monotonic() - started)) * 1000
-            assert poll.poll(left_ms) or not lives(pid), f"OS process {pid} lives after {within_s} s"
+            left_ms = max(0.0, DEADLINE_S - (time.monotonic() - started)) * 1000
+            assert poll.poll(left_ms) or not lives(pid), f"OS process {pid} lives after {DEADLINE_S} s"
         finally:
             os.close(fd)
-    return time.monotonic() - started
 
 
 def read_pipe(fd: int) -> str:

@@ -146,14 +146,13 @@ def test_a_link_where_a_sandbox_could_have_put_it_is_not_followed(ground: Path) 
     assert resolve(Openings(read=(f"{ground}/link/inner",)), [f"{ground}/real"]).read == (f"{ground}/real/inner",)
 
 
-@pytest.mark.parametrize("path", ["/", "{tmp}", "{link}", "{tmp}/jupyter_sandbox-x"])
+@pytest.mark.parametrize("path", ["/", "{tmp}", "{link}", "{own}"])
 def test_what_sandboxes_work_in_is_not_opened_for_writing(ground: Path, path: str) -> None:
     (ground / "tmp").symlink_to(tempfile.gettempdir())
-    own = Path(tempfile.gettempdir()) / "jupyter_sandbox-x"
-    own.mkdir(exist_ok=True)
+    own = Path(tempfile.mkdtemp(prefix="jupyter_sandbox-"))
     try:
         with pytest.raises(UsageError, match=r"sandboxes work in .* name a folder in it"):
-            resolve(Openings(write=(path.format(tmp=tempfile.gettempdir(), link=ground / "tmp"),)))
+            resolve(Openings(write=(path.format(tmp=tempfile.gettempdir(), link=ground / "tmp", own=own),)))
     finally:
         own.rmdir()
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.isolation import launch
 from jupyter_sandbox.isolation import zygote as module
 from jupyter_sandbox.isolation.zygote import Zygote
 from jupyter_sandbox.model.errors import PreimportFailed
@@ -43,6 +47,26 @@ async def start(folder: Path, *modules: str) -> Zygote:
     )  # fmt: skip
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks in /proc")
+def test_a_program_that_an_unwanted_module_started_ends_with_its_import(tmp_path: Path) -> None:
+    seconds = f"1000.{os.getpid()}"
+    (tmp_path / "bad.py").write_text(f"import subprocess; program = subprocess.Popen(['sleep', '{seconds}'])")
+
+    async def story() -> None:
+        with pytest.raises(PreimportFailed, match="it started 1 OS process"):
+            await start(tmp_path, "bad")
+
+    asyncio.run(story())
+    assert [line for line in command_lines() if seconds in line] == []
+
+
+def command_lines() -> Iterator[str]:
+    """Of all OS processes that there are."""
+    for entry in os.scandir("/proc"):
+        with suppress(OSError):
+            yield Path(entry.path, "cmdline").read_text(errors="replace")
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_a_module_that_cannot_be_imported_is_named_with_its_reason_and_nothing_stays(tmp_path: Path, name: str) -> None:
     source, text = BAD[name]
@@ -70,8 +94,22 @@ def test_all_missing_modules_are_named_at_once_before_any_is_imported(tmp_path: 
     asyncio.run(story())
 
 
+def each_import_has(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So long, but not the start of the interpreter before it, which takes what it takes."""
+    take = Zygote._take
+
+    def take_and_set(zygote: Zygote, message: launch.FromZygote, fds: list[int]) -> None:
+        if isinstance(message, launch.Importing) and seconds != module._START_S:
+            assert zygote._patience is not None
+            monkeypatch.setattr(module, "_START_S", seconds)
+            zygote._patience.reschedule(asyncio.get_running_loop().time() + seconds)
+        take(zygote, message, fds)
+
+    monkeypatch.setattr(Zygote, "_take", take_and_set)
+
+
 def test_an_import_that_does_not_end_is_told_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_START_S", 1.0)
+    each_import_has(1.0, monkeypatch)
     (tmp_path / "endless.py").write_text("while True: pass")
 
     async def story() -> None:
@@ -84,9 +122,9 @@ def test_an_import_that_does_not_end_is_told_and_ended(tmp_path: Path, monkeypat
 
 
 def test_each_module_has_the_whole_time_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_START_S", 1.5)
+    each_import_has(4.0, monkeypatch)
     for name in ("one", "two", "three"):
-        (tmp_path / f"{name}.py").write_text("import time; time.sleep(0.8)")
+        (tmp_path / f"{name}.py").write_text("import time; time.sleep(1.5)")
 
     async def story() -> None:
         (await start(tmp_path, "one", "two", "three")).close()

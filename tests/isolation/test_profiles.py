@@ -6,15 +6,17 @@ import os
 import pwd
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
 
+from jupyter_sandbox.isolation import ender
 from jupyter_sandbox.isolation.landlock import READ, Right, handled
 from jupyter_sandbox.isolation.paths import rules_for, split_search_path
-from jupyter_sandbox.isolation.profiles import demand, judge, lacking
+from jupyter_sandbox.isolation.profiles import CONFINES_SIGNALS, NO_ROOM, demand, judge, lacking
 from jupyter_sandbox.model.boot import Boot
-from jupyter_sandbox.model.errors import Unsupported, UsageError
+from jupyter_sandbox.model.errors import LaunchFailed, Unsupported, UsageError
 from jupyter_sandbox.model.openings import Openings
 from jupyter_sandbox.model.protection import Layer
 
@@ -83,6 +85,22 @@ def test_what_is_opened_by_name_makes_it_standard_and_is_told() -> None:
     text = "; ".join(told.not_stopped)
     for part in ("read /data", "read and change /out", "TCP only to 443, UDP to any", "max_memory each"):
         assert part in text
+
+
+def test_programs_can_outlive_a_killed_kernel_only_where_landlock_does_not_confine_signals() -> None:
+    for version in (5, 6, 12):
+        listed = [
+            replace(one, reason=f"version {version}") if one.name == "landlock" else one for one in layers(*NAMES)
+        ]
+        text = "; ".join(judge("standard", Openings(subprocess=True), listed, "linux").not_stopped)
+        assert "max_memory each" in text and ("outlive a kernel" in text) is (version < ender.NEEDS)
+    assert CONFINES_SIGNALS == ender.NEEDS
+
+
+def test_no_room_for_another_os_process_is_no_layer_that_is_missing() -> None:
+    short = [Layer("landlock", True, False, False, f"{NO_ROOM}fork: Cannot allocate memory")]
+    with pytest.raises(LaunchFailed, match="fork: Cannot allocate memory; destroy some sandboxes"):
+        demand(Boot("x", profile="strict"), judge("strict", Openings(), short, "linux"), "linux")
 
 
 def test_an_active_layer_that_is_not_verified_does_not_count() -> None:

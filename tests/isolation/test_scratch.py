@@ -23,6 +23,18 @@ def test_a_folder_per_guest_that_only_its_owner_may_enter(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_its_folder_is_open_to_the_guest_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o777)
+    try:
+        root = ScratchRoot(str(tmp_path))
+        folder = root.make()
+    finally:
+        os.umask(before)
+    modes = [os.stat(path).st_mode & 0o777 for path in (folder, root.path, root.path / "owner")]
+    root.close()
+    assert modes == [0o700, 0o700, 0o600]
+
+
 def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()

@@ -103,7 +103,7 @@ def test_closing_kills_all_guests_twice_is_once_and_no_folder_stays(temporary: P
             made.zygote.close()
             made.zygote.close()
             assert {await one.status() for one in told} == {"signal 9 (SIGKILL)"}
-            wait_until_gone(pids, 2.0)
+            wait_until_gone(pids)
             told[0].process.close()
             told[0].process.close()
             with pytest.raises(LaunchFailed, match="has ended"):
@@ -123,7 +123,7 @@ def test_a_killed_zygote_is_noticed_and_takes_its_guests_along(play: Play) -> No
         await died.wait()
         assert not launcher.zygote.alive
         assert {await one.status() for one in told} == {"signal 9 (SIGKILL)"}
-        wait_until_gone([one.process.pid for one in told], 2.0)
+        wait_until_gone([one.process.pid for one in told])
         with pytest.raises(LaunchFailed, match="create the sandbox again"):
             await launcher.zygote.fork(Boot("late"))
         launcher.zygote.close()
@@ -169,12 +169,11 @@ def test_a_profile_that_cannot_be_had_is_refused(play: Play) -> None:
 def test_a_zygote_that_does_not_answer_is_killed_and_takes_its_guests_along(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_LOOK_S", 0.02)
-
     async def story(launcher: Launcher) -> None:
         died = asyncio.Event()
         launcher.zygote.on_death = died.set
         told = await launcher.guest()
+        monkeypatch.setattr(module, "_LOOK_S", 0.02)  # before, it answers when it can
         os.kill(launcher.zygote.pid, signal.SIGSTOP)
         several = [launcher.zygote.fork(Boot(f"late{number}")) for number in range(12)]
         errors = await asyncio.gather(*several, return_exceptions=True)
@@ -182,7 +181,7 @@ def test_a_zygote_that_does_not_answer_is_killed_and_takes_its_guests_along(
         assert "did not answer in" in str(errors[0])
         assert died.is_set() and not launcher.zygote.alive
         assert await told.status() == "signal 9 (SIGKILL)"
-        wait_until_gone([launcher.zygote.pid, told.process.pid], 2.0)
+        wait_until_gone([launcher.zygote.pid, told.process.pid])
 
     play(story)
 
@@ -196,10 +195,17 @@ def test_a_zygote_that_is_slow_and_answers_others_is_waited_for(play: Play, monk
         for _ in range(2 * module._LOOKS):
             await asyncio.sleep(module._LOOK_S)
             launcher.zygote._take(launch.Exited(1, 0), [])
+        monkeypatch.undo()  # from here on, it answers when it can
         os.kill(launcher.zygote.pid, signal.SIGCONT)
         (await asked).close()
 
     play(story)
+
+
+async def sent(launcher: Launcher) -> None:
+    """Until the zygote has been asked for a guest."""
+    while not launcher.zygote._launching:
+        await asyncio.sleep(0)
 
 
 def test_a_kernel_that_was_busy_itself_takes_no_zygote_for_dead(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,8 +214,9 @@ def test_a_kernel_that_was_busy_itself_takes_no_zygote_for_dead(play: Play, monk
     async def story(launcher: Launcher) -> None:
         os.kill(launcher.zygote.pid, signal.SIGSTOP)
         asked = asyncio.create_task(launcher.zygote.fork(Boot("patient")))
-        await asyncio.sleep(0.05)
+        await sent(launcher)
         time.sleep(2 * module._LOOKS * module._LOOK_S)  # the loop stands still, as behind a long call of C code
+        monkeypatch.undo()  # from here on, it answers when it can
         os.kill(launcher.zygote.pid, signal.SIGCONT)
         (await asked).close()
 
@@ -220,13 +227,13 @@ def test_a_guest_that_comes_after_its_asker_gave_up_is_killed(play: Play) -> Non
     async def story(launcher: Launcher) -> None:
         os.kill(launcher.zygote.pid, signal.SIGSTOP)
         asked = asyncio.create_task(launcher.zygote.fork(Boot("late")))
-        await asyncio.sleep(0.05)
+        await sent(launcher)
         asked.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asked
         os.kill(launcher.zygote.pid, signal.SIGCONT)
         assert await (await launcher.guest()).ask("answer = 1") == 1
-        wait_until_gone(sorted(set(children_of(launcher.zygote.pid)) - {launcher.told[-1].process.pid}), 2.0)
+        wait_until_gone(sorted(set(children_of(launcher.zygote.pid)) - {launcher.told[-1].process.pid}))
 
     play(story)
 
@@ -241,7 +248,7 @@ def test_a_fork_that_is_cancelled_leaves_nothing(play: Play) -> None:
             with pytest.raises(asyncio.CancelledError):
                 await task
         await (await launcher.guest()).ask("pass")
-        wait_until_gone(sorted(set(children_of(launcher.zygote.pid)) - {launcher.told[-1].process.pid}), 2.0)
+        wait_until_gone(sorted(set(children_of(launcher.zygote.pid)) - {launcher.told[-1].process.pid}))
 
     play(story)
 
@@ -273,11 +280,32 @@ def test_the_end_of_a_guest_is_told_when_the_programs_that_it_left_behind_have_e
     play(story)
 
 
+LEFT_RUNNING = """
+import subprocess
+subprocess.run(["/bin/sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo $! > pid"], check=True)
+answer = int(open("pid").read())
+"""
+
+
+def test_a_program_that_was_left_running_ends_with_its_own_guest_and_not_with_another(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        one, other = await launcher.guest(profile="basic"), await launcher.guest(profile="basic")
+        kept, ended = await one.ask(LEFT_RUNNING), await other.ask(LEFT_RUNNING)
+        await other.tell("import os; os._exit(0)")
+        await other.status()
+        assert lives(kept) and not lives(ended)
+        one.process.kill()
+        await one.status()
+        assert not lives(kept)
+
+    play(story)
+
+
 def test_programs_of_guests_end_with_their_zygote(play: Play) -> None:
     async def story(launcher: Launcher) -> None:
         pids = [pid for _ in range(2) for pid in await (await launcher.guest(profile="basic")).ask(PROGRAMS)]
         launcher.zygote.close()
-        wait_until_gone(pids, 2.0)
+        wait_until_gone(pids)
 
     play(story)
 

@@ -18,6 +18,8 @@ from jupyter_sandbox.model.limits import Limits
 from jupyter_sandbox.model.sandbox import InfoChanged, Removed, SandboxInfo, SandboxStatus, TreeReplaced, Update
 from jupyter_sandbox.model.views import ModuleVersion, ProcessView, StepView, TreeView
 
+from ..waiting import until
+
 TREE = TreeView(
     "shop",
     7,
@@ -161,5 +163,7 @@ def shell(bare_shell: InteractiveShell, manager: FakeManager) -> InteractiveShel
 
 @pytest.fixture
 def shop(shell: InteractiveShell, manager: FakeManager) -> FakeSandbox:
-    """The one sandbox."""
-    return manager.create("shop")
+    """The one sandbox, and its tree is known."""
+    made = manager.create("shop")
+    until(lambda: "shop" in shell._jupyter_sandbox.mirror.trees)
+    return made

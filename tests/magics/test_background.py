@@ -7,11 +7,19 @@ from collections.abc import Callable
 
 import pytest
 
+from jupyter_sandbox.magics import pacer as module
+from jupyter_sandbox.magics.hub import Hub
 from jupyter_sandbox.magics.lanes import Lanes
-from jupyter_sandbox.magics.pacing import Change, Pacer
+from jupyter_sandbox.magics.mirror import Mirror
+from jupyter_sandbox.magics.pacer import Change, Pacer
+from jupyter_sandbox.magics.pictures import Hands, Pictures
+from jupyter_sandbox.model.errors import SandboxBusy
+from jupyter_sandbox.model.sandbox import InfoChanged
 from jupyter_sandbox.model.views import ProcessView, TreeDiff, TreeView
 
-DEADLINE_S = 10.0
+from .conftest import FakeManager, FakeSandbox
+
+DEADLINE_S = 60.0
 
 
 def view(key: str, state: str) -> ProcessView:
@@ -32,6 +40,35 @@ def test_work_of_one_sandbox_runs_in_order() -> None:
     lanes.submit("shop", done.set)
     assert done.wait(DEADLINE_S)
     assert order == list(range(20))
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), ValueError("no")])
+def test_work_that_ends_by_whatever_error_hinders_nobody_behind_it(error: BaseException) -> None:
+    told, done = list[BaseException](), threading.Event()
+    lanes = Lanes(told.append)
+
+    def fail() -> None:
+        raise error
+
+    lanes.submit("shop", fail)
+    lanes.submit("shop", done.set)
+    assert done.wait(DEADLINE_S) and told == [error]
+
+
+def test_a_lane_that_no_thread_could_be_had_for_works_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    lanes, order, done = Lanes(pytest.fail), list[str](), threading.Event()
+
+    def none(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as short:
+        short.setattr(threading.Thread, "start", none)
+        for _ in range(2):
+            with pytest.raises(SandboxBusy, match="no thread can be had for it"):
+                lanes.submit("shop", lambda: order.append("never"))
+    lanes.submit("shop", lambda: order.append("later"))
+    lanes.submit("shop", done.set)
+    assert done.wait(DEADLINE_S) and order == ["later"]
 
 
 def test_a_stuck_sandbox_does_not_delay_another() -> None:
@@ -65,7 +102,7 @@ def assert_soon(event: threading.Event) -> None:
     assert event.wait(DEADLINE_S)
 
 
-# --- pacing ---------------------------------------------------------------------------------------------------------
+# --- pacer ----------------------------------------------------------------------------------------------------------
 
 
 class Told:
@@ -73,16 +110,62 @@ class Told:
 
     def __init__(self) -> None:
         self.changes: list[Change] = []
+        self.pauses: list[int] = []
         self._arrived = threading.Condition()
 
-    def __call__(self, name: str, change: Change) -> None:
+    def __call__(self, name: str, change: Change, pause_s: int) -> None:
         with self._arrived:
             self.changes.append(change)
+            self.pauses.append(pause_s)
             self._arrived.notify_all()
 
     def until(self, reached: Callable[[list[Change]], bool]) -> None:
         with self._arrived:
             assert self._arrived.wait_for(lambda: reached(self.changes), DEADLINE_S)
+
+
+class Clock:
+    """Time that passes when it is let pass, and the timers that are due then: what a pacer goes by."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.timers: list[Timer] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        end = self.now + seconds
+        while due := [timer for timer in self.timers if timer.at <= end]:
+            first = min(due, key=lambda timer: timer.at)
+            first.cancel()
+            self.now = max(self.now, first.at)
+            first.act(*first.given)
+        self.now = end
+
+
+class Timer:
+    """As of ``threading``, by a clock of ours."""
+
+    clock: Clock
+
+    def __init__(self, seconds: float, act: Callable[..., None], given: tuple[object, ...]) -> None:
+        self.at, self.act, self.given = self.clock.now + seconds, act, given
+
+    def start(self) -> None:
+        self.clock.timers.append(self)
+
+    def cancel(self) -> None:
+        self.clock.timers = [timer for timer in self.clock.timers if timer is not self]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(Timer, "clock", made, raising=False)
+    monkeypatch.setattr(module.threading, "Timer", Timer)
+    monkeypatch.setattr(module, "time", made)
+    return made
 
 
 def test_the_first_change_is_told_at_once() -> None:
@@ -91,26 +174,37 @@ def test_the_first_change_is_told_at_once() -> None:
     assert told.changes == [diff(1, view("a", "1"))]
 
 
-def test_changes_that_come_fast_are_merged_and_none_is_lost() -> None:
+def test_changes_that_come_fast_are_merged_and_none_is_lost(clock: Clock) -> None:
     told = Told()
     pacer = Pacer(told, interval_s=0.05)
     for step in range(1, 101):
         pacer.offer("shop", diff(step, view(f"p{step}", "new")))
-    told.until(lambda changes: changes[-1].step == 100)
-    assert len(told.changes) < 20
+        clock.pass_by(0.01)
+    clock.pass_by(0.05)
+    assert told.changes[-1].step == 100 and len(told.changes) <= 22
     keys = {process.key for change in told.changes if isinstance(change, TreeDiff) for process in change.changed}
     assert keys == {f"p{step}" for step in range(1, 101)}
 
 
-def test_a_whole_tree_takes_the_place_of_what_was_pending() -> None:
+def test_a_change_is_told_when_its_time_has_come_without_another_one() -> None:
+    """By the real clock."""
+    told = Told()
+    pacer = Pacer(told, interval_s=0.05)
+    pacer.offer("shop", diff(1))
+    pacer.offer("shop", diff(2))
+    told.until(lambda changes: changes[-1].step == 2)
+    pacer.close()
+
+
+def test_a_whole_tree_takes_the_place_of_what_was_pending(clock: Clock) -> None:
     told = Told()
     pacer = Pacer(told, interval_s=0.05)
     pacer.offer("shop", diff(1))
     pacer.offer("shop", diff(2, view("gone", "")))
     pacer.offer("shop", TreeView("shop", 3, 0))
     pacer.offer("shop", diff(4, view("a", "1")))
-    told.until(lambda changes: len(changes) == 2)
-    assert told.changes[1] == TreeView("shop", 4, 0, (view("a", "1"),))
+    clock.pass_by(0.05)
+    assert told.changes[1:] == [TreeView("shop", 4, 0, (view("a", "1"),))]
 
 
 def test_one_sandbox_does_not_slow_down_another() -> None:
@@ -132,7 +226,7 @@ def test_a_closed_pacer_tells_nothing() -> None:
     assert told.changes == [diff(1)]
 
 
-def test_above_its_budget_a_sandbox_is_told_as_a_whole_tree_later() -> None:
+def test_above_its_budget_a_sandbox_is_told_as_a_whole_tree_later(clock: Clock) -> None:
     told = Told()
     newest = TreeView("shop", 9, 0, (view("a", "9"),))
     pacer = Pacer(told, interval_s=0.01, whole=lambda name: newest, hearers=lambda name: 1_000)
@@ -140,6 +234,37 @@ def test_above_its_budget_a_sandbox_is_told_as_a_whole_tree_later() -> None:
     for step in range(1, 5):
         pacer.offer("shop", diff(step, large))
     assert len(told.changes) == 1
-    told.until(lambda changes: len(changes) == 2)
-    assert told.changes[1] is newest
+    clock.pass_by(1.0)
+    assert len(told.changes) == 2 and told.changes[1] is newest
+    assert told.pauses == [0, 1], "that a tree came in the place of changes is told, and for how long none comes"
+    clock.pass_by(1.0)
+    pacer.offer("shop", diff(9, view("a", "9")))
+    assert len(told.changes) == 3 and told.pauses[2] == 0
     pacer.close()
+
+
+def test_whoever_is_far_above_its_budget_says_when_the_next_picture_comes_at_the_earliest(clock: Clock) -> None:
+    told = Told()
+    newest = TreeView("shop", 9, 0, (view("a", "x" * 3_000),))
+    pacer = Pacer(told, interval_s=0.01, whole=lambda name: newest, hearers=lambda name: 1_000)
+    large = view("a", "x" * 16_000)
+    for step in range(1, 3):
+        pacer.offer("shop", diff(step, large))
+    clock.pass_by(1.0)
+    assert told.pauses == [0, 4]
+    pacer.close()
+
+
+def test_pictures_say_that_a_sandbox_changes_faster_than_is_shown_and_that_it_does_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    mirror, pictures = Mirror(), Pictures(Hands(pytest.fail, pytest.fail))
+    monkeypatch.setattr(pictures, "tell", lambda name, status: said.append(status))
+    hub = Hub(mirror, pictures, lambda name: None, str)
+    mirror.take(InfoChanged(FakeSandbox(FakeManager(), 1, "shop", {}).info()))
+    tree = TreeView("shop", 1, 0)
+    for pause_s in (0, 3, 3, 0):
+        hub._deliver("shop", tree, pause_s)
+    hub.close()
+    assert said == ["it changes faster than is shown: a whole picture every 3 s", ""]

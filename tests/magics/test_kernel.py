@@ -18,7 +18,7 @@ from jupyter_client.manager import KernelManager
 from ..images import chunk, png
 from ..shop import CELL
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 pytestmark = pytest.mark.xdist_group("kernel")
 
 LATE = """%%sandbox exec shop
@@ -40,8 +40,8 @@ class Notebook:
         self._idle: set[str] = set()
 
     def start(self, code: str) -> str:
-        """Run a cell; does not wait for it."""
-        return str(self.client.execute(code))
+        """Run a cell; does not wait for it. An error in it makes the kernel drop none that follows."""
+        return str(self.client.execute(code, stop_on_error=False))
 
     def run(self, code: str) -> list[dict[str, Any]]:
         """Run a cell to its end; its outputs."""
@@ -105,6 +105,11 @@ class Notebook:
         """The text of the only output of a cell."""
         (output,) = self.run(code)
         return plain(output)
+
+
+OURS = "[name for name in sys.modules if name.partition('.')[0] == 'jupyter_sandbox']"
+STAYS = "jupyter_sandbox is in use and stays the version that it is: restart the kernel to take another"
+CHILDREN = "from pathlib import Path\n''.join(one.read_text() for one in Path('/proc/self/task').glob('*/children'))"
 
 
 def plain(output: dict[str, Any]) -> str:
@@ -275,11 +280,38 @@ def test_a_tree_is_told_first_and_then_its_changes(shop: Notebook) -> None:
 def test_tab_completes_in_the_kernel(shop: Notebook) -> None:
     request = shop.client.complete("%sandbox state shop fr", 22)
     assert shop.reply(request)["matches"] == ["front"]
+    for line in ("%sandbox tree shop ", "%sandbox create ", "%sandbox nosuch pri"):
+        assert shop.reply(shop.client.complete(line, len(line)))["matches"] == [], "no files and no names of Python"
 
 
 def test_reloading_the_extension_begins_anew(shop: Notebook) -> None:
     shop.run("%reload_ext jupyter_sandbox")
     assert shop.text("%sandbox list").startswith("no sandbox yet")
+
+
+def test_reloading_every_module_is_refused_in_a_sentence_and_harms_no_sandbox(shop: Notebook) -> None:
+    error = shop.text(f"import importlib, sys\nfor name in {OURS}[1:]: importlib.reload(sys.modules[name])")
+    assert error.endswith(
+        "jupyter_sandbox is in use and stays the version that it is: restart the kernel to take another"
+    )
+    assert shop.text('%sandbox call shop front "next"') == "0"
+
+
+def test_who_purges_the_modules_can_go_on_and_unload(shop: Notebook) -> None:
+    purge = f"import sys\nfor name in {OURS}: del sys.modules[name]"
+    shop.run(purge)
+    (told, value) = shop.run('%sandbox call shop front "next"')
+    assert (
+        told["text"]
+        == "jupyter_sandbox is in use and stays the version that it is: restart the kernel to take another\n"
+    )
+    assert plain(value) == "0"
+    shop.run(purge)
+    shop.run("%unload_ext jupyter_sandbox")
+    assert shop.text(CHILDREN) == "''"
+    shop.run(purge)
+    shop.run("%load_ext jupyter_sandbox")
+    assert "running" in shop.text("%sandbox create other")
 
 
 def test_the_magic_after_unload_is_one_line(shop: Notebook) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jupyter_sandbox.magics.asked import LEAST, MOST_WAITING
+from jupyter_sandbox.magics.budget import AT_ONCE
 from jupyter_sandbox.magics.cells import Cells
 from jupyter_sandbox.magics.lab_bridge import EVENT, REPLY, REQUEST, LabBridge, Wiring
 from jupyter_sandbox.magics.lanes import Lanes
@@ -22,7 +25,7 @@ from jupyter_sandbox.model.views import Inspection, ProcessView, StepView, TreeD
 if TYPE_CHECKING:
     from .conftest import FakeManager, FakeSandbox
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 TREE = TreeView("shop", 7, 0, (ProcessView("shop", "<0.5.0>", "shop", "supervisor", "m.Shop", "waiting"),))
 
 
@@ -44,14 +47,20 @@ class NotingKernel:
 
     def ask(self, verb: str, sandbox: str | None = "shop", **args: object) -> dict[str, Any]:
         """Send a request; its result, however it comes."""
-        content = {"id": "r1", "verb": verb, "sandbox": sandbox, "args": args}
-        asyncio.run(self.control_handlers[REQUEST]("control", b"i", {"content": content}))
-        with self._arrived:
-            assert self._arrived.wait_for(lambda: self._results() != [], DEADLINE_S)
+        self.request("r1", verb, sandbox, **args)
+        self.wait(lambda: self._results() != [])
         return self._results()[0]
 
+    def request(self, number: str, verb: str, sandbox: str | None = "shop", **args: object) -> None:
+        content = {"id": number, "verb": verb, "sandbox": sandbox, "args": args}
+        asyncio.run(self.control_handlers[REQUEST]("control", b"i", {"content": content}))
+
+    def wait(self, happened: Callable[[], bool]) -> None:
+        with self._arrived:
+            assert self._arrived.wait_for(happened, DEADLINE_S)
+
     def _results(self) -> list[dict[str, Any]]:
-        return [event for event in self.events if event["type"] == "result"]
+        return [event for event in self.events if event["type"] == "result" and event["id"] == "r1"]
 
     def told(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["type"] == kind]
@@ -67,7 +76,7 @@ def bridge(kernel: NotingKernel, manager: FakeManager) -> Iterator[LabBridge]:
     mirror = Mirror()
     manager.subscribe(mirror.take)
     cells = Cells(SimpleNamespace())
-    cells._labels["/tmp/cell.py"] = "In[2]"
+    cells._remember("/tmp/cell.py", "In[2]")
     wiring = Wiring(manager, mirror, Lanes(pytest.fail), cells, "1.2")  # type: ignore[arg-type]
     bridge = LabBridge(kernel, wiring)
     manager.subscribe(bridge.publish)
@@ -136,6 +145,50 @@ def test_a_tree_that_was_asked_for_is_also_told(kernel: NotingKernel, shop: Fake
     assert kernel.told("tree")[0]["name"] == "shop"
 
 
+MANY = 150
+
+
+@pytest.mark.parametrize("verb", ["hello", "tree"])
+def test_a_page_that_asks_again_and_again_is_answered_within_a_budget(
+    kernel: NotingKernel, shop: FakeSandbox, manager: FakeManager, verb: str
+) -> None:
+    view = TREE.processes[0]
+    large = TreeView("shop", 7, 0, tuple(replace(view, key=f"{number:01000}") for number in range(1_000)))
+    shop.answers["tree"] = large
+    manager.publish(TreeReplaced("shop", large))
+    before = len(kernel.told(verb))
+    for number in range(MANY):
+        kernel.request(f"r{number}", verb)
+    kernel.wait(lambda: len(kernel.told("result")) == MANY)
+    told = len(kernel.told(verb)) - before
+    assert 1 < told < 20, "a megabyte a second, after 16 at once"
+    assert {result["id"] for result in kernel.told("result")} == {f"r{number}" for number in range(MANY)}
+    assert all(result["ok"] and result["value"] is None for result in kernel.told("result"))
+
+
+def test_a_request_that_waits_for_the_budget_keeps_no_other_waiting(kernel: NotingKernel, shop: FakeSandbox) -> None:
+    for _ in range(AT_ONCE // LEAST + 1):
+        kernel.request("again", "hello")
+    assert kernel.ask("pause")["ok"]
+
+
+def test_of_what_a_page_asks_a_sandbox_no_more_than_so_much_waits(kernel: NotingKernel, shop: FakeSandbox) -> None:
+    gate, begun = threading.Event(), threading.Event()
+    shop.pause = lambda: begun.set() or gate.wait(DEADLINE_S)  # type: ignore[method-assign]
+    kernel.request("stuck", "pause")
+    assert begun.wait(DEADLINE_S)
+    for number in range(MOST_WAITING + 2):
+        kernel.request(f"r{number}", "resume")
+    refused = kernel.told("result")
+    assert [result["id"] for result in refused] == [f"r{MOST_WAITING}", f"r{MOST_WAITING + 1}"]
+    assert {result["error"]["kind"] for result in refused} == {"sandbox_busy"}
+    assert "requests wait already" in refused[0]["error"]["message"]
+    kernel.request("end", "destroy")  # what ends a sandbox waits behind none of them
+    kernel.wait(lambda: any(result["id"] == "end" and result["ok"] for result in kernel.told("result")))
+    gate.set()
+    kernel.wait(lambda: len(kernel.told("result")) == MOST_WAITING + 4)
+
+
 @pytest.mark.parametrize(
     ("verb", "sandbox", "args", "kind"),
     [
@@ -175,6 +228,9 @@ def test_updates_are_events_in_one_sequence(kernel: NotingKernel, shop: FakeSand
     assert kernel.told("steps")[0]["steps"][0]["line"] == step.line()
     assert kernel.told("sandbox")[0]["info"]["protection_line"] == ""
     assert kernel.told("notice")[0]["traceback"] == ["Cell In[2], line 9"]
+    assert kernel.told("tree")[0]["pause_s"] == 0
+    bridge.publish_tree("shop", TREE, 3)
+    assert kernel.told("tree")[1]["pause_s"] == 3
 
 
 def test_reply_type_is_its_own() -> None:
@@ -189,3 +245,28 @@ def test_reasons_and_alerts_name_the_cell(kernel: NotingKernel, shop: FakeSandbo
     assert kernel.told("sandbox")[-1]["info"]["reason"] == "os._exit in the cell In[2]"
     assert kernel.told("alert")[-1]["message"] == "the cell In[2] hangs"
     assert kernel.told("hello")[-1]["sandboxes"][0]["reason"] == "os._exit in the cell In[2]"
+
+
+@pytest.mark.parametrize("verb", ["pause", "tree"])
+def test_a_request_that_no_thread_can_be_had_for_is_an_error_and_the_next_one_is_answered(
+    verb: str, kernel: NotingKernel, shop: FakeSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as short:
+        short.setattr(threading.Thread, "start", none)
+        refused = kernel.ask(verb)
+    assert not refused["ok"] and refused["error"]["kind"] == "sandbox_busy"
+    kernel.events.clear()
+    assert kernel.ask(verb)["ok"]
+
+
+def test_a_request_that_ends_by_whatever_error_is_answered(
+    kernel: NotingKernel, shop: FakeSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave() -> None:
+        raise SystemExit(3)
+
+    monkeypatch.setattr(shop, "pause", leave)
+    assert kernel.ask("pause")["error"] == {"kind": "internal_error", "message": "SystemExit: 3"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,7 +129,8 @@ def test_info_shows_each_limit_with_its_peak_and_limits_those_that_nobody_can_ch
         "processes", "longest queue", "largest message", "memory", "run time", "processor time", "longest callback",
         "output", "disk", "open files", "threads", "news",
     }  # fmt: skip
-    assert "128 open files; files of 16 MB; 100 MB in 2000 files; 250 threads" in str(run(shell, "limits"))
+    told = "128 open files (1,000 in off); files of 16 MB; 100 MB in 2000 files; 250 threads"
+    assert told in str(run(shell, "limits"))
 
 
 def test_why_of_a_sandbox_that_is_gone_tells_its_end_where_nothing_else_is_known(
@@ -446,6 +448,16 @@ def test_alerts_are_shown(shop: FakeSandbox, manager: FakeManager, capsys: pytes
     assert capsys.readouterr().err == "sandbox shop: 51 of 50 MB\n"
 
 
+@pytest.mark.parametrize("name", ["a", "shop", "sandbox"])
+def test_an_alert_begins_with_its_sandbox_whatever_it_says(
+    shell: InteractiveShell, manager: FakeManager, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    manager.create(name)
+    capsys.readouterr()
+    manager.publish(AlertRaised(name, "mailbox_limit", f"'a' and sandbox 'shop' of {name!r}", 0.0))
+    assert capsys.readouterr().err == f"sandbox {name}: 'a' and sandbox 'shop' of {name!r}\n"
+
+
 def test_what_a_sandbox_prints_is_shown_at_once(
     shop: FakeSandbox, manager: FakeManager, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -531,6 +543,49 @@ def test_names_are_completed_in_the_shell(shell: InteractiveShell, shop: FakeSan
     assert completed(shell, "%%sandbox mod") == ["%%sandbox module"]
 
 
+@pytest.fixture
+def folder(shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody is in a folder with a file in it, and has a variable."""
+    (tmp_path / "front_notes.py").touch()
+    monkeypatch.chdir(tmp_path)
+    shell.user_ns["front_request"] = 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%sandbox tree shop ", "%sandbox create ", "%sandbox create front", "%sandbox call shop front --timeout ",
+        "%sandbox nosuch front", "%sandbox children shop nosuch front", "%%sandbox module shop ", "x = %sandbox front",
+    ],
+)  # fmt: skip
+def test_a_line_of_ours_offers_what_is_ours_and_else_nothing(
+    shell: InteractiveShell, shop: FakeSandbox, folder: None, line: str
+) -> None:
+    with provisionalcompleter():
+        assert list(shell.Completer.completions(line, len(line))) == []
+
+
+def test_where_a_path_stands_files_are_offered_and_nothing_else(
+    shell: InteractiveShell, shop: FakeSandbox, folder: None
+) -> None:
+    for line in ("%sandbox load shop fron", "%sandbox create --read fron"):
+        assert completed(shell, line) == [f"{line}t_notes.py"]
+
+
+@pytest.mark.parametrize("jedi", [True, False])
+def test_where_an_expression_stands_names_of_the_notebook_are_offered_and_no_files(
+    shell: InteractiveShell, shop: FakeSandbox, folder: None, jedi: bool
+) -> None:
+    shell.Completer.use_jedi = jedi
+    line = "%sandbox call shop front ('add', fron"
+    assert completed(shell, line) == [f"{line}t_request"]
+
+
+def test_the_body_of_a_cell_is_completed_as_before(shell: InteractiveShell, shop: FakeSandbox, folder: None) -> None:
+    assert "%%sandbox exec shop\nfront_request" in completed(shell, "%%sandbox exec shop\nfront_r")
+
+
 def test_other_lines_are_completed_as_before(shell: InteractiveShell) -> None:
+    shell.Completer.use_jedi = False  # which gives up on a busy machine
     shell.user_ns["sandboxes_of_mine"] = 1
     assert completed(shell, "sandboxes_of") == ["sandboxes_of_mine"]

@@ -166,6 +166,9 @@ def test_a_cell_verb_on_a_line_says_how_to_begin_the_cell() -> None:
 
 def test_a_line_verb_on_a_cell_says_to_type_one_percent_sign() -> None:
     assert refused("tree shop", ONE, cell=True).endswith("type %sandbox tree [NAME] with one %")
+    assert refused("create shop", [], cell=True).endswith(
+        "let a cell with code begin with %%sandbox module NAME MODULE"
+    )
 
 
 def test_without_any_sandbox_it_says_how_to_make_one() -> None:

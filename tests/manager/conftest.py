@@ -27,7 +27,7 @@ class Told:
             self.updates.append(update)
             self._arrived.notify_all()
 
-    def wait(self, wanted: Callable[[Update], bool], timeout_s: float = 15.0) -> Update:
+    def wait(self, wanted: Callable[[Update], bool], timeout_s: float = 60.0) -> Update:
         """The first update that is wanted, past or to come."""
         with self._arrived:
             found = self._arrived.wait_for(lambda: [one for one in self.updates if wanted(one)], timeout_s)

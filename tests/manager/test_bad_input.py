@@ -160,7 +160,7 @@ def test_a_call_to_a_process_that_dies_meanwhile(sandbox: Sandbox, told: Told) -
     waiting.start()
     told.wait(lambda update: isinstance(update, OutputArrived) and "waits" in update.text)
     sandbox.kill("odd")
-    waiting.join(10)
+    waiting.join(60)
     assert "odd exited before it answered: killed" in one_line(raised[0])
 
 
@@ -218,8 +218,10 @@ def test_destroyed_twice_and_used_after(sandbox: Sandbox, manager: SandboxManage
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"limits": {"max_memori": 1}}, {"limits": {"max_memory": 0}}, {"clock": "slow"}, {"isolation": "none"}]
-)
+    "wrong",
+    [{"limits": {"max_memori": 1}}, {"limits": {"max_memory": 0}}, {"limits": 5}, {"limits": 0}, {"limits": "x"},
+     {"limits": [("max_memory", 1)]}, {"limits": {5: 5}}, {"clock": "slow"}, {"isolation": "none"}],
+)  # fmt: skip
 def test_wrong_options(sandbox: Sandbox, manager: SandboxManager, wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError) as caught:
         manager.create("other", **wrong)  # type: ignore[arg-type]

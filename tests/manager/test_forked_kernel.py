@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.manager.manager import SandboxManager
+from jupyter_sandbox.manager.sandbox import Sandbox
+
+from .forking_kernel import methods
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 ERROR = (
     "SandboxGone: this OS process was forked from the kernel and has none of its sandboxes: ask for them there, or "
@@ -16,7 +21,7 @@ ERROR = (
 )
 ATTEMPTS = (
     "exec", "status", "info", "log", "output", "destroy", "list", "get", "create", "refresh", "destroy by name",
-    "subscribe", "magic", "cell magic",
+    "subscribe", "magic", "cell magic", *methods(SandboxManager, "manager"), *methods(Sandbox, "sandbox"),
 )  # fmt: skip
 
 
@@ -25,7 +30,7 @@ def said() -> dict[str, str]:
     """What a kernel and its fork printed, by what they tried."""
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("forking_kernel.py"))],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=110,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return dict(line.split(": ", 1) for line in done.stdout.splitlines())

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+
 import pytest
 
-from jupyter_sandbox.manager.history import DECISIONS_KEPT, EVENTS_KEPT, History
+from jupyter_sandbox.manager.history import DECISIONS_KEPT, EVENTS_KEPT, KEPT_BYTES, History
+from jupyter_sandbox.manager.newest import memory_of, memory_of_event
 from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.model.errors import CallExit, SandboxError, SandboxGone
 from jupyter_sandbox.model.sandbox import InfoChanged
@@ -120,3 +124,23 @@ def test_what_an_earlier_os_process_decided_is_told_as_that(shop: Sandbox) -> No
     assert shop.why("front")[0].line().startswith("in an earlier OS process: TypeError")
     crash(shop)
     assert [entry.earlier for entry in shop.why("front", limit=5)] == [False, True]
+
+
+def test_the_past_is_bounded_by_memory_however_much_a_guest_tells() -> None:
+    history = History()
+    large = replace(event(1), text="\U0001f600" * 2_000)
+    for _ in range(3):
+        history.told([large] * EVENTS_KEPT, [])
+        history.next_guest()
+    kept = history.events(10**9)
+    assert 100 < len(kept) < EVENTS_KEPT and memory_of(kept) < 1.1 * KEPT_BYTES
+    history.told([event(2)] * EVENTS_KEPT, [])
+    history.next_guest()
+    assert {one.step for one in history.events(10**9)} == {2}
+
+
+@pytest.mark.parametrize("value", ["x" * 10_000, "\U0001f600" * 10_000, ["y" * 10_000], {"key": "z" * 10_000}])
+def test_what_is_kept_is_weighed_as_what_it_takes(value: object) -> None:
+    told = Event(1, 1, "crash", "<0.1.0>", "front", "text", {"value": value})  # type: ignore[dict-item]
+    assert memory_of_event(told) == pytest.approx(memory_of(told), rel=0.05)
+    assert memory_of(value) >= sys.getsizeof(value)

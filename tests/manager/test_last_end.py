@@ -47,6 +47,18 @@ def test_an_exception_is_told_of_a_guest_that_one_has_ended_and_of_no_other() ->
     assert "MemoryError" not in in_words(ExitStatus(signal=9), left)
 
 
+def test_what_is_printed_after_an_exception_is_not_taken_for_it() -> None:
+    left = Left(stderr=f"{RAISED}sys:1: RuntimeWarning: coroutine 'late' was never awaited\n")
+    assert in_words(ExitStatus(code=71), left) == "exit 71 (MemoryError: no memory was left)"
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\r"])
+def test_an_exception_whose_message_has_other_ends_of_lines_is_told_from_its_name_on(end: str) -> None:
+    left = Left(stderr=f"Traceback (most recent call last):\n  File 'x'\nValueError: no{end}Killed by the system\n")
+    told = in_words(ExitStatus(code=71), left)
+    assert told.startswith("exit 71 (ValueError: no") and told.endswith("Killed by the system)") and end not in told
+
+
 def test_processor_time_is_told_wherever_the_end_is() -> None:
     told = in_words(ExitStatus(signal=24), Left(busy=True, name="<0.7.0>"))
     assert told == "signal 24 (SIGXCPU): more processor time than max_runtime allows in a callback of <0.7.0>"

@@ -85,13 +85,14 @@ def test_who_rests_is_watched_again_once_something_else_is_to_be_watched(manager
 
 def test_who_rests_is_stopped_when_its_run_time_is_over(manager: SandboxManager, told: Told) -> None:
     sandbox = manager.create("resting", limits={"max_runtime": 3_000})
-    until(lambda: sandbox._unit.rest is not None)
+    until(lambda: sandbox._unit.rest is not None or sandbox.status is SandboxStatus.STOPPED)
     told.wait(alert("runtime_limit"))
     assert sandbox.info().status is SandboxStatus.STOPPED
 
 
 def test_run_time_over_the_limit_stops_the_sandbox(manager: SandboxManager, told: Told) -> None:
-    sandbox = manager.create("short", limits={"max_runtime": 300})
+    sandbox = manager.create("short")
+    sandbox.limits(max_runtime=300)
     told.wait(alert("runtime_limit"))
     info = sandbox.info()
     assert (info.status, info.os_pid) == (SandboxStatus.STOPPED, None)
@@ -120,6 +121,20 @@ def test_changed_limits_act_at_once(manager: SandboxManager, told: Told) -> None
     assert "[91 bytes of stdout dropped]" in sandbox.output()
     with pytest.raises(UsageError, match="max_message is 1000: %sandbox limits shop --max-message"):
         sandbox.cast("front", "x" * 2_000)
+
+
+def test_limits_that_a_busy_sandbox_has_not_heard_of_are_told_as_such(manager: SandboxManager, told: Told) -> None:
+    sandbox = manager.create("busy", limits={"handler_budget": 60_000})
+    folder = Path(str(sandbox.exec("import os; os.getcwd()")))
+    source = "print('up', flush=True)\nimport os, time\nwhile not os.path.exists('let go'): time.sleep(0.01)"
+    thread = threading.Thread(target=lambda: sandbox.exec(source))
+    thread.start()
+    told.wait(lambda update: isinstance(update, OutputArrived) and "up" in update.text)
+    sandbox.limits(max_processes=7)
+    (folder / "let go").touch()
+    thread.join()
+    assert "max_processes and max_mailbox are counted inside, and it did not answer" in sandbox.log()[-1].text
+    assert sandbox.info().limits.max_processes == 7
 
 
 def test_a_raised_memory_limit_can_be_used_at_once_or_it_is_said_that_a_restart_is_needed(
@@ -164,7 +179,7 @@ def test_a_callback_that_cannot_be_interrupted_ends_the_sandbox_with_the_place_i
         stuck.exec(source, "<stuck cell>")
     info = stuck.info()
     assert info.status is SandboxStatus.CRASHED
-    assert info.reason.startswith("hang: a callback of the cell <stuck cell> in sandbox 'stuck' ran longer than 200 ms")
+    assert info.reason.startswith("hang: a callback of the cell <stuck cell> ran longer than 200 ms")
     assert re.search(r"it hangs at <stuck cell> line [2-5] in (spin|<module>)$", info.reason)
     (notice,) = [one for one in stuck.log() if one.text == info.reason]
     assert any('File "<stuck cell>", line' in line for line in notice.traceback)
@@ -238,11 +253,11 @@ def test_a_guest_that_closes_its_channel_is_killed(shop: Sandbox) -> None:
     assert shop.status is SandboxStatus.CRASHED
 
 
-def test_a_gigabyte_printed_is_dropped_and_counted_and_harms_nobody(
+def test_a_flood_of_output_is_dropped_and_counted_and_harms_nobody(
     manager: SandboxManager, shop: Sandbox, told: Told
 ) -> None:
     loud = manager.create("loud", limits={"handler_budget": 60_000})
-    source = "line = 'x' * 999_999\nfor _ in range(1000): print(line)"
+    source = "line = 'x' * 999_999\nfor _ in range(100): print(line)"
     done = threading.Event()
 
     def flood() -> None:
@@ -259,7 +274,7 @@ def test_a_gigabyte_printed_is_dropped_and_counted_and_harms_nobody(
     assert done.is_set() and answered > 0
     arrived = [update for update in told.updates if isinstance(update, OutputArrived) and update.name == "loud"]
     shown, dropped = sum(len(one.text) for one in arrived), sum(one.dropped for one in arrived)
-    assert shown == loud.info().limits.max_output and shown + dropped == 1_000_000_000
+    assert shown == loud.info().limits.max_output and shown + dropped == 100_000_000
     assert len(loud.output()) <= 2 * output.TAIL_BYTES
 
 
@@ -315,7 +330,7 @@ def test_one_sandbox_that_is_asked_without_end_does_not_starve_another(manager: 
     assert [shop.call("front", "next") for _ in range(50)] == list(range(50))
     stop.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
 
 
 def test_a_killed_kernel_leaves_nothing_running() -> None:
@@ -334,7 +349,7 @@ def test_a_killed_kernel_leaves_nothing_running() -> None:
         pidfds = [os.pidfd_open(pid) for pid in pids]
         kernel.kill()
     for fd in pidfds:
-        ended, _, _ = select.select([fd], [], [], 5)
+        ended, _, _ = select.select([fd], [], [], 60)
         os.close(fd)
         assert ended
     assert len(pids) == 2

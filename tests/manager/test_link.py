@@ -11,7 +11,8 @@ import pytest
 
 from jupyter_sandbox.manager import link
 from jupyter_sandbox.manager.begun import LOOKS, Begun
-from jupyter_sandbox.manager.link import GuestLink
+from jupyter_sandbox.manager.link import GuestLink, Pushed
+from jupyter_sandbox.model.errors import SandboxBusy
 from jupyter_sandbox.wire import messages as m
 from jupyter_sandbox.wire.connection import Connection
 from jupyter_sandbox.wire.framing import MAX_FRAME
@@ -25,10 +26,11 @@ class Peer:
 
     def __init__(self) -> None:
         self.broken: list[str] = []
+        self.heard: list[Pushed] = []
         self.busy = False
         self.looked = 0
         ours, self.end = socket.socketpair()
-        self.link = GuestLink(lambda _: None, self.broken.append, lambda: None, self._at_work)
+        self.link = GuestLink(self.heard.append, self.broken.append, lambda: None, self._at_work)
         self._ours = ours
 
     def _at_work(self) -> bool:
@@ -57,7 +59,7 @@ def play(story: Story, monkeypatch: pytest.MonkeyPatch) -> Peer:
         peer = Peer()
         await peer.open()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await story(peer)
         finally:
             peer.link.close("the test is over")
@@ -122,7 +124,7 @@ def test_while_the_kernel_does_not_read_no_rest_is_missed(monkeypatch: pytest.Mo
 
     async def story(peer: Peer) -> None:
         peer.link._charge(1 << 40)
-        peer.link.data_received(BEGUN)
+        peer.link._receive(BEGUN)
         await asyncio.sleep(0.002 * 5 * LOOKS)
 
     peer = play(story, monkeypatch)
@@ -132,3 +134,96 @@ def test_while_the_kernel_does_not_read_no_rest_is_missed(monkeypatch: pytest.Mo
 def test_the_count_begins_anew_with_every_full_piece() -> None:
     begun = Begun(10, looks=LOOKS - 1)
     assert begun.grown(9 + MAX_FRAME) is begun and begun.grown(10 + MAX_FRAME) == Begun(10 + MAX_FRAME)
+
+
+def last_words(number: int) -> bytes:
+    guest = Connection("guest")
+    ready = guest.send(m.Ready(protocol=m.PROTOCOL, pid=1, protection=m.Protection("off")))
+    return ready + b"".join(guest.send(m.Notice(level="error", text=f"{one}")) for one in range(number))
+
+
+@pytest.mark.parametrize("written", [False, True], ids=["it ended", "it ended and was written to"])
+def test_what_a_guest_said_last_is_heard_though_reading_pauses(monkeypatch: pytest.MonkeyPatch, written: bool) -> None:
+    async def story(peer: Peer) -> None:
+        peer.link._charge(1 << 40)
+        await peer.say(last_words(900))
+        peer.end.close()
+        if written:
+            peer.link.tell(lambda number: m.Tree(id=number))
+            await asyncio.sleep(0.01)
+        else:
+            peer.link.read_rest()
+        assert [told.text for told in peer.heard if isinstance(told, m.Notice)] == [f"{one}" for one in range(900)]
+
+    assert play(story, monkeypatch).broken == []
+
+
+def test_of_last_words_without_end_no_more_is_heard_than_an_honest_guest_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(peer: Peer) -> None:
+        peer.link._charge(1 << 40)
+        await peer.say(last_words(2_000))
+        peer.link.read_rest()
+        assert len(peer.heard) < 2_000
+
+    [why] = play(story, monkeypatch).broken
+    assert why.startswith("it told 1000 things faster")
+
+
+def test_of_what_a_deaf_guest_is_sent_one_frame_waits_and_the_rest_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    size, refused = 4 << 20, list[str]()
+    monkeypatch.setattr(link, "WRITE_DEADLINE_S", 0.05)
+
+    async def ask(peer: Peer) -> None:
+        try:
+            await peer.link.ask(lambda number: m.Cast(id=number, target="x", args=bytes(size)), m.Done, 10)
+        except SandboxBusy as busy:
+            refused.append(str(busy))
+
+    async def story(peer: Peer) -> None:
+        await peer.say(ready())
+        await peer.link.ready
+        asking = [asyncio.ensure_future(ask(peer)) for _ in range(20)]
+        while len(refused) < 19:
+            await asyncio.sleep(0.001)
+        assert peer.link._transport is not None
+        assert peer.link._transport.get_write_buffer_size() <= size + 100
+        asking[0].cancel()
+
+    play(story, monkeypatch)
+    assert refused == ["it does not read what it is sent"] * 19
+
+
+def test_who_asks_for_a_moment_waits_no_longer_for_a_deaf_guest(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(peer: Peer) -> None:
+        await peer.say(ready())
+        await peer.link.ready
+        first = peer.link.ask(lambda number: m.Cast(id=number, target="x", args=bytes(8 << 20)), m.Done, 60)
+        waiting = asyncio.ensure_future(first)
+        await asyncio.sleep(0)
+        with pytest.raises(SandboxBusy, match=r"within 0\.01 s"):
+            await peer.link.ask(lambda number: m.Flush(id=number), m.Done, 0.01)
+        waiting.cancel()
+
+    play(story, monkeypatch)
+
+
+def test_whoever_waits_for_a_guest_to_read_goes_on_when_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(peer: Peer) -> None:
+        await peer.say(ready())
+        await peer.link.ready
+        frames: list[int] = []
+        guest = Connection("guest")
+        guest.send(m.Ready(protocol=m.PROTOCOL, pid=1, protection=m.Protection("off")))
+
+        def make(number: int) -> m.Request:
+            return m.Cast(id=number, target="x", args=bytes(2 << 20))
+
+        asking = [asyncio.ensure_future(peer.link.ask(make, m.Done, 20)) for _ in range(5)]
+        while len(frames) < 5:
+            for frame in guest.receive(await asyncio.get_running_loop().sock_recv(peer.end, 1 << 20)):
+                frames.append(frame.id)
+                await peer.say(guest.send(m.Done(id=frame.id)))
+        await asyncio.gather(*asking)
+        assert frames == sorted(frames)
+
+    assert play(story, monkeypatch).broken == []

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 
 import pytest
 
-from jupyter_sandbox.manager.loop import ManagerLoop, in_thread, unbroken
-from jupyter_sandbox.model.errors import InternalError, SandboxGone
+from jupyter_sandbox.manager.loop import INTERRUPT_S, ManagerLoop, in_thread, unbroken
+from jupyter_sandbox.model.errors import InternalError, LaunchFailed, SandboxGone
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def test_many_threads_wait_at_once(loop: ManagerLoop) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert results == [42] * 20
 
 
@@ -63,7 +65,7 @@ def test_an_interrupt_cancels_the_work_and_waits_until_it_has_cleaned_up(loop: M
     main = threading.get_ident()
 
     def interrupt() -> None:
-        begun.wait(10)
+        begun.wait(60)
         signal.pthread_kill(main, signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
@@ -108,16 +110,16 @@ def test_closing_ends_a_wait_of_another_thread(loop: ManagerLoop) -> None:
 
     thread = threading.Thread(target=wait)
     thread.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     loop.close()
-    thread.join(10)
+    thread.join(60)
     assert len(raised) == 1
 
 
 def test_blocking_work_runs_beside_the_loop(loop: ManagerLoop) -> None:
     async def both() -> tuple[int, int]:
         gate = threading.Event()
-        slow = asyncio.ensure_future(in_thread(lambda: gate.wait(10) and 1))
+        slow = asyncio.ensure_future(in_thread(lambda: gate.wait(60) and 1))
         quick = await in_thread(lambda: 2)
         gate.set()
         return await slow, quick  # type: ignore[return-value]
@@ -158,6 +160,56 @@ assert begun.wait(30)
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
+def test_who_interrupts_work_that_cleans_up_slowly_does_not_wait_for_it(loop: ManagerLoop) -> None:
+    begun, go_on, cleaned = threading.Event(), threading.Event(), threading.Event()
+
+    async def long() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await in_thread(lambda: go_on.wait(60))
+            cleaned.set()
+
+    main = threading.get_ident()
+
+    def interrupt() -> None:
+        begun.wait(60)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(long())
+    assert INTERRUPT_S < 1 and not cleaned.is_set()
+    thread.join()
+    go_on.set()
+    assert cleaned.wait(60), "it went on behind"
+
+
+def test_an_error_keeps_nothing_of_the_work_once_it_was_handled(loop: ManagerLoop) -> None:
+    class Large:
+        """Stands for a message of many megabytes."""
+
+    async def fail(sent: Large) -> None:
+        raise ValueError(type(sent).__name__)
+
+    def attempt() -> weakref.ref[Large]:
+        sent = Large()
+        with pytest.raises(ValueError, match="Large") as caught:
+            loop.run(fail(sent))
+        del caught
+        return weakref.ref(sent)
+
+    gc.disable()
+    try:
+        kept = attempt()
+        loop.run(answer())  # by then the loop has let go of the work as well
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
 def test_an_error_of_blocking_work_arrives(loop: ManagerLoop) -> None:
     async def work() -> None:
         await in_thread(lambda: 1 // 0)
@@ -186,3 +238,65 @@ def test_what_must_not_stop_half_way_is_finished_before_the_interrupt_takes_effe
 
     asyncio.run(interrupted())
     assert done == ["one", "two"]
+
+
+def test_a_thread_that_cannot_be_had_is_told_and_the_next_attempt_is_a_fresh_one(
+    loop: ManagerLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        with pytest.raises(LaunchFailed, match=r"gets no other thread.*can't start new thread"):
+            loop.run(answer())
+    assert loop.run(answer()) == 42
+
+
+def test_a_manager_that_never_got_its_thread_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(thread: threading.Thread) -> None:
+        raise MemoryError
+
+    loop = ManagerLoop()
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with pytest.raises(LaunchFailed, match="MemoryError"):
+        loop.run(answer())
+    loop.close()
+    assert loop.closed
+
+
+def test_whoever_interrupts_the_start_of_the_thread_can_ask_again(
+    loop: ManagerLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, begun = threading.Thread.start, []
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        begun.append(thread)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            loop.run(answer())
+    [thread] = begun
+    thread.join(60)
+    assert not thread.is_alive()
+    assert loop.run(answer()) == 42
+
+
+def test_work_beside_the_loop_tells_that_there_is_no_thread_for_it(
+    loop: ManagerLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def beside() -> int:
+        return await in_thread(lambda: 42)
+
+    def refused(act: object, arguments: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    assert loop.run(beside()) == 42
+    with monkeypatch.context() as patch:
+        patch.setattr("jupyter_sandbox.manager.loop._thread.start_new_thread", refused)
+        with pytest.raises(LaunchFailed, match="gets no other thread"):
+            loop.run(beside())
+    assert loop.run(beside()) == 42

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from jupyter_sandbox.manager import loading
+from jupyter_sandbox.manager import acting, loading
+from jupyter_sandbox.manager.loop import INTERRUPT_S
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.model.errors import (
@@ -277,6 +278,27 @@ def test_exec_runs_a_cell_and_gives_its_last_value(shop: Sandbox) -> None:
         shop.exec("1 / 0", "<cell>")
 
 
+LIKE_OURS = {
+    "of the same name": ("SandboxBusy", "class SandboxBusy(Exception):\n    kind = 'sandbox_busy'"),
+    "of ours": ("SandboxGone", "from jupyter_sandbox.model.errors import SandboxGone"),
+    "under one of ours": (
+        "Mine",
+        "from jupyter_sandbox.model.errors import InternalError\nclass Mine(InternalError): ...",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LIKE_OURS)
+def test_a_cell_that_raises_an_error_like_the_managers_is_told_as_its_own(shop: Sandbox, what: str) -> None:
+    name, begin = LIKE_OURS[what]
+    with pytest.raises(CodeRaised) as raised:
+        shop.exec(f"{begin}\nraise {name}('of the user')")
+    assert str(raised.value) == f"{name}: of the user"
+    assert raised.value.traceback[-2:] == (f"    raise {name}('of the user')", f"{name}: of the user")
+    with pytest.raises(CodeRaised, match=f"{name}: of the user"):  # also where it is not the cell itself that raises
+        shop.exec(f"{begin}\nasync def far():\n    raise {name}('of the user')\nawait far()")
+
+
 @pytest.mark.parametrize(
     "source", ["print('up', flush=True)\nwhile True: pass", "print('up', flush=True)\nawait self.sleep(100_000)"]
 )
@@ -292,8 +314,38 @@ def test_an_interrupt_ends_the_process_of_the_cell(shop: Sandbox, told: Told, so
     with pytest.raises(KeyboardInterrupt):
         shop.exec(source, "<cell>")
     thread.join()
-    assert {view.key for view in shop.tree().processes} == before
+    # On a busy machine the notebook may be back before the cell is broken.
+    until(lambda: {view.key for view in shop.tree().processes} == before)
     assert shop.call("front", "next") == 0
+
+
+DEAF = """
+import signal, time
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+print('up', flush=True)
+until = time.monotonic() + 50
+while time.monotonic() < until:
+    pass
+"""
+
+
+def test_who_interrupts_a_cell_that_cannot_be_broken_has_the_notebook_back_within_a_second(
+    manager: SandboxManager, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "CALL_OFF_S", 600)  # what goes on behind it would show if it were waited for
+    sandbox = manager.create("deaf", limits={"handler_budget": 60_000})
+
+    def interrupted() -> None:
+        told.wait(lambda update: isinstance(update, OutputArrived) and "up" in update.text)
+        signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=interrupted)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        sandbox.exec(DEAF)
+    thread.join()
+    guest = sandbox._unit.guest
+    assert INTERRUPT_S < 1 and guest is not None and guest.process.heartbeat.busy_ms() > 0, "it waited for its end"
 
 
 def test_values_that_cannot_travel_say_so(shop: Sandbox) -> None:
@@ -320,6 +372,38 @@ def test_watching_tells_the_tree_first_and_then_what_changed(shop: Sandbox, told
     assert any(isinstance(update, TreeReplaced) for update in told.updates)
     shop.kill("front")
     told.wait(lambda update: isinstance(update, TreePatched))
+
+
+FORGER = """
+import os
+from jupyter_sandbox.wire import messages as m
+from jupyter_sandbox.wire.connection import Connection
+plain, told = Connection.send, []
+def send(self, frame):
+    if type(frame) is m.TreeReply and not told:
+        told.append(frame)
+        frame = FORGED
+    return plain(self, frame)
+Connection.send = send
+"""
+
+
+def watched(shop: Sandbox, forged: str) -> Sandbox:
+    """Somebody watches it, and the next OS process that it has does this when it is asked for its tree first."""
+    shop.watch(20)
+    shop.load(FORGER.replace("FORGED", forged), "forger")
+    return shop
+
+
+def test_a_watched_sandbox_that_ends_at_once_after_a_restart_is_told_with_the_reason(shop: Sandbox) -> None:
+    with pytest.raises(SandboxGone, match="its OS process ended with exit 3"):
+        watched(shop, "os._exit(3)").restart()
+    assert shop.status is SandboxStatus.CRASHED and "exit 3" in shop.info().reason
+
+
+def test_a_sandbox_that_refuses_to_be_watched_is_restarted_all_the_same(shop: Sandbox) -> None:
+    tree = watched(shop, "m.Failed(id=frame.id, kind='raised', message='no')").restart()
+    assert shop.status is SandboxStatus.RUNNING and any(view.name == "front" for view in tree.processes)
 
 
 def test_crash_reports_are_told_and_kept_in_the_log(shop: Sandbox, told: Told) -> None:

@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.isolation.recheck import verify_from_outside
+from jupyter_sandbox.manager import handle
 from jupyter_sandbox.manager.handle import GuestHandle
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.manager.spares import SPARES, Spares
-from jupyter_sandbox.model.errors import SandboxError
+from jupyter_sandbox.model.boot import Boot
+from jupyter_sandbox.model.errors import LaunchFailed, SandboxError
 from jupyter_sandbox.model.flavour import Flavour
+from jupyter_sandbox.model.protection import Protection
 
 from ..waiting import until
 from .conftest import COUNTER
@@ -98,7 +102,7 @@ def test_a_spare_is_what_its_sandbox_asks_for(own: SandboxManager) -> None:
     taken = own.create("taken", seed=11, clock="virtual", limits={"max_processes": 7, "max_memory": 10_000_000})
     assert pid_of(taken) in spares
     assert taken.exec(look) == seen
-    assert Path(f"/proc/{pid_of(taken)}/comm").read_text().strip() == "sbx:taken"
+    until(lambda: Path(f"/proc/{pid_of(taken)}/comm").read_text().strip() == "sbx:taken")
     with pytest.raises(SandboxError):
         for _ in range(8):
             taken.exec("self.spawn(lambda self: self.receive())")
@@ -114,10 +118,13 @@ def test_a_spare_gets_more_memory_or_somebody_else_is_taken(own: SandboxManager)
 
 
 def test_run_time_and_memory_count_from_when_it_became_a_sandbox(own: SandboxManager) -> None:
-    own.create("first", limits={"max_runtime": 60_000})
+    own.create("first")
     filled(own)
     time.sleep(1.2)  # the age that a spare must not be charged with
-    taken = own.create("taken", limits={"max_runtime": 1_000})
+    begin_ns = time.monotonic_ns()
+    taken = own.create("taken")
+    guest, now_ns = taken._unit.guest, time.monotonic_ns()
+    assert guest is not None and guest.lookout.reading(now_ns).runtime_ms <= (now_ns - begin_ns) / 1e6
     assert taken.exec("1 + 1") == 2
     assert taken.info().memory < 3_000_000
 
@@ -182,3 +189,17 @@ def test_nothing_is_left_when_the_last_sandbox_is_gone_nor_after_the_end(own: Sa
     pids = [*spare_pids(own), *children(own)]
     own.close()
     assert not any(map(lives, pids))
+
+
+def test_a_guest_that_ends_while_it_is_looked_at_is_told_so_and_not_that_the_machine_lacks_something(
+    own: SandboxManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looked(pid: int, protection: Protection, boot: Boot) -> Protection:
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: not os.path.exists(f"/proc/{pid}/fd/0"))  # it has let go of everything
+        return verify_from_outside(1 << 22, protection, boot)  # and its number is nobody's
+
+    monkeypatch.setattr(handle, "verify_from_outside", looked)
+    with pytest.raises(LaunchFailed, match=r"did not become ready: its OS process ended with signal 9 .*try again"):
+        own.create("shop", profile="basic")
+    assert [info.name for info in own.list()] == []

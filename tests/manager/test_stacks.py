@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,14 @@ def test_without_lines_of_the_user_it_is_the_innermost_line_of_all() -> None:
 def test_a_traceback_has_the_innermost_line_last() -> None:
     assert as_traceback(stack_in(DUMP))[-1] == '  File "<cell>", line 2, in spin'
     assert as_traceback([]) == ()
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\r"])
+def test_no_name_that_a_guest_gives_ends_a_line(end: str) -> None:
+    head = "Current thread 0x01 (most recent call first):"
+    assert stack_in(f'printed{end}{head}{end}  File "forged", line 1 in forged\n') == []
+    [place] = stack_in(f'{head}\n  File "cell", line 2 in spin{end}  File "forged", line 1 in forged\n')
+    assert place.file.startswith("cell"), "and there is no second one"
 
 
 def test_what_else_was_printed_is_shown_without_the_stacks() -> None:

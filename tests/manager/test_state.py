@@ -101,6 +101,14 @@ def test_a_main_that_ends_normally_stops_the_sandbox() -> None:
     assert after(RUNNING, MainEnded(1, "normal", normal=True)).status is S.STOPPED
 
 
+def test_the_main_application_ends_once_until_it_is_started_anew() -> None:
+    ended = after(RUNNING, MainEnded(1, "boom", normal=False))
+    assert apply(ended, MainEnded(1, "normal", normal=True)) == (ended, ())
+    again = after(ended, MainStarted(1, "counter.Other"), MainEnded(1, "normal", normal=True))
+    assert (again.status, again.reason) == (S.STOPPED, "the main application ended")
+    assert after(ended, GuestTook(2), MainEnded(2, "bang", normal=False)).reason.endswith(": bang")
+
+
 def test_a_started_main_makes_a_crashed_sandbox_run_again() -> None:
     crashed = after(RUNNING, MainEnded(1, "boom", normal=False))
     life = after(crashed, MainStarted(1, "counter.Other"))
@@ -159,14 +167,17 @@ def test_a_stuck_callback_is_interrupted_first_and_the_sandbox_killed_last_with_
     first = HandlerOver(1, 1, last=False, process="front <0.7.0>", budget_ms=5000)
     life, actions = apply(RUNNING, first)
     assert life.status is S.RUNNING and kinds(actions) == [Interrupt, RaiseAlert]
+    doing = "a callback of front <0.7.0> ran longer than 5000 ms; it is being interrupted"
+    assert actions[1] == RaiseAlert("hang", doing, again=True)  # whether it works nobody knows yet
     assert kinds(apply(RUNNING, replace(first, attempt=2))[1]) == [Interrupt]
     dump = 'Current thread 0x7f (most recent call first):\n  File "cell", line 3 in spin\n  File "cell", line 9 in go\n'
     killed, actions = apply(RUNNING, replace(first, attempt=3, last=True, dump=dump))
     assert killed.status is S.CRASHED and killed.reason == (
-        "hang: a callback of front <0.7.0> in sandbox 'shop' ran longer than 5000 ms and could not be interrupted; "
+        "hang: a callback of front <0.7.0> ran longer than 5000 ms and could not be interrupted; "
         "it hangs at cell line 3 in spin"
     )
     assert kinds(actions) == [Tell, Retire, RaiseAlert, Announce]
+    assert isinstance(actions[2], RaiseAlert) and not actions[2].again
     assert isinstance(actions[0], Tell) and actions[0].traceback == (
         "Traceback (most recent call last):", '  File "cell", line 9, in go', '  File "cell", line 3, in spin',
     )  # fmt: skip
@@ -182,6 +193,8 @@ def test_a_broken_protocol_and_a_lost_state_end_the_guest() -> None:
 def test_a_limit_that_the_node_counts_is_only_told() -> None:
     life, actions = apply(RUNNING, LimitCounted(1, "process_limit", "100 processes"))
     assert life == RUNNING and actions[0] == RaiseAlert("process_limit", "100 processes")
+    seen = apply(RUNNING, LimitCounted(1, "file_limit", "16 MB", seen=True))[1]
+    assert seen[0] == RaiseAlert("file_limit", "16 MB", again=True)
 
 
 def test_a_fresh_guest_takes_over_and_the_old_one_retires() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.manager.row import MOST_BYTES
 from jupyter_sandbox.manager.store import SnapshotInfo, SnapshotStore, default_path
 from jupyter_sandbox.model.errors import SnapshotError
 
@@ -158,7 +159,7 @@ def test_kernels_that_write_at_the_same_time_lose_nothing(tmp_path: Path, projec
             assert kernel.stdin is not None
             kernel.stdin.write(b"go\n")
             kernel.stdin.close()
-        assert [kernel.wait(60) for kernel in kernels] == [0, 0, 0]
+        assert [kernel.wait(100) for kernel in kernels] == [0, 0, 0]
     store = SnapshotStore(path, "/folder", "a")
     assert len(store.list("shop")) == 3 * (count + 1)
     same = store.load("shop", "same name")
@@ -181,3 +182,96 @@ def test_a_file_of_the_first_format_is_taken_over(tmp_path: Path) -> None:
     found = store.load("shop", "old")
     assert found is not None and (found.blob, found.info.origin) == (b"\x02", "")
     store.close()
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["made here", "made by an older version"])
+def test_the_room_of_what_is_forgotten_goes_back_to_the_drive(tmp_path: Path, older: bool) -> None:
+    path = tmp_path / "snapshots.db"
+    if older:
+        with sqlite3.connect(path) as database:
+            database.execute("create table elsewhere (n)")
+            assert database.execute("pragma auto_vacuum").fetchone() == (0,)
+        database.close()
+    store = SnapshotStore(path)
+    store.save("bank", info("kept"), b"", b"y")
+    for number in range(4):
+        store.save("shop", info(f"{number}"), b"", os.urandom(2_000_000))
+    assert store.forget("shop") == 4
+    assert sum(one.stat().st_size for one in tmp_path.iterdir()) < 500_000
+    assert [one.name for one in store.list("bank")] == ["kept"]
+    store.close()
+
+
+def test_forgetting_does_not_wait_for_a_kernel_that_reads(tmp_path: Path) -> None:
+    path = tmp_path / "snapshots.db"
+    store = SnapshotStore(path)
+    store.save("shop", info("before"), b"", os.urandom(2_000_000))
+    reader = sqlite3.connect(path)
+    reader.execute("begin")
+    assert reader.execute("select name from snapshots").fetchall() == [("before",)]
+    assert store.forget("shop") == 1 and store.list("shop") == []
+    reader.close()
+    store.close()
+
+
+MUTILATED = {
+    "meta that is text": ("meta", "text"), "meta that is a number": ("meta", 7), "blob that is text": ("blob", "text"),
+    "blob that is a number": ("blob", 5), "blob that is too large": ("blob", bytes(MOST_BYTES + 1)),
+    "a date in words": ("created_at", "yesterday"), "a date that never comes": ("created_at", float("inf")),
+    "a date before all": ("created_at", -1e300), "a date in bytes": ("created_at", b"x"),
+    "a step in words": ("step", "x"), "a step below nothing": ("step", -1), "a step beyond all": ("step", 1 << 62),
+    "processes that are markup": ("processes", "<script>alert(1)</script>"), "half a process": ("processes", 0.5),
+    "a notebook in bytes": ("origin", b"x"), "a notebook that is no text": ("origin", "cast(x'ff' as text)"),
+}  # fmt: skip
+"""SQLite keeps any value in any column."""
+
+
+@pytest.mark.parametrize("what", MUTILATED)
+def test_one_mutilated_row_is_told_in_words_and_takes_no_other_along(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    store = SnapshotStore(tmp_path / "s.db", "/a", "mine.ipynb")
+    for name in ("before", "whole"):
+        store.save("shop", info(name), b"meta", b"blob")
+    field, value = MUTILATED[what]
+    with sqlite3.connect(tmp_path / "s.db") as other:
+        asked, given = (value, ()) if str(value).startswith("cast") else ("?", (value,))
+        other.execute(f"update snapshots set {field} = {asked} where name = 'before'", given)
+    other.close()
+    assert [one.name for one in store.list("shop")] == ["whole"]
+    assert "1 of 2 snapshots" in caplog.text and f"its {field} " in caplog.text
+    with pytest.raises(SnapshotError, match=f"'before' cannot be read: in the file .*its {field} .*take it again"):
+        store.load("shop", "before")
+    whole = store.load("shop", "whole")
+    assert whole is not None and whole.blob == b"blob"
+    store.save("shop", info("before"), b"meta", b"again")
+    again = store.load("shop", "before")
+    assert again is not None and again.blob == b"again"
+    store.close()
+
+
+def test_a_name_that_is_no_text_takes_no_other_along(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path / "s.db")
+    for name in ("before", "whole"):
+        store.save("shop", info(name), b"meta", b"blob")
+    with sqlite3.connect(tmp_path / "s.db") as other:
+        other.execute("update snapshots set name = cast(x'ff41' as text) where name = 'before'")
+    other.close()
+    assert [one.name for one in store.list("shop")] == ["whole"] and store.load("shop", "before") is None
+    assert store.forget("shop") == 2
+    store.close()
+
+
+def test_a_mutilated_row_of_another_notebook_does_not_stand_before_a_whole_one(tmp_path: Path) -> None:
+    mine, yours, theirs = (SnapshotStore(tmp_path / "s.db", "", origin) for origin in ("mine", "yours", "theirs"))
+    yours.save("shop", info("before", 9.0), b"", b"mutilated")
+    theirs.save("shop", info("before", 1.0), b"", b"whole")
+    with sqlite3.connect(tmp_path / "s.db") as other:
+        other.execute("update snapshots set created_at = 'tomorrow' where origin = 'yours'")
+    other.close()
+    found = mine.load("shop", "before")
+    assert found is not None and found.blob == b"whole"
+    with pytest.raises(SnapshotError, match="created_at is 'tomorrow'"):
+        yours.load("shop", "before")
+    for store in (mine, yours, theirs):
+        store.close()

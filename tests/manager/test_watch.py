@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jupyter_sandbox.manager.life import HandlerOver, LimitCounted, MemoryOver, RuntimeOver
+from jupyter_sandbox.manager.life import GivenUp, HandlerOver, LimitCounted, MemoryOver, RuntimeOver
 from jupyter_sandbox.manager.watch import ATTEMPTS, MEMORY_SLACK, RETRY_NS, Reading, Watched, disk_text, judge
-from jupyter_sandbox.model.limits import DISK_BYTES, DISK_FILES, FILE_SIZE, Holdings, Limits
+from jupyter_sandbox.model.limits import DISK_BYTES, DISK_FILES, FILE_SIZE, MANY_FILES, OPEN_FILES, Holdings, Limits
 
 LIMITS = Limits()
 MS = 1_000_000
@@ -29,6 +29,11 @@ def test_memory_far_over_the_limit_kills() -> None:
     assert isinstance(event, MemoryOver) and event.kill and event.generation == 3
 
 
+def test_a_guest_whose_first_thread_ended_alone_ends_whatever_else_was_seen() -> None:
+    (event,) = judge(Watched(), Reading(0, 0, 0, headless=True), LIMITS, 3)[1]
+    assert isinstance(event, GivenUp) and event.generation == 3 and "main thread has ended" in event.reason
+
+
 def test_run_time_counts_only_while_something_runs() -> None:
     late = Reading(0, LIMITS.max_runtime + 1, 0)
     assert [type(event) for event in judge(Watched(), late, LIMITS, 1)[1]] == [RuntimeOver]
@@ -42,6 +47,16 @@ def test_a_full_file_is_told_once_until_it_is_gone() -> None:
     assert judge(told, full, LIMITS, 1)[1] == ()
     again, events = judge(told, empty, LIMITS, 1)
     assert events == () and len(judge(again, full, LIMITS, 1)[1]) == 1
+
+
+def test_limits_that_the_operating_system_does_not_set_are_not_told_to_be_met() -> None:
+    full = Reading(0, 0, 0, held=Holdings(largest=FILE_SIZE, open_files=OPEN_FILES))
+    assert len(judge(Watched(), full, LIMITS, 1)[1]) == 2
+    assert judge(Watched(), full, LIMITS, 1, limited=False) == (Watched(), ())
+    most, more = (Reading(0, 0, 0, held=Holdings(open_files=count)) for count in (MANY_FILES, MANY_FILES + 1))
+    assert judge(Watched(), most, LIMITS, 1, limited=False)[1] == ()
+    counted, over = judge(Watched(), more, LIMITS, 1, limited=False)[1]
+    assert isinstance(counted, LimitCounted) and counted.limit == "files_limit" and isinstance(over, GivenUp)
 
 
 def test_a_folder_is_told_by_what_it_has_too_much_of() -> None:

@@ -49,7 +49,9 @@ def test_scripts_can_be_run(script: str, project: Path) -> None:
 
 
 def test_notebooks_are_small_and_carry_no_widget_state(project: Path) -> None:
-    for path in (project / "notebooks").glob("*.ipynb"):
+    paths = list((project / "notebooks").glob("*.ipynb"))
+    assert paths
+    for path in paths:
         assert path.stat().st_size < 1_000_000, path
         assert "widgets" not in json.loads(path.read_text())["metadata"], path
 

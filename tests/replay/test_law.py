@@ -16,7 +16,7 @@ from jupyter_sandbox.model.errors import ReplayDivergence
 from jupyter_sandbox.model.views import CAPTURED_KINDS
 from jupyter_sandbox.otp import Node
 from jupyter_sandbox.replay import record, replay
-from jupyter_sandbox.runtime import Apply, signals
+from jupyter_sandbox.runtime import Apply, SetLimits, SystemLimit, signals
 from jupyter_sandbox.trace import EventLog
 
 from . import systems
@@ -164,3 +164,51 @@ def test_another_seed_is_told_as_a_divergence():
     systems.drive(node, [("call", "a", 1), ("cast", "b", 2)] * 10, [1_000_000])
     with pytest.raises(ReplayDivergence, match="the replay left the recording at step"):
         replay(record(node), Node(seed=2))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    actions=ACTIONS,
+    limits=st.lists(st.tuples(st.integers(1, 12), st.integers(1, 5)), min_size=1, max_size=4),
+)
+def test_a_replay_counts_by_the_limits_of_then(seed, actions, limits):
+    live = Node(seed=seed, max_processes=9, max_mailbox=4)
+    for number, limit in enumerate(limits):
+        systems.drive(live, actions[number :: len(limits)], [1_000_000])
+        live.admit(SetLimits(*limit))
+    recording = record(live)
+    again = replay(recording, Node(seed=seed, max_processes=recording.max_processes, max_mailbox=recording.max_mailbox))
+    assert (again.hash, again.max_processes, again.max_mailbox) == (live.hash, *limits[-1])
+
+
+@pytest.mark.parametrize(("taken", "until"), [(150, 149), (5_000, 4_100), (5_000, 4_900), (9_000, 4_200)])
+def test_another_course_is_told_on_the_way_with_its_step(taken, until):
+    """The end of the recording, where the hashes are compared, is never reached."""
+
+    def live(limit: int) -> Node:
+        node = Node(max_processes=limit)
+        node.admit(Apply(0, "tests.replay.test_law:crowd", ()))
+        while node.step_number < taken:
+            node.run(node.now_ms, taken - node.step_number)
+            node.admit(Apply(1, "tests.replay.test_law:crowd", ()))
+        return node
+
+    recording = record(live(20))
+    assert replay(recording, Node(max_processes=20), until_step=until).step_number == until
+    with pytest.raises(ReplayDivergence) as told:
+        replay(recording, Node(max_processes=30), until_step=until)
+    assert 20 < told.value.step <= min(until, 4_096)
+
+
+async def crowd(ctx):
+    """As many processes as there may be, and each takes a step."""
+    try:
+        for _ in range(40):
+            ctx.spawn(step)
+    except SystemLimit:
+        pass
+
+
+async def step(ctx):
+    await ctx.sleep(0)

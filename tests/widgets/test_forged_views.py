@@ -131,7 +131,7 @@ def test_every_view_in_any_frame_that_the_decoder_lets_pass_can_be_shown(kind: t
     def look(told: Any) -> None:
         told = bounded(told) if isinstance(told, NEWS) else told
         if isinstance(told, m.Failed):
-            assert str(error_of(told)) is not None
+            assert str(error_of(told, "shop")) is not None
         for name in told.__struct_fields__:
             for view in found(getattr(told, name)):
                 shown(view)

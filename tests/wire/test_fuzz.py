@@ -76,6 +76,8 @@ def needed(kind: type) -> dict[str, object]:
             given[field.name] = zero.get(field.type, {})
     if kind is m.Load:
         given["bundle"] = {"modules": []}
+    if kind is m.Bring:
+        given["modules"] = []
     return {"type": kind.__name__, **given}
 
 
@@ -105,7 +107,7 @@ def digest(told: object) -> None:
     if isinstance(told, get_args(Pushed)):
         bounded(told)  # type: ignore[arg-type]
     elif isinstance(told, m.Failed):
-        assert str(error_of(told)) is not None
+        assert str(error_of(told, "shop")) is not None
     elif isinstance(told, m.Value):
         look_at(told.data)
         with suppress(RemoteProtocolError):

@@ -8,7 +8,7 @@ from datetime import datetime
 from ...isolation.layers import processor_seconds
 from ...manager.news import AT_ONCE, PER_SECOND
 from ...model.errors import UsageError
-from ...model.limits import DISK_BYTES, DISK_FILES, FILE_SIZE, OPEN_FILES, THREADS, Limits
+from ...model.limits import DISK_BYTES, DISK_FILES, FILE_SIZE, MANY_FILES, OPEN_FILES, THREADS, Limits
 from ...model.sandbox import SandboxInfo, SandboxStatus
 from ...widgets.picture import TreePicture
 from ...widgets.safe import clean
@@ -136,7 +136,7 @@ def _use(info: SandboxInfo) -> list[tuple[str, object]]:
         ("longest callback", f"{_below(info.callback_peak_ms)} of {limits.handler_budget:,} ms"),
         ("output", f"at most {info.output_peak:,} of {limits.max_output:,} bytes in a cell"),
         ("disk", f"at most {_mb(info.disk_peak)} of {_mb(DISK_BYTES)} MB in {info.files_peak} of {DISK_FILES} files"),
-        ("open files", _seen(info.open_files_peak, OPEN_FILES)),
+        ("open files", _seen(info.open_files_peak, _most_files(info))),
         ("threads", _seen(info.threads_peak, THREADS)),
         ("news", f"at most {info.news_peak} of {AT_ONCE} things told at once"),
     ]
@@ -150,6 +150,12 @@ def _told(info: SandboxInfo, count: int) -> int | None:
 def _below(callback_ms: int) -> str:
     """A callback is only seen that runs while somebody looks."""
     return f"{callback_ms:,}" if callback_ms else "below 100"
+
+
+def _most_files(info: SandboxInfo) -> int:
+    """In ``off`` the operating system sets no limit. Of a sandbox that has ended nobody says what it was."""
+    limited = info.protection is None or info.protection.has("rlimits")
+    return OPEN_FILES if limited and info.open_files_peak <= OPEN_FILES else MANY_FILES
 
 
 def _seen(peak: int, most: int) -> str:
@@ -167,8 +173,9 @@ def limits(turn: Turn) -> Card:
 
 
 _FIXED = (
-    f"{OPEN_FILES} open files; files of {_mb(FILE_SIZE)} MB; {_mb(DISK_BYTES)} MB in {DISK_FILES} files; "
-    f"{THREADS} threads; {AT_ONCE} pieces of news at once, {PER_SECOND} a second"
+    f"{OPEN_FILES} open files ({MANY_FILES:,} in off); files of {_mb(FILE_SIZE)} MB; "
+    f"{_mb(DISK_BYTES)} MB in {DISK_FILES} files; {THREADS} threads; "
+    f"{AT_ONCE} pieces of news at once, {PER_SECOND} a second"
 )
 
 

@@ -160,10 +160,15 @@ def log(turn: Turn) -> Lines:
 def _log_line(turn: Turn, entry: object) -> str:
     if isinstance(entry, NoticeTold):
         where = f"{entry.process}: " if entry.process and not entry.text.startswith(entry.process) else ""
-        return turn.desk.cells.label(f"{entry.logged or entry.level:9} {where}{entry.text}")
+        return _indented(turn.desk.cells.label(f"{entry.logged or entry.level:9} {where}{entry.text}"))
     if isinstance(entry, Event):
-        return turn.desk.cells.label(f"#{entry.step} {entry.name}: {entry.text}")
-    return turn.desk.cells.label(str(entry))
+        return _indented(turn.desk.cells.label(f"#{entry.step} {entry.name}: {entry.text}"))
+    return _indented(turn.desk.cells.label(str(entry)))
+
+
+def _indented(text: str) -> str:
+    """Lines after the first stand below it: what a sandbox logs is no entry of its own making."""
+    return text.replace("\n", "\n" + " " * 10)
 
 
 def explain(turn: Turn) -> Lines:

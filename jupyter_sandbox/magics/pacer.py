@@ -1,10 +1,12 @@
 """At most ten pictures a second and sandbox, and no more bytes than pages are given: see ``budget``.
 
-Changes that come faster are merged, none is lost; of a sandbox that is above its budget there is a whole tree instead.
+Changes that come faster are merged, none is lost; of a sandbox that is above its budget there is a whole tree instead,
+and with it is told how long nothing will come after it.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +18,8 @@ from ..widgets.patch import apply, merge
 from .budget import AT_ONCE, PER_SECOND, size_of
 
 Change = TreeView | TreeDiff
+Deliver = Callable[[str, Change, int], object]
+"""Gets a sandbox, a change, and seconds: not zero when it comes in the place of others, and another one no sooner."""
 INTERVAL_S = 0.1
 
 
@@ -36,7 +40,7 @@ class Pacer:
     """The first change is delivered at once, later ones merged until the interval is over. Any thread may offer."""
 
     def __init__(
-        self, deliver: Callable[[str, Change], object], interval_s: float = INTERVAL_S, *,
+        self, deliver: Deliver, interval_s: float = INTERVAL_S, *,
         whole: Callable[[str], TreeView | None] = lambda name: None, hearers: Callable[[str], int] = lambda name: 1,
     ) -> None:  # fmt: skip
         """``whole`` gives the tree of a sandbox as it is now, ``hearers`` how many a change of it is delivered to."""
@@ -89,13 +93,15 @@ class Pacer:
             return
         with slot.order:
             with self._lock:
-                change = self._whole(name) if slot.skipped else slot.pending
+                skipped = slot.skipped
+                change = self._whole(name) if skipped else slot.pending
                 slot.pending, slot.timer, slot.skipped = None, None, False
                 slot.last = time.monotonic()
                 if change is not None:
                     slot.budget = slot.budget.spent(size_of(change) * self._hearers(name), slot.last)
+                pause_s = max(1, math.ceil(slot.budget.wait_s(slot.last))) if skipped else 0
             if change is not None:
-                self._deliver(name, change)
+                self._deliver(name, change, pause_s)
 
 
 def joined(first: Change, second: Change) -> Change:

@@ -1,0 +1,31 @@
+"""Which limit of the operating system an error of Python's means, and what to say of it."""
+
+from __future__ import annotations
+
+import errno
+import resource
+from typing import Final
+
+from ..model.limits import FILE_SIZE
+
+NO_MEMORY: Final = (
+    "there was no memory left to load the code; nothing was loaded. Give the sandbox more: "
+    "%sandbox limits NAME --max-memory SIZE"
+)
+
+
+def limit_met(error: str, text: str, sandbox: str) -> tuple[str, str] | None:
+    """The limit and the words, by the name of an error and what it says.
+
+    >>> limit_met("OSError", "[Errno 27] File too large", "shop")
+    ('file_limit', 'a file of the sandbox may have 16 MB')
+    """
+    if error == "MemoryError":
+        more = f"`%sandbox limits {sandbox} --max-memory SIZE` lets the sandbox have more"
+        return "memory_limit", f"it needed more memory than max_memory leaves; {more}"
+    if error == "OSError" and text.startswith(f"[Errno {errno.EMFILE}]"):
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # not every profile has the same
+        return "files_limit", f"the sandbox may have {most} files open"
+    if error == "OSError" and text.startswith(f"[Errno {errno.EFBIG}]"):
+        return "file_limit", f"a file of the sandbox may have {FILE_SIZE // 1_000_000} MB"
+    return None

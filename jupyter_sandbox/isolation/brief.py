@@ -1,0 +1,142 @@
+"""Short looks at what Linux says of an OS process, without letting go of Python's lock in between.
+
+``open`` and ``os.read`` let other threads run while they wait for the operating
+system. These files are answered from memory in some microseconds; but where
+many threads of a notebook compute, each time that the lock was let go costs a
+turn of all of them, five milliseconds apiece, before it is had again. Only for
+files of ``/proc`` that nobody can make slow: a list of memory maps, or a disk,
+is none of them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import functools
+import os
+import sys
+from collections.abc import Iterator
+
+_LINUX = sys.platform == "linux"
+_SOME = 1 << 14
+"""More than the longest of these files, on a machine of a thousand processors too, but for ``status``."""
+
+_LISTED = 1 << 13
+_LONGEST = 4_096
+"""Linux makes no longer name of a path: it says ENAMETOOLONG."""
+
+
+@functools.cache
+def libc() -> ctypes.PyDLL:
+    """C's library, called without letting go of Python's lock."""
+    return ctypes.PyDLL(None, use_errno=True)
+
+
+def read(path: str, most: int = _SOME) -> bytes:
+    """What such a file says, in one piece. Raises OSError."""
+    if not _LINUX:
+        with open(path, "rb", buffering=0) as file:
+            return file.read(most) or b""
+    fd = opened(path)
+    try:
+        return read_at_start(fd, most)
+    finally:
+        libc().close(fd)
+
+
+def read_whole(path: str) -> bytes:
+    """A file that may be longer: ``status`` lists all groups of a user, who may be in thousands. Raises OSError."""
+    most = _SOME
+    while len(text := read(path, most)) == most:
+        most *= 4
+    return text
+
+
+@functools.cache
+def proc_is_ours() -> bool:
+    """Whether ``/proc`` numbers OS processes as we do.
+
+    Who was put into a PID namespace and kept the ``/proc`` of before finds strangers there under its own numbers: then
+    nothing of it is read or written.
+    """
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())
+    except OSError:
+        return False
+
+
+def _refuse_strangers(path: str) -> None:
+    if path.startswith("/proc") and not proc_is_ours():
+        raise FileNotFoundError(errno.ENOENT, "there is no /proc of our own PID namespace", path)
+
+
+def opened(path: str, flags: int = os.O_RDONLY) -> int:
+    """Such a file, to be read again and again and closed like any other. Raises OSError."""
+    if not _LINUX:
+        return os.open(path, flags)
+    _refuse_strangers(path)
+    return _checked(libc().open(os.fsencode(path), flags | os.O_CLOEXEC), path)
+
+
+def read_at_start(fd: int, most: int) -> bytes:
+    """The same of a file that is open. Raises OSError."""
+    if not _LINUX:
+        return os.pread(fd, most, 0)
+    buffer = ctypes.create_string_buffer(most)
+    size = _checked(libc().pread(fd, buffer, ctypes.c_size_t(most), ctypes.c_long(0)), "")
+    return ctypes.string_at(buffer, size)
+
+
+def link(path: str) -> str:
+    """What a link in ``/proc`` says that it leads to; nobody goes there. Raises OSError."""
+    if not _LINUX:
+        return os.readlink(path)
+    _refuse_strangers(path)
+    buffer = ctypes.create_string_buffer(_LONGEST)
+    size = _checked(libc().readlink(os.fsencode(path), buffer, ctypes.c_size_t(_LONGEST)), path)
+    return os.fsdecode(ctypes.string_at(buffer, size))
+
+
+def names(path: str, most: int = 1 << 20) -> list[str]:
+    """Of what is in a folder of ``/proc``; some more than ``most`` at most. Raises OSError."""
+    listing = getattr(libc(), "getdents64", None) if _LINUX else None
+    if listing is None:
+        return os.listdir(path)
+    _refuse_strangers(path)
+    fd = opened(path, os.O_RDONLY | os.O_DIRECTORY)
+    buffer, found = ctypes.create_string_buffer(_LISTED), list[str]()
+    try:
+        while len(found) <= most + 2 and (size := _checked(listing(fd, buffer, ctypes.c_size_t(_LISTED)), path)):
+            found += _names_in(ctypes.string_at(buffer, size))
+    finally:
+        libc().close(fd)
+    return [name for name in found if name not in (".", "..")]
+
+
+def _names_in(entries: bytes) -> Iterator[str]:
+    """As getdents64(2) has them: 16 bytes of numbers, the length of the entry, its type, its name and a zero."""
+    at = 0
+    while at < len(entries):
+        length = int.from_bytes(entries[at + 16 : at + 18], sys.byteorder)
+        yield os.fsdecode(entries[at + 19 : at + length].partition(b"\0")[0])
+        at += length
+
+
+def write(path: str, text: bytes) -> None:
+    """One word for Linux about an OS process. Raises OSError."""
+    if not _LINUX:
+        with open(path, "wb", buffering=0) as file:
+            file.write(text)
+        return
+    fd = opened(path, os.O_WRONLY)
+    try:
+        _checked(libc().write(fd, text, ctypes.c_size_t(len(text))), path)
+    finally:
+        libc().close(fd)
+
+
+def _checked(result: int, path: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), path)
+    return result

@@ -1,0 +1,126 @@
+"""What is seen of one guest from outside, without asking it: the watchdog's eyes, and what they have seen so far.
+
+A lookout belongs to a handle for as long as that lasts. It reads and remembers; it never judges (``watch`` does),
+signals or kills.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..isolation.guest_process import GuestProcess, Rest
+from ..isolation.heartbeat import IMPORTS, Beat
+from ..model.limits import DISK_FILES, Holdings, Limits
+from .claimed_end import ClaimedEnd
+from .watch import Reading, Watched
+
+
+class Lookout:
+    """On one OS process. Memory and run time of a sandbox are what comes on top of the moment of ``begin``."""
+
+    def __init__(self, process: GuestProcess) -> None:
+        self._process = process
+        self.ready_ns = 0
+        """When it could begin to compute."""
+        self.imports = False
+        """Whether modules are being loaded into it."""
+        self.watched = Watched()
+        self.judged: tuple[int, Holdings, Limits] | None = None
+        """Memory and holdings at the last reading, and the limits they were judged by."""
+        self.ran_ns = -1
+        """Processor time that it had used when its holdings were looked at; -1 before that."""
+        self._all_seen = False
+        """Whether that look left nothing out."""
+        self._held = Holdings()
+        self._claimed_end = ClaimedEnd()
+
+    def begin(self) -> None:
+        """Count from here; from now on it may compute."""
+        self._process.step_back()
+        self._process.take_baseline()
+        self.ready_ns = time.monotonic_ns()
+
+    def asked(self) -> None:
+        """It was asked for something, and may compute for that also when its application has ended."""
+        self._claimed_end.questions += 1
+
+    @contextmanager
+    def importing(self) -> Iterator[None]:
+        """As long as modules are loaded into it, which is not the work of a callback."""
+        self.imports = True
+        try:
+            yield
+        finally:
+            self.imports = False
+
+    # --- readings ---------------------------------------------------------------------------------------------------
+
+    def look_at_holdings(self) -> None:
+        """Read what its folder and its open files hold, for the next readings: this costs more than all the rest.
+
+        Who has not been on the processor has changed nothing: it is looked at once more, at everything, and then no
+        more until it has been.
+        """
+        ran_ns = self._process.processor_ns()
+        rested = self._process.alone and ran_ns == self.ran_ns >= 0
+        if rested and self._all_seen:
+            return
+        self.ran_ns, self._all_seen = ran_ns, rested
+        self._held = self._process.holdings(DISK_FILES, everything=rested)
+
+    def reading(self, now_ns: int) -> Reading:
+        """What the watchdog judges."""
+        self._process.step_back()
+        beat = self._process.heartbeat.read()
+        grown = self._process.growth()
+        return Reading(
+            now_ns, (now_ns - self.ready_ns) // 1_000_000, grown, beat.started_ns, self.whose(beat),
+            self._held, importing=self.imports and beat.process in (0, IMPORTS), headless=self._process.headless,
+        )  # fmt: skip
+
+    def timed(self, *, ended: bool) -> bool:
+        """Whether its run time counts: it does, unless it has ended, as it says, and does next to nothing since.
+
+        That it has ended is a claim of the guest; what it or a child of it computes is not.
+        """
+        if not ended:
+            self._claimed_end.withdraw()
+            return True
+        return self._claimed_end.works_on(self._process.processor_ns()) or not self._process.alone
+
+    def whose(self, beat: Beat) -> str:
+        """The process of the running callback; '' when it could not say, being stuck in C from the start."""
+        return self._process.heartbeat.name() if beat.started_ns and beat.process else ""
+
+    def runs_cell(self, request: int) -> bool:
+        """Whether the callback that runs right now is the cell of this Execute request."""
+        beat = self._process.heartbeat.read()
+        return beat.started_ns != 0 and beat.process != 0 and beat.phase == request
+
+    # --- nothing new ------------------------------------------------------------------------------------------------
+
+    def unchanged(self, now_ns: int, limits: Limits) -> bool:
+        """Whether there is nothing new to judge, which is nearly always so: it costs a fifth of a reading."""
+        same = self._nothing_runs(now_ns, limits) and self.judged == (self._process.growth(), self._held, limits)
+        return same and not self._process.headless  # who has no memory looks like who takes no more
+
+    def rest(self, now_ns: int, limits: Limits) -> Rest | None:
+        """How to see that it still rests, when it has not been on the processor since all of it was seen and judged.
+
+        What did not run has written nothing, so its heartbeat need not be read again either.
+        """
+        judged = self.judged is not None and self.judged[2] is limits
+        if not (self._all_seen and judged and self._nothing_runs(now_ns, limits)) or self._process.headless:
+            return None
+        rest = self._process.rest(self.ran_ns, self.ready_ns + limits.max_runtime * 1_000_000)
+        return rest if rest is not None and rest.lasts(now_ns) else None
+
+    def _nothing_runs(self, now_ns: int, limits: Limits) -> bool:
+        return (
+            self._process.heartbeat.rests
+            and self._process.modest
+            and not self.watched.stuck_ns
+            and now_ns - self.ready_ns <= limits.max_runtime * 1_000_000
+        )
