@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from . import brief
 
-_CHILDREN = 1 << 13
-"""Bytes of one list of children, some thousand of them."""
+_CHILDREN = 1 << 12
+"""Bytes of one list of children: Linux gives no more at a time, some five hundred of them, and more than half of that
+are too many."""
 _THREADS = 250
 
 

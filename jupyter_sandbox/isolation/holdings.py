@@ -10,10 +10,9 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from io import FileIO
 
 from ..model.limits import FILE_SIZE, MANY_FILES, THREADS, Holdings
-from . import brief, file_tables, system
+from . import brief, file_tables, long_list, system
 from .descendants import descendants
 from .scratch import folder_use
 from .shortage import NO_FILES
@@ -23,9 +22,6 @@ _DELETED = " (deleted)"
 _KEPT_EVERY, _MAPS_EVERY = 3, 10
 """Looks between two looks at open files, and of these between two at memory maps unless they changed: each costs
 several times what the folder does, and what can be taken meanwhile is bounded by files that are open."""
-_MAPS_BYTES = 1 << 20
-"""Of the list of memory maps that is read, some ten thousand of them. Sixty thousand of a file far below others are a
-quarter of a gigabyte of text."""
 
 
 class HoldingsMeter:
@@ -104,9 +100,8 @@ class HoldingsMeter:
             size = brief.read(f"/proc/{pid}/statm", 128).split(b" ", 1)[0]
             if whatever or size != self._size:
                 self._size = size
-                with open(f"/proc/{pid}/maps", "rb", buffering=0) as file:  # others go on meanwhile: it may take long
-                    maps = _all_of(file)
-                self._mapped_all = len(maps) < _MAPS_BYTES
+                maps = long_list.read(f"/proc/{pid}/maps")
+                self._mapped_all = len(maps) < long_list.MOST
                 self._mapped = dict(self._mapped_in(pid, os.fsdecode(maps)))
 
     def _mapped_in(self, pid: int, maps: str) -> list[tuple[int, int]]:
@@ -130,15 +125,6 @@ def _listed(folder: str) -> list[str]:
         if error.errno in NO_FILES:
             raise
         return []
-
-
-def _all_of(file: FileIO) -> bytes:
-    """As much of the list of maps as is looked at; Linux gives a page of it at a time."""
-    pieces, size = list[bytes](), 0
-    while size < _MAPS_BYTES and (piece := file.read(_MAPS_BYTES - size)):
-        pieces.append(piece)
-        size += len(piece)
-    return b"".join(pieces)
 
 
 def threads_of(pid: int) -> int:

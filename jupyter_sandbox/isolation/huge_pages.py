@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 
+from . import long_list
+
 HUGE = 2 << 20
 _BYTES = 1 << 22
 """Of the list of maps that is read, some six thousand of them. Who has more is counted with all that it has mapped."""
@@ -18,8 +20,7 @@ _MAP = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) [r-][w-][x-]p [^\n]*\n(?:[A-Z][^\n
 def kept_whole(pid: int) -> int:
     """Bytes that it may hold in huge pages beyond its private memory; 0 when it has ended."""
     try:
-        with open(f"/proc/{pid}/smaps", "rb") as file:
-            maps = file.read(_BYTES)
+        maps = long_list.read(f"/proc/{pid}/smaps", _BYTES)
         if len(maps) < _BYTES:
             return most_kept(maps)
         with open(f"/proc/{pid}/statm", "rb") as file:

@@ -13,14 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from . import file_tables, system
+from . import file_tables, long_list, system
 
 _KINDS = ("/memfd:", "/dev/zero (deleted)", "/anon_hugepage", "/secretmem")
 _SECRET = "/secretmem"
 _FOLDER, _DELETED = "/dev/shm/", " (deleted)"
 """A file with a name there is a file, and may be shared with others; without one it is the memory of who has it."""
-_SYSTEM_V, _SYSTEM_V_TABLE = "/SYSV", "/proc/sysvipc/shm"
-_MAPS_BYTES = 1 << 20
+_SYSTEM_V, _SYSTEM_V_TABLE, _TABLE_BYTES = "/SYSV", "/proc/sysvipc/shm", 1 << 23
+"""All of the table: Linux has no room for more than 32,768 pieces."""
 _PAUSE_NS = 50_000_000
 _WORTH_NS = 5_000_000
 """Of processor time until a look is worth its price: no more than some 20 MB can be filled in it."""
@@ -149,8 +149,7 @@ def _mapped(pid: int) -> dict[_Name, _Mapped]:
     """Pieces that are mapped."""
     found: dict[_Name, _Mapped] = {}
     try:
-        with open(f"/proc/{pid}/maps", "rb") as file:
-            lines = os.fsdecode(file.read(_MAPS_BYTES)).split("\n")
+        lines = os.fsdecode(long_list.read(f"/proc/{pid}/maps")).split("\n")
     except OSError:
         return found
     for line in lines:
@@ -190,8 +189,7 @@ def _device(number: int) -> str:
 def _made(pid: int) -> dict[_Name, int]:
     """System V's pieces that it made, attached or not: they stay until somebody removes them."""
     try:
-        with open(_SYSTEM_V_TABLE, "rb", buffering=0) as file:
-            rows = [line.split() for line in file.read(_MAPS_BYTES).split(b"\n")[1:]]
+        rows = [line.split() for line in long_list.read(_SYSTEM_V_TABLE, _TABLE_BYTES).split(b"\n")[1:-1]]
     except OSError:
         return {}
-    return {(_SYSTEM_V, int(row[1])): int(row[14]) + int(row[15]) for row in rows if row and int(row[4]) == pid}
+    return {(_SYSTEM_V, int(row[1])): int(row[14]) + int(row[15]) for row in rows if int(row[4]) == pid}

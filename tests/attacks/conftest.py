@@ -241,7 +241,11 @@ class Arena:
         except AssertionError:
             gc.collect()
             held = sorted(" ".join(one) for one in belongings())
-            self.until(over, f"left behind: {self.before} has become {self.belongings()}: {held}")
+            try:
+                self.until(over, f"left behind: {self.before} has become {self.belongings()}: {held}")
+            except AssertionError:
+                self.before = self.belongings()  # the tests that follow are not to blame, nor to wait a minute each
+                raise
 
     def until(self, true: Callable[[], bool], otherwise: str, within_s: float = 60.0) -> None:
         """Wait for a fact that nobody announces."""

@@ -148,12 +148,11 @@ OUT_OF_SIGHT = SIZE_ONLY_ROOT_MAY_ASK | {
     "a page of an open file": (
         "file = syscall('memfd_create', b'x', 0); _os.write(file, bytes(4 << 20)); mapped(4096, 1, file)"
     ),
-    "a file that is deleted": (
-        "file = _os.open('/dev/shm/evil', _os.O_CREAT | _os.O_RDWR); _os.unlink('/dev/shm/evil')\n"
-        "    _os.write(file, bytes(4 << 20))"
-    ),
-    "pieces of System V": (
-        "place = called(_libc.shmat(syscall('shmget', 0, 4 << 20, 0o1600), None, 0))\n"
+    # It never has a name: who is killed before it deletes a file leaves that.
+    "a file that is deleted": "_os.write(_os.open('/dev/shm', _os.O_TMPFILE | _os.O_RDWR), bytes(4 << 20))",
+    "pieces of System V behind many small ones": (
+        "for _ in range(10): syscall('shmget', 0, 1, 0o1600)\n"
+        "    place = called(_libc.shmat(syscall('shmget', 0, 4 << 20, 0o1600), None, 0))\n"
         "    _ctypes.memset(_ctypes.c_void_p(place), 1, 4 << 20); _libc.shmdt(_ctypes.c_void_p(place))"
     ),
     "a page of huge ones": (

@@ -80,6 +80,19 @@ def test_pieces_of_system_v_are_counted_for_who_made_them_and_removed_with_it(ow
         system.remove_shared(number)
 
 
+def test_none_of_many_pieces_is_out_of_sight(own: SharedMemory) -> None:
+    """Linux gives a page of their list at a time, which has room for some twenty."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    numbers = [libc.shmget(0, 4096, 0o1600) for _ in range(100)]
+    try:
+        assert set(numbers) <= {number for _, number in shared_memory._made(os.getpid())}
+        own.leave_nothing()
+        assert not set(numbers) & {number for _, number in shared_memory._made(os.getpid())}
+    finally:
+        for number in numbers:
+            system.remove_shared(number)
+
+
 def test_where_a_filter_refuses_all_of_it_nobody_looks(file: int) -> None:
     filtered, free = MemoryUse(os.getpid()), MemoryUse(os.getpid(), filtered=False)
     assert filtered._apart is None and free._apart is not None
