@@ -7,6 +7,7 @@ from types import CoroutineType
 from typing import Any
 
 from ..code.compiler import compile_cell
+from ..model.anatomy import own_name
 from ..model.errors import CallTimeout, CodeRaised
 from ..runtime import Context, Down
 from ..runtime.crashes import text_of
@@ -56,7 +57,7 @@ async def run(self: Context, source: str, file: str, timeout_ms: int | None) -> 
 
 def _tell_limit(self: Context, file: str, error: BaseException, said: str) -> None:
     """A process that crashed would be told of by its crash; a cell only hears of its error."""
-    node, name = self._process.node, type(error).__name__
+    node, name = self._process.node, own_name(type(error))
     met = limit_met(name, said, node.name)
     if met is not None:
         node.emit("limit", self._process, (met[0], f"the cell {file} raised {name}: {met[1]}"))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from ..model.anatomy import own_name
 from ..model.boot import Boot
 from ..model.code import ModuleCode
 from ..model.errors import InternalError, LocalProtocolError, SnapshotError, UsageError
@@ -143,7 +144,7 @@ class Guest:
                 raise error from None
             raise
         what = f"the request {type(request).__name__} failed"
-        self.reporter.refused(what, type(error).__name__, text, self.node.name)
+        self.reporter.refused(what, own_name(type(error)), text, self.node.name)
 
     def must_run(self, what: str, instead: str = "") -> None:
         """Refuse what needs steps while nothing takes any. Raises UsageError (paused)."""

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from ..code.uncollected import uncollected
 from ..code.versions import VersionTable
+from ..model.anatomy import own_name
 from ..model.code import Bundle
 from ..model.errors import SnapshotError
 from ..otp import application, inspect
@@ -315,7 +316,7 @@ def _takes_too_long(error: HandlerTimeout, of: Process | str) -> Endless:
 
 def _said(error: BaseException) -> str:
     """In words, whatever the user's exception makes of them."""
-    return text_of(error)[:500] or type(error).__name__
+    return text_of(error)[:500] or own_name(type(error))
 
 
 def _with_subclasses(kind: type) -> set[type]:

@@ -7,6 +7,7 @@ import linecache
 from collections.abc import Iterable
 from types import TracebackType
 
+from ..model.anatomy import own_name, traceback_of
 from ..model.errors import Diagnostic
 from ..model.exits import Frame, told_frames
 from ..runtime import crashes
@@ -43,7 +44,7 @@ def error_lines(error: BaseException, said: str | None = None, *, causes: int = 
     if cause is not None and causes > 0:
         between = "which led to:" if error.__cause__ else "While that was handled, this happened:"
         lines = [*error_lines(cause, causes=causes - 1), "", between, ""]
-    frames = frame_lines(user_frames(error.__traceback__))
+    frames = frame_lines(user_frames(traceback_of(error)))
     return [*lines, "Traceback (most recent call last):", *frames, *_marked(error), one_line(error, said)]
 
 
@@ -56,7 +57,7 @@ def _marked(error: BaseException) -> list[str]:
 
 def one_line(error: BaseException, said: str | None = None) -> str:
     """``TypeError: unsupported operand``; safe with a hostile ``__str__``, which ``said`` has answered already."""
-    text, name = crashes.text_of(error) if said is None else said, type(error).__name__
+    text, name = crashes.text_of(error) if said is None else said, own_name(type(error))
     return (f"{name}: {text}" if text else name)[:_MAX_TEXT] + hint(text)
 
 
@@ -71,7 +72,7 @@ def hint(text: str) -> str:
 
 def diagnostic_of(error: BaseException) -> Diagnostic | None:
     """Where in the user's code an exception arose."""
-    frames = user_frames(error.__traceback__)
+    frames = user_frames(traceback_of(error))
     if not frames:
         return None
     last = frames[-1]

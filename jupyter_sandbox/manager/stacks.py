@@ -12,7 +12,7 @@ _STACKS = re.compile(
     r"^(?:(?:Current thread|Thread) 0x[0-9a-f]{1,16} .{0,200}\(most recent call first\):\n(?:  .{0,800}\n){0,200}\n?)+",
     re.MULTILINE,
 )
-_NOT_THE_USERS = ("/jupyter_sandbox/", "/lib/python", "/site-packages/", "<frozen ")
+_NOT_THE_USERS = re.compile(r"/jupyter_sandbox/|/lib(?:32|64)?/python\d|/(?:site|dist)-packages/|^<frozen ")
 _MOST = 40
 
 
@@ -51,7 +51,7 @@ def stack_in(dump: str) -> list[Place]:
 
 
 def _is_ours(frame: Place) -> bool:
-    return any(part in frame.file for part in _NOT_THE_USERS)
+    return _NOT_THE_USERS.search(frame.file) is not None
 
 
 def _without_our_start(frames: list[Place]) -> list[Place]:

@@ -21,6 +21,7 @@ _MODULE: Any = type.__dict__["__module__"]
 _STRUCT_META: Any = type(msgspec.Struct)
 _STRUCT_FIELDS: Any = _STRUCT_META.__dict__["__struct_fields__"]
 _ARGS: Any = BaseException.__dict__["args"]
+_TRACEBACK: Any = BaseException.__dict__["__traceback__"]
 # Standard classes whose C or library ``repr`` is short, quick and calls no user code.
 _STANDARD = {
     "decimal": ("Decimal",),
@@ -96,6 +97,12 @@ def own_name(code: Any) -> str:
     ('dict', 'own_name', '')
     """
     return name_of(code).rpartition(".")[2]
+
+
+def traceback_of(error: BaseException) -> types.TracebackType | None:
+    """Where it was raised: Python's own record, which ends, and not what its class may say of that."""
+    found: types.TracebackType | None = _TRACEBACK.__get__(error)
+    return found
 
 
 def type_name(value: Any) -> str:

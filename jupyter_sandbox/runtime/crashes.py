@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final
 
+from ..model.anatomy import own_name, traceback_of
 from ..model.exits import CallFailed, Crash, Frame
 from ..model.text import short_text
 from .exceptions import CallExit, ProcessExit, Throw
@@ -28,7 +29,7 @@ def exit_reason(error: BaseException) -> object:
     try:
         return _reason_of(error)
     except BaseException:  # an exception of the user's may run code wherever it is looked at
-        return Crash(type(error).__name__, _NOT_SHOWN, None, user_frames(error.__traceback__))
+        return Crash(own_name(type(error)), _NOT_SHOWN, None, user_frames(traceback_of(error)))
 
 
 def tellable(copied: Callable[[Any], Any], reason: Any) -> Any:
@@ -48,7 +49,7 @@ def tellable(copied: Callable[[Any], Any], reason: Any) -> Any:
         return copied(reason)
     except BaseException as error:
         why = exit_reason(error)
-        found = why if type(why) is Crash else Crash(type(error).__name__, short_text(why, 80))
+        found = why if type(why) is Crash else Crash(own_name(type(error)), short_text(why, 80))
         return replace(found, text=f"{found.text} (while {short_text(reason, 80)} was copied)")
 
 
@@ -58,11 +59,10 @@ def _reason_of(error: BaseException) -> object:
     if isinstance(error, CallExit):
         return CallFailed(error.exit_reason, error.target, error.function)
     if isinstance(error, Throw):
-        return Crash(
-            "nocatch", short_text(error.value), ("nocatch", _plain(error.value)), user_frames(error.__traceback__)
-        )
+        value = ("nocatch", _plain(error.value))
+        return Crash("nocatch", short_text(error.value), value, user_frames(traceback_of(error)))
     value = error.args[0] if len(error.args) == 1 else error.args
-    return Crash(type(error).__name__, _bounded(text_of(error)), _plain(value), user_frames(error.__traceback__))
+    return Crash(own_name(type(error)), _bounded(text_of(error)), _plain(value), user_frames(traceback_of(error)))
 
 
 def user_frames(traceback: TracebackType | None, hidden: tuple[str, ...] = HIDDEN) -> tuple[Frame, ...]:

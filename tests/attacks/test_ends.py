@@ -68,6 +68,16 @@ HARMLESS = {
     "a group of exceptions without end": (
         "e = ValueError()\nfor _ in range(500): e = ExceptionGroup('g', [e] * 2)\nraise e"
     ),
+    "an exception whose traceback never ends": (
+        "class Again:\n    tb_lineno, tb_frame = 1, __import__('sys')._getframe()\n"
+        "    tb_next = property(lambda self: self)\n"
+        "class Odd(Exception):\n    __traceback__ = property(lambda self: Again())\nraise Odd"
+    ),
+    "an exception whose class does not say its name": (
+        "class Meta(type):\n    @property\n    def __name__(cls):\n        while True: pass\n"
+        "class Odd(Exception, metaclass=Meta): pass\nraise Odd"
+    ),
+    "an exception of a long name": "raise type('E' * 10_000_000, (Exception,), {})",
     "an exception that is its own cause": "e = ValueError(); e.__cause__ = e; e.__context__ = e; raise e",
 }  # fmt: skip
 

@@ -130,9 +130,32 @@ def test_what_raises_between_two_callbacks_costs_nobody_anything(arena: Arena, a
     goes_on(arena, sandbox.name)
 
 
-def test_a_cell_whose_error_never_says_what_it_is_is_an_error_of_the_cell(arena: Arena) -> None:
+NEVER_TOLD = {
+    "its text": "class Bad(Exception):\n    def __str__(self):\n        while True: pass\nraise Bad()",
+    "its traceback": (
+        "class Again:\n    tb_lineno, tb_frame = 1, __import__('sys')._getframe()\n"
+        "    tb_next = property(lambda self: self)\n"
+        "class Bad(Exception):\n    __traceback__ = property(lambda self: Again())\nraise Bad"
+    ),
+    "its name": (
+        "class Meta(type):\n    @property\n    def __name__(cls):\n        while True: pass\n"
+        "class Bad(Exception, metaclass=Meta): pass\nraise Bad"
+    ),
+}
+
+
+@pytest.mark.parametrize("part", NEVER_TOLD)
+def test_a_cell_whose_error_never_says_what_it_is_is_an_error_of_the_cell(arena: Arena, part: str) -> None:
     sandbox = arena.attacker(limits=LIMITS)
-    source = "class Bad(Exception):\n    def __str__(self):\n        while True: pass\nraise Bad()"
-    told = arena.watch(lambda: sandbox.exec(source))
+    told = arena.watch(lambda: sandbox.exec(NEVER_TOLD[part]))
     assert "Bad" in str(told.error) and not told.killed
+    goes_on(arena, sandbox.name)
+
+
+@pytest.mark.parametrize("part", NEVER_TOLD)
+def test_code_whose_error_never_says_what_it_is_is_refused_with_its_name_or_its_place(arena: Arena, part: str) -> None:
+    """It is tried out in a sandbox of its own, which is ended when its text hangs."""
+    sandbox = arena.attacker(limits=LIMITS)
+    told = arena.watch(lambda: sandbox.load({"bad.py": NEVER_TOLD[part]}))
+    assert ("hangs at bad.py line 3 in __str__" if part == "its text" else "Bad") in str(told.error) and not told.killed
     goes_on(arena, sandbox.name)

@@ -55,6 +55,17 @@ def test_without_lines_of_the_user_it_is_the_innermost_line_of_all() -> None:
     assert str(stack_in(ours)[0]) == "/usr/lib/python3.11/re.py line 7 in match"
 
 
+@pytest.mark.parametrize("place", [
+    "/usr/lib/python3.11", "/usr/lib64/python3.12", "/home/me/.venv/lib/python3.13/site-packages/numpy",
+    "/usr/lib/python3/dist-packages", "/home/me/jupyter_sandbox/guest",
+])  # fmt: skip
+def test_the_users_line_is_told_before_one_of_a_library_wherever_that_lies(place: str) -> None:
+    dump = f'{{}}  File "{place}/x.py", line 1 in f\n  File "lib/python.py", line 2 in mine\n'
+    assert [str(one) for one in stack_in(dump.format("Current thread 0x01 (most recent call first):\n"))] == [
+        "lib/python.py line 2 in mine"
+    ]
+
+
 def test_a_traceback_has_the_innermost_line_last() -> None:
     assert as_traceback(stack_in(DUMP))[-1] == '  File "<cell>", line 2, in spin'
     assert as_traceback([]) == ()

@@ -7,7 +7,7 @@ from types import TracebackType
 
 import pytest
 
-from jupyter_sandbox.model.exits import Frame
+from jupyter_sandbox.model.exits import Crash, Frame
 from jupyter_sandbox.runtime import crashes
 
 
@@ -33,3 +33,24 @@ def test_frames_that_are_not_told_cost_next_to_nothing(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(crashes, "Frame", counted)
     assert len(crashes.user_frames(chain(100_000))) == len(made) == 50
+
+
+def test_what_a_class_says_of_its_traceback_and_its_name_is_not_asked() -> None:
+    class Meta(type):
+        @property
+        def __name__(cls) -> str:  # type: ignore[override]
+            raise AssertionError
+
+    class Odd(Exception, metaclass=Meta):
+        __traceback__ = property(lambda self: 1 / 0)  # type: ignore[assignment]
+
+    with pytest.raises(Odd) as caught:
+        raise Odd("said")
+    reason = crashes.exit_reason(caught.value)
+    assert isinstance(reason, Crash) and (reason.error, reason.text) == ("Odd", "said")
+    assert reason.frames[-1].function == "test_what_a_class_says_of_its_traceback_and_its_name_is_not_asked"
+
+
+def test_a_name_has_an_end() -> None:
+    reason = crashes.exit_reason(type("E" * 100_000, (Exception,), {})())
+    assert isinstance(reason, Crash) and reason.error == "E" * 100
