@@ -16,11 +16,14 @@ import functools
 import os
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 _LINUX = sys.platform == "linux"
 _SOME = 1 << 14
 """More than the longest of these files, on a machine of a thousand processors too, but for ``status``."""
 
+_rooms: dict[int, Any] = {}
+"""Room for so many bytes that nobody uses right now: making it anew takes longer than all the rest."""
 _LISTED = 1 << 13
 _LONGEST = 4_096
 """Linux makes no longer name of a path: it says ENAMETOOLONG."""
@@ -82,9 +85,11 @@ def read_at_start(fd: int, most: int) -> bytes:
     """The same of a file that is open. Raises OSError."""
     if not _LINUX:
         return os.pread(fd, most, 0)
-    buffer = ctypes.create_string_buffer(most)
-    size = _checked(libc().pread(fd, buffer, ctypes.c_size_t(most), ctypes.c_long(0)), "")
-    return ctypes.string_at(buffer, size)
+    buffer: Any = _rooms.pop(most, None) or ctypes.create_string_buffer(most)
+    text: bytes = buffer[: _checked(libc().pread(fd, buffer, ctypes.c_size_t(most), ctypes.c_long(0)), "")]
+    if most <= _SOME:
+        _rooms[most] = buffer
+    return text
 
 
 def link(path: str) -> str:

@@ -79,9 +79,11 @@ class Limits:
         if partial is not None and not isinstance(partial, Mapping):
             hint = "give a map of names to whole numbers, such as {'max_processes': 10}"
             raise UsageError("resource_limits", partial, hint=hint)
+        if not partial:
+            return base or cls()
         names = [field.name for field in fields(cls)]
         changes: dict[str, int] = {}
-        for name, value in (partial or {}).items():
+        for name, value in partial.items():
             if name not in names:
                 raise UsageError("resource_limits", name, allowed=names)
             if isinstance(value, bool) or not isinstance(value, int) or value <= 0:

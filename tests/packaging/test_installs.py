@@ -60,7 +60,7 @@ def test_the_source_distribution_installs_without_node(clone: Path, run: Run, tm
 def test_the_lowest_versions_allowed_do(project: Path, run: Run) -> None:
     wanted = tomllib.loads((project / "pyproject.toml").read_text())["project"]["dependencies"]
     lowest = [re.sub(r">=([\d.]+).*", r"==\1", one) for one in wanted]
-    tools = ["hypothesis", "nbmake", "playwright", "pytest", "pytest-timeout", "pytest-xdist"]
+    tools = ["hypothesis", "nbmake", "playwright", "pytest", "pytest-rerunfailures", "pytest-timeout", "pytest-xdist"]
     run("pip", "install", "--quiet", *lowest, *tools)
     folders = [project / "tests" / name for name in ("wire", "widgets", "magics")]
     run(
