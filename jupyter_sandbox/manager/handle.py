@@ -79,6 +79,8 @@ class GuestHandle:
             lambda: not self.process.heartbeat.rests,
         )
         self.link.name = name
+        self.limits = limits
+        """Those that it was given last, in full or not: some cannot be moved while it runs."""
         self._max_memory, self._max_runtime, max_output = limits.max_memory, limits.max_runtime, limits.max_output
         self.stdout = OutputPump(process.stdout_fd, max_output, lambda *told: self._printed("stdout", *told))
         self.stderr = OutputPump(process.stderr_fd, max_output, lambda *told: self._printed("stderr", *told))
@@ -248,6 +250,7 @@ class GuestHandle:
 
     def limit(self, limits: Limits) -> bool:
         """Apply what is kept outside the guest; False when the operating system does not let it be moved now."""
+        self.limits = limits
         self.stdout.tail.budget = self.stderr.tail.budget = limits.max_output
         more = limits.max_memory - self._max_memory
         if more and not self.process.move_memory_limit(more):

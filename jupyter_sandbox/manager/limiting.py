@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..model.errors import ProcessError, SandboxBusy, SandboxError, SandboxGone
 from ..model.limits import Limits
 from ..model.sandbox import NoticeTold
 from ..wire.messages import Done, SetLimits
 from .handle import GuestHandle
-from .unit import Unit
+
+if TYPE_CHECKING:
+    from .unit import Unit
 
 HEARD_S = 0.5
 """How long a guest may take to say that it counts by the new limits."""
@@ -21,15 +25,28 @@ async def change_limits(unit: Unit, limits: Limits) -> None:
     ProcessError says that it refused.
     """
     unit.voice.heard_by_caller()
-    before, unit.limits, guest = unit.limits, limits, unit.guest
+    unit.limits, guest = limits, unit.guest
     unit.watch_anew()
-    moved = (limits.max_memory, limits.max_runtime) != (before.max_memory, before.max_runtime)
-    if guest is not None and not guest.limit(limits) and moved:
-        text = f"max_memory of {limits.max_memory / 1e6:g} MB and max_runtime of {limits.max_runtime / 1000:g} s"
-        unit.voice.alert("memory_limit", f"{text} count in full from the next restart on: %sandbox restart {unit.name}")
+    if guest is not None:
+        _move_outside(unit, guest)
     unit.announce()
     if guest is not None:
         await _move_inside(unit, guest, limits)
+
+
+def catch_up(unit: Unit, guest: GuestHandle) -> None:
+    """A guest that takes over was launched with the limits of then, and they may have been changed meanwhile."""
+    if guest.limits != unit.limits:
+        _move_outside(unit, guest)
+        guest.tell(lambda number: SetLimits(id=number, limits=unit.limits))
+
+
+def _move_outside(unit: Unit, guest: GuestHandle) -> None:
+    before, limits = guest.limits, unit.limits
+    moved = (limits.max_memory, limits.max_runtime) != (before.max_memory, before.max_runtime)
+    if not guest.limit(limits) and moved:
+        text = f"max_memory of {limits.max_memory / 1e6:g} MB and max_runtime of {limits.max_runtime / 1000:g} s"
+        unit.voice.alert("memory_limit", f"{text} count in full from the next restart on: %sandbox restart {unit.name}")
 
 
 async def _move_inside(unit: Unit, guest: GuestHandle, limits: Limits) -> None:

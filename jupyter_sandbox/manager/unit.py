@@ -46,6 +46,7 @@ from .life import (
     Retire,
     Tell,
 )  # fmt: skip
+from .limiting import catch_up
 from .link import ENDING, Pushed
 from .news import bounded, length
 from .seldom import Seldom
@@ -192,6 +193,7 @@ class Unit:
         self.analytics.next_guest(replays_history=replayed_from is not None)
         self.history.next_guest(replayed_from)
         self.dispatch(GuestTook(guest.generation, paused, main.name if main else None))
+        catch_up(self, guest)
         for frame in guest.held.release():
             self._pushed(guest, frame)
 

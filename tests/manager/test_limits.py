@@ -137,6 +137,42 @@ def test_limits_that_a_busy_sandbox_has_not_heard_of_are_told_as_such(manager: S
     assert sandbox.info().limits.max_processes == 7
 
 
+SLOW_TO_START = """
+import os, time
+from jupyter_sandbox.otp import Child, GenServer, Reply, Supervisor
+
+class Server(GenServer):
+    def init(self, _): return 0
+    def handle_call(self, request, caller, n): return Reply("here", n)
+
+class Slow(Supervisor):
+    def init(self, _):
+        print("starting", os.getcwd(), flush=True)
+        while not os.path.exists("let go"): time.sleep(0.01)
+        return [Child(Server, None, name=f"server_{number}") for number in range(9)]
+"""
+
+
+def test_limits_that_are_changed_while_it_is_being_built_count_for_what_comes_of_it(
+    manager: SandboxManager, told: Told
+) -> None:
+    code, limits = {"slow.py": SLOW_TO_START}, {"handler_budget": 60_000, "max_memory": 100_000_000}
+    made = threading.Thread(target=lambda: manager.create("slow", code=code, main="Slow", limits=limits))
+    made.start()
+    update = told.wait(lambda one: isinstance(one, OutputArrived) and "starting" in one.text)
+    assert isinstance(update, OutputArrived)
+    sandbox = manager.get("slow")
+    sandbox.limits(max_processes=12, max_memory=20_000_000)
+    Path(update.text.split()[1], "let go").touch()
+    made.join()
+    with pytest.raises(SandboxError, match="max_processes"):
+        for _ in range(12):
+            sandbox.spawn("slow.Server", 0)
+    assert sandbox.call("server_8", "anyone") == "here"
+    with pytest.raises(SandboxError):
+        sandbox.exec("len(bytearray(60_000_000))")
+
+
 def test_a_raised_memory_limit_can_be_used_at_once_or_it_is_said_that_a_restart_is_needed(
     manager: SandboxManager, told: Told
 ) -> None:
