@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 
 import pytest
+
+from jupyter_sandbox.isolation import shared_memory
+from jupyter_sandbox.isolation.guest_process import GuestProcess
 
 from .conftest import Launcher, Story, read_all
 
@@ -130,5 +134,25 @@ def test_closing_frees_every_file_at_once(play: Play) -> None:
             one.process.close()
         assert len(os.listdir("/proc/self/fd")) == before
         assert {await one.status() for one in told} == {"signal 9 (SIGKILL)"}
+
+    play(story)
+
+
+def test_what_outlives_a_guest_is_removed_when_that_has_ended_at_last(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if it hung in the operating system when it was closed."""
+
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest(profile="off")
+        told.process.memory()
+        number = await told.ask("import ctypes; answer = ctypes.CDLL(None).shmget(0, 4096, 0o1600)")
+        assert ("/SYSV", number) in shared_memory._made(told.process.pid)
+        monkeypatch.setattr(GuestProcess, "_certainly_ended", lambda self: False)
+        told.process.close()
+        assert ("/SYSV", number) in shared_memory._made(told.process.pid)
+        async with asyncio.timeout(20):
+            while ("/SYSV", number) in shared_memory._made(told.process.pid):
+                await asyncio.sleep(0.01)
 
     play(story)
