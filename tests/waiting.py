@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable
 
 
-def until(true: Callable[[], bool], otherwise: str = "it did not come true", *, within_s: float = 60.0) -> None:
-    """Look again and again until it is true; fails with ``otherwise``."""
+def until(
+    true: Callable[[], bool], otherwise: str | Callable[[], str] = "it did not come true", *, within_s: float = 60.0
+) -> None:  # fmt: skip
+    """Look again and again until it is true; fails with ``otherwise``, or what that says then."""
     deadline = time.monotonic() + within_s
     while not true():
-        assert time.monotonic() < deadline, otherwise
+        assert time.monotonic() < deadline, otherwise if isinstance(otherwise, str) else otherwise()
         time.sleep(0.01)

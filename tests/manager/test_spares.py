@@ -50,6 +50,12 @@ def spare_pids(manager: SandboxManager) -> list[int]:
     return [spare.process.pid for shelf in filled(manager)._shelves.values() for spare in shelf.ready]
 
 
+def held(manager: SandboxManager) -> list[GuestHandle]:
+    """The guests that there are: of sandboxes and spares."""
+    of_sandboxes = [unit.guest for unit in manager._units.values() if unit.guest is not None]
+    return of_sandboxes + [spare for shelf in spares_of(manager)._shelves.values() for spare in shelf.ready]
+
+
 def children(manager: SandboxManager, flavour: Flavour = Flavour()) -> set[int]:  # noqa: B008 - a frozen value
     """The OS processes that were forked for a flavour and live."""
     zygotes = manager._zygotes
@@ -151,7 +157,7 @@ def test_a_spare_that_died_is_not_handed_out(own: SandboxManager) -> None:
     dead = spare_pids(own)
     handles = [spare for shelf in filled(own)._shelves.values() for spare in shelf.ready]
     scratch = Path(f"/proc/{dead[0]}/cwd").resolve().parent
-    folders = len(os.listdir(scratch))
+    before = sorted(os.listdir(scratch))
     for pid in dead:
         os.kill(pid, signal.SIGKILL)
     until(lambda: not any(map(lives, dead)))
@@ -159,7 +165,13 @@ def test_a_spare_that_died_is_not_handed_out(own: SandboxManager) -> None:
     assert made.exec("1 + 1") == 2 and pid_of(made) not in dead
     assert not set(spare_pids(own)) & {*dead, pid_of(made)}
     own.destroy("made")
-    until(lambda: all(map(has_let_go, handles)) and len(os.listdir(scratch)) == folders)
+    until(
+        lambda: all(map(has_let_go, handles)) and len(os.listdir(scratch)) == len(before),
+        lambda: (
+            f"{before} has become {sorted(os.listdir(scratch))}, let go: {[has_let_go(one) for one in handles]}, "
+            f"sandboxes and spares work in {[one.process.scratch for one in held(own)]}"
+        ),
+    )
 
 
 def test_each_profile_in_use_has_its_spares_and_they_go_with_its_last_sandbox(own: SandboxManager) -> None:
