@@ -200,7 +200,8 @@ class LabBridge:
 
 def info_data(info: SandboxInfo) -> dict[str, Any]:
     """The facts of a sandbox as plain data."""
-    return asdict(info) | {"protection_line": info.protection.line() if info.protection else ""}
+    told: dict[str, Any] = to_builtins(info)
+    return told | {"protection_line": info.protection.line() if info.protection else ""}
 
 
 def _lived_s(info: SandboxInfo) -> int:

@@ -11,10 +11,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from ..model.bucket import TokenBucket
 from ..model.views import TreeDiff, TreeView
 from ..widgets.patch import apply, merge
+from .alarms import Alarm, Alarms
 from .budget import AT_ONCE, PER_SECOND, size_of
 
 Change = TreeView | TreeDiff
@@ -32,7 +34,7 @@ class _Slot:
     budget: TokenBucket = field(default_factory=lambda: TokenBucket.full(AT_ONCE, PER_SECOND))
     skipped: bool = False
     """Changes were left out: a whole tree has to come in their place."""
-    timer: threading.Timer | None = None
+    alarm: Alarm | None = None
     order: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -45,7 +47,7 @@ class Pacer:
     ) -> None:  # fmt: skip
         """``whole`` gives the tree of a sandbox as it is now, ``hearers`` how many a change of it is delivered to."""
         self._deliver, self._interval, self._whole, self._hearers = deliver, interval_s, whole, hearers
-        self._lock = threading.Lock()
+        self._lock, self._alarms = threading.Lock(), Alarms()
         self._slots: dict[str, _Slot] = {}
         self._closed = False
 
@@ -62,12 +64,10 @@ class Pacer:
             elif not slot.skipped:
                 slot.pending = change if slot.pending is None else joined(slot.pending, change)
             wait = max(over, slot.last + self._interval - now)
-            if slot.timer is not None:
+            if slot.alarm is not None:
                 return
             if wait > 0:
-                slot.timer = threading.Timer(wait, self._flush, (name,))
-                slot.timer.daemon = True
-                slot.timer.start()
+                slot.alarm = self._alarms.after(wait, partial(self._flush, name))
                 return
         self._flush(name)
 
@@ -75,8 +75,8 @@ class Pacer:
         """Drop what is pending for a sandbox."""
         with self._lock:
             slot = self._slots.pop(name, None)
-            if slot is not None and slot.timer is not None:
-                slot.timer.cancel()
+            if slot is not None and slot.alarm is not None:
+                slot.alarm.cancel()
 
     def close(self) -> None:
         """Deliver nothing any more; idempotent."""
@@ -85,6 +85,7 @@ class Pacer:
             names = list(self._slots)
         for name in names:
             self.forget(name)
+        self._alarms.close()
 
     def _flush(self, name: str) -> None:
         with self._lock:
@@ -95,7 +96,7 @@ class Pacer:
             with self._lock:
                 skipped = slot.skipped
                 change = self._whole(name) if skipped else slot.pending
-                slot.pending, slot.timer, slot.skipped = None, None, False
+                slot.pending, slot.alarm, slot.skipped = None, None, False
                 slot.last = time.monotonic()
                 if change is not None:
                     slot.budget = slot.budget.spent(size_of(change) * self._hearers(name), slot.last)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from jupyter_sandbox.magics import pacer as module
+from jupyter_sandbox.magics.alarms import Alarm
 from jupyter_sandbox.magics.hub import Hub
 from jupyter_sandbox.magics.lanes import Lanes
 from jupyter_sandbox.magics.mirror import Mirror
@@ -125,45 +126,37 @@ class Told:
 
 
 class Clock:
-    """Time that passes when it is let pass, and the timers that are due then: what a pacer goes by."""
+    """Time that passes when it is let pass, and the alarms that are due then: what a pacer goes by."""
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.timers: list[Timer] = []
+        self.alarms: list[Alarm] = []
 
     def monotonic(self) -> float:
         return self.now
 
     def pass_by(self, seconds: float) -> None:
         end = self.now + seconds
-        while due := [timer for timer in self.timers if timer.at <= end]:
-            first = min(due, key=lambda timer: timer.at)
-            first.cancel()
-            self.now = max(self.now, first.at)
-            first.act(*first.given)
+        while due := [alarm for alarm in self.alarms if alarm.act is not None and alarm.due_s <= end]:
+            first = min(due)
+            self.alarms.remove(first)
+            self.now = max(self.now, first.due_s)
+            assert first.act is not None
+            first.act()
         self.now = end
 
+    def after(self, seconds: float, act: Callable[[], object]) -> Alarm:
+        self.alarms.append(Alarm(self.now + seconds, len(self.alarms), act))
+        return self.alarms[-1]
 
-class Timer:
-    """As of ``threading``, by a clock of ours."""
-
-    clock: Clock
-
-    def __init__(self, seconds: float, act: Callable[..., None], given: tuple[object, ...]) -> None:
-        self.at, self.act, self.given = self.clock.now + seconds, act, given
-
-    def start(self) -> None:
-        self.clock.timers.append(self)
-
-    def cancel(self) -> None:
-        self.clock.timers = [timer for timer in self.clock.timers if timer is not self]
+    def close(self) -> None:
+        self.alarms = []
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(Timer, "clock", made, raising=False)
-    monkeypatch.setattr(module.threading, "Timer", Timer)
+    monkeypatch.setattr(module, "Alarms", lambda: made)
     monkeypatch.setattr(module, "time", made)
     return made
 
