@@ -182,7 +182,7 @@ class GuestHandle:
     def begin(self, boot: Boot, listener: Listener, generation: int) -> bool:
         """A spare becomes the guest of a sandbox, or ends and says False: it cannot be given that much memory."""
         try:
-            self._max_runtime = boot.limits.max_runtime
+            self.limits, self._max_runtime = boot.limits, boot.limits.max_runtime
             self.process.move_processor_limit(processor_seconds(boot.limits))  # down, which nobody is refused
             if not self.limit(boot.limits):
                 self.retire("it cannot have the memory that was asked for")
@@ -250,7 +250,6 @@ class GuestHandle:
 
     def limit(self, limits: Limits) -> bool:
         """Apply what is kept outside the guest; False when the operating system does not let it be moved now."""
-        self.limits = limits
         self.stdout.tail.budget = self.stderr.tail.budget = limits.max_output
         more = limits.max_memory - self._max_memory
         if more and not self.process.move_memory_limit(more):

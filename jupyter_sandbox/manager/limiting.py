@@ -43,6 +43,7 @@ def catch_up(unit: Unit, guest: GuestHandle) -> None:
 
 def _move_outside(unit: Unit, guest: GuestHandle) -> None:
     before, limits = guest.limits, unit.limits
+    guest.limits = limits
     moved = (limits.max_memory, limits.max_runtime) != (before.max_memory, before.max_runtime)
     if not guest.limit(limits) and moved:
         text = f"max_memory of {limits.max_memory / 1e6:g} MB and max_runtime of {limits.max_runtime / 1000:g} s"

@@ -194,7 +194,7 @@ def test_memory_that_is_kept_out_of_sight_is_counted(arena: Arena, kept: str, pr
 @pytest.mark.parametrize("profile", ["basic", "off"])
 def test_shared_memory_is_counted_once_and_that_of_others_is_theirs(arena: Arena, profile: str) -> None:
     sandbox = arena.attacker(profile=profile, limits={"handler_budget": 30_000, "max_memory": 40 * MEGABYTE})
-    others = Path("/dev/shm/evil-of-others")
+    others = Path(f"/dev/shm/evil-of-others-{os.getpid()}")  # these tests run beside each other
     try:
         others.write_bytes(bytes(60 * MEGABYTE))
         source = f"""
