@@ -1,11 +1,12 @@
 """What is to be done a little later, all of it by one thread.
 
 A thread for each would have whoever sets an alarm wait until that has begun, which beside threads that compute takes a
-turn of all of them; twenty sandboxes set two hundred a second.
+turn of all of them; twenty sandboxes set two hundred a second. Nor is the one waited for: ``_thread`` does not.
 """
 
 from __future__ import annotations
 
+import _thread
 import heapq
 import itertools
 import sys
@@ -46,21 +47,22 @@ class Alarms:
         self._changed = threading.Condition()
         self._set: list[Alarm] = []
         self._numbers = itertools.count()
-        self._thread: threading.Thread | None = None
+        self._serves = False
         self._waits_until = 0.0
         self._closed = False
 
     def after(self, seconds: float, act: Callable[[], object]) -> Alarm:
-        """Have something done in so many seconds. When no thread is to be had it is done after the next one is set."""
+        """Have something done in so many seconds. Raises RuntimeError when no thread is to be had for it."""
         alarm = Alarm(time.monotonic() + seconds, next(self._numbers), act)
         with self._changed:
             if self._closed:
                 return alarm
-            heapq.heappush(self._set, alarm)
-            if self._thread is None:
-                self._begin()
+            if not self._serves:
+                _thread.start_new_thread(self._serve, ())
+                self._serves = True
             elif alarm.due_s < self._waits_until:
                 self._changed.notify()
+            heapq.heappush(self._set, alarm)
         return alarm
 
     def close(self) -> None:
@@ -70,20 +72,12 @@ class Alarms:
             self._set.clear()
             self._changed.notify()
 
-    def _begin(self) -> None:
-        thread = threading.Thread(target=self._serve, name="jupyter-sandbox-alarms", daemon=True)
-        try:
-            thread.start()
-        except (RuntimeError, MemoryError):
-            return
-        self._thread = thread
-
     def _serve(self) -> None:
         while (act := self._next()) is not None:
             try:
                 act()
-            except Exception:  # told, and the others are done all the same
-                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+            except BaseException:  # told, and the others are done all the same
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), None)))
 
     def _next(self) -> Callable[[], object] | None:
         """Waits for the next that is due; None when the thread is to end."""
@@ -98,5 +92,5 @@ class Alarms:
                     break
                 self._waits_until = self._set[0].due_s if self._set else idle_until
                 self._changed.wait(self._waits_until - now)
-            self._thread = None
+            self._serves = False
             return None

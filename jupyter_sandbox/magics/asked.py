@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from ..model.bucket import TokenBucket
+from .alarms import Alarm, Alarms
 from .budget import AT_ONCE, PER_SECOND
 
 LEAST: Final = 20_000
@@ -38,7 +40,7 @@ class _Question:
     answer: Answer
     run: Run
     requests: list[str] = field(default_factory=list)
-    timer: threading.Timer | None = None
+    alarm: Alarm | None = None
 
 
 class Asked:
@@ -56,7 +58,7 @@ class Asked:
         """``failed`` hears of requests that nobody answered; without it the error is raised."""
         self._failed = failed or _raised
         self._bucket = bucket or TokenBucket.full(AT_ONCE, PER_SECOND)
-        self._lock = threading.Lock()
+        self._lock, self._alarms = threading.Lock(), Alarms()
         self._open: dict[str, _Question] = {}
         self._waiting = 0
         self._closed = False
@@ -79,9 +81,10 @@ class Asked:
         with self._lock:
             self._closed = True
             for question in self._open.values():
-                if question.timer is not None:
-                    question.timer.cancel()
+                if question.alarm is not None:
+                    question.alarm.cancel()
             self._open.clear()
+        self._alarms.close()
 
     def _begin(self, key: str, question: _Question) -> None:
         """Now or when the budget allows it; others may spend it meanwhile."""
@@ -96,10 +99,7 @@ class Asked:
             wait_s = self._bucket.wait_s(time.monotonic())
             if wait_s <= 0 or self._closed:
                 return self._closed
-            timer = threading.Timer(wait_s, self._begin, (key, question))
-            timer.daemon = True
-            timer.start()
-            question.timer = timer
+            question.alarm = self._alarms.after(wait_s, partial(self._begin, key, question))
             return True
 
     def _give_up(self, key: str, question: _Question, error: BaseException) -> None:

@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -67,7 +68,8 @@ class Pacer:
             if slot.alarm is not None:
                 return
             if wait > 0:
-                slot.alarm = self._alarms.after(wait, partial(self._flush, name))
+                with suppress(RuntimeError, MemoryError):  # no thread is to be had: it comes with the next change
+                    slot.alarm = self._alarms.after(wait, partial(self._flush, name))
                 return
         self._flush(name)
 

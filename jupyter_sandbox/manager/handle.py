@@ -323,7 +323,7 @@ class GuestHandle:
         try:
             done, _ = await asyncio.wait([self._end], timeout=PROGRAMS_END_S)
             if not done:  # its zygote does nothing: who else started it has to see to it
-                await in_thread(lambda: end_all([self.process]))
+                await in_thread(lambda: end_all([self.process], PROGRAMS_END_S))
             if not done and not self.process.has_ended():
                 await asyncio.wait([self._end], timeout=READY_S - PROGRAMS_END_S)
         finally:

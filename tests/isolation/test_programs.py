@@ -13,11 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from jupyter_sandbox.isolation import ender, forked, landlock, system
-from jupyter_sandbox.isolation.leftovers import end_session
+from jupyter_sandbox.isolation.guest_process import GuestProcess
+from jupyter_sandbox.isolation.leftovers import end_all, end_session
 from jupyter_sandbox.isolation.system import in_session, is_over
 from jupyter_sandbox.isolation.zygote import Zygote
 from jupyter_sandbox.model.errors import LaunchFailed
@@ -206,6 +209,28 @@ def test_what_a_dead_guest_left_in_its_session_is_ended(stranger: int) -> None:
         os.kill(stranger, signal.SIGKILL)
         wait_until_gone([stranger])
         end_session(stranger, pidfd, set())
+        wait_until_gone([program])
+    finally:
+        os.close(pidfd)
+
+
+def test_who_is_gone_when_he_is_looked_at_is_looked_for_again(stranger: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one who forks and ends without a pause may be, each time."""
+    (program,) = set(in_session(stranger)) - {stranger}
+    looked, pidfd = list[int](), os.pidfd_open(stranger)
+
+    def seen(session: int) -> list[int]:
+        looked.append(session)
+        return in_session(session) if len(looked) > 2 else []
+
+    guest = SimpleNamespace(pid=stranger, pidfd=pidfd, alone=False)
+    try:
+        os.kill(stranger, signal.SIGKILL)
+        wait_until_gone([stranger])
+        monkeypatch.setattr(system, "in_session", seen)
+        before = len(os.listdir("/proc/self/fd"))
+        end_all([cast(GuestProcess, guest)], 20)
+        assert len(os.listdir("/proc/self/fd")) == before
         wait_until_gone([program])
     finally:
         os.close(pidfd)

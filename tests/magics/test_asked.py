@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from jupyter_sandbox.magics.asked import MOST_WAITING, Asked
 from jupyter_sandbox.model.bucket import TokenBucket
 
-DEADLINE_S = 10.0
+from ..waiting import until
+
+DEADLINE_S, START = 10.0, _thread.start_new_thread
 Work = Callable[[], None]
 
 
@@ -77,9 +81,7 @@ def test_after_the_end_nobody_is_answered() -> None:
     page.asked.close()
     page.asked.close()
     page.ask("d")
-    for timer in [one for one in threading.enumerate() if type(one) is threading.Timer]:
-        timer.join(DEADLINE_S)
-        assert not timer.is_alive(), "it would still be waited for"
+    until(lambda: not page.asked._alarms._serves)
     for work in begun:
         work()
     assert page.answers == [("a",)]
@@ -90,16 +92,16 @@ class Threads:
 
     free = False
 
-    def start(self, thread: threading.Thread, start: Callable[[threading.Thread], None]) -> None:
+    def start(self, *given: Any) -> int:
         if not self.free:
             raise RuntimeError("can't start new thread")
-        start(thread)
+        return START(*given)
 
 
 @pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch) -> Threads:
-    threads, start = Threads(), threading.Thread.start
-    monkeypatch.setattr(threading.Thread, "start", lambda thread: threads.start(thread, start))
+    threads = Threads()
+    monkeypatch.setattr(_thread, "start_new_thread", threads.start)
     return threads
 
 
