@@ -232,7 +232,7 @@ def test_who_is_gone_when_he_is_looked_at_is_looked_for_again(stranger: int, mon
         before = len(os.listdir("/proc/self/fd"))
         end_all([cast(GuestProcess, guest)], 20)
         assert len(os.listdir("/proc/self/fd")) == before
-        wait_until_gone([program])
+        until(lambda: is_over(program), "it lives on", within_s=5)
     finally:
         os.close(pidfd)
 
