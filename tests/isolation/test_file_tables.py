@@ -13,6 +13,8 @@ import pytest
 
 from jupyter_sandbox.isolation import brief, file_tables
 
+from ..waiting import until
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 UNSHARED_FILES = 0x400
 
@@ -20,7 +22,7 @@ UNSHARED_FILES = 0x400
 @contextmanager
 def threads(count: int, begin: Callable[[int], object] = lambda _: None) -> Iterator[None]:
     """So many more, each of which did that before."""
-    ready, go = threading.Barrier(count + 1), threading.Event()
+    ready, go, before = threading.Barrier(count + 1), threading.Event(), len(os.listdir("/proc/self/task"))
 
     def wait(number: int) -> None:
         begin(number)
@@ -37,6 +39,7 @@ def threads(count: int, begin: Callable[[int], object] = lambda _: None) -> Iter
         go.set()
         for thread in made:
             thread.join()
+        until(lambda: len(os.listdir("/proc/self/task")) <= before)  # Linux has them a moment longer than Python
 
 
 def unshare(_: int) -> None:
