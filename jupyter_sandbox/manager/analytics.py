@@ -11,8 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
+import msgspec
+
 from ..model.views import Counters, Event
-from .newest import Newest, memory_of, memory_of_event
+from ..wire.encoding import encode
+from .newest import Newest, decoder, memory_of
 from .peaks import NO_PEAKS, Peaks
 
 RECENT = 10
@@ -20,16 +23,20 @@ RECENT = 10
 KEPT, KEPT_BYTES = 1_000, 2_000_000
 _TOTALS = ("process_spawns", "process_exits", "messages_sent", "supervisor_restarts", "steps")
 _NOTHING = Counters()
+_event = decoder(Event)
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One event as ``recent_events`` shows it; ``at`` in seconds since the epoch."""
+class Recorded(msgspec.Struct, frozen=True, gc=False):
+    """One event as ``recent_events`` shows it; ``at`` in seconds since the epoch.
+
+    Python's collector does not walk through it (``Packed`` says why): a cycle that the notebook made and recorded
+    lasts as long as Python.
+    """
 
     at: float
     type: str
-    told: Event | dict[str, object]
-    """As it came: most are never looked at, and taking them apart would triple what they hold."""
+    told: bytes | dict[str, object]
+    """An Event's bytes, or what the notebook recorded, as it came."""
 
     def plain(self) -> dict[str, object]:
         """The guide's form: timestamp, type, data."""
@@ -62,7 +69,7 @@ class SandboxAnalytics:
         self.dropped += dropped
         wanted = [event for event in events if self.wants(event.kind)]
         self.event_count += len(wanted) + dropped
-        self._recent.extend(Recorded(now, event.kind, event) for event in wanted)
+        self._recent.extend(Recorded(now, event.kind, encode(event)) for event in wanted)
 
     def wants(self, kind: str) -> bool:
         """Whether events of this kind are recorded."""
@@ -124,11 +131,11 @@ class SandboxAnalytics:
 
 
 def _memory_of(recorded: Recorded) -> int:
-    told = recorded.told
-    return memory_of_event(told) if isinstance(told, Event) else memory_of(told)
+    return memory_of(recorded.told)
 
 
-def _data(told: Event | dict[str, object]) -> dict[str, object]:
+def _data(told: bytes | dict[str, object]) -> dict[str, object]:
     if isinstance(told, dict):
         return told
-    return {**told.data, **{name: value for name, value in asdict(told).items() if name not in ("kind", "data")}}
+    event = _event(told)
+    return {**event.data, **{name: value for name, value in asdict(event).items() if name not in ("kind", "data")}}

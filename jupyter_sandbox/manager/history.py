@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from ..model.views import Event, WhyView
-from .newest import Newest, memory_of_event
+from .newest import Packed
 
 EVENTS_KEPT, DECISIONS_KEPT = 1_000, 200
 KEPT_BYTES = 2_000_000
@@ -39,13 +39,12 @@ class History:
         """The present guest is past. One that replays does everything from that step on again, so that is forgotten."""
         if not (self._present or self._present_decisions):
             return
-        present: Iterable[Event] = self._present
-        decisions: Iterable[WhyView] = self._present_decisions
-        if replayed_from is not None:
-            present = [event for event in present if event.step < replayed_from]
-            decisions = [entry for entry in decisions if entry.step < replayed_from]
-        self._past.extend(present)
-        self._past_decisions.extend(replace(entry, earlier=True) for entry in decisions)
+        if replayed_from is None:
+            self._past.take(self._present)
+            self._past_decisions.take(self._present_decisions)
+            return
+        self._past.extend(event for event in self._present if event.step < replayed_from)
+        self._past_decisions.extend(entry for entry in self._present_decisions if entry.step < replayed_from)
         self._present.clear()
         self._present_decisions.clear()
 
@@ -64,17 +63,19 @@ class History:
     def why(self, target: str, limit: int, *, present: bool = False) -> list[WhyView]:
         """The newest decisions about a process that earlier guests told."""
         names = _names(target)
-        known = [*self._past_decisions, *self._present_decisions] if present else [*self._past_decisions]
+        known = [replace(entry, earlier=True) for entry in self._past_decisions]
+        if present:
+            known += self._present_decisions
         found = [entry for entry in reversed(known) if not names or {entry.key, entry.name} & names]
         return found[: max(0, limit)]
 
 
-def _events() -> Newest[Event]:
-    return Newest(EVENTS_KEPT, KEPT_BYTES, memory_of_event)
+def _events() -> Packed[Event]:
+    return Packed(Event, EVENTS_KEPT, KEPT_BYTES)
 
 
-def _decisions() -> Newest[WhyView]:
-    return Newest(DECISIONS_KEPT, KEPT_BYTES)
+def _decisions() -> Packed[WhyView]:
+    return Packed(WhyView, DECISIONS_KEPT, KEPT_BYTES)
 
 
 def _names(target: str | None) -> set[str]:

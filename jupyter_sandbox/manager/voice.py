@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ..model.harmless import on_one_line
 from ..model.sandbox import AlertRaised, NoticeTold, OutputArrived, Update
-from .newest import Newest
+from .newest import Packed
 from .output import TAIL_BYTES, OutputTail
 from .throttle import Alerts
 
@@ -27,7 +27,7 @@ class Voice:
         self._hearer = contextvars.copy_context()
         """Of whoever acted on it last: what it prints and its alerts are told in there, so that they find its cell."""
         self.output = OutputTail(TAIL_BYTES)
-        self.notices: Newest[NoticeTold] = Newest(NOTICES_KEPT, NOTICES_BYTES)
+        self.notices = Packed(NoticeTold, NOTICES_KEPT, NOTICES_BYTES)
         self.alerts: tuple[str, ...] = ()
         self._cut_at = float("-inf")
         self._repeated = Alerts()

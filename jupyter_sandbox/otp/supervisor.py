@@ -19,7 +19,7 @@ from ..runtime.operations import OP_ROW, UP
 from ..runtime.process import Process, Running
 from ..runtime.signals import CALL, CAST, EXIT, INFO, INIT, SYSTEM, Caller, Entry
 from ..runtime.storytelling import state_text
-from . import children, commands, gen, inheritance, restart
+from . import children, gen, inheritance, restart, served
 from .child import Form, Settling, SpecError
 from .child_keys import key_of
 from .hints import Maybe
@@ -112,11 +112,11 @@ def dispatch(process: Process, entry: Entry) -> Running | None:
         return _follow(process, restart.Exited(source, payload.reason, last))  # type: ignore[attr-defined]
     if kind == CALL:
         assert type(source) is Caller
-        return commands.serve(process, payload, source)
+        return served.serve(process, payload, source)
     if kind == CAST:
         if type(payload) is tuple and len(payload) == 2 and payload[0] == "try_again_restart":
             return None  # OTP's own order to itself, which is for a child that waits for its restart
-        return commands.refuse(process, payload)
+        return served.refuse(process, payload)
     if kind == INFO and type(payload) is tuple and len(payload) == 2 and payload[0] == _RETRY:
         return _follow(process, restart.TryAgain(payload[1]))
     if kind == INFO and type(payload) is tuple and len(payload) == 3 and payload[0] == _WAIT_OVER:
