@@ -16,7 +16,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from ..chromium import MISSING, PATIENCE_MS, WHY, chromium
 
@@ -111,6 +111,14 @@ def browser() -> Iterator[Browser]:
     """Chromium, closed after each module."""
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A user's profile: what one page of Lab has loaded and compiled, the next one need not."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    yield context
+    context.close()
 
 
 @pytest.fixture(scope="session")
@@ -228,10 +236,9 @@ debugger it was asking: how often that is depends on how long the kernel takes t
 
 
 @pytest.fixture
-def lab(browser: Browser, lab_url: str, lab_log: Path) -> Iterator[Lab]:
+def lab(context: BrowserContext, lab_url: str, lab_log: Path) -> Iterator[Lab]:
     """A fresh page; afterwards it must have talked to nobody else, and nobody must have logged an error."""
     before = lab_log.stat().st_size
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     lab = Lab(page, lab_url)
@@ -239,7 +246,7 @@ def lab(browser: Browser, lab_url: str, lab_log: Path) -> Iterator[Lab]:
     strangers, errors = list(lab.strangers), [one for one in lab.errors if not any(said in one for said in OF_LAB)]
     # From here on Lab may complain: its debugger is still asking kernels that are taken away.
     shut_down_kernels(lab_url)
-    context.close()
+    page.close()
     assert strangers == []
     assert errors == []
     with lab_log.open() as log:
