@@ -1,4 +1,4 @@
-"""A wheel of the source distribution, and Binder's build of a clone, in fresh environments on a machine without Node."""
+"""A wheel of the source distribution, and Binder's build of a clone, in fresh environments without Node."""
 
 from __future__ import annotations
 
