@@ -38,7 +38,7 @@ class Hub:
         self, mirror: Mirror, pictures: Pictures, follow: Callable[[str], None], label: Callable[[str], str]
     ) -> None:
         self._mirror, self._pictures, self._follow, self._label = mirror, pictures, follow, label
-        self._pacer = Pacer(self._deliver, whole=lambda name: mirror.trees.get(name), hearers=self._hearers)
+        self._pacer = Pacer(self._deliver, trees=mirror.trees, hearers=self._hearers)
         self._lock = threading.Lock()
         self._followed: set[str] = set()
         self._paused: dict[str, int] = {}

@@ -1,6 +1,6 @@
 """What is known of all sandboxes without asking: filled by the manager's updates, read by completion and pictures.
 
-Values are replaced as a whole, never changed, so any thread may read at any time.
+Values are replaced as a whole, never changed, or have a lock, so any thread may read at any time.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from ..model.sandbox import InfoChanged, Removed, SandboxInfo, TreePatched, TreeReplaced, Update
-from ..model.views import TreeView
-from ..widgets.patch import apply
+from ..widgets.followed import Trees
 from .complete import Known
 
 V = TypeVar("V")
@@ -21,7 +20,7 @@ class Mirror:
 
     def __init__(self) -> None:
         self.infos: Mapping[str, SandboxInfo] = {}
-        self.trees: Mapping[str, TreeView] = {}
+        self.trees = Trees()
         self.mains: Mapping[str, tuple[str, ...]] = {}
         self.snapshots: Mapping[str, tuple[str, ...]] = {}
 
@@ -33,17 +32,16 @@ class Mirror:
             case Removed(name):
                 self.forget(name)
             case TreeReplaced(name, tree):
-                self.trees = {**self.trees, name: tree}
+                self.trees.note(name, tree)
             case TreePatched(name, diff):
-                tree = self.trees.get(name, TreeView(name, diff.step, diff.now_ms))
-                self.trees = {**self.trees, name: apply(tree, diff)}
+                self.trees.note(name, diff)
             case _:
                 pass
 
     def forget(self, name: str) -> None:
         """The sandbox is gone."""
         self.infos = _without(self.infos, name)
-        self.trees = _without(self.trees, name)
+        self.trees.forget(name)
         self.mains = _without(self.mains, name)
         self.snapshots = _without(self.snapshots, name)
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 
 from ..model.bucket import TokenBucket
 from ..model.views import TreeDiff, TreeView
@@ -31,7 +32,8 @@ class _Slot:
     """``order`` is held while delivering, so that two threads cannot overtake each other."""
 
     last: float = float("-inf")
-    pending: Change | None = None
+    pending: list[Change] = field(default_factory=list)
+    """In the order they came; nothing stands before a whole tree."""
     budget: TokenBucket = field(default_factory=lambda: TokenBucket.full(AT_ONCE, PER_SECOND))
     skipped: bool = False
     """Changes were left out: a whole tree has to come in their place."""
@@ -44,10 +46,10 @@ class Pacer:
 
     def __init__(
         self, deliver: Deliver, interval_s: float = INTERVAL_S, *,
-        whole: Callable[[str], TreeView | None] = lambda name: None, hearers: Callable[[str], int] = lambda name: 1,
+        trees: Mapping[str, TreeView] = MappingProxyType({}), hearers: Callable[[str], int] = lambda name: 1,
     ) -> None:  # fmt: skip
-        """``whole`` gives the tree of a sandbox as it is now, ``hearers`` how many a change of it is delivered to."""
-        self._deliver, self._interval, self._whole, self._hearers = deliver, interval_s, whole, hearers
+        """``trees`` are those of the sandboxes as they are now, ``hearers`` to how many a change is delivered."""
+        self._deliver, self._interval, self._trees, self._hearers = deliver, interval_s, trees, hearers
         self._lock, self._alarms = threading.Lock(), Alarms()
         self._slots: dict[str, _Slot] = {}
         self._closed = False
@@ -60,10 +62,10 @@ class Pacer:
             slot = self._slots.setdefault(name, _Slot())
             now = time.monotonic()
             over = slot.budget.wait_s(now)
-            if over and self._whole(name) is not None:
-                slot.pending, slot.skipped = None, True
+            if over and name in self._trees:
+                slot.pending, slot.skipped = [], True
             elif not slot.skipped:
-                slot.pending = change if slot.pending is None else joined(slot.pending, change)
+                slot.pending = [change] if isinstance(change, TreeView) else [*slot.pending, change]
             wait = max(over, slot.last + self._interval - now)
             if slot.alarm is not None:
                 return
@@ -96,19 +98,24 @@ class Pacer:
             return
         with slot.order:
             with self._lock:
-                skipped = slot.skipped
-                change = self._whole(name) if skipped else slot.pending
-                slot.pending, slot.alarm, slot.skipped = None, None, False
+                skipped, pending = slot.skipped, slot.pending
+                slot.pending, slot.alarm, slot.skipped = [], None, False
                 slot.last = time.monotonic()
-                if change is not None:
-                    slot.budget = slot.budget.spent(size_of(change) * self._hearers(name), slot.last)
+            # Not under the lock, for which the manager's thread waits: a large tree takes a while.
+            change = self._trees.get(name) if skipped else joined(pending)
+            if change is None:
+                return
+            size = size_of(change) * self._hearers(name)
+            with self._lock:
+                slot.budget = slot.budget.spent(size, slot.last)
                 pause_s = max(1, math.ceil(slot.budget.wait_s(slot.last))) if skipped else 0
-            if change is not None:
-                self._deliver(name, change, pause_s)
+            self._deliver(name, change, pause_s)
 
 
-def joined(first: Change, second: Change) -> Change:
-    """One change that does what both do, one after the other."""
-    if isinstance(second, TreeView):
-        return second
-    return apply(first, second) if isinstance(first, TreeView) else merge(first, second)
+def joined(changes: Sequence[Change]) -> Change | None:
+    """One change that does what all of them do, one after the other; only the first may be a whole tree."""
+    diffs = [change for change in changes if isinstance(change, TreeDiff)]
+    diff = merge(*diffs) if diffs else None
+    if changes and isinstance(changes[0], TreeView):
+        return changes[0] if diff is None else apply(changes[0], diff)
+    return diff

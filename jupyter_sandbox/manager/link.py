@@ -2,8 +2,9 @@
 
 Frames are typed data; a guest that sends anything else has broken the
 protocol and is not listened to any further. Neither side can flood the other:
-reading pauses when a guest sends too much, writing has a deadline, and so has
-a frame that was begun.
+reading pauses when a guest sends too much or makes too much work, long work is
+done in turns with that of others, writing has a deadline, and so has a frame
+that was begun.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import asyncio
 import math
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from ..model.bucket import TokenBucket
 from ..model.errors import InternalError, LocalProtocolError, RemoteProtocolError, SandboxBusy, SandboxGone
-from ..wire.connection import Connection
+from ..wire.connection import Connection, Frame
 from ..wire.legality import ConnectionState
 from ..wire.messages import (
     Alert,
@@ -35,7 +37,7 @@ from ..wire.messages import (
 from .answers import error_of
 from .begun import LOOK_S, LOOKS, Begun
 from .news import AT_ONCE, PER_SECOND
-from .reading import place_for_reading
+from .reading import reading_of
 from .weight import weight
 
 __all__ = ["GuestLink", "Pushed"]
@@ -44,16 +46,19 @@ A = TypeVar("A", bound=Answer)
 WRITE_HIGH_BYTES = 1 << 20
 WRITE_DEADLINE_S = 5.0
 READ_SHARE_BYTES = 4 << 20
-"""What one guest may send per ``READ_WINDOW_S`` before it has to wait: a flood costs the kernel a bounded share."""
-READ_WINDOW_S = 0.1
+READ_BYTES_PER_SECOND = 10 * READ_SHARE_BYTES
+"""What one guest may send at once, and in each second, before it has to wait: a flood costs the kernel a bounded share.
+"""
 FRAME_COST_BYTES = 4096
 """What a frame counts for beside its bytes: many small ones cost the kernel as much as a few large ones."""
-LONG_BYTES = 64 * 1024
-"""How much of a frame has arrived when it is worth the while to look how long the rest keeps the thread."""
 WORK_COST_BYTES = 160 << 20
-"""What a second of the thread's work counts for: whoever makes long work of few bytes has a fifth of it at most."""
-REST_BYTES = 1 << 20
-"""Of what a guest said last that is read when it has ended: a second of news."""
+"""What a second of the thread's work counts for: whoever makes long work of few bytes has a quarter of it at most."""
+TURN_S = 0.005
+"""How long frames of one guest are taken before it is the turn of others."""
+LONG_BYTES, LONGEST_S = 64 * 1024, 0.05
+"""Of who sends fewer no more work counts than that at a time: where it takes longer, Python's collector has run."""
+REST_BYTES, REST_S = 1 << 20, 0.1
+"""Of what a guest said last that is read when it has ended, and how long it is dealt with: a second of news."""
 BEGIN_S = 0.005
 """How long a spare is left asleep after it has become a sandbox: usually its first request comes at once."""
 LOST, BROKEN, ENDING = "its channel was closed", "it broke the protocol", "it is being destroyed"
@@ -77,7 +82,8 @@ class GuestLink(asyncio.BufferedProtocol):
         self.name = ""
         """Of the sandbox, for errors in which it speaks."""
         self._loop = asyncio.get_running_loop()
-        self._arriving = place_for_reading(self._loop)
+        self._reading = reading_of(self._loop)
+        self._arriving = self._reading.place
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
         self._answers: dict[int, asyncio.Future[Answer]] = {}
@@ -87,9 +93,9 @@ class GuestLink(asyncio.BufferedProtocol):
         self._why_gone = ""
         self._writable = asyncio.Event()
         self._writable.set()
-        self._read_share = READ_SHARE_BYTES
-        self._window_ends = 0.0
-        self._refill: asyncio.TimerHandle | None = None
+        self._share = TokenBucket.full(READ_SHARE_BYTES, READ_BYTES_PER_SECOND)
+        self._untaken: deque[Frame] = deque()
+        self._next_turn: asyncio.Handle | None = None
         self._begun: Begun | None = None
         self._look: asyncio.TimerHandle | None = None
         self._pace = TokenBucket.full(AT_ONCE, PER_SECOND)
@@ -105,10 +111,12 @@ class GuestLink(asyncio.BufferedProtocol):
         """Close the channel; whoever still waits gets SandboxGone with ``why``. Idempotent."""
         if not self._why_gone:
             self._why_gone = why
-        for timer in (self._refill, self._look):
+        for timer in (self._next_turn, self._look):
             if timer is not None:
                 timer.cancel()
-        self._refill = self._look = None
+        self._next_turn = self._look = None
+        self._untaken.clear()
+        self._reading.behind.discard(self)
         if self._transport is not None:
             self._transport.abort()
         waits: list[asyncio.Future[Any]] = [*self._answers.values(), self.ready]
@@ -218,11 +226,13 @@ class GuestLink(asyncio.BufferedProtocol):
             try:
                 size = self._socket.recv_into(self._arriving)
             except OSError:  # there is nothing more, or the socket is closed
-                return
+                break
             if not size:
-                return
+                break
             left -= size
             self.buffer_updated(size)
+        self._take_waiting(REST_S)
+        self._untaken.clear()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:  # it would not be written to any more; what it wrote is still there
@@ -239,20 +249,48 @@ class GuestLink(asyncio.BufferedProtocol):
             self._receive(bytes(self._arriving[:nbytes]))
 
     def _receive(self, data: bytes) -> None:
-        began = time.thread_time() if self._connection.pending > LONG_BYTES else None
+        long = self._connection.pending > LONG_BYTES
+        began = time.thread_time()
         try:
             frames = self._connection.receive(data)
         except RemoteProtocolError as error:
             self._broken(str(error))
             return
-        cost = len(data) + FRAME_COST_BYTES * len(frames)
-        for frame in frames:
+        self._untaken.extend(frames)
+        self._charge(len(data) + FRAME_COST_BYTES * len(frames) + _cost(time.thread_time() - began, long=long))
+        self._take_waiting()
+        self._await_rest(fresh=bool(frames))
+
+    def _take_waiting(self, most_s: float | None = None) -> None:
+        """Take frames for so long, the rest in turns with what else the loop has to do."""
+        self._next_turn = None
+        began, until, cost = time.thread_time(), time.perf_counter() + (TURN_S if most_s is None else most_s), 0
+        while self._untaken:
+            frame = self._untaken.popleft()
             cost += weight(frame)
             self._take(frame)
-        if began is not None:
-            cost += int((time.thread_time() - began) * WORK_COST_BYTES)
-        self._charge(cost)
-        self._await_rest(fresh=bool(frames))
+            if time.perf_counter() > until:
+                break
+        self._charge(cost + _cost(time.thread_time() - began))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Now, at its next turn, or when the guest may make work again. No timer for those that nearly all are."""
+        if self._transport is None or self._why_gone:
+            return
+        wait_s = self._share.wait_s(self._loop.time())
+        if wait_s or self._untaken:
+            self._transport.pause_reading()
+            if wait_s:
+                self._reading.behind.add(self)
+            if self._next_turn is None:
+                self._next_turn = self._loop.call_later(self._reading.stretched(wait_s), self._take_waiting)
+        elif not self._transport.is_closing():
+            self._reading.behind.discard(self)
+            self._transport.resume_reading()
+
+    def _charge(self, size: int) -> None:
+        self._share = self._share.spent(size, self._loop.time())
 
     def _take(self, frame: object) -> None:
         match frame:
@@ -299,7 +337,7 @@ class GuestLink(asyncio.BufferedProtocol):
         self._look = None
         if self._begun is None:
             return
-        if self._read_share > 0 and not self._at_work():
+        if self._next_turn is None and not self._at_work():
             self._begun = self._begun.seen()
         if self._begun.too_long:
             self._broken(f"it began a frame and did not end it within {LOOK_S * LOOKS:g} s")
@@ -316,24 +354,9 @@ class GuestLink(asyncio.BufferedProtocol):
         """How much of the ``AT_ONCE`` that it may tell in a moment was used, at most so far."""
         return math.ceil(AT_ONCE - self._least_left)
 
-    def _charge(self, size: int) -> None:
-        now = self._loop.time()
-        if self._read_share == READ_SHARE_BYTES or (self._refill is None and now >= self._window_ends):
-            self._read_share, self._window_ends = READ_SHARE_BYTES, now + READ_WINDOW_S
-        self._read_share -= size
-        if self._read_share <= 0 and self._transport is not None and not self._why_gone:
-            self._transport.pause_reading()
-            if self._refill is None:  # no timer for those that stay below it, which nearly all do
-                self._refill = self._loop.call_at(self._window_ends, self._refilled)
 
-    def _refilled(self) -> None:
-        self._refill = None
-        self._read_share = min(READ_SHARE_BYTES, self._read_share + READ_SHARE_BYTES)
-        self._window_ends = self._loop.time() + READ_WINDOW_S
-        if self._read_share <= 0:  # one frame took more than a share
-            self._refill = self._loop.call_at(self._window_ends, self._refilled)
-        elif self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+def _cost(worked_s: float, *, long: bool = False) -> int:
+    return int((worked_s if long else min(worked_s, LONGEST_S)) * WORK_COST_BYTES)
 
 
 def _give_up(waiting: asyncio.Future[Answer], timeout_s: float | None) -> None:

@@ -18,7 +18,7 @@ from msgspec import to_builtins
 
 from ..model.errors import SandboxError
 from ..model.views import Inspection, TreeDiff, TreeView
-from .patch import apply
+from .followed import Followed
 from .safe import clean, line
 
 Act = Callable[[str, str], object]
@@ -47,20 +47,24 @@ class LiveTree(anywidget.AnyWidget):
     """Marks the static picture that the live one mounts itself over."""
 
     def __init__(self, view: TreeView, *, act: Act, inspect: Inspect) -> None:
-        self.view = view
+        self._followed = Followed(view)
         self._act, self._inspect = act, inspect
         super().__init__(anchor=uuid.uuid4().hex)
         self.on_msg(self._receive)
+
+    @property
+    def view(self) -> TreeView:
+        """The tree as it was told last."""
+        return self._followed.view
 
     def push(self, change: TreeView | TreeDiff) -> None:
         """Show a new tree or a change of it."""
         if self.frozen:
             return
+        self._followed.note(change)
         if isinstance(change, TreeView):
-            self.view = change
             self.send({"type": "tree", "tree": to_builtins(change)})
         else:
-            self.view = apply(self.view, change)
             self.send({"type": "diff", "diff": to_builtins(change)})
 
     def freeze(self, why: str) -> None:

@@ -1,4 +1,4 @@
-"""Trees and their diffs: apply one to a tree, merge two into one. Pure."""
+"""Trees and their diffs: apply one to a tree, merge many into one. Pure."""
 
 from __future__ import annotations
 
@@ -35,16 +35,26 @@ def _kept(processes: tuple[ProcessView, ...]) -> tuple[ProcessView, ...]:
     return processes[:MOST]
 
 
-def merge(first: TreeDiff, second: TreeDiff) -> TreeDiff:
-    """One diff that does what both do, one after the other.
+def merge(*diffs: TreeDiff) -> TreeDiff:
+    """One diff that does what all of them do, one after the other, in one pass over them.
 
     A process that was removed and came back with the same key is only changed.
     """
-    gone = frozenset(second.removed)
-    changed = {process.key: process for process in first.changed if process.key not in gone}
-    changed.update((process.key, process) for process in second.changed)
-    removed = dict.fromkeys(key for key in (*first.removed, *second.removed) if key not in changed)
-    order = second.order if second.order is not None else first.order
-    if order is not None and second.order is None:
+    changed: dict[str, ProcessView] = {}
+    removed: dict[str, None] = {}
+    order: tuple[str, ...] | None = None
+    gone: set[str] = set()
+    for diff in diffs:
+        for key in diff.removed:
+            changed.pop(key, None)
+            removed[key] = None
+        changed.update((process.key, process) for process in diff.changed)
+        if diff.order is not None:
+            order = diff.order
+            gone.clear()
+        else:
+            gone.update(diff.removed)
+    if order is not None and gone:
         order = tuple(key for key in order if key not in gone)
-    return TreeDiff(first.sandbox, second.step, second.now_ms, tuple(changed.values()), tuple(removed), order)
+    left_out = tuple(key for key in removed if key not in changed)
+    return TreeDiff(diffs[0].sandbox, diffs[-1].step, diffs[-1].now_ms, tuple(changed.values()), left_out, order)

@@ -222,7 +222,7 @@ def test_a_closed_pacer_tells_nothing() -> None:
 def test_above_its_budget_a_sandbox_is_told_as_a_whole_tree_later(clock: Clock) -> None:
     told = Told()
     newest = TreeView("shop", 9, 0, (view("a", "9"),))
-    pacer = Pacer(told, interval_s=0.01, whole=lambda name: newest, hearers=lambda name: 1_000)
+    pacer = Pacer(told, interval_s=0.01, trees={"shop": newest}, hearers=lambda name: 1_000)
     large = view("a", "x" * 16_100)  # a tenth of a second above what may come at once
     for step in range(1, 5):
         pacer.offer("shop", diff(step, large))
@@ -239,7 +239,7 @@ def test_above_its_budget_a_sandbox_is_told_as_a_whole_tree_later(clock: Clock) 
 def test_whoever_is_far_above_its_budget_says_when_the_next_picture_comes_at_the_earliest(clock: Clock) -> None:
     told = Told()
     newest = TreeView("shop", 9, 0, (view("a", "x" * 3_000),))
-    pacer = Pacer(told, interval_s=0.01, whole=lambda name: newest, hearers=lambda name: 1_000)
+    pacer = Pacer(told, interval_s=0.01, trees={"shop": newest}, hearers=lambda name: 1_000)
     large = view("a", "x" * 16_000)
     for step in range(1, 3):
         pacer.offer("shop", diff(step, large))

@@ -227,3 +227,40 @@ def test_whoever_waits_for_a_guest_to_read_goes_on_when_it_does(monkeypatch: pyt
         assert frames == sorted(frames)
 
     assert play(story, monkeypatch).broken == []
+
+
+def test_long_work_for_one_guest_is_done_in_turns_with_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "TURN_S", 0.0)
+
+    async def story(peer: Peer) -> None:
+        turns = list[int]()
+
+        async def others() -> None:
+            while len(peer.heard) < 50:
+                turns.append(len(peer.heard))
+                await asyncio.sleep(0)
+
+        await peer.say(last_words(50))
+        await others()
+        assert [told.text for told in peer.heard if isinstance(told, m.Notice)] == [f"{one}" for one in range(50)]
+        assert set(turns) >= set(range(1, 50)), "after each of them it was the turn of others"
+        await peer.say(BEGUN)
+        await peer.look(LOOKS)
+
+    assert len(play(story, monkeypatch).broken) == 1, "and reading has gone on"
+
+
+def test_who_makes_much_work_of_few_bytes_waits_for_its_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "TURN_S", 0.0)
+    monkeypatch.setattr(link, "WORK_COST_BYTES", 1 << 60)
+
+    async def story(peer: Peer) -> None:
+        await peer.say(last_words(50))
+        await peer.link.ready
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert peer.heard == []
+        peer.link.read_rest()
+        assert len(peer.heard) == 50, "but of who has ended the rest is heard"
+
+    assert play(story, monkeypatch).broken == []

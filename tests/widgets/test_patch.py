@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,3 +61,9 @@ def test_a_change_does_not_say_whose_tree_it_is() -> None:
     mine, theirs = TreeDiff("shop", 2, 0), TreeDiff("bank", 3, 0)
     assert apply(TreeView("shop", 1, 0), theirs).sandbox == "shop"
     assert merge(mine, theirs).sandbox == "shop"
+
+
+@given(st.lists(trees(), min_size=2, max_size=6))
+def test_many_merged_at_once_are_as_one_after_the_other(told: list[TreeView]) -> None:
+    diffs = [difference(*pair) for pair in pairwise(told)]
+    assert apply(told[0], merge(*diffs)) == apply(told[0], reduce(merge, diffs)) == told[-1]
