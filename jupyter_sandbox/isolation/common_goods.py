@@ -13,16 +13,16 @@ from typing import Final
 from ..model.openings import Openings
 from .bpf import Allow, Decision, Match, Refuse, When
 
-_ADVICE: Final = (0, 1, 2, 3, 4, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 22, 23, 24, 102, 103)
+_ADVICE: Final = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 19, 22, 23, 24, 102, 103)
 """On one's own memory. Not the advice that has all processors stop and tidy up, that writes to the swap of the machine,
-or that has pages compared with those of others."""
+that has pages compared with those of others, or that takes them out of what is shared with the kernel."""
 _CLOSE_FLAGS: Final = (0, 4)
 """Closing, or closing on exec. The third (2) first gives the thread a table of files of its own."""
 _PATH_ONLY: Final = 0x200000
 _FOLDER: Final = {"x86_64": 0x10000, "aarch64": 0x4000}
 """The numbers of O_PATH and O_DIRECTORY."""
 _SET_LOCK: Final = (6, 7)
-_SET_LOCK_OF_DESCRIPTION: Final = (37, 38)
+_SET_LOCK_OF_DESCRIPTION: Final = 37
 
 
 def decide_goods(openings: Openings) -> dict[str, Decision]:
@@ -63,7 +63,7 @@ def without_locks(fcntl: When) -> When:
     from writing what the sandbox may only read, and Linux remembers any number of them without counting.
     """
     (test,) = fcntl.tests
-    allowed = tuple(value for value in test.values if value not in (*_SET_LOCK, *_SET_LOCK_OF_DESCRIPTION))
+    allowed = tuple(value for value in test.values if value not in (*_SET_LOCK, _SET_LOCK_OF_DESCRIPTION))
     others = replace(fcntl, tests=(replace(test, values=allowed),))
     return When((replace(test, values=_SET_LOCK),), Refuse(0), others)
 

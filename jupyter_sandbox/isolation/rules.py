@@ -25,7 +25,7 @@ _ALLOWED: Final = """
     creat fstat stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat statfs fstatfs
     getdents getdents64 getcwd chdir fchdir umask ftruncate fsync fdatasync sync_file_range
     rename renameat renameat2 mkdir mkdirat rmdir unlink unlinkat link linkat symlink symlinkat mknod mknodat
-    dup dup2 dup3 pipe pipe2 sendfile copy_file_range
+    dup dup2 dup3 pipe pipe2 copy_file_range
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2
     eventfd eventfd2 signalfd signalfd4 timerfd_create timerfd_settime timerfd_gettime
     mprotect munmap mremap msync brk mlock munlock mlock2 munlockall membarrier
@@ -47,8 +47,11 @@ _NO_ATTRIBUTES: Final = """
     getxattr lgetxattr fgetxattr getxattrat listxattr llistxattr flistxattr listxattrat
     setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat
 """
-_UNKNOWN_ON_PURPOSE: Final = "clone3 openat2"
-"""Their flags lie behind a pointer; "no such call" makes the C library fall back to what a filter can read."""
+_UNKNOWN_ON_PURPOSE: Final = "clone3 openat2 sendfile"
+"""The flags of the first two lie behind a pointer; "no such call" makes the C library fall back to what a filter can
+read. The third puts pages of files into pipes, and each keeps as much memory as Linux read at once: megabytes that
+nobody counts, of a file that is no more. While it waits it keeps a file that is open nowhere. Who asks writes instead.
+"""
 
 _WITHOUT_WRITING: Final = "fallocate"
 """Takes any amount of disk in no time, before a watchdog can look; "not supported" makes who asks write instead."""
@@ -61,8 +64,9 @@ _PRCTL: Final = (2, 3, 15, 16, 21, 23, 30, 39, 40, 0x53564D41)
 """Reading one's own settings, and naming threads and memory."""
 _IOCTL: Final = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """Is it a terminal, how large is its window, bytes waiting, blocking or not, close on exec."""
-_FCNTL: Final = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034)
-"""Duplicates, flags, locks and questions. Owners, signals, leases, notices and larger pipes reach beyond."""
+_FCNTL: Final = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 1030, 1032, 1034)
+"""Duplicates, flags, locks and questions. Owners, signals, leases, notices and larger pipes reach beyond. Waiting for a
+lock of an open file (38) goes on when the file is closed, and keeps it on disk where nobody looks."""
 _FCNTL_ON_FILES: Final = When((Match(1, _FCNTL),))
 _OPENING: Final = {"open": 1, "openat": 2}
 """Where the flags are."""

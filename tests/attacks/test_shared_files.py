@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Arena
-from .tools import CHANNEL, TOOLS
+from .tools import CHANNEL, HEARTBEAT, TOOLS
 
 FLAGS = {
     "all flags at once": (
@@ -89,7 +89,8 @@ POURED = {
 @pytest.mark.parametrize("name", POURED)
 def test_what_is_poured_by_the_operating_system_itself_can_be_ended(arena: Arena, name: str) -> None:
     """One call writes without end, and its user's processes are not heard meanwhile."""
-    sandbox = arena.attacker(limits={"handler_budget": 1_000})
+    profile = "basic" if "sendfile" in POURED[name] else None  # nobody else has it
+    sandbox = arena.attacker(profile=profile, limits={"handler_budget": 1_000})
     source = f"{TOOLS}library = _os.open(_ctypes.__file__, 0)\n{POURED[name]}"
     outcome = arena.attack(source, sandbox, timeout_ms=8_000)
     assert outcome.error is not None
@@ -107,3 +108,46 @@ def test_output_of_control_characters_alone_is_soon_made_harmless(arena: Arena, 
     outcome = arena.attack(f"import os; os.write(1, {piece!r} * {1_000_000 // len(piece)})", sandbox)
     arena.until(lambda: len(sandbox.output()) > 50_000, "it did not arrive")
     assert outcome.error is None
+
+
+KEPT = {
+    "a page in a pipe": (
+        "import os, socket\nreading, writing = os.pipe()\nfile = os.open('x', os.O_CREAT | os.O_RDWR)\n"
+        "os.write(file, bytes(4096))\nos.sendfile(writing, file, 0, 1)", {"ENOSYS"},
+    ),
+    "a lock that is waited for": (
+        "import fcntl, struct\nfile = open('x', 'w')\n"
+        "fcntl.fcntl(file, 38, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 0, 1, 0))", {"EPERM"},
+    ),
+    "a page of its heartbeat that is given back": (
+        TOOLS + HEARTBEAT + "called(_libc.madvise(_ctypes.c_void_p(place & ~4095), 4096, 9))", {"EINVAL"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize("allow", [None, {"net": True, "subprocess": True, "read": ["/usr"]}], ids=str)
+def test_what_keeps_files_and_pages_where_nobody_looks_is_refused(
+    strict: Arena, allow: dict[str, object] | None, name: str
+) -> None:
+    source, refusals = KEPT[name]
+    strict.refuses(source, strict.attacker(allow=allow), also=refusals)
+
+
+COPYING = """
+import io, os, shutil, socket, threading
+with open('from', 'wb') as file: file.write(b'x' * 1_000_000)
+shutil.copyfile('from', 'to')
+one, other = socket.socketpair()
+heard = []
+def hear():
+    while part := other.recv(1 << 16): heard.append(len(part))
+thread = threading.Thread(target=hear); thread.start()
+with open('from', 'rb') as file: one.sendfile(file)
+one.close(); thread.join()
+answer = os.path.getsize('to'), sum(heard)
+"""
+
+
+def test_without_it_files_are_copied_and_sent_as_before(strict: Arena) -> None:
+    assert strict.attack(COPYING).value == (1_000_000, 1_000_000)
