@@ -59,6 +59,15 @@ LARGE = {
         "for n in range(20):\n    many = tuple(v.ProcessView(f'{n} {k}', None, '', '', '', '') for k in range(8_000))\n"
         "    say(m.TreeChanged(diff=v.TreeDiff('x', n, n, many)))"
     ),
+    "changes of nothing in a large tree": (
+        "for n in range(4):\n    many = tuple(v.ProcessView(f'{n} {k}', None, '', '', '', '') for k in range(5_000))\n"
+        "    say(m.TreeChanged(diff=v.TreeDiff('x', n, n, many)))\n"
+        "channel.sendall(frame(pack(m.TreeChanged(diff=v.TreeDiff('x', 1, 1)))) * 900)"
+    ),
+    "decisions of empty lines": (
+        "none = ('',) * 999\nwhy = v.WhyView('k', 'n', 1, 1, '', '', '', none, '', '', none, none, '')\n"
+        "for n in range(80): say(m.Sample(counters=v.Counters(), events=[], decisions=[why] * 20))"
+    ),
     "another order of the tree again and again": (
         "many = tuple(map(str, range(100_000)))\n"
         "for n in range(40): say(m.TreeChanged(diff=v.TreeDiff('x', n, n, (), many, many)))"
