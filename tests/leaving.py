@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from jupyter_sandbox.isolation import sweeper
 from jupyter_sandbox.manager.manager import SandboxManager
 
 from .waiting import until
@@ -29,6 +30,20 @@ def nothing_left() -> Iterator[None]:
 def _managers_rest() -> bool:
     managers = [one for one in gc.get_objects() if type(one) is SandboxManager]
     return all(one.closed or one._spares is None or one._spares.full for one in managers)
+
+
+def guests_of(zygote: int) -> set[int]:
+    """The children of a zygote, without the one that waits for the end of the kernel."""
+    found = map(int, Path(f"/proc/{zygote}/task/{zygote}/children").read_text().split())
+    return {pid for pid in found if name_of(pid) != sweeper.NAME}
+
+
+def name_of(pid: int) -> str:
+    """Of an OS process, empty when it is no more."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def belongings() -> frozenset[tuple[str, str]]:

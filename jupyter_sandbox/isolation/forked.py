@@ -77,6 +77,8 @@ class Guests:
     """All of them, by number."""
 
     def __init__(self) -> None:
+        self.aside = 0
+        """A child that is nobody's program, if there is one."""
         self._kept: dict[int, Forked] = {}
         self.left: set[int] = set()
         """Sessions of adopted programs that are being ended."""
@@ -139,7 +141,7 @@ class Guests:
                 if reaped:
                     enders[pid].ender = 0
                 continue
-            if session in living or not ends:
+            if session in living or pid == self.aside or not ends:
                 continue
             # Of who was reaped, too: what it had started came to us after they were listed, for another turn to see.
             # Its own guest alone waits for that, and as long as it has patience.

@@ -20,7 +20,7 @@ from contextlib import suppress
 
 import msgspec
 
-from . import at_fork, launch, system
+from . import at_fork, launch, sweeper, system
 from .child import Prepared, run_child
 from .confined import prepare
 from .ender import Leash
@@ -70,7 +70,9 @@ def main(
     forker.prepared = Prepared(entry)
     _freeze()
     forker.rehearsals = [lambda: rehearse(folder), *_rehearsals(preload)] * ROUNDS
-    forker.run()
+    sweeping = sweeper.begin(folder)
+    forker.run(sweeping)
+    sweeper.end(sweeping)
 
 
 def _end_programs() -> None:
@@ -133,8 +135,9 @@ class Forker:
         if not self._closing_s:
             socket.send_fds(self._control, [self._encode(message)], list(fds))
 
-    def run(self) -> None:
-        """Until the kernel has closed the socket and nobody is left."""
+    def run(self, aside: int = 0) -> None:
+        """Until the kernel has closed the socket and nobody is left but ``aside``, a child that is no guest."""
+        self._guests.aside = aside
         self._wake_for_ends()
         while True:
             self._turn(self._selector.select(self._wait_s()))

@@ -1,4 +1,4 @@
-"""Folders that guests work in: one per guest under one per kernel, removed with it, and swept up after a killed one."""
+"""Folders that guests work in: one per guest under one per zygote of a kernel, removed with it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if sys.platform != "win32":
     import fcntl
 
 PREFIX = "jupyter_sandbox-"
+OWNER = "owner"
+"""The file in a kernel's folder that is locked as long as the kernel lives."""
 _JOIN_S = 5.0
 _AGAIN_S = (0.05, 0.1, 0.2, 0.5, 1, 2)
 """Before a folder is removed once more: what was killed a moment ago can still be writing, programs that it started
@@ -62,7 +64,7 @@ class ScratchRoot:
         except FileNotFoundError:
             return
         except OSError:
-            thread = threading.Thread(target=_remove_for_good, args=(folder,), name="sandbox-scratch", daemon=True)
+            thread = threading.Thread(target=remove_for_good, args=(folder,), name="sandbox-scratch", daemon=True)
             try:
                 thread.start()
             except (RuntimeError, MemoryError):  # no thread is to be had: it goes with all others at the end
@@ -109,7 +111,7 @@ def _made(base: Path) -> tuple[Path, int]:
 
 
 def _lock(folder: Path) -> int:
-    fd = os.open(folder / "owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(folder / OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     os.fchmod(fd, 0o600)
     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return fd
@@ -121,7 +123,7 @@ def sweep(base: Path) -> None:
         try:
             found = folder.lstat()
             ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-            fd = os.open(folder / "owner", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW) if ours else -1
+            fd = os.open(folder / OWNER, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW) if ours else -1
         except OSError:
             continue
         if fd >= 0:
@@ -207,7 +209,8 @@ class _Count:
             self.largest = max(self.largest, found.st_size)
 
 
-def _remove_for_good(folder: str) -> None:
+def remove_for_good(folder: str) -> None:
+    """Remove it, and what is written into it meanwhile. Takes some seconds at most."""
     remove_tree(folder)
     for pause in _AGAIN_S:
         if not os.path.lexists(folder):

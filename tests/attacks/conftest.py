@@ -27,7 +27,7 @@ from jupyter_sandbox.model.errors import SandboxError, SandboxGone
 from jupyter_sandbox.model.protection import Protection
 from jupyter_sandbox.model.sandbox import SandboxStatus, Update
 
-from ..leaving import belongings
+from ..leaving import belongings, guests_of
 from ..waiting import until
 from .patience import Moment, Patience, Reference
 from .tools import REFUSED, attempt
@@ -220,7 +220,7 @@ class Arena:
 
     def belongings(self) -> Belongings:
         """What there is now."""
-        children = Path(f"/proc/{self.zygote}/task/{self.zygote}/children").read_text().split()
+        children = guests_of(self.zygote)
         threads = len(os.listdir("/proc/self/task"))
         files, folders = len(os.listdir("/proc/self/fd")), len(os.listdir(self.scratch))
         return Belongings(files, threads, len(children), folders, shared_memory())

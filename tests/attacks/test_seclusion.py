@@ -58,15 +58,15 @@ def at_the_launcher(text: str) -> str:
 
 
 def at_a_sibling(text: str) -> str:
-    """The spares are forked from the same launcher, a moment after the first sandbox."""
+    """The spares are forked from the same launcher, a moment after the first sandbox; its first child is no guest."""
     find = """
         import time
         for _ in range(1_500):
             children = open(f'/proc/{_os.getppid()}/task/{_os.getppid()}/children').read().split()
             others = [one for one in children if int(one) != _os.getpid()]
-            if others: break
+            if len(others) > 1: break
             time.sleep(0.02)
-        other = others[0]
+        other = others[-1]
         """
     return find + text.replace("'/proc/{process}", "f'/proc/{other}")
 

@@ -12,6 +12,7 @@ import pytest
 
 from jupyter_sandbox.isolation.scratch import ScratchRoot
 
+from ..waiting import until
 from .conftest import HERE, lives, wait_until_gone
 
 
@@ -28,6 +29,12 @@ def test_no_zygote_or_guest_outlives_a_killed_kernel(zygote: str, tmp_path: Path
         kernel.kill()
         kernel.wait()
         wait_until_gone(pids)
-    assert len(list(tmp_path.iterdir())) == 1
+    until(lambda: list(tmp_path.iterdir()) == [], "its folders are left")
+
+
+def test_where_nobody_sweeps_up_the_next_kernel_does(tmp_path: Path) -> None:
+    code = f"from jupyter_sandbox.isolation.scratch import ScratchRoot; ScratchRoot({str(tmp_path)!r}).make()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert len(list(tmp_path.glob("jupyter_sandbox-*/tmp*"))) == 1
     ScratchRoot(str(tmp_path)).close()
-    assert list(tmp_path.iterdir()) == [], "the next kernel sweeps up"
+    assert list(tmp_path.iterdir()) == []

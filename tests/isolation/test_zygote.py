@@ -18,6 +18,7 @@ from jupyter_sandbox.isolation.zygote import Zygote
 from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.errors import LaunchFailed, Unsupported
 
+from ..leaving import guests_of
 from .conftest import HERE, Launcher, Story, launcher, lives, read_all, wait_until_gone
 
 Play = Callable[[Story], None]
@@ -233,7 +234,7 @@ def test_a_guest_that_comes_after_its_asker_gave_up_is_killed(play: Play) -> Non
             await asked
         os.kill(launcher.zygote.pid, signal.SIGCONT)
         assert await (await launcher.guest()).ask("answer = 1") == 1
-        wait_until_gone(sorted(set(children_of(launcher.zygote.pid)) - {launcher.told[-1].process.pid}))
+        wait_until_gone(sorted(guests_of(launcher.zygote.pid) - {launcher.told[-1].process.pid}))
 
     play(story)
 
@@ -248,7 +249,7 @@ def test_a_fork_that_is_cancelled_leaves_nothing(play: Play) -> None:
             with pytest.raises(asyncio.CancelledError):
                 await task
         await (await launcher.guest()).ask("pass")
-        wait_until_gone(sorted(set(children_of(launcher.zygote.pid)) - {launcher.told[-1].process.pid}))
+        wait_until_gone(sorted(guests_of(launcher.zygote.pid) - {launcher.told[-1].process.pid}))
 
     play(story)
 
@@ -323,7 +324,3 @@ def test_a_guests_folder_goes_with_it_whatever_is_in_it(play: Play, temporary: P
 
     play(story)
     assert list(temporary.iterdir()) == []
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

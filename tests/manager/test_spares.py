@@ -22,6 +22,7 @@ from jupyter_sandbox.model.errors import LaunchFailed, SandboxError
 from jupyter_sandbox.model.flavour import Flavour
 from jupyter_sandbox.model.protection import Protection
 
+from ..leaving import guests_of
 from ..waiting import until
 from .conftest import COUNTER
 
@@ -65,7 +66,7 @@ def children(manager: SandboxManager, flavour: Flavour = Flavour()) -> set[int]:
     """The OS processes that were forked for a flavour and live."""
     zygotes = manager._zygotes
     pid = zygotes.of(flavour).pid if zygotes is not None else None
-    return {int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()} if pid else set()
+    return guests_of(pid) if pid else set()
 
 
 def pid_of(sandbox: Sandbox) -> int:
