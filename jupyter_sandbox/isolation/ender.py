@@ -73,9 +73,15 @@ def _stay(leash: int, told: int) -> None:
     system.set_name(NAME)
     os.write(told, b"1")
     _close_all_but(leash)
-    while os.read(leash, 1):
-        continue
+    _wait_for_the_end(leash)
     os.kill(-1, signal.SIGKILL)
+
+
+def _wait_for_the_end(leash: int) -> None:
+    """Of a zygote that ended before it read our number, Linux tells no end but an error (ECONNRESET)."""
+    with suppress(OSError):
+        while os.read(leash, 1):
+            continue
 
 
 def _close_all_but(leash: int) -> None:

@@ -340,17 +340,47 @@ time.sleep(60)
 """
 
 
-def test_programs_end_with_a_kernel_that_is_killed(strict_machine: None, ended: None, tmp_path: Path) -> None:
+QUIET = """
+from jupyter_sandbox.manager.manager import SandboxManager
+import time
+manager = SandboxManager(store=":memory:")
+sandbox = manager.create(allow={"subprocess": True})
+print(sandbox.exec("import subprocess; subprocess.Popen(['sleep', '600']).pid"), flush=True)
+time.sleep(60)
+"""
+"""A sandbox from which nobody hears anything any more."""
+
+
+@contextmanager
+def a_kernel(source: str, temporary: Path) -> Iterator[int]:
+    """The number that it tells; it is killed at the end."""
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen([sys.executable, "-c", KERNEL], stdout=subprocess.PIPE, text=True, env=environment) as kernel:
+    environment = {**os.environ, "PYTHONPATH": path, "TMPDIR": str(temporary)}
+    with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True, env=environment) as kernel:
         try:
-            number = int(kernel.stdout.readline())  # type: ignore[union-attr]
-            assert len(in_session(number)) > 5
+            yield int(kernel.stdout.readline())  # type: ignore[union-attr]
         finally:
             kernel.kill()
+
+
+def test_programs_end_with_a_kernel_that_is_killed(strict_machine: None, ended: None, tmp_path: Path) -> None:
+    with a_kernel(KERNEL, tmp_path) as number:
+        assert len(in_session(number)) > 5
     until(lambda: not [pid for pid in in_session(number) if not is_over(pid)], "programs are left behind", within_s=3)
+
+
+def test_a_program_that_does_nothing_ends_with_a_kernel_that_is_killed(
+    strict_machine: None, ended: None, tmp_path: Path
+) -> None:
+    """Nothing wakes the zygote, which so has not read what the ender told it."""
+    with a_kernel(QUIET, tmp_path) as program:
+        assert not is_over(program)
+    try:
+        until(lambda: is_over(program), "it lives on", within_s=3)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(program, signal.SIGKILL)
 
 
 def test_a_guest_is_ended_before_its_zygote_when_memory_is_short(strict: Arena) -> None:
