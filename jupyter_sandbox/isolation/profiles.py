@@ -10,6 +10,7 @@ from ..model.boot import Boot
 from ..model.errors import LaunchFailed, Unsupported
 from ..model.openings import Openings
 from ..model.protection import Layer, Protection
+from .rules import tells_ports
 
 PROFILES: Final = ("off", "basic", "standard", "strict")
 
@@ -38,19 +39,8 @@ _NOT_STOPPED: Final[Mapping[str, tuple[str, ...]]] = {
     "no_new_privs": ("programs that it starts can gain rights, as sudo does",),
     "rlimits": ("memory and files are not limited by the operating system",),
     "capabilities": ("it keeps whatever powers of root the kernel has, and may use them on the kernel too",),
-    "landlock": (
-        "it can read and change your files",
-        "it can read and change the memory of your other OS processes, other sandboxes among them, see their "
-        "environment and their files, and act through them",
-        "it can step back in the order in which OS processes end when the machine has no memory left",
-    ),
-    "seccomp": (
-        "it can use the network",
-        "it can start other programs, and these, and itself if it wants to, can outlive a kernel that is killed",
-        "it can signal your other OS processes, this kernel included",
-    ),
 }
-"""What each layer keeps away, told when it is missing."""
+"""What each layer keeps away, told when it is missing; of the other two it depends on what else is in force."""
 _ELSEWHERE: Final = (
     "memory is not limited by the operating system",
     "nobody could be asked from outside: which layers are in force is what the sandbox said before it ran code",
@@ -62,8 +52,9 @@ _ALWAYS: Final = (
 )
 
 
+CONFINES_EMPTYING: Final = 3
 CONFINES_SIGNALS: Final = 6
-"""The first version of Landlock that does."""
+"""The first versions of Landlock that do."""
 NO_ROOM: Final = "no OS process for the sandbox: "
 """Begins the reason of a layer that a shortage of this moment keeps away, not the machine."""
 
@@ -121,12 +112,47 @@ def _not_stopped(wanted: str, openings: Openings, layers: tuple[Layer, ...], pla
     told = _holding(layers, platform)
     if platform == "linux" and wanted != "off":  # which leaves the powers of root alone and so does not list them
         told |= _not_needed(layers, platform)
-    words = [text for name in _CONFINED if name not in told for text in _NOT_STOPPED[name]]
-    if "landlock" in told:
-        words += [*_of_files(openings), _EXISTENCE]
-    if "seccomp" in told:
-        words += _of_calls(openings, confines_signals=_confines_signals(layers))
+    words = [text for name in _BASIC if name not in told for text in _NOT_STOPPED[name]]
+    landlock = _landlock(layers) if "landlock" in told else 0
+    words += _of_calls(openings, landlock) if "seccomp" in told else _unfiltered(landlock)
+    words += [*_of_files(openings), _EXISTENCE] if "landlock" in told else _unconfined(_gave_up_powers(layers, told))
     return (*words, *(_ELSEWHERE if platform != "linux" else ()), *_ALWAYS)
+
+
+def _gave_up_powers(layers: tuple[Layer, ...], told: frozenset[str]) -> bool:
+    """Linux keeps who has fewer powers out of the memory of who has more, though both are the same user's."""
+    return "capabilities" in told & {layer.name for layer in layers}
+
+
+def _unconfined(gave_up_powers: bool) -> list[str]:
+    """Without Landlock."""
+    others = "your other OS processes that have no powers of root" if gave_up_powers else "your other OS processes"
+    return [
+        "it can read and change your files",
+        f"it can read and change the memory of {others}, other sandboxes among them, see their "
+        "environment and their files, and act through them",
+        "it can step back in the order in which OS processes end when the machine has no memory left",
+    ]
+
+
+def _unfiltered(landlock: int) -> list[str]:
+    """Without a filter, beside Landlock of this version, 0 for none."""
+    living = ", and these, and itself if it wants to, can outlive a kernel that is killed"
+    words = [
+        "it can use the network by UDP and by kinds of TCP that Landlock does not know (MPTCP, fast open), and connect "
+        "to sockets of other programs on this machine"
+        if tells_ports(landlock)
+        else "it can use the network",
+        f"it can start programs that it brings along, and forks of itself, as confined as it is{living}"
+        if landlock
+        else f"it can start other programs{living}",
+    ]
+    if landlock:
+        emptied = "" if landlock >= CONFINES_EMPTYING else "empty your files, and "
+        words.append(f"it can {emptied}change modes, owners, times and attributes of your files")
+    if landlock < CONFINES_SIGNALS:
+        words.append("it can signal your other OS processes, this kernel included")
+    return words
 
 
 def _of_files(openings: Openings) -> list[str]:
@@ -137,21 +163,22 @@ def _of_files(openings: Openings) -> list[str]:
     return words
 
 
-def _of_calls(openings: Openings, *, confines_signals: bool) -> list[str]:
+def _of_calls(openings: Openings, landlock: int) -> list[str]:
     words: list[str] = []
     if openings.net:
         ports = f" (TCP only to {', '.join(map(str, openings.ports))}, UDP to any)" if openings.ports else ""
         words.append(f"it can connect to the network, and to servers on this machine{ports}")
     if openings.subprocess:
-        living = "" if confines_signals else ", and can outlive a kernel that is killed"
-        words.append(f"programs that it starts have max_memory each{living}")
+        # Where signals are confined there is somebody who ends all programs at once, see ``ender``.
+        living = "" if landlock >= CONFINES_SIGNALS else ", and can outlive a kernel that is killed"
+        words.append(f"it can start programs, as confined as it is: they have max_memory each{living}")
     return words
 
 
-def _confines_signals(layers: tuple[Layer, ...]) -> bool:
-    """Whether there is somebody who ends all programs at once, see ``ender``."""
+def _landlock(layers: tuple[Layer, ...]) -> int:
+    """Its version, as it is in the report; 0 where that does not say it."""
     told = next((layer.reason for layer in layers if layer.name == "landlock"), "").removeprefix("version ")
-    return told.isdecimal() and int(told) >= CONFINES_SIGNALS
+    return int(told) if told.isdecimal() else 0
 
 
 def demand(boot: Boot, protection: Protection, platform: str = sys.platform) -> None:

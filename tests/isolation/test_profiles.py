@@ -32,7 +32,7 @@ TOLD = {
     "closed_files": ["files and sockets of the launcher"],
     "no_new_privs": ["can gain rights"],
     "rlimits": ["memory and files are not limited by the operating system"],
-    "capabilities": ["powers of root"],
+    "capabilities": ["keeps whatever powers of root"],
     "landlock": ["read and change your files", "read and change the memory of your other OS processes"],
     "seccomp": ["use the network", "start other programs", "signal your other OS processes"],
 }
@@ -75,7 +75,7 @@ def test_a_layer_that_is_not_even_listed_is_missing() -> None:
 def test_who_has_no_powers_of_root_has_none_to_give_up() -> None:
     ordinary = layers(*NAMES, listed=tuple(name for name in NAMES if name != "capabilities"))
     told = judge("", Openings(), ordinary, "linux")
-    assert told.profile == "strict" and "powers of root" not in "; ".join(told.not_stopped)
+    assert told.profile == "strict" and "keeps whatever powers of root" not in "; ".join(told.not_stopped)
 
 
 def test_what_is_opened_by_name_makes_it_standard_and_is_told() -> None:
@@ -87,14 +87,36 @@ def test_what_is_opened_by_name_makes_it_standard_and_is_told() -> None:
         assert part in text
 
 
+def with_landlock(version: int, listed: list[Layer]) -> list[Layer]:
+    return [replace(one, reason=f"version {version}") if one.name == "landlock" else one for one in listed]
+
+
 def test_programs_can_outlive_a_killed_kernel_only_where_landlock_does_not_confine_signals() -> None:
     for version in (5, 6, 12):
-        listed = [
-            replace(one, reason=f"version {version}") if one.name == "landlock" else one for one in layers(*NAMES)
-        ]
+        listed = with_landlock(version, layers(*NAMES))
         text = "; ".join(judge("standard", Openings(subprocess=True), listed, "linux").not_stopped)
-        assert "max_memory each" in text and ("outlive a kernel" in text) is (version < ender.NEEDS)
+        assert "it can start programs, as confined as it is: they have max_memory each" in text
+        assert ("outlive a kernel" in text) is (version < ender.NEEDS)
     assert CONFINES_SIGNALS == ender.NEEDS
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 12])
+def test_without_a_filter_what_landlock_keeps_away_is_not_told_to_be_open(version: int) -> None:
+    told = judge("", Openings(), with_landlock(version, without("seccomp")), "linux").not_stopped
+    assert ("it can use the network" in told) is (version < 4)
+    assert any("by UDP and by kinds of TCP" in text for text in told) is (version >= 4)
+    assert ("it can signal your other OS processes, this kernel included" in told) is (version < 6)
+    assert any("empty your files" in text for text in told) is (version < 3)
+    assert any("programs that it brings along" in text and "outlive a kernel" in text for text in told)
+    assert any("change modes, owners, times and attributes" in text for text in told)
+
+
+def test_who_gave_up_the_powers_of_root_is_kept_out_of_the_memory_of_who_has_them() -> None:
+    ordinary = layers(*NAMES, listed=tuple(name for name in NAMES if name not in ("capabilities", "landlock")))
+    for listed, said in ((without("landlock"), True), (ordinary, False), (without("landlock", "capabilities"), False)):
+        text = "; ".join(judge("", Openings(), listed, "linux").not_stopped)
+        assert "read and change the memory of your other OS processes" in text
+        assert ("that have no powers of root" in text) is said
 
 
 def test_no_room_for_another_os_process_is_no_layer_that_is_missing() -> None:
