@@ -121,12 +121,19 @@ class Portrait(Lines):
         super().__init__([line(head), *_facts(facts), *(line(f"  #{e.step} {e.text}") for e in inspection.events[:10])])
 
 
+FACT = 600
+"""Characters of a fact, most of which come out of a sandbox."""
+OUR_OWN = 100_000
+"""Of one that is ours, with the user's own paths in it: a cut would hide the rest of a sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One named fact of a card."""
+    """One named fact of a card, of at most so many characters."""
 
     name: str
     value: str
+    limit: int = FACT
 
 
 class Card(Result):
@@ -134,23 +141,30 @@ class Card(Result):
 
     __slots__ = ("facts", "subject", "title")
 
-    def __init__(self, title: str, facts: Sequence[tuple[str, object]], subject: object = None) -> None:
+    def __init__(self, title: str, facts: Sequence[tuple[str, object] | Fact], subject: object = None) -> None:
         self.title, self.subject = line(title), subject
-        self.facts = tuple(Fact(clean(name, 80), line(value, 600)) for name, value in facts if value not in (None, ""))
+        given = [fact if isinstance(fact, Fact) else Fact(fact[0], _told(fact[1])) for fact in facts]
+        self.facts = tuple(
+            Fact(clean(fact.name, 80), line(fact.value, fact.limit), fact.limit) for fact in given if fact.value
+        )
 
     def text(self) -> str:
-        return "\n".join([self.title, *_facts([(fact.name, fact.value) for fact in self.facts])])
+        return "\n".join([self.title, *_facts([(fact.name, fact.value) for fact in self.facts], OUR_OWN)])
 
     def html(self) -> str:
         rows = "".join(
             f'<tr><th scope="row" style="text-align:left">{escape(fact.name)}</th>'
-            f'<td style="text-align:left;white-space:normal">{escape(fact.value, 600)}</td></tr>'
+            f'<td style="text-align:left;white-space:normal">{escape(fact.value, fact.limit)}</td></tr>'
             for fact in self.facts
         )
         return f"<div><table><caption>{escape(self.title)}</caption><tbody>{rows}</tbody></table></div>"
 
 
-def _facts(pairs: Sequence[tuple[str, str]]) -> list[str]:
+def _told(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _facts(pairs: Sequence[tuple[str, str]], limit: int = FACT) -> list[str]:
     shown = [(name, value) for name, value in pairs if value]
     width = max((len(name) for name, _ in shown), default=0)
-    return [f"  {name.ljust(width)}  {line(value, 600)}" for name, value in shown]
+    return [f"  {name.ljust(width)}  {line(value, limit)}" for name, value in shown]

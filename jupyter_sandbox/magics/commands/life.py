@@ -12,7 +12,7 @@ from ...model.limits import DISK_BYTES, DISK_FILES, FILE_SIZE, MANY_FILES, OPEN_
 from ...model.sandbox import SandboxInfo, SandboxStatus
 from ...widgets.picture import TreePicture
 from ...widgets.safe import clean
-from ...widgets.story import Card, Lines
+from ...widgets.story import OUR_OWN, Card, Fact, Lines
 from ...widgets.table import Column, Table
 from ..turn import Turn
 
@@ -105,7 +105,7 @@ def info(turn: Turn) -> Card:
 def card_of(info: SandboxInfo) -> Card:
     """Everything about one sandbox."""
     protection = info.protection
-    facts: list[tuple[str, object]] = [
+    facts: list[tuple[str, object] | Fact] = [
         ("status", f"{_STATUS[info.status]} {info.status.value}" + (f": {info.reason}" if info.reason else "")),
         ("main", info.main),
         ("modules", ", ".join(info.modules)),
@@ -117,7 +117,7 @@ def card_of(info: SandboxInfo) -> Card:
         ("application", info.app_name),
         ("created", datetime.fromtimestamp(info.created_at).strftime("%Y-%m-%d %H:%M:%S")),
         ("protection", protection.line() if protection else "none: it has no OS process now"),
-        ("not stopped", "; ".join(protection.not_stopped) if protection else ""),
+        *(Fact("not stopped", text, OUR_OWN) for text in (protection.not_stopped if protection else ())),
         *(("alert", text) for text in info.alerts),
     ]
     return Card(f"sandbox {info.name}", facts, info)
