@@ -8,8 +8,11 @@ other work makes this machine wait is taken off: see ``patience.py``.
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import gc
 import os
+import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_sandbox.isolation.layers import SWITCH
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.manager.spares import SPARES
@@ -307,19 +311,38 @@ def arena(stage: Arena) -> Iterator[Arena]:
 
 @pytest.fixture
 def strict_machine(stage: Arena) -> None:
-    """Skips where there is no strict profile, but never in CI."""
+    """Skips where there can be no strict profile, but never in CI."""
     has_strict(stage.bystander.info().protection)
 
 
 def has_strict(protection: Protection | None) -> None:
-    """Ends the test unless this is strict. In CI that is a failure: a battery that nobody fought would be green."""
+    """Ends the test unless this is strict: a failure where the machine has what that needs, or it is ours that a layer
+    is missing; and in CI, where a battery that nobody fought would be green."""
     if protection is not None and protection.profile == "strict":
         return
-    if os.environ.get("CI"):
+    lacking = what_this_machine_lacks()
+    if os.environ.get("CI") or not lacking:
         pytest.fail(
-            "CI needs a machine with the strict profile: python -m jupyter_sandbox doctor tells what is missing"
+            f"no strict profile, {lacking or 'though this machine has all that it needs'}: "
+            "python -m jupyter_sandbox doctor tells what is missing"
         )
-    pytest.skip("this machine has no strict profile")
+    pytest.skip(f"no strict profile, {lacking}")
+
+
+def what_this_machine_lacks() -> str:
+    """Why nothing can be strict here, or nothing; asked of Linux itself and not of the layers, which may be broken."""
+    if sys.platform != "linux" or os.uname().machine not in ("x86_64", "aarch64"):
+        return "there are no filters for this machine"
+    if os.environ.get(SWITCH):
+        return f"{SWITCH} leaves out layers"
+    if not os.path.exists("/proc/self/status"):
+        return "there is no /proc"
+    linux = ctypes.CDLL(None, use_errno=True)
+    if linux.prctl(22, 2, None, 0, 0) >= 0 or ctypes.get_errno() != errno.EFAULT:  # it looked for the filter
+        return "this Linux has no filters of system calls"
+    if linux.syscall(444, None, ctypes.c_size_t(0), 1) <= 0:
+        return "this Linux has no Landlock"
+    return ""
 
 
 @pytest.fixture

@@ -16,9 +16,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from jupyter_sandbox.isolation import landlock, system
+from jupyter_sandbox.isolation.layers import SWITCH
 from jupyter_sandbox.model.protection import Protection
 
-from .conftest import Arena, has_strict
+from . import conftest
+from .conftest import Arena, has_strict, what_this_machine_lacks
 from .patience import ALONE, WORK_S, Load, Moment, stood_in_line_s
 
 
@@ -138,14 +141,35 @@ def test_who_computes_beside_others_stands_in_line_and_who_sleeps_does_not(arena
             other.kill()
 
 
-@pytest.mark.parametrize(("ci", "end"), [("true", "Failed"), ("", "Skipped")])
-def test_ci_fails_where_there_is_no_strict_profile(monkeypatch: pytest.MonkeyPatch, ci: str, end: str) -> None:
+@pytest.mark.parametrize("protection", [None, Protection("basic+seccomp")])
+@pytest.mark.parametrize(
+    ("ci", "lacking", "end"),
+    [
+        ("true", "", "Failed"),
+        ("true", "this Linux has no Landlock", "Failed"),
+        ("", "", "Failed"),
+        ("", "this Linux has no Landlock", "Skipped"),
+    ],
+)
+def test_ci_fails_where_there_is_no_strict_profile_and_so_does_whoever_could_have_it(
+    monkeypatch: pytest.MonkeyPatch, protection: Protection | None, ci: str, lacking: str, end: str
+) -> None:
     monkeypatch.setenv("CI", ci)
-    for protection in (None, Protection("basic+seccomp")):
-        with pytest.raises(BaseException, match="strict profile") as met:
-            has_strict(protection)
-        assert type(met.value).__name__ == end
+    monkeypatch.setattr(conftest, "what_this_machine_lacks", lambda: lacking)
+    with pytest.raises(BaseException, match=f"no strict profile, {lacking}") as met:
+        has_strict(protection)
+    assert type(met.value).__name__ == end
     has_strict(Protection("strict"))
+
+
+def test_a_machine_lacks_what_linux_says_and_not_what_a_layer_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SWITCH, raising=False)
+    here = what_this_machine_lacks()
+    monkeypatch.setattr(landlock, "version", lambda: 0)
+    monkeypatch.setattr(system, "install_filter", lambda program: None)
+    assert what_this_machine_lacks() == here
+    monkeypatch.setenv(SWITCH, "landlock")
+    assert here or what_this_machine_lacks() == f"{SWITCH} leaves out layers"
 
 
 def test_the_reference_tells_how_long_an_echo_takes_and_what_is_used_by_others(arena: Arena) -> None:
