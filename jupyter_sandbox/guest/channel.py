@@ -21,6 +21,8 @@ class Channel:
         control.setblocking(False)
         self.socket = control
         self.ended = False
+        self.abandoned = False
+        """It is a fork's, which has no part in the conversation."""
         self.patient = False
         """The next frame need not go at once: it travels with the one after it, or when nothing else is to be done."""
         self._connection = Connection("guest")
@@ -78,7 +80,7 @@ class Channel:
 
     def abandon(self) -> None:
         """In a fork that user code made: the conversation is its parent's, it must not take part."""
-        self.ended = True
+        self.ended = self.abandoned = True
         self._out.clear()
         self.socket.close()
 

@@ -81,19 +81,29 @@ class Loop:
         return min(waits) if waits else None
 
     def _wait(self, patience_s: float | None) -> None:
-        self._listen()
         if self.at_leisure is not None and not self.channel.has_output:
             leisure, self.at_leisure = self.at_leisure, None
             leisure()
-        for key, events in self._selector.select(patience_s):
+        for key, events in self._ready(patience_s):
             if key.fd == self._wake_read:
-                with suppress(BlockingIOError):
-                    os.read(self._wake_read, 4096)
                 continue
             if events & selectors.EVENT_WRITE:
                 self.channel.flush()
             if events & selectors.EVENT_READ:
                 self._take_requests()
+
+    def _ready(self, patience_s: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Code of the user's may close any file by its number: without one of these there is no going on."""
+        try:
+            self._listen()
+            ready = self._selector.select(patience_s)
+            if any(key.fd == self._wake_read for key, _ in ready):
+                with suppress(BlockingIOError):
+                    os.read(self._wake_read, 4096)
+        except OSError:
+            self.channel.ended = True
+            return []
+        return ready
 
     def _take_requests(self) -> None:
         for request in self.channel.receive():
@@ -119,12 +129,14 @@ class Loop:
             os.write(self._wake_write, b"\0")
 
     def close(self) -> None:
-        """Let go of signals and files; the socket belongs to the channel."""
+        """Let go of signals and files that code of the user's has not closed; the socket belongs to the channel."""
         self._interrupter.uninstall()
         self._last_words.uninstall()
-        self._selector.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        with suppress(OSError):
+            self._selector.close()
+        for end in (self._wake_read, self._wake_write):
+            with suppress(OSError):
+                os.close(end)
 
 
 def _flush_output() -> None:

@@ -8,6 +8,7 @@ import sys
 from functools import partial
 
 from ..isolation.common_goods import may_send_files
+from ..isolation.exits import NO_CHANNEL
 from ..isolation.system import set_name
 from ..model.boot import Boot
 from ..model.errors import RemoteProtocolError
@@ -59,7 +60,9 @@ class Program:
             serve(self._guest, boot, channel, heartbeat, protection)
         except RemoteProtocolError:
             return EXIT_PROTOCOL
-        return EXIT_OK
+        if self._guest.leaving or channel.abandoned:
+            return EXIT_OK
+        return NO_CHANNEL  # or its kernel is gone, and nobody reads the code
 
 
 def _nobody_hears(frame: object) -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import dataclass
+from typing import Final
+
+NO_CHANNEL: Final = 74
+"""sysexits' EX_IOERR: the channel of a guest was closed, by the kernel or by code that closes what it did not open."""
 
 
 @dataclass(frozen=True, slots=True)

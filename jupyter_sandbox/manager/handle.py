@@ -25,7 +25,7 @@ from ..model.limits import Limits
 from ..model.protection import Protection
 from ..wire.messages import Answer, Begin, Ready, Request
 from .held import Held
-from .last_end import FAULT, Left, in_words
+from .last_end import CLOSED_CHANNEL, FAULT, Left, in_words
 from .link import ENDING, LOST, GuestLink, Pushed
 from .lookout import Lookout
 from .loop import in_thread
@@ -38,7 +38,6 @@ from .zygotes import FlavourZygote
 A = TypeVar("A", bound=Answer)
 READY_S, READY_LOOKS = 10.0, 10
 EXIT_S = 0.5
-CLOSED_CHANNEL = "it closed its channel"
 PROGRAMS_END_S = 3.0
 """How long its programs may take to end after it; in all but ``basic`` and ``off`` they end at once."""
 ENDING_S = 0.1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..isolation.exits import ExitStatus
+from ..isolation.exits import NO_CHANNEL, ExitStatus
 from ..model.harmless import visible
 from .stacks import stack_in
 
@@ -16,6 +16,8 @@ FAULT = "Fatal Python error: "
 _RAISED = (70, 71)
 """The codes of a guest that an exception ended, which it has printed."""
 _XCPU = "SIGXCPU"
+CLOSED_CHANNEL = "it closed its channel; let its code close only files that it opened"
+"""Why nobody can ask a guest any more, whether it has ended or lives on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ def in_words(status: ExitStatus, left: Left) -> str:
         text += ": more processor time than max_runtime allows"
     if left.words:
         return f"{text}: {visible(left.words)}"
+    if status.code == NO_CHANNEL:
+        return f"{text}: {CLOSED_CHANNEL}"
     if status.signal is None:
         return text + (_raised(left.stderr) if status.code in _RAISED else "")
     where = stack_in(left.fault) if left.fault else []

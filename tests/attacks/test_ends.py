@@ -8,12 +8,14 @@ import signal
 
 import pytest
 
+from jupyter_sandbox.isolation.exits import NO_CHANNEL
 from jupyter_sandbox.isolation.layers import CORE
+from jupyter_sandbox.manager.last_end import CLOSED_CHANNEL
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from .conftest import HANGING, Arena, crash_reason
 
-GONE = "ended with exit|it closed its channel"
+GONE = f"^(its OS process ended with exit {NO_CHANNEL}|protocol): {CLOSED_CHANNEL}$"
 """It notices by itself once it is interrupted; the kernel does not wait for that for long."""
 DEADLY = {
     "an exit": ("import os; os._exit(3)", "exit 3"),
@@ -30,8 +32,12 @@ DEADLY = {
     "all files closed": ("import os; os.closerange(0, 200)\nwhile True: pass", GONE),
     "all files closed, and living on": (
         "import os, signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN); os.closerange(0, 200)\nwhile True: pass",
-        "protocol: it closed its channel",
+        f"^protocol: {CLOSED_CHANNEL}$",
     ),
+    "all files closed, and going on": ("import os; os.closerange(0, 100)", GONE),
+    "all of our files closed": ("import os; os.closerange(3, 50)", GONE),
+    "the channel closed": ("import os; os.close(3)", GONE),
+    "the channel replaced": ("import os; os.dup2(os.open('/dev/null', os.O_RDWR), 3)", GONE),
     "the channel replaced by nothing": (
         "import os\nnothing = os.open('/dev/null', os.O_RDWR)\nfor fd in range(3, 40):\n"
         "    try: os.fstat(fd); os.dup2(nothing, fd)\n    except OSError: pass\nwhile True: pass",
@@ -90,6 +96,17 @@ def test_the_end_of_the_os_process_is_told_with_its_reason(arena: Arena, name: s
     assert outcome.killed
     assert sandbox.status is SandboxStatus.CRASHED and re.search(reason, crash_reason(sandbox))
     assert arena.works_again(sandbox)
+
+
+LATE = "import os\nasync def late(self):\n    await self.sleep(1)\n    {}\nself.spawn(late)"
+
+
+@pytest.mark.parametrize("what", ["os.closerange(3, 50)", "os.close(3)", "for fd in range(4, 50): os.dup2(0, fd)"])
+def test_a_channel_that_is_closed_while_nobody_asks_is_told_as_that(arena: Arena, what: str) -> None:
+    sandbox = arena.attacker()
+    arena.attack(LATE.format(what), sandbox)
+    arena.until(lambda: sandbox.status is SandboxStatus.CRASHED, "it lives on")
+    assert re.search(GONE, crash_reason(sandbox)) and "Traceback" not in sandbox.output()
 
 
 def test_an_exception_from_a_million_frames_below_is_told_bounded_and_in_time(arena: Arena) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from jupyter_sandbox.code.compiler import compile_bundle
 from jupyter_sandbox.code.gather import gather
+from jupyter_sandbox.isolation.exits import NO_CHANNEL
 from jupyter_sandbox.wire import messages as m
 from jupyter_sandbox.wire.connection import Connection
 from jupyter_sandbox.wire.values import decode_value
@@ -330,7 +331,7 @@ def test_shutdown_does_not_wait_longer_than_its_grace(kernel: Kernel) -> None:
 
 def test_the_guest_ends_when_its_kernel_is_gone(kernel: Kernel) -> None:
     kernel.socket.close()
-    assert kernel.process.wait(LIMIT_S) == 0
+    assert kernel.process.wait(LIMIT_S) == NO_CHANNEL
 
 
 def test_a_kernel_that_breaks_the_protocol_is_left(kernel: Kernel) -> None:
