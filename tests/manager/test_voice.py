@@ -7,7 +7,7 @@ import time
 import pytest
 
 from jupyter_sandbox.manager.throttle import AGAIN_S
-from jupyter_sandbox.manager.voice import Voice
+from jupyter_sandbox.manager.voice import ALERT, Voice
 from jupyter_sandbox.model.sandbox import AlertRaised, Update
 
 
@@ -25,6 +25,16 @@ def test_alerts_of_what_comes_and_goes_are_counted_and_told_once_in_a_while(monk
         "a callback ran too long", "a file is full", "a callback ran too long; the sandbox was killed",
         "a callback ran too long (and 29 more like it)",
     ]  # fmt: skip
+
+
+def test_an_alert_is_one_bounded_line_whoever_words_it() -> None:
+    told = list[Update]()
+    voice = Voice("shop", told.append)
+    voice.alert("protocol", "it said\n\x1b[2J" + "y" * 1_000)
+    [message] = voice.alerts
+    assert message.startswith("it said") and len(message) <= ALERT and not {"\n", "\x1b"} & {*message}
+    assert [one.message for one in told if isinstance(one, AlertRaised)] == [message]
+    assert [one.text for one in voice.notices] == [message]
 
 
 def test_whoever_acts_on_it_is_told_anew() -> None:
