@@ -183,7 +183,7 @@ class GuestHandle:
         try:
             self.limits, self._max_runtime = boot.limits, boot.limits.max_runtime
             self.process.move_processor_limit(processor_seconds(boot.limits))  # down, which nobody is refused
-            if not self.limit(boot.limits):
+            if self.limit(boot.limits):
                 self.retire("it cannot have the memory that was asked for")
                 return False
             self.link.begin(lambda number: Begin(id=number, boot=boot))
@@ -247,18 +247,22 @@ class GuestHandle:
 
     # --- limits -------------------------------------------------------------------------------------------------------
 
-    def limit(self, limits: Limits) -> bool:
-        """Apply what is kept outside the guest; False when the operating system does not let it be moved now."""
-        self.stdout.tail.budget = self.stderr.tail.budget = limits.max_output
+    def limit(self, limits: Limits) -> tuple[str, ...]:
+        """Apply what is kept outside the guest; the names of those that the operating system does not let be moved."""
+        for pump in (self.stdout, self.stderr):
+            pump.tail.allow(limits.max_output)
+        kept = []
         more = limits.max_memory - self._max_memory
-        if more and not self.process.move_memory_limit(more):
-            return False
-        self._max_memory = limits.max_memory
-        if limits.max_runtime > self._max_runtime:
-            if not self.process.move_processor_limit(processor_seconds(limits)):
-                return False
-            self._max_runtime = limits.max_runtime
-        return True
+        if not more or self.process.move_memory_limit(more):
+            self._max_memory = limits.max_memory
+        else:
+            kept.append("max_memory")
+        if limits.max_runtime > self._max_runtime:  # below it, the watchdog stops it sooner
+            if self.process.move_processor_limit(processor_seconds(limits)):
+                self._max_runtime = limits.max_runtime
+            else:
+                kept.append("max_runtime")
+        return tuple(kept)
 
     def ask_for_dump(self) -> None:
         """Have the guest write to stderr where it is stuck; ``dump`` reads it later."""

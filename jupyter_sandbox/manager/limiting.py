@@ -19,9 +19,9 @@ _INSIDE = "max_processes and max_mailbox"
 
 
 async def change_limits(unit: Unit, limits: Limits) -> None:
-    """From now on these limits count; what cannot be moved in the running guest is told as an alert.
+    """From now on these limits count; what cannot be moved in the running guest is told as a notice.
 
-    Processes and mailboxes are counted inside. That a guest is too busy to say that it does so is told as a notice;
+    Processes and mailboxes are counted inside. That a guest is too busy to say that it does so is told likewise;
     ProcessError says that it refused.
     """
     unit.voice.heard_by_caller()
@@ -44,10 +44,17 @@ def catch_up(unit: Unit, guest: GuestHandle) -> None:
 def _move_outside(unit: Unit, guest: GuestHandle) -> None:
     before, limits = guest.limits, unit.limits
     guest.limits = limits
-    moved = (limits.max_memory, limits.max_runtime) != (before.max_memory, before.max_runtime)
-    if not guest.limit(limits) and moved:
-        text = f"max_memory of {limits.max_memory / 1e6:g} MB and max_runtime of {limits.max_runtime / 1000:g} s"
-        unit.voice.alert("memory_limit", f"{text} count in full from the next restart on: %sandbox restart {unit.name}")
+    for name in guest.limit(limits):
+        if getattr(limits, name) != getattr(before, name):  # else it has been told
+            text = f"{_from_restart(name, limits)} from the next restart on: %sandbox restart {unit.name}"
+            unit.voice.tell(NoticeTold(unit.name, "warning", text))
+
+
+def _from_restart(name: str, limits: Limits) -> str:
+    """What of a limit does not count yet, because the operating system lets nobody raise it now."""
+    if name == "max_memory":
+        return f"max_memory of {limits.max_memory / 1e6:g} MB counts in full"
+    return f"max_runtime of {limits.max_runtime / 1000:g} s counts, but for the processor time within it only"
 
 
 async def _move_inside(unit: Unit, guest: GuestHandle, limits: Limits) -> None:

@@ -81,6 +81,11 @@ class OutputTail:
         self._left = max(0, self._left - size)
         return True
 
+    def allow(self, budget: int) -> None:
+        """This cell and those to come may show so much; what it has shown counts."""
+        self._left = max(0, self._left + budget - self.budget)
+        self.budget = budget
+
     def renew(self) -> None:
         """A new cell may print its share again."""
         self._left, self.cell = self.budget, 0

@@ -92,7 +92,7 @@ class Sandbox(Looking, Acting):
         """The limits in force, after changing the given ones.
 
         They act at once. Where the operating system lets nobody raise the
-        memory of a running OS process, an alert says that a restart is needed.
+        memory or the processor time of a running OS process, a notice says that a restart is needed.
         """
 
         async def change() -> Limits:

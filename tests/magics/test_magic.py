@@ -333,6 +333,16 @@ def test_a_memory_limit_without_its_unit_is_found_out(shell: InteractiveShell, s
     assert shop.limits_now.max_memory == 50_000_000
 
 
+def test_what_of_a_limit_does_not_count_yet_stands_below_the_limits(
+    shell: InteractiveShell, shop: FakeSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = NoticeTold("shop", "warning", "max_memory of 60 MB counts in full from the next restart on")
+    monkeypatch.setattr(shop, "limits", lambda **_: shop.manager.publish(note), raising=False)
+    assert note.text in str(run(shell, "limits shop --max-memory 60MB"))
+    shop.manager.publish(note)
+    assert note.text not in str(run(shell, "limits shop")), "it is told of the change, and not for ever"
+
+
 def test_the_last_tree_of_a_sandbox_that_is_gone_is_shown_with_the_reason(
     shell: InteractiveShell, shop: FakeSandbox
 ) -> None:

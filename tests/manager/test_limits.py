@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.isolation.guest_process import GuestProcess
 from jupyter_sandbox.manager import output
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
@@ -180,9 +181,34 @@ def test_a_raised_memory_limit_can_be_used_at_once_or_it_is_said_that_a_restart_
     with pytest.raises(SandboxError):
         sandbox.exec("len(bytearray(60_000_000))")
     sandbox.limits(max_memory=200_000_000)
-    if any("from the next restart on" in text for text in sandbox.info().alerts):
+    if any("from the next restart on" in told.text for told in sandbox.log()):
         sandbox.restart()
     assert sandbox.exec("len(bytearray(60_000_000))") == 60_000_000
+
+
+MORE = "max_memory of 60 MB counts in full"
+
+
+@pytest.mark.parametrize(
+    ("refused", "changes", "text"),
+    [
+        ({"move_processor_limit"}, {"max_runtime": 1_000_000},
+         "max_runtime of 1000 s counts, but for the processor time within it only"),
+        ({"move_memory_limit"}, {"max_memory": 60_000_000}, MORE),
+        ({"move_memory_limit"}, {"max_memory": 60_000_000, "max_runtime": 200_000}, MORE),
+        ({"move_memory_limit"}, {"max_memory": 60_000_000, "max_runtime": 900_000}, MORE),
+    ],
+)  # fmt: skip
+def test_of_limits_those_that_cannot_be_moved_are_named_and_no_others(
+    manager: SandboxManager, monkeypatch: pytest.MonkeyPatch, refused: set[str], changes: dict[str, int], text: str
+) -> None:
+    sandbox = manager.create("shop", limits={"max_memory": 50_000_000})
+    for name in ("move_memory_limit", "move_processor_limit"):  # what is refused depends on who runs the kernel
+        monkeypatch.setattr(GuestProcess, name, lambda *_, moves=name not in refused: moves)
+    sandbox.limits(**changes)
+    sandbox.limits(max_processes=7)
+    assert [told.text for told in sandbox.log()] == [f"{text} from the next restart on: %sandbox restart shop"]
+    assert sandbox.info().alerts == (), "it is over with the restart"
 
 
 def test_a_lowered_memory_limit_acts_at_once(manager: SandboxManager) -> None:
@@ -336,6 +362,23 @@ def test_a_guest_that_dies_during_a_load_leaves_a_crashed_sandbox_that_can_be_re
     assert shop.status is SandboxStatus.CRASHED and "exit 9" in shop.info().reason
     shop.restart()
     assert shop.call("front", "next") == 0
+
+
+def test_a_change_of_what_a_cell_may_print_counts_for_the_cell_that_runs(manager: SandboxManager, told: Told) -> None:
+    sandbox = manager.create("loud", limits={"handler_budget": 60_000})
+    folder = Path(str(sandbox.exec("import os; os.getcwd()")))
+    source = (
+        "print('up', flush=True)\nimport os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\nprint('x' * 100)"
+    )
+    thread = threading.Thread(target=lambda: sandbox.exec(source))
+    thread.start()
+    told.wait(lambda update: isinstance(update, OutputArrived) and "up" in update.text)
+    sandbox.limits(max_output=13)
+    (folder / "go").touch()
+    thread.join()
+    arrived = [update for update in told.updates if isinstance(update, OutputArrived)]
+    assert "".join(one.text for one in arrived) == "up\n" + "x" * 10 and sum(one.dropped for one in arrived) == 91
+    assert sandbox.info().alerts == ("it printed more than max_output (13 bytes); the rest is counted and not shown",)
 
 
 def test_changed_limits_are_told_and_checked(shop: Sandbox) -> None:

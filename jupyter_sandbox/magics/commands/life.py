@@ -9,7 +9,7 @@ from ...isolation.layers import processor_seconds
 from ...manager.news import AT_ONCE, PER_SECOND
 from ...model.errors import UsageError
 from ...model.limits import DISK_BYTES, DISK_FILES, FILE_SIZE, MANY_FILES, OPEN_FILES, THREADS, Limits
-from ...model.sandbox import SandboxInfo, SandboxStatus
+from ...model.sandbox import NoticeTold, SandboxInfo, SandboxStatus, Update
 from ...widgets.picture import TreePicture
 from ...widgets.safe import clean
 from ...widgets.story import OUR_OWN, Card, Fact, Lines
@@ -164,12 +164,25 @@ def _seen(peak: int, most: int) -> str:
 
 
 def limits(turn: Turn) -> Card:
-    changes = _limit_options(turn)
-    if changes:
-        turn.sandbox.limits(**changes)
+    notes = _changed(turn, _limit_options(turn))
     now = turn.sandbox.info().limits
     facts = [(field.name, _with_unit(field.name, getattr(now, field.name))) for field in fields(Limits)]
-    return Card(f"limits of {turn.name}", [*facts, ("of every sandbox", _FIXED)], now)
+    return Card(
+        f"limits of {turn.name}", [*facts, ("of every sandbox", _FIXED), *(("note", one) for one in notes)], now
+    )
+
+
+def _changed(turn: Turn, changes: dict[str, int]) -> list[str]:
+    """Change the limits; what is told of that, because not all of it counts yet."""
+    told: list[Update] = []
+    unsubscribe = turn.desk.manager.subscribe(told.append)
+    try:
+        if changes:
+            turn.sandbox.limits(**changes)
+    finally:
+        unsubscribe()
+    notes = [one for one in told if isinstance(one, NoticeTold) and one.name == turn.name]
+    return [one.text for one in notes if one.level == "warning" and not one.process]
 
 
 _FIXED = (
