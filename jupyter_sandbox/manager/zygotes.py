@@ -11,6 +11,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Collection
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from ..isolation.exec_zygote import search_path
@@ -30,11 +31,15 @@ IDLE_KEPT = 2
 def guest_path() -> tuple[str, ...]:
     """``sys.path`` for guests: the kernel's, without its working folder, so that a file there shadows nothing."""
     package = str(Path(__file__).resolve().parents[2])
-    try:
-        here = {"", ".", os.getcwd()} - {package}
-    except OSError:  # the folder is gone
-        here = {"", "."}
+    here = {"", ".", *_working_folder()} - {package}
     return tuple(path for path in search_path(sys.path) if path not in here)
+
+
+def _working_folder() -> list[str]:
+    try:
+        return [os.getcwd()]
+    except OSError:  # the folder is gone
+        return []
 
 
 class FlavourZygote:
@@ -107,7 +112,19 @@ class FlavourZygote:
             self._zygote = None
 
 
+def _beside(module: str) -> bool:
+    """Whether a module that guests do not find stands in the kernel's working folder. Imports nothing of it."""
+    return PathFinder.find_spec(module.partition(".")[0], _working_folder()) is not None
+
+
 def _missing(flavour: Flavour, modules: tuple[str, ...]) -> UsageError:
+    if beside := [module for module in modules if _beside(module)]:
+        hint = (
+            "it is in the working folder, which no sandbox imports from, so that a file there takes the place of no "
+            "library; load it into the sandbox with %%sandbox module, or move it to a folder of its own and append "
+            "the absolute path of that to sys.path"
+        )
+        return UsageError("preimport", " and ".join(beside), hint=hint, kind="preimport_failed")
     named = " and ".join(modules)
     install = f"install what is missing: %pip install {' '.join(module.partition('.')[0] for module in modules)}"
     for name, has in NAMED.items():

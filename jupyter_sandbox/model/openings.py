@@ -40,11 +40,15 @@ class Openings:
 
     @classmethod
     def merged(cls, named: Mapping[str, object] | None) -> Openings:
-        """From a map; one path or port may stand alone. Raises UsageError for an unknown key or value."""
+        """From a map; one path or port may stand alone. Raises UsageError when it is no map, and for an unknown
+        key or value.
+        """
+        if named is not None and not isinstance(named, Mapping):
+            raise UsageError("allow", named, hint="give a map such as {'net': True, 'read': ['/data']}")
         if not named:
             return cls()
         given: dict[str, object] = {}
-        for name, value in (named or {}).items():
+        for name, value in named.items():
             if name not in _FORMS:
                 raise UsageError("allow", name, allowed=_FORMS)
             given[name] = _FORMS[name](name, value)

@@ -185,6 +185,9 @@ def test_openings_take_a_path_alone_and_refuse_what_they_do_not_know() -> None:
     for wrong in ({"netz": True}, {"net": 1}, {"ports": 0}, {"ports": "443"}, {"read": 5}, {"read": [""]}):
         with pytest.raises(UsageError):
             Openings.merged(wrong)
+    for no_map in (["net"], "net", ["net", "read"]):
+        with pytest.raises(UsageError, match=r"^allow .* is not valid: give a map such as \{'net': True"):
+            Openings.merged(no_map)  # type: ignore[arg-type]
 
 
 def test_a_home_or_the_root_on_the_search_path_is_not_opened_whole() -> None:

@@ -326,6 +326,18 @@ def test_until_a_step_that_is_past_says_how_to_go_back(shell: InteractiveShell, 
     assert str(run(shell, "until shop --step 8")).endswith("%sandbox resume shop")
 
 
+def test_what_a_profile_does_not_open_is_said_in_the_words_of_the_command(
+    shell: InteractiveShell, manager: FakeManager
+) -> None:
+    with pytest.raises(IPythonUsageError) as caught:
+        run(shell, "create shop --profile basic --net")
+    assert str(caught.value) == (
+        "--net: profile basic opens nothing by name; use --profile standard, or leave --profile out"
+    )
+    run(shell, "create shop --profile standard --net")
+    assert manager.sandboxes["shop"].asked[0] == ("create", {"profile": "standard", "allow": {"net": True}})
+
+
 def test_a_memory_limit_without_its_unit_is_found_out(shell: InteractiveShell, shop: FakeSandbox) -> None:
     for line in ("limits shop --max-memory 50", "create mill --max-memory 50"):
         with pytest.raises(IPythonUsageError, match="--max-memory 50 is not valid: a number alone is bytes; give"):

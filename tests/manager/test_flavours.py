@@ -105,6 +105,20 @@ def test_a_module_that_raises_is_named_and_once_it_is_corrected_it_works(own: Sa
     assert own.create("x", preimport=["own_tools"]).exec("import own_tools; own_tools.seven") == 7
 
 
+@pytest.mark.parametrize("name", ["beside_tools.py", "beside_tools/__init__.py"])
+def test_a_module_beside_the_notebook_is_none_to_be_installed(
+    own: SandboxManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "work" / name).parent.mkdir(parents=True)
+    (tmp_path / "work" / name).write_text("raise SystemError('imported')")
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.syspath_prepend("")
+    with pytest.raises(UsageError) as caught:
+        own.create("x", preimport=["no_such_module", "beside_tools.part"])
+    assert str(caught.value).startswith("preimport 'beside_tools.part' is not valid: it is in the working folder")
+    assert "%%sandbox module" in str(caught.value) and "pip" not in str(caught.value)
+
+
 def test_what_a_flavour_lacks_is_named_with_how_to_install_it(
     own: SandboxManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:

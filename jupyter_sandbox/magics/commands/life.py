@@ -57,10 +57,18 @@ def create(turn: Turn) -> object:
     }
     extra |= _flavour(turn)
     if allow := {name: options[name] for name in ("net", "subprocess", "read", "write") if name in options}:
+        _refuse_to_open(next(iter(allow)), str(options.get("profile", "standard")))
         extra["allow"] = allow
     sandbox = turn.desk.manager.create(turn.given.sandbox, limits=limits or None, **extra)  # type: ignore[arg-type]
     turn.desk.follow(sandbox.name)
     return sandbox
+
+
+def _refuse_to_open(option: str, profile: str) -> None:
+    """The manager refuses it too, in the words of Python."""
+    if profile != "standard":
+        hint = f"profile {profile} opens nothing by name; use --profile standard, or leave --profile out"
+        raise UsageError(f"--{option}", hint=hint)
 
 
 def _flavour(turn: Turn) -> dict[str, object]:
