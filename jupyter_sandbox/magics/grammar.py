@@ -53,7 +53,8 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """``--name VALUE``, or ``--name`` alone when it is a flag. ``value`` names the value in the help."""
+    """``--name VALUE``, or ``--name`` alone when it is a flag. ``value`` names the value in the help; ``least`` is the
+    smallest number."""
 
     name: str
     kind: Kind
@@ -61,6 +62,7 @@ class Option:
     value: str = ""
     choices: tuple[str, ...] = ()
     repeat: bool = False
+    least: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from .grammar import RAW, Argument, Invocation, Kind, Naming, Option, Verb
 from .verbs import VERBS
 from .words import Word, complaint, split, without_comment
 
+_NEGATIVE = re.compile(r"-\d[\d_]*")
 _SIZE = re.compile(r"(\d[\d_]*)\s*(|b|kb|mb|gb)", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
 _OPTION = re.compile(r"--([a-z-]+)(?:=(.*))?", re.DOTALL)
@@ -276,12 +277,14 @@ def _option_values(verb: Verb, given: dict[str, list[str]]) -> dict[str, str | i
         elif option.kind is Kind.CHOICE and texts[-1] not in option.choices:
             raise UsageError(f"--{name}", texts[-1], allowed=option.choices)
         else:
-            values[name] = _value(f"--{name}", option.kind, texts[-1])
+            values[name] = _value(f"--{name}", option.kind, texts[-1], option.least)
     return values
 
 
-def _value(name: str, kind: Kind, text: str) -> str | int:
+def _value(name: str, kind: Kind, text: str, least: int = 1) -> str | int:
     if kind is Kind.NUMBER:
+        if _NEGATIVE.fullmatch(text):
+            raise UsageError(name, text, hint=f"give at least {least}")
         if not text.replace("_", "").isdecimal():
             raise UsageError(name, text, hint="give a whole number")
         return _whole(name, text)

@@ -8,7 +8,7 @@ _TARGET = Argument("TARGET", Kind.PROCESS, "a registered name, a path in the tre
 _REQUEST = Argument("REQUEST", Kind.EXPRESSION, "a Python expression, evaluated in the notebook")
 _SUPERVISOR = Argument("SUPERVISOR", Kind.PROCESS, "a supervisor: name, path or pid")
 _CHILD = Argument("CHILD", Kind.WORD, "the id of one of its children")
-_TIMEOUT = Option("timeout", Kind.NUMBER, "how long to wait (default 5000)", "MS")
+_TIMEOUT = Option("timeout", Kind.NUMBER, "how long to wait (default 5000)", "MS", least=0)
 _MODULE = Argument("MODULE", Kind.MODULE, "the name under which the cell can be imported in the sandbox")
 _LIMITS = (
     Option("max-processes", Kind.NUMBER, "processes at one time (default 100)", "N"),
@@ -23,7 +23,7 @@ _LIMITS = (
 LIFE = (
     Verb("create", "life", "make an empty sandbox", "create shop --max-processes 20", (), (
         *_LIMITS,
-        Option("seed", Kind.NUMBER, "start of all randomness inside (default: chosen)", "N"),
+        Option("seed", Kind.NUMBER, "start of all randomness inside (default: chosen)", "N", least=0),
         Option("clock", Kind.CHOICE, "real, or virtual: time jumps to the next timer", "CLOCK", ("real", "virtual")),
         Option("isolation", Kind.CHOICE, "copy or share messages between processes", "HOW", ("copy", "share")),
         Option("flavour", Kind.CHOICE, "what it has imported already: plain, or sci: numpy and pandas", "NAME",

@@ -54,7 +54,8 @@ class Sandbox(Looking, Acting):
 
     def __repr__(self) -> str:
         life = self._held.life
-        return f"<Sandbox {life.id} {life.name!r} {life.status if self._loop.is_here else 'of another OS process'}>"
+        status = "destroyed" if life.destroyed else life.status
+        return f"<Sandbox {life.id} {life.name!r} {status if self._loop.is_here else 'of another OS process'}>"
 
     # --- code and life ----------------------------------------------------------------------------------------------
 

@@ -338,6 +338,16 @@ def test_what_a_profile_does_not_open_is_said_in_the_words_of_the_command(
     assert manager.sandboxes["shop"].asked[0] == ("create", {"profile": "standard", "allow": {"net": True}})
 
 
+def test_of_a_crashed_sandbox_it_is_not_said_that_it_was_stopped(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shop.status_now = SandboxStatus.STOPPED
+    assert str(run(shell, "stop shop")) == "shop is stopped; start it again with %sandbox start shop"
+    shop.status_now, shop.reason_now = SandboxStatus.CRASHED, "its OS process ended with exit 3"
+    assert str(run(shell, "stop shop")) == (
+        "shop crashed, so nothing is left to be stopped (its OS process ended with exit 3); "
+        "start it again with %sandbox restart shop"
+    )
+
+
 def test_a_memory_limit_without_its_unit_is_found_out(shell: InteractiveShell, shop: FakeSandbox) -> None:
     for line in ("limits shop --max-memory 50", "create mill --max-memory 50"):
         with pytest.raises(IPythonUsageError, match="--max-memory 50 is not valid: a number alone is bytes; give"):

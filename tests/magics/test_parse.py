@@ -137,6 +137,11 @@ def test_a_number_must_be_one() -> None:
     assert refused("step shop many", ONE) == "COUNT 'many' is not valid: give a whole number"
 
 
+def test_a_number_below_the_smallest_is_told_what_that_is() -> None:
+    assert refused("limits shop --handler-budget -1", ONE) == "--handler-budget '-1' is not valid: give at least 1"
+    assert refused("create shop --seed -1", []) == "--seed '-1' is not valid: give at least 0"
+
+
 def test_an_option_after_an_expression_may_have_spaces_in_its_quotes() -> None:
     given = parse('spawn m.S 1, 2 --name "front door"', ONE)
     assert (given.values["ARGS"], given.options) == ("1, 2", {"name": "front door"})
@@ -151,7 +156,7 @@ def test_an_option_after_an_expression_needs_its_value() -> None:
 
 
 def test_a_number_gone_wrong_is_no_name_of_a_sandbox() -> None:
-    assert refused("step -3", ONE) == "COUNT '-3' is not valid: give a whole number"
+    assert refused("step -3", ONE) == "COUNT '-3' is not valid: give at least 1"
 
 
 def test_an_expression_must_be_one() -> None:

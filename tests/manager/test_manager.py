@@ -144,6 +144,7 @@ def test_destroy_ends_the_os_process_and_is_idempotent(manager: SandboxManager, 
     with pytest.raises(SandboxGone, match="was destroyed; make another one: %sandbox create shop"):
         shop.call("front", "next")
     assert manager.create("shop").id == 2
+    assert repr(shop) == f"<Sandbox {shop.id} 'shop' destroyed>"
 
 
 def test_destroy_removes_the_snapshots(manager: SandboxManager, shop: Sandbox) -> None:

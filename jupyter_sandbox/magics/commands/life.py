@@ -87,6 +87,10 @@ def start(turn: Turn) -> TreePicture:
 
 def stop(turn: Turn) -> Lines:
     turn.sandbox.stop()
+    info = turn.desk.cells.labelled(turn.sandbox.info())
+    if info.status is SandboxStatus.CRASHED:
+        again = f"start it again with %sandbox restart {turn.name}"
+        return Lines([f"{turn.name} crashed, so nothing is left to be stopped ({clean(info.reason, 500)}); {again}"])
     return Lines([f"{turn.name} is stopped; start it again with %sandbox start {turn.name}"])
 
 
