@@ -264,6 +264,11 @@ class GuestHandle:
                 kept.append("max_runtime")
         return tuple(kept)
 
+    @property
+    def limits_files(self) -> bool:
+        """Whether the operating system limits how many files it has open."""
+        return self.protection is None or self.protection.has("rlimits")
+
     def ask_for_dump(self) -> None:
         """Have the guest write to stderr where it is stuck; ``dump`` reads it later."""
         self._dump_from, self._dump_asked = self.stderr.tail.total, True

@@ -117,11 +117,13 @@ class StopRefused:
 
 @dataclass(frozen=True, slots=True)
 class GuestExited:
-    """The OS process of a guest ended; ``reason`` is its exit status in words, ``dump`` the stack that it left."""
+    """The OS process of a guest ended; ``reason`` is its exit status in words, ``dump`` the stack that it left,
+    both with words of the guest's; ``signal`` is what the operating system says."""
 
     generation: int
     reason: str
     dump: str = ""
+    signal: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

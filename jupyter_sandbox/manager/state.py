@@ -8,6 +8,7 @@ here reads a clock, waits, or touches a guest.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal, assert_never
@@ -225,14 +226,14 @@ def _ended(
             return _main_ended(life, reason, normal, target)
         case StopRefused(_, reason):
             return _killed(life, target, reason, None)
-        case GuestExited(_, reason, dump):
+        case GuestExited(_, reason, dump, by):
             ended = replace(life, status=target, present=False, reason=_exit_reason(life, reason))
             news = life.status in _ALIVE and target is S.CRASHED
             told = (Tell(ended.reason, "", as_traceback(stack_in(dump))),) if news else ()
             retired = Retire(life.generation, ended.reason)
-            return ended, (retired, *_of_processor_time(reason), *told, Announce())
-        case MemoryOver(_, used, limit, kill, process):
-            alert = RaiseAlert("memory_limit", _memory_text(used, limit, process), again=not kill)
+            return ended, (retired, *_of_processor_time(by), *told, Announce())
+        case MemoryOver(kill=kill):
+            alert = RaiseAlert("memory_limit", _memory_text(life.name, event), again=not kill)
             return _killed(life, target, f"memory: {alert.message}", alert) if kill else (life, (alert, Announce()))
         case DiskOver(_, used, files, process):
             text = f"it {disk_text(used, files)} and was killed{meanwhile(process)}"
@@ -302,9 +303,9 @@ def _kept_reason(life: Life, target: S) -> str:
     return life.reason if target in (S.CRASHED, S.STOPPED) else ""
 
 
-def _of_processor_time(reason: str) -> tuple[RaiseAlert, ...]:
+def _of_processor_time(by: int | None) -> tuple[RaiseAlert, ...]:
     """The one limit that the operating system enforces by a signal of its own."""
-    if "(SIGXCPU)" not in reason:
+    if by is None or by != getattr(signal, "SIGXCPU", None):
         return ()
     text = "it used more processor time than max_runtime allows and was ended by the system"
     return (RaiseAlert("cpu_limit", text),)
@@ -316,6 +317,7 @@ def _exit_reason(life: Life, reason: str) -> str:
     return f"its OS process ended with {reason}"
 
 
-def _memory_text(used: int, limit: int, process: str) -> str:
-    most = f"more than max_memory ({limit / 1e6:g} MB)"
-    return f"it uses {used / 1e6:.1f} MB, {most}{meanwhile(process)}"
+def _memory_text(name: str, event: MemoryOver) -> str:
+    over = f"{event.used / 1e6:.1f} MB, more than max_memory ({event.limit / 1e6:g} MB)"
+    text = f"it used {over}, and was killed" if event.kill else f"it uses {over}"
+    return f"{text}{meanwhile(event.process)}; `%sandbox limits {name} --max-memory SIZE` lets it have more"

@@ -15,7 +15,7 @@ from typing import TypeVar, assert_never
 from ..isolation.guest_process import Rest
 from ..model.code import ClassInfo, ModuleCode
 from ..model.errors import SandboxBusy, SandboxGone
-from ..model.limits import Limits
+from ..model.limits import MANY_FILES, OPEN_FILES, Limits
 from ..model.sandbox import (
     InfoChanged,
     NoticeTold,
@@ -78,6 +78,7 @@ class Unit:
         self.created_at = time.time()
         self.ended_at: float | None = None
         self._ready_at = 0.0
+        self._most_files = OPEN_FILES
         self.analytics = SandboxAnalytics(self.created_at, spec.capture)
         self.guest: GuestHandle | None = None
         self.building: set[GuestHandle] = set()
@@ -123,7 +124,7 @@ class Unit:
             limits=self.limits, protection=guest.protection if guest else None, memory=self.memory,
             memory_peak=self.analytics.memory_peak, runtime_s=self.runtime_s(), counters=self._counters(),
             modules=tuple(self.modules), alerts=self.voice.alerts, flavour=self.spec.flavour.name,
-            disk_peak=peaks.disk, open_files_peak=peaks.open_files, files_peak=peaks.files,
+            disk_peak=peaks.disk, open_files_peak=peaks.open_files, most_files=self._most_files, files_peak=peaks.files,
             threads_peak=peaks.threads, processes_peak=peaks.processes, mailbox_peak=peaks.mailbox,
             message_peak=peaks.message, output_peak=peaks.output, callback_peak_ms=peaks.callback_ms,
             processor_ms=self.processor_ms, news_peak=peaks.news,
@@ -188,6 +189,7 @@ class Unit:
         if before is not None:
             before.retire(REPLACED)
         self.main, self.ended_at = main, None
+        self._most_files = OPEN_FILES if guest.limits_files else MANY_FILES
         self._ready_at = time.time() - (time.monotonic_ns() - guest.lookout.ready_ns) / 1e9
         self.watch_anew()
         self.analytics.next_guest(replays_history=replayed_from is not None)
@@ -326,6 +328,8 @@ class Unit:
         """Told at once when it is news; else it has to fit into what the cell may print, and is counted."""
         told = guest.alerts.passed(limit, message, time.monotonic())
         guest.met_memory = guest.met_memory or limit == "memory_limit"
+        if limit == "files_limit" and self._most_files == OPEN_FILES:  # it may have closed them before anybody looked
+            self.analytics.rose(open_files=OPEN_FILES)
         if told is not None and guest.stderr.tail.spends(len(told), free=limit in KINDS):
             self.dispatch(LimitCounted(guest.generation, limit, told))
 
@@ -346,7 +350,9 @@ class Unit:
 
     def _exited(self, guest: GuestHandle, status: str) -> None:
         if guest is self.guest:
-            self.dispatch(GuestExited(guest.generation, status, guest.left.fault))
+            how = guest.process.exit_status
+            by = how.signal if how is not None else None
+            self.dispatch(GuestExited(guest.generation, status, guest.left.fault, by))
         else:
             self.discard(guest, f"its OS process ended with {status}")
 

@@ -96,10 +96,11 @@ def judge(
     if held.disk > DISK_BYTES or held.files > DISK_FILES:
         return watched, (DiskOver(generation, held.disk, held.files, reading.process),)
     if held.threads > THREADS:
-        return watched, _too_many(_threads(held), THREADS, "threads", generation, reading.process)
+        text = f"the sandbox had {_threads(held)} and was killed; {THREADS} are allowed"
+        return watched, _too_many(text, "threads", generation, reading.process)
     if held.open_files > MANY_FILES:
-        had = f"more than {MANY_FILES} files open"
-        return watched, _too_many(had, MANY_FILES, "files", generation, reading.process)
+        text = f"the sandbox had more open files than the {MANY_FILES:,} that are allowed, and was killed"
+        return watched, _too_many(text, "files", generation, reading.process)
     watched, events = _memory(watched, reading, limits, generation)
     watched, of_files = _files(watched, held, generation) if limited else (watched, ())
     watched, more = _callback(watched, reading, limits, generation)
@@ -160,10 +161,9 @@ def _threads(held: Holdings) -> str:
     return f"{held.threads} threads{programs}"
 
 
-def _too_many(had: str, most: int, what: str, generation: int, process: str) -> tuple[LifeEvent, ...]:
+def _too_many(text: str, what: str, generation: int, process: str) -> tuple[LifeEvent, ...]:
     """Threads below Python cost next to no memory, and some ten thousand are all that a machine can number. Open files
     keep whoever looks at them; above the most they are not counted to the end."""
-    text = f"the sandbox had {had} and was killed; {most} are allowed"
     text += f" ({meanwhile(process).strip()})" if process else ""
     return LimitCounted(generation, f"{what}_limit", text), GivenUp(generation, f"{what}: {text}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from .limits import Limits
+from .limits import OPEN_FILES, Limits
 from .protection import Protection
 from .views import Counters, StepView, TreeDiff, TreeView
 
@@ -50,6 +50,8 @@ class SandboxInfo:
     disk_peak: int = 0
     """Bytes in its folder and in files that it deleted and keeps open, at most so far."""
     open_files_peak: int = 0
+    most_files: int = OPEN_FILES
+    """How many it may have open, or might before it ended: in ``off`` the operating system sets no limit."""
     files_peak: int = 0
     """Files and folders in its folder, and files that it deleted and keeps."""
     threads_peak: int = 0

@@ -10,7 +10,7 @@ import pytest
 from jupyter_sandbox.isolation.layers import processor_seconds
 from jupyter_sandbox.magics.commands.life import card_of
 from jupyter_sandbox.model.errors import SandboxError
-from jupyter_sandbox.model.limits import Limits
+from jupyter_sandbox.model.limits import OPEN_FILES, Limits
 from jupyter_sandbox.model.sandbox import AlertRaised, SandboxStatus, Update
 
 from .conftest import Arena, crash_reason, hearing
@@ -103,6 +103,25 @@ def test_peaks_are_kept_after_the_end(arena: Arena) -> None:
     assert info.memory_peak > 15_000_000 and info.disk_peak >= 30_000_000 and info.open_files_peak > 30
     facts = {fact.name: fact.value for fact in card_of(info).facts}
     assert "at most" in facts["memory"] and "at most 3" in facts["disk"] and "at most" in facts["open files"]
+
+
+def test_open_files_that_nobody_saw_count_among_the_most_that_it_had(arena: Arena) -> None:
+    sandbox = arena.attacker()
+    outcome = arena.attack("keep = []\nwhile True: keep.append(open('/dev/null'))", sandbox)
+    assert "Too many open files" in str(outcome.error)
+    arena.until(lambda: sandbox.info().alerts != (), "nobody was told")
+    assert (sandbox.info().open_files_peak, sandbox.info().most_files) == (OPEN_FILES, OPEN_FILES)
+
+
+def test_threads_that_there_is_no_memory_for_are_told_as_that(arena: Arena) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": 9_000, "max_memory": 20_000_000})
+    source = (
+        "import threading as t\nfor _ in range(200): t.Thread(target=t.Event().wait, args=(9,), daemon=True).start()"
+    )
+    assert "can't start new thread" in str(arena.attack(source, sandbox).error)
+    arena.until(lambda: sandbox.info().alerts != (), "nobody was told")
+    [told] = sandbox.info().alerts
+    assert f"no memory left for another thread; `%sandbox limits {sandbox.name} --max-memory SIZE`" in told
 
 
 PEAKS: dict[str, tuple[dict[str, int], str, str, str]] = {

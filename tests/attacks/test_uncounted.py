@@ -273,10 +273,11 @@ answer = len(keep)
 def test_open_files_without_end_end_the_sandbox_where_nobody_limits_them(arena: Arena) -> None:
     sandbox = arena.attacker(profile="off", limits={"handler_budget": 20_000})
     outcome = arena.attack(FILES.replace("{count}", "1_000_000"), sandbox)
-    told = f"the sandbox had more than {MANY_FILES} files open and was killed; {MANY_FILES} are allowed"
+    told = f"the sandbox had more open files than the {MANY_FILES:,} that are allowed, and was killed"
     assert outcome.killed and crash_reason(sandbox).startswith(f"files: {told}")
     assert [text for text in sandbox.info().alerts if text.startswith(told)]
     assert not [text for text in sandbox.info().alerts if "128" in text], "a limit that it does not have"
+    assert sandbox.info().most_files == MANY_FILES, "it is known after its end, too"
     assert arena.works_again(sandbox)
 
 

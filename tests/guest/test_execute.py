@@ -36,6 +36,7 @@ def test_functions_and_comprehensions_of_a_cell_see_its_names(shop: Any) -> None
     ("source", "limit"),
     [
         ("raise MemoryError", "memory_limit"),
+        ('raise RuntimeError("can\'t start new thread")', "memory_limit"),
         ("raise OSError(24, 'Too many open files')", "files_limit"),
         ("raise OSError(27, 'File too large')", "file_limit"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 
 import pytest
@@ -134,6 +135,13 @@ def test_an_os_process_that_ends_by_itself_crashes_the_sandbox_with_its_exit_sta
     assert kinds(actions) == [Retire, Tell, Announce]
 
 
+def test_processor_time_is_what_the_system_says_and_not_what_the_last_words_are() -> None:
+    lies = apply(RUNNING, GuestExited(1, "exit 3: x (SIGXCPU)"))[1]
+    assert kinds(lies) == [Retire, Tell, Announce]
+    told = apply(RUNNING, GuestExited(1, "signal 24 (SIGXCPU)", signal=signal.SIGXCPU))[1]
+    assert [action.limit for action in told if isinstance(action, RaiseAlert)] == ["cpu_limit"]
+
+
 def test_an_exit_after_a_crash_keeps_the_first_reason() -> None:
     crashed = after(RUNNING, MainEnded(1, "boom", normal=False))
     assert after(crashed, GuestExited(1, "exit 0")).reason == crashed.reason
@@ -144,7 +152,10 @@ def test_memory_over_the_limit_alerts_and_far_over_kills() -> None:
     assert told.status is S.RUNNING
     assert [action.limit for action in actions if isinstance(action, RaiseAlert)] == ["memory_limit"]
     killed, actions = apply(RUNNING, MemoryOver(1, 90_000_000, 50_000_000, kill=True))
-    assert killed.status is S.CRASHED and killed.reason.startswith("memory: ")
+    assert killed.status is S.CRASHED and killed.reason == (
+        "memory: it used 90.0 MB, more than max_memory (50 MB), and was killed; "
+        "`%sandbox limits shop --max-memory SIZE` lets it have more"
+    )
     assert kinds(actions) == [Retire, RaiseAlert, Announce]
 
 

@@ -148,7 +148,7 @@ def _use(info: SandboxInfo) -> list[tuple[str, object]]:
         ("longest callback", f"{_below(info.callback_peak_ms)} of {limits.handler_budget:,} ms"),
         ("output", f"at most {info.output_peak:,} of {limits.max_output:,} bytes in a cell"),
         ("disk", f"at most {_mb(info.disk_peak)} of {_mb(DISK_BYTES)} MB in {info.files_peak} of {DISK_FILES} files"),
-        ("open files", _seen(info.open_files_peak, _most_files(info))),
+        ("open files", _seen(info.open_files_peak, info.most_files)),
         ("threads", _seen(info.threads_peak, THREADS)),
         ("news", f"at most {info.news_peak} of {AT_ONCE} things told at once"),
     ]
@@ -162,12 +162,6 @@ def _told(info: SandboxInfo, count: int) -> int | None:
 def _below(callback_ms: int) -> str:
     """A callback is only seen that runs while somebody looks."""
     return f"{callback_ms:,}" if callback_ms else "below 100"
-
-
-def _most_files(info: SandboxInfo) -> int:
-    """In ``off`` the operating system sets no limit. Of a sandbox that has ended nobody says what it was."""
-    limited = info.protection is None or info.protection.has("rlimits")
-    return OPEN_FILES if limited and info.open_files_peak <= OPEN_FILES else MANY_FILES
 
 
 def _seen(peak: int, most: int) -> str:
