@@ -209,10 +209,20 @@ class GuestHandle:
     async def ask(self, make: Callable[[int], Request], answer: type[A], timeout_s: float | None = ASK_S) -> A:
         """See ``GuestLink.ask``. When the guest ends instead of answering, SandboxGone says how it ended."""
         self.lookout.asked()
+        open_now, asked = self.lookout.open, 0
+
+        def noted(number: int) -> Request:
+            nonlocal asked
+            asked = number
+            open_now[number] = request = make(number)
+            return request
+
         try:
-            return told_by(self._name, await self.link.ask(make, answer, timeout_s))
+            return told_by(self._name, await self.link.ask(noted, answer, timeout_s))
         except SandboxGone as gone:
             raise SandboxGone(await self._how_it_ended(str(gone))) from None
+        finally:
+            open_now.pop(asked, None)
 
     def tell(self, make: Callable[[int], Request]) -> None:
         """Ask for something without waiting; a guest that is gone need not hear it."""

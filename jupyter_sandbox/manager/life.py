@@ -169,6 +169,8 @@ class HandlerOver:
     dump: str = ""
     importing: bool = False
     """It is no callback but what a module does while it is loaded, or our own work on that."""
+    stopped: bool = False
+    """A signal keeps the OS process from going on, SIGSTOP say."""
 
 
 @dataclass(frozen=True, slots=True)

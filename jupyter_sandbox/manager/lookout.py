@@ -12,9 +12,17 @@ from contextlib import contextmanager
 
 from ..isolation.guest_process import GuestProcess, Rest
 from ..isolation.heartbeat import IMPORTS, Beat
+from ..isolation.layers import status_of
+from ..model.harmless import name
 from ..model.limits import DISK_FILES, Holdings, Limits
+from ..wire.messages import Call, Execute, Request
 from .claimed_end import ClaimedEnd
 from .watch import Reading, Watched
+
+LONG_NS = 100_000_000
+STOPPED = ("T", "t")
+"""As Linux calls it: by a signal, or by a debugger."""
+NAME = 200
 
 
 class Lookout:
@@ -35,6 +43,8 @@ class Lookout:
         """Whether that look left nothing out."""
         self._held = Holdings()
         self._claimed_end = ClaimedEnd()
+        self.open: dict[int, Request] = {}
+        """What it was asked for and has not answered, as long as somebody waits for that."""
 
     def begin(self) -> None:
         """Count from here; from now on it may compute."""
@@ -75,10 +85,29 @@ class Lookout:
         self._process.step_back()
         beat = self._process.heartbeat.read()
         grown = self._process.growth()
+        importing = self.imports and beat.process in (0, IMPORTS)
+        whose = self.whose(beat)
+        if beat.started_ns and not (whose or importing):
+            whose = self._asked_for()
         return Reading(
-            now_ns, (now_ns - self.ready_ns) // 1_000_000, grown, beat.started_ns, self.whose(beat),
-            self._held, importing=self.imports and beat.process in (0, IMPORTS), headless=self._process.headless,
+            now_ns, (now_ns - self.ready_ns) // 1_000_000, grown, beat.started_ns, whose, self._held,
+            importing=importing, stopped=self._stopped(now_ns, beat), headless=self._process.headless,
         )  # fmt: skip
+
+    def _asked_for(self) -> str:
+        """Whose callback it must be that runs and could not say so: of who answers the one request that is open."""
+        match [request for request in self.open.values() if isinstance(request, Call | Execute)]:
+            case [Call(target=target)]:
+                return f"whoever answers the call to {name(target, NAME)}"
+            case [Execute(file=file)]:
+                return f"the cell {name(file, NAME)}"
+        return ""
+
+    def _stopped(self, now_ns: int, beat: Beat) -> bool:
+        """Looked at of who seems to be stuck: it costs more than all the rest of a reading."""
+        if not beat.started_ns or now_ns - beat.started_ns < LONG_NS:
+            return False
+        return status_of(self._process.pid).get("State", "")[:1] in STOPPED
 
     def timed(self, *, ended: bool) -> bool:
         """Whether its run time counts: it does, unless it has ended, as it says, and does next to nothing since.

@@ -267,15 +267,20 @@ def _main_ended(life: Life, reason: str, normal: bool, target: S) -> _Step:
     return _announced(replace(life, status=status, reason=text, resting=rest, over=True))
 
 
+_STOPPED = "a signal has stopped its OS process (SIGSTOP, say)"
+
+
 def _handler_over(life: Life, event: HandlerOver, target: S) -> _Step:
     text = f"{stuck(event)} ran longer than {event.budget_ms} ms"
     if event.last:
         stack = stack_in(event.dump)
-        where = f"; it hangs at {stack[0]}" if stack else ""
+        where = f": {_STOPPED}" if event.stopped else ""
+        where += f"; it hangs at {stack[0]}" if stack else ""
         reason = f"hang: {text} and could not be interrupted{where}"
         ended, actions = _killed(life, target, reason, RaiseAlert("hang", f"{text}; the sandbox was killed{where}"))
         return ended, (Tell(reason, event.process, as_traceback(stack)), *actions)
-    alerts = (RaiseAlert("hang", f"{text}; it is being interrupted", again=True),) if event.attempt == 1 else ()
+    todo = _STOPPED if event.stopped else "it is being interrupted"
+    alerts = (RaiseAlert("hang", f"{text}; {todo}", again=True),) if event.attempt == 1 else ()
     return life, (Interrupt(life.generation), *alerts)
 
 

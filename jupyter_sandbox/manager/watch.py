@@ -53,6 +53,8 @@ class Reading:
     held: Holdings = _NOTHING
     importing: bool = False
     """Whether it is the top level of a module or our own work on a load, as the guest says, while it loads."""
+    stopped: bool = False
+    """Whether a signal keeps it from going on; looked at only while a callback runs for long."""
     headless: bool = False
     """Whether its first thread has ended alone, so that neither memory nor files of it can be seen."""
 
@@ -75,6 +77,8 @@ class Watched:
     """Start of the callback that attempts were made on."""
     attempts: int = 0
     next_ns: int = 0
+    process: str = ""
+    """Whose callback it was said to be at the first attempt."""
 
 
 def judge(
@@ -179,8 +183,12 @@ def _callback(
     if not fresh and reading.now_ns < watched.next_ns:
         return watched, ()
     attempt = 1 if fresh else watched.attempts + 1
+    process = reading.process or ("" if fresh else watched.process)
     over = HandlerOver(
-        generation, attempt, last=attempt > ATTEMPTS, process=reading.process,
-        budget_ms=budget_ms, importing=reading.importing,
+        generation, attempt, last=attempt > ATTEMPTS, process=process,
+        budget_ms=budget_ms, importing=reading.importing, stopped=reading.stopped,
     )  # fmt: skip
-    return replace(watched, stuck_ns=start, attempts=attempt, next_ns=reading.now_ns + RETRY_NS), (over,)
+    after = replace(
+        watched, stuck_ns=start, attempts=attempt, next_ns=reading.now_ns + RETRY_NS, process=process
+    )  # fmt: skip
+    return after, (over,)

@@ -271,7 +271,24 @@ def test_a_guest_that_stops_itself_is_killed_by_the_budget(manager: SandboxManag
     sandbox = manager.create("stopped", limits={"handler_budget": 200})
     with pytest.raises(SandboxGone):
         sandbox.exec("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)")
-    assert sandbox.info().reason.startswith("hang: ")
+    stopped = "a signal has stopped its OS process (SIGSTOP, say)"
+    assert sandbox.info().reason == (
+        f"hang: a callback of the cell <exec> ran longer than 200 ms and could not be interrupted: {stopped}"
+    )
+    assert f"a callback of the cell <exec> ran longer than 200 ms; {stopped}" in sandbox.info().alerts
+
+
+def test_a_callback_that_hangs_in_c_is_named_by_what_was_asked(manager: SandboxManager, told: Told) -> None:
+    source = COUNTER.replace(
+        'case "next": ', 'case "sum": return Reply(sum(range(10**11)), 0)\n            case "next": '
+    )
+    sandbox = manager.create("shop", code={"counter.py": source}, main="Shop", limits={"handler_budget": 200})
+    with pytest.raises(SandboxGone):
+        sandbox.call("front", "sum")
+    assert sandbox.info().reason.startswith("hang: a callback of whoever answers the call to front ran longer than 200")
+    with pytest.raises(SandboxGone):
+        manager.create("other", limits={"handler_budget": 200}).exec("sum(range(10**11))", "<my cell>")
+    assert manager.get("other").info().reason.startswith("hang: a callback of the cell <my cell> ran longer than 200")
 
 
 GREEDY = """

@@ -6,8 +6,9 @@ import pytest
 
 from jupyter_sandbox.isolation.guest_process import Rest
 from jupyter_sandbox.isolation.heartbeat import IMPORTS, Beat
-from jupyter_sandbox.manager.lookout import Lookout
+from jupyter_sandbox.manager.lookout import LONG_NS, Lookout
 from jupyter_sandbox.model.limits import Holdings, Limits
+from jupyter_sandbox.wire.messages import Call, Done, Execute
 
 LIMITS = Limits()
 
@@ -22,7 +23,7 @@ class Resting(Rest):
 class Seen:
     """An OS process as a lookout sees it; ``looks`` are the looks at its holdings, True for those at everything."""
 
-    modest, ran_ns, grown, alone, headless = True, 5, 0, True, False
+    modest, ran_ns, grown, alone, headless, pid = True, 5, 0, True, False, 7
 
     def __init__(self) -> None:
         self.looks: list[bool] = []
@@ -119,6 +120,42 @@ def test_a_reading_is_of_an_import_only_while_something_is_loaded(seen: Seen, lo
     with lookout.importing():
         assert lookout.reading(8).importing
     assert not lookout.reading(8).importing
+
+
+def test_whose_callback_it_is_that_cannot_say_so_is_known_from_what_was_asked(seen: Seen, lookout: Lookout) -> None:
+    def whose() -> str:
+        return lookout.reading(8).process
+
+    lookout.open[1] = Call(id=1, target="cart", args=b"")
+    assert whose() == "", "nothing runs"
+    seen.beat = Beat(steps=0, started_ns=7, process=0, phase=0)
+    assert whose() == "whoever answers the call to cart"
+    lookout.open[2] = Done(id=2)  # type: ignore[assignment]
+    assert whose() == "whoever answers the call to cart"
+    lookout.open[3] = Execute(id=3, source="1", file="<3>")
+    assert whose() == "", "it may be either"
+    del lookout.open[1]
+    assert whose() == "the cell <3>"
+    with lookout.importing():
+        assert whose() == ""
+    seen.beat = Beat(steps=0, started_ns=7, process=9, phase=0)
+    assert whose() == "cart <0.7.0>", "what it says itself comes first"
+
+
+def test_that_a_signal_stopped_it_is_looked_at_of_who_seems_to_hang(
+    seen: Seen, lookout: Lookout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+
+    def status(pid: int) -> dict[str, str]:
+        looks.append(pid)
+        return {"State": "T (stopped)"}
+
+    monkeypatch.setattr("jupyter_sandbox.manager.lookout.status_of", status)
+    assert not lookout.reading(10**9).stopped
+    seen.beat = Beat(steps=0, started_ns=10**9, process=9, phase=0)
+    assert not lookout.reading(10**9 + LONG_NS - 1).stopped and looks == []
+    assert lookout.reading(10**9 + LONG_NS).stopped and looks == [seen.pid]
 
 
 def test_run_time_counts_after_an_end_that_is_none(seen: Seen, lookout: Lookout) -> None:

@@ -194,6 +194,16 @@ def test_a_stuck_callback_is_interrupted_first_and_the_sandbox_killed_last_with_
     )  # fmt: skip
 
 
+def test_a_hang_of_who_was_stopped_by_a_signal_is_told_as_that() -> None:
+    event = HandlerOver(1, 3, last=True, process="front <0.7.0>", budget_ms=5000, stopped=True)
+    killed, _ = apply(RUNNING, event)
+    assert killed.reason == (
+        "hang: a callback of front <0.7.0> ran longer than 5000 ms and could not be interrupted: "
+        "a signal has stopped its OS process (SIGSTOP, say)"
+    )
+    assert "it is being interrupted" not in str(apply(RUNNING, replace(event, attempt=1, last=False))[1])
+
+
 def test_a_broken_protocol_and_a_lost_state_end_the_guest() -> None:
     for event in (ProtocolBroken(1, "nonsense"), GivenUp(1, "nobody knows")):
         life, actions = apply(RUNNING, event)

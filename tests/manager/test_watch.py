@@ -87,6 +87,13 @@ def test_a_stuck_callback_is_tried_again_each_second_and_given_up_after_the_last
     assert told == [(0, 1, False), (10, 2, False), (20, ATTEMPTS + 1, True)]
 
 
+def test_whose_callback_hangs_is_remembered_when_nobody_waits_for_it_any_more() -> None:
+    watched, (first,) = judge(Watched(), Reading(10_000 * MS, 0, 0, 1, "front"), LIMITS, 1)
+    _, (second,) = judge(watched, Reading(11_000 * MS, 0, 0, 1, ""), LIMITS, 1)
+    _, (other,) = judge(watched, Reading(20_000 * MS, 0, 0, 11_000 * MS, ""), LIMITS, 1)
+    assert [one.process for one in (first, second, other) if isinstance(one, HandlerOver)] == ["front", "front", ""]
+
+
 def test_the_next_callback_begins_afresh() -> None:
     first, _ = judge(Watched(), Reading(10_000 * MS, 0, 0, 1, "front"), LIMITS, 1)
     idle, _ = judge(first, Reading(10_100 * MS, 0, 0, 0), LIMITS, 1)
