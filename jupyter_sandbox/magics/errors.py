@@ -33,10 +33,16 @@ def shown(error: SandboxError, cells: Cells, *, colour: bool) -> BaseException:
     return error
 
 
-def interrupted(error: KeyboardInterrupt, *, colour: bool) -> KeyboardInterrupt:
-    """An interrupt of a command on one line: where the kernel happened to wait is of no use to anybody."""
-    text = "KeyboardInterrupt: the command was called off; `%sandbox list` shows how things stand"
-    attach(error, [_head(text, colour)])
+def interrupted(error: KeyboardInterrupt, busy: str, *, colour: bool) -> KeyboardInterrupt:
+    """An interrupt of a command on one line: where the kernel happened to wait is of no use to anybody.
+
+    ``busy`` is the sandbox that goes on computing all the same: what is below Python cannot be broken.
+    """
+    text = "the command was called off; `%sandbox list` shows how things stand"
+    if busy:
+        text = f"nobody waits any more, but {clean(busy)} still computes; it is ended after handler_budget, or at once "
+        text += f"with %sandbox restart {clean(busy)}"
+    attach(error, [_head(f"KeyboardInterrupt: {text}", colour)])
     return error
 
 

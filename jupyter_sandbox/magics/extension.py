@@ -22,6 +22,7 @@ from .commands import HANDLERS
 from .commands.life import card_of
 from .completer import SandboxCompleter
 from .errors import interrupted, shown
+from .grammar import Invocation
 from .help import overview
 from .hub import Hub, status_line
 from .lab_bridge import ACTIONS, LabBridge, Wiring
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 ATTRIBUTE = "_jupyter_sandbox"
 """Where the extension lives: on the shell it was loaded into, so that there is no global."""
 
+BUSY_MS = 100
+"""A callback that runs for so long is no new one: an interrupt ends those that can be broken sooner."""
 WATCH_MS = 100
 """Shortest time between two changes of a tree that a sandbox tells."""
 
@@ -121,18 +124,27 @@ class Extension:
     def run(self, line: str, cell: str | None, local: Mapping[str, Any] | None) -> object:
         """One command; errors of sandboxes come out as IPython shows them best."""
         problem: BaseException
+        given: Invocation | None = None
         try:
             given = parse(line, [info.name for info in self.manager.list()], cell=cell is not None)
             return HANDLERS[given.verb.name](Turn(self.desk, given, line, cell, local))
         except SandboxError as error:
             problem = shown(error, self.cells, colour=self._colour())
         except KeyboardInterrupt as interrupt:
-            problem = interrupted(interrupt, colour=self._colour())
+            problem = interrupted(interrupt, self._busy(given), colour=self._colour())
         finally:
             self.hub.command_ended()
         if isinstance(problem, IPythonUsageError):
             raise problem
         raise problem from None
+
+    def _busy(self, given: Invocation | None) -> str:
+        """The sandbox of an interrupted command, if it still runs a callback; '' otherwise."""
+        name = (given.sandbox if given is not None else None) or ""
+        try:
+            return name if name and self.manager.get(name).busy_ms() >= BUSY_MS else ""
+        except SandboxError:  # it is gone, or was never made
+            return ""
 
     def _colour(self) -> bool:
         return str(getattr(self.shell, "colors", "nocolor")).lower() != "nocolor"

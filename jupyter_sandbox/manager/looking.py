@@ -43,6 +43,15 @@ class Looking(Holding):
         """What it is doing now; never waits."""
         return self._unit.life.status
 
+    def busy_ms(self) -> int:
+        """How long the callback has run that runs now, as the guest says; 0 when none does. Asks nobody."""
+
+        async def read() -> int:
+            guest = self._unit.guest
+            return guest.process.heartbeat.busy_ms() if guest is not None else 0
+
+        return self._loop.run(read())
+
     def info(self) -> SandboxInfo:
         """All facts as of now, of a busy guest as of its last sample; also works when it crashed."""
         if not self._loop.is_current:  # an observer on the manager's thread cannot wait

@@ -46,7 +46,7 @@ class FakeSandbox:
             "step": Stepped((STEP,), 8), "back": Stepped((), 6), "until": Stepped((STEP,), 8, "limit"),
             "load": LoadReport((ModuleVersion("counter", 1, "d", True, "f", 0),), 0, "", 3.0, ("counter",)),
             "snapshots": [], "versions": [], "children": [], "events": [], "why": [], "log": [], "output": "",
-            "metrics": {"event_count": 3},
+            "metrics": {"event_count": 3}, "busy_ms": 0,
         }  # fmt: skip
 
     def info(self) -> SandboxInfo:

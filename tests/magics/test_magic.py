@@ -12,7 +12,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError as IPythonUsageError
 
 from jupyter_sandbox.magics.commands import HANDLERS
-from jupyter_sandbox.magics.extension import load, unload
+from jupyter_sandbox.magics.extension import BUSY_MS, load, unload
 from jupyter_sandbox.magics.verbs import VERBS
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.reports import Stepped
@@ -292,6 +292,15 @@ def test_an_interrupt_of_a_command_is_one_line(
     shop.answers["call"] = KeyboardInterrupt()
     shell.run_cell('%sandbox call front "next"')
     assert capsys.readouterr().out.startswith("KeyboardInterrupt: the command was called off; ")
+    shop.answers["busy_ms"] = BUSY_MS
+    shell.run_cell('%sandbox call front "next"')
+    assert capsys.readouterr().out.rstrip() == (
+        "KeyboardInterrupt: nobody waits any more, but shop still computes; it is ended after handler_budget, "
+        "or at once with %sandbox restart shop"
+    )
+    shop.answers["busy_ms"] = SandboxGone("it crashed")
+    shell.run_cell('%sandbox call front "next"')
+    assert "the command was called off" in capsys.readouterr().out
 
 
 def test_errors_of_the_python_api_end_at_the_line_that_called_it(
