@@ -9,7 +9,7 @@ from ..otp import inspect
 from ..runtime import Tell
 from ..runtime.exceptions import StartError
 from ..wire import messages as m
-from ..wire.values import encode_value
+from ..wire.values import Oversize, encode_reply, encode_value
 from . import clients
 from .guest import CLIENTS, OTP_CLIENTS, Handlers, pid_text
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def call(guest: Guest, request: m.Call) -> None:
-    """GenServer call; the reply comes back as data."""
+    """GenServer call; the reply comes back as data, and whole."""
     guest.must_run("call", "leave a message that waits for the next step: %sandbox cast, %sandbox send")
     args = (request.target, request.args, request.timeout_ms)
-    guest.pending.apply(request, f"{CLIENTS}call", args, _value(request.id))
+    guest.pending.apply(request, f"{CLIENTS}call", args, _reply(request))
 
 
 def cast(guest: Guest, request: m.Cast) -> None:
@@ -96,6 +96,16 @@ def children(guest: Guest, request: m.Children) -> None:
     """which_children."""
     guest.must_run("children", f"see them in %sandbox tree {guest.node.name}")
     guest.pending.apply(request, f"{OTP_CLIENTS}children", (request.target,), _value(request.id))
+
+
+def _reply(request: m.Call) -> Callable[[Any], m.Answer]:
+    def answer(value: Any) -> m.Answer:
+        try:
+            return m.Value(id=request.id, data=encode_reply(value, request.most))
+        except Oversize as error:
+            return m.Oversized(id=request.id, size=error.size, many=error.many)
+
+    return answer
 
 
 def _value(number: int) -> Callable[[Any], m.Answer]:

@@ -23,7 +23,10 @@ _MOST_FILES = 1 << 10
 
 
 def begin(folder: str) -> int:
-    """Called once in a zygote that is ready to fork; its number. 0 where nobody can be started: then the next kernel sweeps up."""
+    """Called once in a zygote that is ready to fork; its number.
+
+    0 where nobody can be started: then the next kernel sweeps up.
+    """
     try:
         pid = os.fork()
     except OSError:

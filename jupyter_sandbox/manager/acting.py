@@ -10,7 +10,7 @@ from ..model.errors import LimitExceeded, SandboxError, UsageError
 from ..model.limits import MOST
 from ..model.sandbox import SandboxStatus
 from ..wire import messages as wire
-from ..wire.values import decode_value
+from ..wire.values import REPLY_BYTES, REPLY_ITEMS, REPLY_KEYS, decode_reply, decode_value
 from .handle import ASK_S, GuestHandle
 from .holding import Holding
 from .loading import admit
@@ -32,16 +32,21 @@ class Acting(Holding):
     def call(self, target: object, request: object, timeout_ms: int | None = 5_000) -> object:
         """Ask a GenServer and wait for its reply, as plain data: ``shop.call("front", ("add", 2))``.
 
-        Raises CallTimeout, NoProcess, CallExit when the process dies instead of answering, LimitExceeded when the
-        reply is larger than ``max_message``.
+        The reply comes whole. Raises CallTimeout, NoProcess, CallExit when the process dies instead of answering,
+        LimitExceeded when the reply is larger than ``max_message``, or larger than any can be: 8 MB, 100,000 items, of
+        which 10,000 may be keys that are no texts.
         """
         if timeout_ms is not None and not 0 <= timeout_ms <= MOST:
             raise UsageError("timeout", timeout_ms, hint=f"give milliseconds, at most {MOST}")
         name, args = str(target), self._packed(request, "the request")
         wait_s = None if timeout_ms is None else timeout_ms / 1000 + GRACE_S
-        return self._value(
-            lambda number: wire.Call(id=number, target=name, args=args, timeout_ms=timeout_ms), wait_s
-        )  # fmt: skip
+        most = self._unit.limits.max_message
+
+        def make(number: int) -> wire.Request:
+            return wire.Call(id=number, target=name, args=args, timeout_ms=timeout_ms, most=most)
+
+        # Read in the thread that asked: a long one takes a while, and the manager has others to serve.
+        return decode_reply(self._act(make, wire.Value, wait_s).data)
 
     def cast(self, target: object, message: object) -> None:
         """Send to a GenServer's ``handle_cast`` without waiting for anything."""
@@ -128,7 +133,8 @@ class Acting(Holding):
     def _packed(self, value: object, what: str) -> bytes:
         data = pack(value, what)
         if len(data) > self._unit.limits.max_message:
-            hint = self._loop.run(_refused(self._unit, what, len(data)))
+            hint = too_long(len(data), self._unit)
+            self._loop.run(_refuse(self._unit, what, hint, len(data)))
             raise UsageError(what, hint=hint, kind="message_limit")
         return data
 
@@ -138,21 +144,24 @@ class Acting(Holding):
             lambda number: wire.ChildAction(id=number, action=action, supervisor=above, child=name)
         )  # fmt: skip
 
-    def _value(self, make: Callable[[int], wire.Request], wait_s: float | None = ASK_S) -> object:
-        return decode_value(self._act(make, wire.Value, wait_s).data)
+    def _value(self, make: Callable[[int], wire.Request]) -> object:
+        return decode_value(self._act(make, wire.Value).data)
 
     def _act(self, make: Callable[[int], wire.Request], answer: type[A], wait_s: float | None = ASK_S) -> A:
         return self._loop.run(act(self._unit, make, answer, wait_s))
 
 
-async def _refused(unit: Unit, what: str, size: int) -> str:
-    """A message that is not sent, or a reply that is not handed on, is told as an alert; the words of it."""
-    name, most = unit.name, unit.limits.max_message
-    hint = f"it has {size} bytes, max_message is {most}: %sandbox limits {name} --max-message {size}"
+def too_long(size: int, unit: Unit) -> str:
+    """What to do about a message of so many bytes."""
+    most = unit.limits.max_message
+    return f"it has {size} bytes, max_message is {most}: %sandbox limits {unit.name} --max-message {size}"
+
+
+async def _refuse(unit: Unit, what: str, hint: str, size: int) -> None:
+    """A message that is not sent, or a reply that is not handed on, is told as an alert."""
     unit.analytics.message(size)
     unit.voice.heard_by_caller()
     unit.voice.alert("message_limit", f"{what} was refused: {hint}")
-    return hint
 
 
 async def _restart(unit: Unit, target: str) -> object:
@@ -197,12 +206,31 @@ async def _call_off(guest: GuestHandle, request: int) -> None:
     told.exception()  # seen: a cell that cannot be broken runs into handler_budget, which ends it
 
 
-async def _admit_reply(unit: Unit, size: int) -> None:
+async def _admit_reply(unit: Unit, reply: wire.Value) -> None:
     """Raises LimitExceeded for one that is larger than a message may be; it is not decoded then."""
-    unit.analytics.message(size)
-    if size > unit.limits.max_message:
-        hint = await _refused(unit, "the reply", size)
-        raise LimitExceeded(f"the reply: {hint}", "message_limit")
+    if isinstance(reply, wire.Oversized):
+        size = min(max(0, reply.size), MOST)
+        hint = _of_reply(size, reply.many) or too_long(size, unit)
+    else:
+        size = len(reply.data)
+        unit.analytics.message(size)
+        if size <= unit.limits.max_message:
+            return
+        hint = too_long(size, unit)
+    await _refuse(unit, "the reply", hint, size)
+    raise LimitExceeded(f"the reply: {hint}", "message_limit")
+
+
+def _of_reply(size: int, many: str) -> str:
+    """Why no limit of a sandbox lets it through; empty where one does."""
+    ask = "ask for a part of it, or have it written to a file"
+    if many == "items":
+        return f"it has more than the {REPLY_ITEMS} items that a reply can have; {ask}"
+    if many:
+        return f"it has more than the {REPLY_KEYS} keys that are no texts which a reply can have; {ask}"
+    if size > REPLY_BYTES:
+        return f"it has {size} bytes or more, and no reply can have more than {REPLY_BYTES}; {ask}"
+    return ""
 
 
 async def act(unit: Unit, make: Callable[[int], wire.Request], answer: type[A], wait_s: float | None = ASK_S) -> A:
@@ -224,7 +252,7 @@ async def act(unit: Unit, make: Callable[[int], wire.Request], answer: type[A], 
     try:
         given = await unit.ask(measured, answer, wait_s)
         if calls and isinstance(given, wire.Value):
-            await _admit_reply(unit, len(given.data))
+            await _admit_reply(unit, given)
         return given
     except SandboxError as error:
         if error.kind == "too_large":

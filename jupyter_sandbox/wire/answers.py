@@ -37,6 +37,15 @@ class Pictured(Value, frozen=True, kw_only=True):
     why: str = ""
 
 
+class Oversized(Value, frozen=True, kw_only=True):
+    """In place of a reply that is larger than asked for, or than any can be: how large it is, or of what it has too
+    many."""
+
+    data: bytes = b""
+    size: int
+    many: Literal["", "items", "keys"] = ""
+
+
 class Sent(Answer, frozen=True, kw_only=True):
     pid: str
 
@@ -126,6 +135,6 @@ class SnapshotBlob(Answer, frozen=True, kw_only=True):
 
 
 AnswerFrame = (
-    Done | Value | Pictured | Sent | Failed | Brought | Loaded | Tried | VersionList | TreeReply | InspectReply
-    | EventList | WhyList | WaitList | PausedAt | Stepped | SnapshotBlob
+    Done | Value | Pictured | Oversized | Sent | Failed | Brought | Loaded | Tried | VersionList | TreeReply
+    | InspectReply | EventList | WhyList | WaitList | PausedAt | Stepped | SnapshotBlob
 )  # fmt: skip

@@ -63,7 +63,7 @@ ANSWERS: dict[type[m.Request], tuple[type[m.Answer], ...]] = {
     m.Start: (m.Done,),
     m.Stop: (m.Done,),
     m.Shutdown: (m.Done,),
-    m.Call: (m.Value,),
+    m.Call: (m.Value, m.Oversized),
     m.Cast: (m.Done, m.Sent),
     m.Send: (m.Sent,),
     m.Spawn: (m.Sent,),

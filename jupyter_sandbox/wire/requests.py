@@ -105,6 +105,8 @@ class Call(Request, frozen=True, kw_only=True):
     args: bytes
     """Pickled request."""
     timeout_ms: int | None = 5_000
+    most: int = 1 << 20
+    """Bytes that the reply may have."""
 
 
 class Cast(Request, frozen=True, kw_only=True):

@@ -40,10 +40,10 @@ _CLOCKS: dict[str, Any] = {"datetime": datetime.datetime, "date": datetime.date,
 class ValueDecoder:
     """One walk over one received tree. Raises ValueError (or what the constructors raise) on anything odd."""
 
-    __slots__ = ("comparisons_left", "items_left")
+    __slots__ = ("comparisons_left", "items_left", "keys_left")
 
-    def __init__(self, max_items: int) -> None:
-        self.items_left = max_items
+    def __init__(self, max_items: int, max_keys: int) -> None:
+        self.items_left, self.keys_left = max_items, max_keys
         self.comparisons_left = _COMPARISONS
 
     def value(self, node: Node, depth: int = 0) -> Any:
@@ -82,10 +82,13 @@ class ValueDecoder:
 
         Hashes of numbers, and of tuples and sets of numbers, can be chosen. What ``-1`` and ``-2`` do in honest pairs
         is far within the bound. Keys of different hashes can be chosen to stand in each other's way, too, but with as
-        many items as an answer may have that takes a tenth of a second.
+        many of them as an answer may have that takes a tenth of a second.
         """
         if all(type(value) is str for value in values):
             return values
+        self.keys_left -= len(values)
+        if self.keys_left < 0:
+            raise ValueError("too many keys that are no text")
         if any(type(value) is int and value not in SMALL_INT for value in values):
             raise ValueError("a number of this size cannot be a key")
         for _, alike in itertools.groupby(sorted(values, key=hash), hash):

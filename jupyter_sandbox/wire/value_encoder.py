@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 from ..model import anatomy
 from ..model.data import Opaque, Record
@@ -60,6 +60,14 @@ class More:
         return OpaqueNode("more", f"… {self.count} more")
 
 
+class Oversize(Exception):
+    """A value that is to arrive whole and cannot: it has ``size`` bytes or more, or too ``many`` things."""
+
+    def __init__(self, size: int, many: Literal["", "items", "keys"] = "") -> None:
+        super().__init__(size, many)
+        self.size, self.many = size, many
+
+
 class ValueEncoder:
     """One walk over one value, counting what it costs."""
 
@@ -104,10 +112,18 @@ class ValueEncoder:
                 return self.key(plain_part(value, base), depth)
         return self.opaque(value)
 
+    def full(self) -> bool:
+        """Whether what is to come has to be left out."""
+        return self.items_left <= _LAST or self.bytes_left <= 0
+
+    def long(self, value: str | bytes | bytearray | int, size: int) -> Node:
+        """In place of something of so many bytes, which are more than there is room for."""
+        return self.opaque(value)
+
     def some(self, values: Iterable[Any], count: int) -> Iterable[Any]:
         """The values while there is room; then a More that counts the rest."""
         for index, value in enumerate(values):
-            if self.items_left <= _LAST or self.bytes_left <= 0:
+            if self.full():
                 yield More(count - index)
                 return
             yield value
@@ -121,7 +137,7 @@ class ValueEncoder:
     def text(self, value: str) -> Node:
         """The whole text; over the limit its beginning."""
         if len(value) > self.bytes_left:
-            return self.opaque(value)
+            return self.long(value, len(value))
         try:
             size = len(value) if value.isascii() else len(value.encode())
         except UnicodeEncodeError:
@@ -129,13 +145,13 @@ class ValueEncoder:
             self.bytes_left -= len(body)
             return SurrogatesNode(body)
         if size > self.bytes_left:
-            return self.opaque(value)
+            return self.long(value, size)
         self.bytes_left -= size
         return value
 
     def body(self, value: bytes | bytearray) -> Node:
         if len(value) > self.bytes_left:
-            return self.opaque(value)
+            return self.long(value, len(value))
         self.bytes_left -= len(value)
         return BytesNode(bytes(value))
 
@@ -143,8 +159,10 @@ class ValueEncoder:
         if value in SMALL_INT:
             return value
         bits = value.bit_length()
-        if bits > min(MAX_BITS, self.bytes_left * 8):
+        if bits > MAX_BITS:
             return self.opaque(value)
+        if bits > self.bytes_left * 8:
+            return self.long(value, bits // 8 + 1)
         self.bytes_left -= bits // 8 + 1
         return IntNode(value.to_bytes(bits // 8 + 1, "big", signed=True))
 
@@ -176,7 +194,7 @@ class ValueEncoder:
         names: list[str] = []
         items: list[Node] = []
         for name, held in fields:
-            if self.items_left <= _LAST or self.bytes_left <= 0:
+            if self.full():
                 return self.opaque(value)
             names.append(carried(anatomy.plain_text(name)))
             self.bytes_left -= len(names[-1].encode())
@@ -197,6 +215,53 @@ class ValueEncoder:
             if anatomy.isinstance_of(value, base):
                 return self.node(plain_part(value, base), depth)
         return self.opaque(value)
+
+
+class WholeEncoder(ValueEncoder):
+    """Leaves out nothing for its size: where there is no room for the whole value, it raises Oversize."""
+
+    __slots__ = ("_keys_left", "_most_bytes", "_most_items")
+
+    def __init__(self, max_bytes: int, max_items: int, max_keys: int, max_depth: int) -> None:
+        super().__init__(max_bytes, max_items, max_depth)
+        self._most_bytes, self._most_items, self._keys_left = max_bytes, max_items, max_keys
+
+    @property
+    def size(self) -> int:
+        """Bytes that the nodes so far take at most."""
+        return self._most_bytes - self.bytes_left
+
+    @property
+    def least(self) -> int:
+        """Bytes of what stands in them alone."""
+        return self.size - _NODE_COST * (self._most_items - self.items_left)
+
+    def full(self) -> bool:
+        if self.items_left <= 0:
+            raise Oversize(self.size, "items")
+        if self.bytes_left <= 0:
+            raise Oversize(self.size)
+        return False
+
+    def long(self, value: str | bytes | bytearray | int, size: int) -> Node:
+        raise Oversize(self.size + size)
+
+    def keys(self, values: tuple[Any, ...] | set[Any] | frozenset[Any], depth: int) -> list[Node]:
+        found = super().keys(values, depth)
+        self._count_keys(found)
+        return found
+
+    def pairs(self, value: dict[Any, Any], depth: int) -> DictNode:
+        found = super().pairs(value, depth)
+        self._count_keys(found.items[::2])
+        return found
+
+    def _count_keys(self, keys: list[Node]) -> None:
+        """Hashes of what is no text can be chosen, so who reads takes fewer of them."""
+        if any(type(key) is not str for key in keys):
+            self._keys_left -= len(keys)
+            if self._keys_left < 0:
+                raise Oversize(self.size, "keys")
 
 
 _PLAIN: tuple[type, ...] = (str, int, float, bytes, bytearray, list, tuple, dict, set, frozenset)
@@ -234,7 +299,7 @@ _LEAVES: dict[type, Callable[[ValueEncoder, Any], Node]] = {
 _CONTAINERS: dict[type, Callable[[ValueEncoder, Any, int], Node]] = {
     list: lambda encoder, value, depth: ListNode(encoder.items(value, depth)),
     tuple: lambda encoder, value, depth: TupleNode(encoder.items(value, depth)),
-    dict: ValueEncoder.pairs,
+    dict: lambda encoder, value, depth: encoder.pairs(value, depth),
     set: lambda encoder, value, depth: SetNode(encoder.keys(value, depth)),
     frozenset: lambda encoder, value, depth: FrozenSetNode(encoder.keys(value, depth)),
     Record: lambda encoder, value, depth: encoder.record(value, value.fields.items(), depth),

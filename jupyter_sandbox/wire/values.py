@@ -2,8 +2,9 @@
 
 The guest's side takes any object, however hostile, runs none of its code and
 always returns bytes: what has no form as data becomes its type's name and a
-bounded text. The kernel's side builds plain values only; nothing is imported,
-unpickled or evaluated.
+bounded text. What is shown is cut; a reply comes whole or not at all. The
+kernel's side builds plain values only; nothing is imported, unpickled or
+evaluated.
 """
 
 from __future__ import annotations
@@ -12,15 +13,26 @@ import msgspec
 
 from ..model.errors import RemoteProtocolError
 from .encoding import encode
+from .legality import LARGE
 from .value_decoder import ValueDecoder
-from .value_encoder import ValueEncoder, opaque_node
+from .value_encoder import Oversize, ValueEncoder, WholeEncoder, opaque_node
+from .value_heads import refuse_many
 from .value_nodes import Node
+
+__all__ = ["MAX_BYTES", "REPLY_BYTES", "REPLY_ITEMS", "REPLY_KEYS", "Oversize", "decode_reply", "decode_value",
+           "encode_reply", "encode_value"]  # fmt: skip
 
 MAX_BYTES = 256_000
 MAX_ITEMS = 10_000
 MAX_DEPTH = 20
+REPLY_BYTES = LARGE["Value"] - 4096
+"""Of the reply to a call, however much a sandbox may send: what fits into the longest frame of its kind."""
+REPLY_ITEMS, REPLY_KEYS = 100_000, 10_000
+"""Of such a reply: things in it, and those of them that are keys and no texts."""
 _MARKS = 200
 """Items that the notes of what was left out may take on top."""
+_UNWRITTEN = 3
+"""How many times too long the contents alone have to be for a reply not to be written, only to be measured."""
 _read: msgspec.msgpack.Decoder[Node] = msgspec.msgpack.Decoder(Node)
 
 
@@ -44,11 +56,47 @@ def encode_value(
     return data if len(data) <= 2 * max_bytes else encode(opaque_node(value))
 
 
+def encode_reply(value: object, most: int) -> bytes:
+    """The whole value as at most ``most`` bytes; what is no data is a text in it, as ever.
+
+    Raises Oversize for one that is larger, or that no reply can hold, and MemoryError; runs no code of the value's.
+
+    >>> decode_reply(encode_reply([1, {"two": b"3"}], 1_000))
+    [1, {'two': b'3'}]
+    >>> encode_reply("x" * 2_000, 1_000)
+    Traceback (most recent call last):
+    jupyter_sandbox.wire.value_encoder.Oversize: (2003, '')
+    """
+    encoder = WholeEncoder(REPLY_BYTES, REPLY_ITEMS, REPLY_KEYS, MAX_DEPTH)
+    try:
+        node = encoder.node(value)
+    except (Oversize, MemoryError):
+        raise
+    except Exception:  # changed by another thread while we looked, or a metaclass that lies
+        return encode(opaque_node(value))
+    if encoder.least > _UNWRITTEN * most:
+        raise Oversize(encoder.size)
+    data = encode(node)
+    if len(data) > min(most, REPLY_BYTES):
+        raise Oversize(len(data))
+    return data
+
+
 def decode_value(data: bytes, *, max_bytes: int = 4 * MAX_BYTES, max_items: int = MAX_ITEMS + _MARKS) -> object:
     """The value as plain data, ids, Record and Opaque. Raises RemoteProtocolError on anything malformed or too big."""
+    return _decoded(data, max_bytes, max_items, max_items)
+
+
+def decode_reply(data: bytes) -> object:
+    """Like ``decode_value``, for what ``encode_reply`` made."""
+    return _decoded(data, REPLY_BYTES, REPLY_ITEMS, REPLY_KEYS)
+
+
+def _decoded(data: bytes, max_bytes: int, max_items: int, max_keys: int) -> object:
     if len(data) > max_bytes:
         raise RemoteProtocolError(f"the other side sent a value of {len(data)} bytes; {max_bytes} are allowed")
     try:
-        return ValueDecoder(max_items).value(_read.decode(data))
+        refuse_many(data, max_items)
+        return ValueDecoder(max_items, max_keys).value(_read.decode(data))
     except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise RemoteProtocolError(f"the other side sent a value that cannot be read: {str(error)[:200]}") from None

@@ -9,11 +9,11 @@ import pytest
 
 from jupyter_sandbox.isolation.layers import processor_seconds
 from jupyter_sandbox.magics.commands.life import card_of
-from jupyter_sandbox.model.errors import SandboxError
+from jupyter_sandbox.model.errors import LimitExceeded, SandboxError
 from jupyter_sandbox.model.limits import OPEN_FILES, Limits
 from jupyter_sandbox.model.sandbox import AlertRaised, SandboxStatus, Update
 
-from .conftest import Arena, crash_reason, hearing
+from .conftest import Arena, crash_reason, growing_at_most, hearing
 from .tools import CHANNEL
 
 EXCEEDED: dict[str, tuple[dict[str, int], str, str]] = {
@@ -202,6 +202,68 @@ def test_a_message_that_is_too_large_is_an_error_of_who_sends_it_and_an_alert(ar
     (alert,) = [one.message for one in told if isinstance(one, AlertRaised) and one.limit == "message_limit"]
     assert "%sandbox limits" in alert and alert in sandbox.info().alerts and sandbox.info().message_peak > 10_000
     assert arena.alive(sandbox)
+
+
+MIB = 1 << 20
+REPLIES: dict[str, tuple[str, int, int, str]] = {
+    "bytes that just fit": ("b'x' * 1_040_000", MIB, 1_040_000, ""),
+    "bytes": ("b'x' * 1_500_000", MIB, 1_500_000, "max_message is 1048576: %sandbox limits {name} --max-message 15000"),
+    "many bytes": ("b'x' * 5_000_000", MIB, 5_000_000, "it has 50000.. bytes, max_message is 1048576"),
+    "many bytes that may come": ("b'x' * 5_000_000", 10_000_000, 5_000_000, ""),
+    "text in a list": ("['x' * 100_000] * 50", MIB, 5_000_000, "it has 5000... bytes, max_message is 1048576"),
+    "text in a list that may come": ("['x' * 100_000] * 50", 10_000_000, 5_000_000, ""),
+    "more than any reply has": ("b'x' * 9_000_000", 10_000_000, 9_000_000, "no reply can have more than 8384512"),
+    "more than any reply has, in parts": ("[b'x' * 10**6] * 20", 30_000_000, 8_384_513, "no reply can have more than"),
+    "many numbers": ("list(range(50_000))", MIB, 149_000, ""),
+    "many keys": ("{str(n): n for n in range(40_000)}", MIB, 300_000, ""),
+    "too many numbers": ("[0] * 100_001", MIB, 0, "more than the 100000 items that a reply can have"),
+    "too many keys that are numbers": ("dict.fromkeys(range(10_001))", MIB, 0, "more than the 10000 keys"),
+}
+
+
+@pytest.mark.parametrize("name", REPLIES)
+def test_a_reply_comes_whole_or_is_an_error_of_who_asks_and_an_alert(arena: Arena, name: str) -> None:
+    reply, most, size, why = REPLIES[name]
+    sandbox = arena.attacker(limits={"max_message": most, "max_memory": 100_000_000})
+    if not why:
+        assert sandbox.call("evil", f"answer = {reply}") == eval(reply)
+        assert not sandbox.info().alerts
+    else:
+        words = why.replace("{name}", sandbox.name)
+        with pytest.raises(LimitExceeded, match=words) as caught:
+            sandbox.call("evil", f"answer = {reply}")
+        assert caught.value.limit == "message_limit"
+        (alert,) = sandbox.info().alerts
+        assert re.search(words, alert) and alert.startswith("the reply was refused: ")
+    assert size <= sandbox.info().message_peak <= max(1.1 * size, 2 * MIB)
+    assert arena.alive(sandbox)
+
+
+FORGED_REPLIES = {
+    "a size below nothing": "m.Oversized(id=told.id, size=-5)",
+    "a size beyond all numbers": "m.Oversized(id=told.id, size=2**64 - 1)",
+    "too much of it for this sandbox": "m.Value(id=told.id, data=bytes(2_000_000))",
+    "millions of empty lists": "m.Value(id=told.id, data=b'\\xdd\\x00\\x20\\x00\\x00' + b'\\x92\\x02\\x90' * 300_000)",
+    "millions of empty lists in a list": (
+        "m.Value(id=told.id, data=b'\\x92\\x02\\xdd\\x00\\x04\\x93\\xe0' + b'\\x92\\x02\\x90' * 300_000)"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORGED_REPLIES)
+def test_a_forged_reply_is_an_error_of_who_asks_and_costs_the_kernel_little(arena: Arena, name: str) -> None:
+    sandbox = arena.attacker()
+    arena.attack(
+        f"{CHANNEL}from jupyter_sandbox.wire.connection import Connection\nhonest = Connection.send\n"
+        "def send(self, told):\n"
+        "    data = honest(self, told)\n"
+        f"    return frame(pack({FORGED_REPLIES[name]})) if type(told) is m.Value else data\n"
+        "Connection.send = send",
+        sandbox,
+    )
+    with growing_at_most(10_000_000), pytest.raises(SandboxError):
+        sandbox.call("ticker", "count")
+    assert 0 <= sandbox.info().message_peak <= 1 << 53
 
 
 def test_a_limit_that_ends_a_sandbox_names_the_process_that_was_at_work(arena: Arena) -> None:

@@ -26,7 +26,7 @@ from jupyter_sandbox.wire import messages as m
 from jupyter_sandbox.wire.connection import Connection, ConnectionState, Role
 from jupyter_sandbox.wire.framing import frame
 from jupyter_sandbox.wire.legality import ANSWERS
-from jupyter_sandbox.wire.values import decode_value, encode_value
+from jupyter_sandbox.wire.values import decode_reply, decode_value, encode_value
 
 from ..images import jpeg, png
 
@@ -116,11 +116,12 @@ def digest(told: object) -> None:
 
 def look_at(data: bytes) -> None:
     """A value decodes or is a protocol error; its text is what a notebook shows."""
-    try:
-        value = decode_value(data)
-    except RemoteProtocolError:
-        return
-    assert len(repr(value)) < 50_000_000
+    for decode in (decode_value, decode_reply):
+        try:
+            value = decode(data)
+        except RemoteProtocolError:
+            continue
+        assert len(repr(value)) < 50_000_000
 
 
 def check(kind: type, told: Any, tail: bytes, places: list[int], size: int) -> None:
@@ -213,6 +214,7 @@ EXAMPLES: list[Any] = [
     READY, m.Done(id=0), m.Value(id=17, data=encode_value([1, 2])), m.Sent(id=11, pid="<0.1.0>"),
     m.Pictured(id=2, data=encode_value(1), image=png(), why="x"),
     m.Pictured(id=2, data=encode_value(1), image=jpeg(), mime="image/jpeg"),
+    m.Oversized(id=3, size=5, many="items"),
     m.Failed(id=3, kind="noproc", message="x", traceback=["y"]), m.PausedAt(id=25, step=1),
     m.SnapshotBlob(id=30, blob=b"x", step=1, processes=1), m.Notice(level="info", text="x"),
     m.Alert(limit="mailbox_limit", message="x"), m.MainExited(app="x", reason="y", normal=True),

@@ -20,8 +20,17 @@ from jupyter_sandbox.model.data import Opaque, Record
 from jupyter_sandbox.model.errors import RemoteProtocolError
 from jupyter_sandbox.model.ids import Pid, Ref
 from jupyter_sandbox.wire import value_nodes
+from jupyter_sandbox.wire.value_heads import refuse_many
 from jupyter_sandbox.wire.value_nodes import Node
-from jupyter_sandbox.wire.values import MAX_BYTES, decode_value, encode_value
+from jupyter_sandbox.wire.values import (
+    MAX_BYTES,
+    REPLY_BYTES,
+    Oversize,
+    decode_reply,
+    decode_value,
+    encode_reply,
+    encode_value,
+)
 
 numbers = st.integers(0, (1 << 48) - 1)
 zones = (
@@ -266,6 +275,87 @@ def test_the_largest_values_are_cut_to_what_the_kernel_takes(value: object) -> N
     data = encode_value(value)
     assert len(data) <= 2 * MAX_BYTES
     decode_value(data)
+
+
+@given(values, st.integers(1, 300))
+def test_a_reply_is_the_whole_value_or_an_error_with_its_size(value: object, most: int) -> None:
+    whole = encode_value(value)
+    if len(whole) <= most:
+        assert encode_reply(value, most) == whole and exact(decode_reply(whole)) == exact(value)
+    else:
+        with pytest.raises(Oversize) as caught:
+            encode_reply(value, most)
+        assert caught.value.size >= len(whole) and not caught.value.many
+
+
+@pytest.mark.parametrize(
+    ("value", "many"),
+    [
+        (b"x" * REPLY_BYTES, ""), ([b"x" * 10**6] * 10, ""), ([bytearray(10**6)] * 10**4, ""), ("é" * 5_000_000, ""),
+        ([0] * 100_000, "items"), ([[0] * 1000] * 100, "items"), ([Counter()] * 50_000, "items"),
+        ({"a": dict.fromkeys(range(6_000)), "b": dict.fromkeys(range(6_000))}, "keys"), (set(range(10_001)), "keys"),
+    ],
+    ids=["bytes", "parts", "the same", "text", "numbers", "lists", "records", "dicts", "set"],
+)  # fmt: skip
+def test_what_no_reply_can_hold_is_an_error_however_much_may_be_sent(value: object, many: str) -> None:
+    with pytest.raises(Oversize) as caught:
+        encode_reply(value, 1 << 53)
+    assert caught.value.many == many and (many or caught.value.size > REPLY_BYTES)
+
+
+def test_a_reply_of_many_things_arrives() -> None:
+    many = [list(range(30_000)), dict.fromkeys(map(str, range(20_000))), dict.fromkeys(range(9_000)), b"x" * 5_000_000]
+    assert decode_reply(encode_reply(many, 8_000_000)) == many
+
+
+def test_what_is_no_data_is_a_text_in_a_reply_too() -> None:
+    assert repr(decode_reply(encode_reply([object, 1 << 100_000], 1_000))) == "[<class object>, <int of 100001 bits>]"
+
+
+def test_a_reply_for_which_there_is_no_memory_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(value: object) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr("jupyter_sandbox.wire.values.encode", no_memory)
+    with pytest.raises(MemoryError):
+        encode_reply([1], 1_000)
+
+
+@pytest.mark.parametrize("piece", [b"\x92\x02\x90", b"\x92\x0d\xc4\x00", b"\xc0", b"\x94\x0b\x00\x00\x00"])
+def test_a_forged_reply_of_small_things_is_refused_before_they_are_made(piece: bytes) -> None:
+    """Eight megabytes of them would be five hundred."""
+    import tracemalloc
+
+    count = (REPLY_BYTES - 7) // len(piece)
+    data = b"\x92\x02\xdd" + count.to_bytes(4, "big") + piece * count
+    tracemalloc.start()
+    try:
+        with pytest.raises(RemoteProtocolError, match="too many items or levels"):
+            decode_reply(data)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@given(values)
+def test_whatever_is_honest_passes_the_count_of_things(value: object) -> None:
+    data = encode_value(value)
+    items = sum(1 for _ in walked(value))
+    refuse_many(data, items)
+
+
+def walked(value: object) -> Iterable[object]:
+    yield value
+    inner: Iterable[object] = ()
+    match value:
+        case list() | tuple() | set() | frozenset():
+            inner = value
+        case dict():
+            inner = (*value, *value.values())
+        case Record():
+            inner = value.fields.values()
+    for one in inner:
+        yield from walked(one)
 
 
 def test_what_was_left_out_of_a_list_is_counted() -> None:
