@@ -141,18 +141,31 @@ BY_OTHERS = {
 
 
 @pytest.mark.parametrize("name", BY_OTHERS)
-def test_disk_that_a_child_takes_while_it_rests_itself_is_counted(strict: Arena, name: str) -> None:
+def test_disk_that_a_child_takes_while_it_rests_itself_is_counted(
+    strict: Arena, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who is not on the processor is not looked at again, but for those who may have somebody act for them."""
-    sandbox = strict.attacker(**BY_OTHERS[name], limits={"handler_budget": 20_000})  # type: ignore[arg-type]
+    sandbox = strict.attacker(**BY_OTHERS[name], main="camp.Still", limits={"handler_budget": 20_000})  # type: ignore[arg-type]
     source = """
     import os, time
     if os.fork() == 0:
-        time.sleep(1.5)
+        while not os.path.exists('go'): time.sleep(0.01)
         for n in range(30): open(f'f{n}', 'wb').write(bytes(10**7))
         os._exit(0)
-    answer = 'left'
+    answer = os.getcwd()
     """
-    assert strict.attack(source, sandbox).value == "left"
+    folder = strict.attack(source, sandbox).value
+    guest = sandbox._unit.guest
+    assert guest is not None
+    look, looks = guest.lookout.look_at_holdings, list[int]()
+
+    def counted() -> None:
+        look()
+        looks.append(guest.process.processor_ns())
+
+    monkeypatch.setattr(guest.lookout, "look_at_holdings", counted)
+    strict.until(lambda: len(looks) > 2 and len({*looks[-3:]}) == 1, "it does not rest, or nobody looks any more")
+    Path(folder, "go").touch()
     strict.until(lambda: sandbox.status is SandboxStatus.CRASHED, "nobody looked")
     assert crash_reason(sandbox).startswith("disk: ")
 

@@ -60,7 +60,7 @@ def test_without_alarms_there_is_no_thread_and_with_one_there_is_again(
 def test_one_that_is_due_earlier_is_not_kept_by_one_that_is_due_later(alarms: Alarms) -> None:
     done = threading.Event()
     alarms.after(1_000, lambda: None)
-    time.sleep(0.05)
+    until(lambda: alarms._waits_until > time.monotonic() + 900)
     alarms.after(0.01, done.set)
     assert done.wait(10)
 
@@ -87,5 +87,5 @@ def test_after_the_close_nothing_is_done(alarms: Alarms) -> None:
     alarms.after(0.05, lambda: done.append("before"))
     alarms.close()
     alarms.after(0.0, lambda: done.append("after"))
-    time.sleep(0.1)
+    until(lambda: not alarms._serves)
     assert done == []
