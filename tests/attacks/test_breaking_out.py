@@ -360,6 +360,17 @@ def test_every_thread_of_it_stands_behind_the_kernel(arena: Arena) -> None:
     tasks = os.listdir(f"/proc/{sandbox.info().os_pid}/task")
     assert len(tasks) > 1
     assert {os.getpriority(os.PRIO_PROCESS, int(task)) for task in tasks} == {NICE}
+    session = Path(f"/proc/{sandbox.info().os_pid}/autogroup")
+    if session.exists():  # it is of who leads the session, and of all in it
+        arena.until(lambda: session.read_text().endswith(f" nice {NICE}\n"), "its session stands beside the kernel's")
+
+
+@pytest.mark.parametrize("profile", [None, "basic", "off"])
+def test_each_sandbox_leads_a_session_of_its_own(arena: Arena, profile: str | None) -> None:
+    """Also a second one, which was ready before."""
+    for _ in range(2):
+        pid = arena.attacker(profile=profile).info().os_pid
+        assert pid is not None and os.getsid(pid) == os.getpgid(pid) == pid
 
 
 AS_A_PROGRAM = """

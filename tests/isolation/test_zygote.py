@@ -134,9 +134,13 @@ def test_a_killed_zygote_is_noticed_and_takes_its_guests_along(play: Play) -> No
 
 def test_closing_is_no_death(play: Play) -> None:
     async def story(launcher: Launcher) -> None:
-        launcher.zygote.on_death = lambda: pytest.fail("closed, not dead")
+        called, told = asyncio.Event(), await launcher.guest()
+        launcher.zygote.on_death = called.set
         launcher.zygote.close()
-        await asyncio.sleep(0)
+        assert await told.status() == "signal 9 (SIGKILL)"
+        wait_until_gone([launcher.zygote.pid])
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(called.wait(), 0.2)
 
     play(story)
 
