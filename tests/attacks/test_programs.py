@@ -39,21 +39,23 @@ if not os.fork():
     for _ in range(180):
         if os.fork(): break
     signal.alarm(20); signal.pause(); os._exit(0)
-time.sleep(1)
 """
 COMETS = """
+heard, told = os.pipe()
 for _ in range(12):
     if not os.fork():
+        os.write(told, b'1')
         os.closerange(0, 200)
         {first}
         while time.monotonic() < end:
             if os.fork(): os._exit(0)
             {each}
         os._exit(0)
+for _ in range(12): os.read(heard, 1)  # all have begun
 """
 DEAF = """
 for _ in range(5):
-    if not os.fork():
+    if not (pid := os.fork()):
         os.closerange(0, 200)
         os.setpgid(0, 0)
         for number in range(1, 65):
@@ -61,7 +63,7 @@ for _ in range(5):
             except (OSError, ValueError): pass
         os.kill(os.getpid(), signal.SIGSTOP)
         time.sleep(20); os._exit(0)
-time.sleep(0.2)
+    os.waitpid(pid, os.WUNTRACED)  # it has stopped itself
 """
 PROGRAMS = {
     "a chain of generations": CHAIN,
@@ -113,7 +115,7 @@ def test_programs_end_with_their_sandbox_whatever_they_do(strict: Arena, name: s
     kept = strict.attempt("import subprocess\nanswer = subprocess.Popen(['sleep', '60']).pid", other)
     with session(sandbox) as number:
         assert strict.attack(GIVES_UP + PROGRAMS[name], sandbox).error is None
-        assert len(in_session(number)) > 5
+        strict.until(lambda: len(in_session(number)) > 5, "they do not begin")
         began = time.monotonic()
         strict.watch(sandbox.destroy)
         strict.until(lambda: not in_session(number), "programs are left behind", within_s=5)
@@ -124,7 +126,7 @@ def test_programs_end_with_their_sandbox_whatever_they_do(strict: Arena, name: s
 def test_comets_do_not_hide_how_their_sandbox_ended_nor_keep_others_from_beginning(strict: Arena) -> None:
     sandbox = with_programs(strict)
     with session(sandbox) as number:
-        source = GIVES_UP + PROGRAMS["comets that lead a group each"] + "time.sleep(0.3)\nos._exit(0)"
+        source = GIVES_UP + PROGRAMS["comets that lead a group each"] + "os._exit(0)"
         assert strict.attack(source, sandbox).killed
         assert "ended with exit 0: os._exit" in crash_reason(sandbox)
         began = time.monotonic()
@@ -248,7 +250,7 @@ def test_who_signals_everybody_does_not_keep_its_programs_from_being_ended(stric
     sandbox = with_programs(strict)
     with session(sandbox) as number:
         source = GIVES_UP + COMETS.format(first="pass", each="os.setpgid(0, 0)")
-        strict.attack(source + "time.sleep(0.2)\nos.kill(-1, signal.SIGSTOP)", sandbox)
+        strict.attack(source + "os.kill(-1, signal.SIGSTOP)", sandbox)
         strict.watch(sandbox.destroy)
         strict.until(lambda: not in_session(number), "programs are left behind", within_s=5)
 

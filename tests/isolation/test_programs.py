@@ -37,13 +37,15 @@ EXIT = {"x86_64": 60, "aarch64": 93}.get(platform.machine(), 1)
 COMETS = """
 import os, time
 end = time.monotonic() + 10
+heard, told = os.pipe()
 for _ in range(8):
     if not os.fork():
+        os.write(told, b'1')
         os.closerange(0, 200)
         while time.monotonic() < end:
             if os.fork(): os._exit(0)
         os._exit(0)
-time.sleep(0.2)
+for _ in range(8): os.read(heard, 1)  # all have begun
 """
 CHAIN = """
 import os, signal, time
@@ -52,7 +54,6 @@ if not os.fork():
     for _ in range(150):
         if os.fork(): break
     signal.alarm(10); signal.pause(); os._exit(0)
-time.sleep(0.5)
 """
 
 SHORT = """
@@ -107,7 +108,7 @@ def ends_with_its_programs(text: str) -> Story:
         number = told.process.pid
         try:
             await told.ask(text)
-            assert len(in_session(number)) > 5
+            until(lambda: len(in_session(number)) > 5, "they do not begin")
             began = time.monotonic()
             await told.tell("os._exit(3)")
             assert await told.status() == "exit 3"
@@ -148,6 +149,12 @@ def test_programs_end_with_their_guest_where_landlock_does_not_confine_signals(t
         asyncio.run(story())
 
 
+def in_other_sessions(zygote: int, guest: int) -> bool:
+    """Whether a program of this guest, the only one, has begun a session of its own."""
+    children = Path(f"/proc/{zygote}/task/{zygote}/children").read_text().split()
+    return not {system.session_of(int(pid)) for pid in children} <= {0, guest, os.getsid(zygote)}
+
+
 def test_an_answer_comes_while_programs_are_being_ended(play: Callable[[Story], None]) -> None:
     """Of ``basic``, where nothing keeps comets from beginning sessions of their own: they are hunted by turns."""
 
@@ -155,6 +162,7 @@ def test_an_answer_comes_while_programs_are_being_ended(play: Callable[[Story], 
         told = await launcher.guest(profile="basic")
         each = "if os.fork(): os._exit(0)\n            os.setsid()"
         await told.ask(COMETS.replace("+ 10", "+ 3").replace("if os.fork(): os._exit(0)", each))
+        until(lambda: in_other_sessions(launcher.zygote.pid, told.process.pid), "nobody begins a session")
         await told.tell("os._exit(3)")
         began = time.monotonic()
         other = await launcher.guest()
@@ -265,7 +273,7 @@ def test_all_that_a_killed_guest_started_ends_before_it_has_found_the_time_to(pl
         number = told.process.pid
         try:
             await told.ask(CHAIN)
-            assert len(in_session(number)) > 5
+            until(lambda: len(in_session(number)) > 5, "they do not begin")
             told.process._end_programs(number)
             assert await told.status() == "signal 9 (SIGKILL)"
             assert in_session(number) == []
