@@ -26,6 +26,10 @@ FRESH: Final = 1_000
 """Events, decisions or lines in one piece of news: five times what an honest guest puts in."""
 LINKS: Final = 200_000
 """Links and monitors in one picture of a tree, over all its processes."""
+DEEDS_TOLD: Final = 500_000
+"""Deeds of all steps in one answer: in words, more of them do not fit into it."""
+LINES_TOLD: Final = 100_000
+"""Of tracebacks, and names of children, in all decisions that are told at once: a hundred times an honest guest's."""
 
 Many = Annotated[tuple[T, ...], msgspec.Meta(max_length=LISTED)]
 ManyOf = Annotated[list[T], msgspec.Meta(max_length=LISTED)]

@@ -126,13 +126,20 @@ class Connection:
     def _accept(self, payload: bytes) -> Frame:
         try:
             if len(payload) > SHORT:
-                refuse_crowds(payload)
+                self._refuse_crowds(payload)
             received: Frame = self._decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError) as error:
             raise RemoteProtocolError(f"the other side sent a frame that cannot be read: {str(error)[:200]}") from None
         if type(received) not in self._passing and (refused := self._move(received)) is not None:
             raise RemoteProtocolError(refused)
         return received
+
+    def _refuse_crowds(self, payload: bytes) -> None:
+        """Of a guest's long frame, which says first what it is: another kind cannot be said after that."""
+        if self.role == "kernel":
+            if not (name := tag_of(payload)):
+                raise RemoteProtocolError("the other side sent a long frame that does not begin with its type")
+            refuse_crowds(name, payload)
 
     def _longest(self, piece: bytes) -> int:
         """How long a guest's frame may become that begins with this piece: told before the rest of it is kept, so that
