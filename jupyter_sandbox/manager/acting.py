@@ -260,4 +260,5 @@ async def act(unit: Unit, make: Callable[[int], wire.Request], answer: type[A], 
         raise
     finally:
         if guest is not None and not guest.retired and unit.life.status is not SandboxStatus.STARTING:
-            guest.drain_output()
+            await guest.stdout.told()
+            await guest.stderr.told()

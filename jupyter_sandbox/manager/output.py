@@ -15,6 +15,8 @@ from collections.abc import Callable
 from ..model.harmless import visible
 
 TAIL_BYTES = 64 * 1024
+PIECE_BYTES = 64 * 1024
+"""Made harmless and told at once: of certain marks a megabyte takes a third of a second, and others wait meanwhile."""
 _Decoder = codecs.getincrementaldecoder("utf-8")
 _READ = 1 << 16
 _FLUSH_S = 0.05
@@ -96,10 +98,14 @@ class OutputTail:
         return bool(self._fresh or self._dropped)
 
     def take(self) -> tuple[str, int]:
-        """Harmless text to show since the last time, and bytes dropped since then."""
-        text, dropped = self._decoder.decode(bytes(self._fresh)), self._dropped
-        self._fresh.clear()
-        self._dropped = 0
+        """Harmless text to show since the last time, or the next piece of it; with the last one bytes dropped since."""
+        end = len(self._fresh)
+        if end > PIECE_BYTES:
+            end = self._fresh.rfind(b"\n", 0, PIECE_BYTES) + 1 or PIECE_BYTES
+        text = self._decoder.decode(bytes(self._fresh[:end]))
+        del self._fresh[:end]
+        dropped = 0 if self._fresh else self._dropped
+        self._dropped -= dropped
         return harmless(text), dropped
 
     def withhold(self, beginning: bytes) -> None:
@@ -127,7 +133,7 @@ class OutputPump:
         """While a guest replays, what it prints has been shown before."""
         self._fd, self._on_text = fd, on_text
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._reads = 0
         self._open = True
         if os.get_blocking(fd):  # unlike setting, which lets other threads go first, asking costs next to nothing
@@ -154,22 +160,36 @@ class OutputPump:
         return True
 
     def flush(self) -> None:
-        """Tell what has arrived by now."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Tell what has arrived by now: a piece in each turn of the loop."""
+        self._put_off()
+        self._tell()
+        if self.tail.fresh:
+            self._timer = self._loop.call_soon(self.flush)
+            return
         if self._reads >= _READS and self._open:
             self._loop.add_reader(self._fd, self._readable)
         self._reads = 0
-        if not self.tail.fresh:
-            return
-        text, dropped = self.tail.take()
-        if (text or dropped) and not self.mute:
-            self._on_text(text, dropped)
+
+    def _tell(self) -> None:
+        if self.tail.fresh:
+            text, dropped = self.tail.take()
+            if (text or dropped) and not self.mute:
+                self._on_text(text, dropped)
 
     def drain(self) -> None:
-        """Read what the pipe still holds (the writer is gone or stopped), but never more than a pipe can hold."""
+        """Read what the pipe still holds (the writer is gone or stopped), but never more than a pipe can hold, and tell
+        all of it."""
         self.read()
+        while self.tail.fresh:
+            self._tell()
+        self.flush()
+
+    async def told(self) -> None:
+        """Like ``drain``, and others have their turn meanwhile."""
+        self.read()
+        while self.tail.fresh:
+            self._tell()
+            await asyncio.sleep(0)
         self.flush()
 
     def read(self) -> None:
@@ -187,6 +207,9 @@ class OutputPump:
     def close(self) -> None:
         """Stop reading; the pipe itself belongs to the guest's process object. Idempotent."""
         self._stop_reading()
+        self._put_off()
+
+    def _put_off(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -41,13 +41,6 @@ _JOINED = _class((
     (0x1E900, 0x1E95F),
 ))  # fmt: skip
 """Scripts whose letters change with what they are joined to: Arabic and its sisters, those of India and around it."""
-_ALONE = (
-    ("\ufe0e", re.compile(f"(?<![{_EMOJI}])\ufe0e(?!(?<=[0-9#*]\ufe0e)\u20e3)")),
-    ("\ufe0f", re.compile(f"(?<![{_EMOJI}])\ufe0f(?!(?<=[0-9#*]\ufe0f)\u20e3)")),
-    ("\u200d", re.compile(f"(?<![{_JOINED}])(?!(?:(?<=[{_EMOJI}])|(?<=[{_EMOJI}]\ufe0f))\u200d[{_EMOJI}])\u200d")),
-    ("\u200c", re.compile(f"(?<![{_JOINED}])\u200c")),
-)
-"""Each where nobody sees it do anything. Escaping those of one line changes nothing for the lines before it."""
 _STACKING = (
     (0x1039, ((0x1000, 0x1038), (0x103A, 0x109F), (0xA9E0, 0xA9FE), (0xAA60, 0xAA7F)),
      ((0x1000, 0x102A), (0x103F, 0x103F), (0x1050, 0x1055), (0x105A, 0x105D), (0x1061, 0x1061), (0x1065, 0x1066),
@@ -69,10 +62,28 @@ _STACKING = (
     (0x11F42, ((0x11F00, 0x11F41),), ((0x11F04, 0x11F33),)),
 )  # fmt: skip
 """Unicode's invisible stackers and joiners, each with what it can stand behind and with the letters that it moves."""
-_STACKER = re.compile(f"[{''.join(chr(mark) for mark, _, _ in _STACKING)}]")
-_LONE = tuple(
-    (chr(mark), re.compile(f"{chr(mark)}(?:(?<![{_class(behind)}]{chr(mark)})|(?![{_class(moved)}]))"))
-    for mark, behind, moved in _STACKING
+_STACKERS = "".join(chr(mark) for mark, _, _ in _STACKING)
+_STACKED = "|".join(f"(?<=[{_class(behind)}]{chr(mark)})(?=[{_class(moved)}])" for mark, behind, moved in _STACKING)
+_JOINS = (
+    f"(?<=[{_EMOJI}][\ufe0e\ufe0f])|(?<=[0-9#*][\ufe0e\ufe0f])(?=\u20e3)|"
+    f"(?<=[{_JOINED}][\u200c\u200d])(?<![{_STACKERS}].)|"
+    f"(?:(?<=[{_EMOJI}]\u200d)|(?<=[{_EMOJI}]\ufe0f\u200d))(?=[{_EMOJI}])"
+)
+"""Behind what joins or chooses, where somebody sees it do so. A mark before what joins is not followed by a letter, and
+so an escape: nothing joins there."""
+
+
+def _runs(of: str, but: str) -> re.Pattern[str]:
+    """What is to be escaped: these characters, but where they are seen to do something. All that follow each other at
+    once, in one pass: a megabyte of them would keep the kernel busy for a second."""
+    one = f"[{of}](?!{but})"
+    return re.compile(f"{one}(?:{one})*", re.S)
+
+
+_LONE = _runs(_STACKERS, _STACKED)
+_HIDDEN = _runs(
+    f"{''.join(map(chr, _JOINING))}{_STACKERS}",
+    f"(?<=[{_STACKERS}])(?:{_STACKED})|(?<=[{''.join(map(chr, _JOINING))}])(?:{_JOINS})",
 )
 _BLANK = 0x2800
 _UNSEEN = re.compile(f"[{_class(_RANGES)}{''.join(map(chr, _JOINING))}{chr(_BLANK)}\n\t]")
@@ -86,6 +97,7 @@ def _escape(code: int) -> str:
 
 # A table, not a function for each: a million zeros would keep the kernel busy for half a second.
 _ESCAPES = {code: _escape(code) for first, last in _RANGES for code in range(first, last + 1)}
+_OF_MARKS = {code: _escape(code) for code in (*_JOINING, *map(ord, _STACKERS))}
 _OF_NAMES = _ESCAPES | {code: _escape(code) for code in (*_JOINING, *_SPACES, _BLANK)}
 
 
@@ -97,19 +109,12 @@ def visible(text: str) -> str:
     """
     if text.isascii():
         return text if text.isprintable() or not UNSAFE.search(text) else text.translate(_ESCAPES)
-    text = _unstacked(text)
-    for joining, alone in _ALONE:
-        if joining in text:
-            text = alone.sub("\\" + _escape(ord(joining)), text)
+    text = _HIDDEN.sub(_escaped, text)
     return text.translate(_ESCAPES) if UNSAFE.search(text) else text
 
 
-def _unstacked(text: str) -> str:
-    if _STACKER.search(text):
-        for mark, lone in _LONE:
-            if mark in text:
-                text = lone.sub("\\" + _escape(ord(mark)), text)
-    return text
+def _escaped(run: re.Match[str]) -> str:
+    return run[0].translate(_OF_MARKS)
 
 
 def plain(text: str) -> bool:
@@ -118,7 +123,7 @@ def plain(text: str) -> bool:
     >>> plain("front"), plain("front\\u034f")
     (True, False)
     """
-    return text.isprintable() and (text.isascii() or (_UNSEEN.search(text) is None and _unstacked(text) == text))
+    return text.isprintable() and (text.isascii() or (_UNSEEN.search(text) is None and _LONE.search(text) is None))
 
 
 def shortened(text: str, most: int) -> str:
@@ -148,7 +153,7 @@ def name(text: str, most: int) -> str:
     """
     text = text[:most].rstrip(" ") if len(text) > most else text
     if not plain(text):
-        text = _unstacked(text.replace("\n", "\\n")).translate(_OF_NAMES)
+        text = _LONE.sub(_escaped, text.replace("\n", "\\n")).translate(_OF_NAMES)
     return _ended(text)[:most]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import threading
 import time
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_sandbox.manager.output import TAIL_BYTES, OutputPump, OutputTail, harmless
+from jupyter_sandbox.manager.output import PIECE_BYTES, TAIL_BYTES, OutputPump, OutputTail, harmless
 
 
 def test_text_beyond_the_budget_is_dropped_and_counted() -> None:
@@ -77,6 +78,76 @@ def test_each_control_character_is_shown_as_its_number_wherever_it_stands(text: 
 
     text = text.replace("\r\n", "\n")
     assert harmless(text) == "".join(map(shown, text))
+
+
+MARKS = "".join(map(chr, (0x1039, 0x17D2, 0x1A60, 0x11D97, 0x200C, 0x200D, 0xFE0E, 0xFE0F)))
+
+
+@pytest.mark.parametrize("text", [MARKS, "é\ufe0f", "1\u200d", "क्\u200d\u200d", "\u1039\u202e"])
+def test_a_million_bytes_of_marks_cost_little_and_a_piece_of_them_a_moment(text: str) -> None:
+    def cost(size: int) -> float:
+        started = time.thread_time()
+        harmless(text * (size // len(text.encode())))
+        return time.thread_time() - started
+
+    assert min(cost(1_000_000) for _ in range(3)) < 0.7
+    assert min(cost(PIECE_BYTES) for _ in range(3)) < 0.05
+
+
+def test_much_is_told_in_pieces_that_end_with_a_line_and_what_is_missing_with_the_last() -> None:
+    tail = OutputTail(budget=3 * PIECE_BYTES)
+    line = "é" * 49 + "\n"
+    tail.feed(line.encode() * (4 * PIECE_BYTES // 99))
+    pieces = []
+    while tail.fresh:
+        pieces.append(tail.take())
+    assert len(pieces) == 4 and all(len(text.encode()) <= PIECE_BYTES for text, _ in pieces)
+    assert all(text.endswith("\n") for text, _ in pieces[:-1])
+    assert [dropped for _, dropped in pieces] == [0, 0, 0, 4 * PIECE_BYTES // 99 * 99 - 3 * PIECE_BYTES]
+    assert "".join(text for text, _ in pieces) == (line * (3 * PIECE_BYTES // 99 + 1)).encode()[
+        : 3 * PIECE_BYTES
+    ].decode("utf-8", "ignore")
+
+
+@pytest.mark.parametrize("way", ["by itself", "waited for"])
+def test_others_have_their_turn_between_two_pieces(way: str) -> None:
+    """In the order in which it was printed."""
+    seen: list[str] = []
+
+    async def pump() -> None:
+        reader, writer = os.pipe()
+        loop = asyncio.get_running_loop()
+        pump = OutputPump(reader, 1_000_000, lambda text, dropped: seen.append(text))
+
+        def other() -> None:
+            seen.append("other")
+            loop.call_soon(other)
+
+        def write() -> None:
+            for number in range(8):
+                os.write(writer, bytes([ord("a") + number]) * PIECE_BYTES)
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        while thread.is_alive():
+            pump.read()
+        pump.read()
+        loop.call_soon(other)
+        await asyncio.sleep(0)
+        if way == "waited for":
+            await pump.told()
+        else:
+            pump.flush()
+        while pump.tail.fresh:
+            await asyncio.sleep(0)
+        pump.close()
+        os.close(reader)
+        os.close(writer)
+
+    asyncio.run(asyncio.wait_for(pump(), 100))
+    told = [at for at, text in enumerate(seen) if text != "other"]
+    assert "".join(seen[at] for at in told) == "".join(chr(ord("a") + number) * PIECE_BYTES for number in range(8))
+    assert len(told) == 8 and all(after - before > 1 for before, after in itertools.pairwise(told))
 
 
 @given(st.lists(st.binary(max_size=50), max_size=20), st.integers(0, 300))
