@@ -18,7 +18,8 @@ from .handle import GuestHandle
 from .history import DECISIONS_KEPT, EVENTS_KEPT
 from .life import BuildFailed, MainStarted, Paused, RestartBegan, Resumed, StopBegan, StopEnded, StopRefused
 from .loading import admit, default_main, load_into, main_name, prepare, remember, whole
-from .news import past
+from .loop import in_thread
+from .news import deeds, past
 from .news import whole as seen_whole
 from .reports import Stepped
 from .spec import Main
@@ -123,9 +124,11 @@ async def remember_history(unit: Unit) -> None:
         decisions = await guest.ask(
             lambda number: wire.Why(id=number, target="", limit=DECISIONS_KEPT), wire.WhyList, FAREWELL_S
         )  # fmt: skip
+        # Not in the thread that all sandboxes share: so many texts take a while.
+        kept = await in_thread(lambda: past(log.events[:EVENTS_KEPT], decisions.entries[:DECISIONS_KEPT]))
     except SandboxError:
         return  # stuck or dying: what it told before is kept
-    unit.history.all_told(*past(log.events[:EVENTS_KEPT], decisions.entries[:DECISIONS_KEPT]))
+    unit.history.all_told(*kept)
 
 
 async def tree(unit: Unit) -> TreeView:
@@ -298,8 +301,9 @@ async def step(unit: Unit, make: Callable[[int], wire.Request], timeout_s: float
 
 
 def _told(unit: Unit, told: wire.Stepped) -> Stepped:
-    unit.publish(StepsTold(unit.name, tuple(told.steps), told.step))
-    return Stepped(tuple(told.steps), told.step, told.waiting)
+    steps = deeds(told.steps)
+    unit.publish(StepsTold(unit.name, steps, told.step))
+    return Stepped(steps, told.step, told.waiting)
 
 
 async def until(unit: Unit, make: Callable[[int], wire.Request], timeout_s: float) -> Stepped:

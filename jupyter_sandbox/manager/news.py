@@ -17,7 +17,7 @@ from ..model import harmless
 from ..model.harmless import on_one_line, plain, shortened
 from ..model.listed import Facts
 from ..model.sandbox import NoticeTold
-from ..model.views import Event, ProcessView, TreeDiff, TreeView, WhyView
+from ..model.views import Event, ProcessView, StepView, TreeDiff, TreeView, WhyView
 from ..wire.encoding import encode
 from ..wire.messages import Alert, MainExited, Notice, Pushed, Sample, TreeChanged
 
@@ -25,6 +25,11 @@ NAME, TEXT, LINES, FACTS, TOLD = 200, 2_000, 20_000, 20, 4_000
 """Characters of a name, of a text or line, of all lines of a traceback; facts of an event, characters of all these."""
 LINE_COST = 20
 """What a line counts for beside its characters: empty ones are made, named and told as well."""
+DECISION_LINES, SAMPLE_LINES, PAST_LINES = 2 * LINES, 250_000, 1_000_000
+"""Characters of the traceback and all children of one decision, of all decisions in one sample and in one answer: those
+of 50 and of 200 honest ones with a traceback of sixty lines each."""
+DEEDS = 1_000_000
+"""Characters of all that the steps of one answer did; of the rest it is said how many there are."""
 EVENTS, DECISIONS = 200, 50
 """In one sample: what an honest guest puts in at most. The rest counts as dropped."""
 PROCESSES, VIEW, RELATIONS = 20_000, 4_000, 8_000
@@ -47,7 +52,7 @@ def bounded(frame: Pushed) -> Pushed:
         case Notice(level=level, text=text, process=process, traceback=lines):
             return msgspec.structs.replace(
                 frame, level=name(level), text=cut(text), process=name(process), logged=name(frame.logged),
-                traceback=[*_lines(lines)],
+                traceback=[*_Room(LINES).lines(lines)],
             )  # fmt: skip
         case Alert(limit=limit, message=message):
             return Alert(limit=name(limit), message=on_one_line(message, TEXT))
@@ -57,7 +62,7 @@ def bounded(frame: Pushed) -> Pushed:
             left_out = max(0, len(events) - EVENTS)
             return msgspec.structs.replace(
                 frame, events=[_event(one) for one in events[-EVENTS:]], dropped=max(0, dropped) + left_out,
-                decisions=[_decision(one) for one in decisions[-DECISIONS:]],
+                decisions=_decisions(decisions[-DECISIONS:], SAMPLE_LINES),
             )  # fmt: skip
         case TreeChanged(diff=diff):
             return TreeChanged(diff=_diff(diff))
@@ -67,7 +72,18 @@ def bounded(frame: Pushed) -> Pushed:
 
 def past(events: Iterable[Event], decisions: Iterable[WhyView]) -> tuple[list[Event], list[WhyView]]:
     """Answers about what was, in the size and form of news: they are kept, too, and shown."""
-    return [_event(one) for one in events], [_decision(one) for one in decisions]
+    return [_event(one) for one in events], _decisions(decisions, PAST_LINES)
+
+
+def deeds(steps: Iterable[StepView]) -> tuple[StepView, ...]:
+    """Steps that are told to observers, with as much of what they did as can be told at once.
+
+    >>> step = StepView(1, "", "", "", "", "", "", "", did=("x" * 99_980,) * 11)
+    >>> [one[:10] for one in deeds([step])[0].did[-2:]]
+    ['xxxxxxxxxx', 'and 1 more']
+    """
+    room = _Room(DEEDS)
+    return tuple(room.step(one) for one in steps)
 
 
 def whole(tree: TreeView) -> TreeView:
@@ -111,15 +127,46 @@ def cut(text: str) -> str:
     return shortened(text, TEXT)
 
 
-def _lines(lines: Iterable[str]) -> tuple[str, ...]:
-    kept: list[str] = []
-    left = LINES
-    for line in lines:
-        kept.append(cut(line))
-        left -= len(kept[-1]) + LINE_COST
-        if left <= 0:
-            break
-    return tuple(kept)
+class _Room:
+    """What is left for lines, which have to share it."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def lines(self, lines: Iterable[str]) -> tuple[str, ...]:
+        kept: list[str] = []
+        for line in lines:
+            if self.left <= 0:
+                break
+            kept.append(cut(line))
+            self.left -= len(kept[-1]) + LINE_COST
+        return tuple(kept)
+
+    def step(self, step: StepView) -> StepView:
+        fitting = 0
+        for deed in step.did:
+            if self.left < len(deed) + LINE_COST:
+                break
+            self.left -= len(deed) + LINE_COST
+            fitting += 1
+        more = len(step.did) - fitting
+        return replace(step, did=(*step.did[:fitting], f"and {more} more")) if more else step
+
+    def decision(self, entry: WhyView) -> WhyView:
+        own = _Room(given := min(DECISION_LINES, self.left))
+        kept = replace(
+            entry, key=cut(entry.key), name=name(entry.name), reason=cut(entry.reason), cause=cut(entry.cause),
+            message=cut(entry.message), traceback=own.lines(entry.traceback), supervisor=name(entry.supervisor),
+            decision=cut(entry.decision), stopped=own.lines(entry.stopped), started=own.lines(entry.started),
+            state_after=cut(entry.state_after),
+        )  # fmt: skip
+        self.left -= given - own.left
+        return kept
+
+
+def _decisions(entries: Iterable[WhyView], room: int) -> list[WhyView]:
+    shared = _Room(room)
+    return [shared.decision(one) for one in entries]
 
 
 def _event(event: Event) -> Event:
@@ -174,12 +221,3 @@ def _whole_names(names: Iterable[str], room: int) -> tuple[str, ...]:
         if 0 < len(shown) <= NAME:
             kept.append(shown)
     return tuple(kept)
-
-
-def _decision(entry: WhyView) -> WhyView:
-    return replace(
-        entry, key=cut(entry.key), name=name(entry.name), reason=cut(entry.reason), cause=cut(entry.cause),
-        message=cut(entry.message), traceback=_lines(entry.traceback), supervisor=name(entry.supervisor),
-        decision=cut(entry.decision), stopped=_lines(entry.stopped), started=_lines(entry.started),
-        state_after=cut(entry.state_after),
-    )  # fmt: skip

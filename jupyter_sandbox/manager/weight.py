@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from ..model.views import ProcessView, StepView
+from ..model.views import ProcessView, StepView, WhyView
 from ..wire.messages import EventList, Notice, Sample, Stepped, TreeChanged, TreeReply, WhyList
 
 ITEM_COST_BYTES: Final = 64
@@ -40,10 +40,15 @@ def _steps(steps: Sequence[StepView]) -> int:
     return VIEW_COST_BYTES * len(steps) + ITEM_COST_BYTES * sum(len(step.did) for step in steps)
 
 
+def _decisions(entries: Sequence[WhyView]) -> int:
+    lines = sum(len(entry.traceback) + len(entry.stopped) + len(entry.started) for entry in entries)
+    return VIEW_COST_BYTES * len(entries) + ITEM_COST_BYTES * lines
+
+
 _WEIGHTS: Final[Mapping[type, Callable[[Any], int]]] = {
-    Sample: lambda frame: EVENT_COST_BYTES * len(frame.events) + VIEW_COST_BYTES * len(frame.decisions),
+    Sample: lambda frame: EVENT_COST_BYTES * len(frame.events) + _decisions(frame.decisions),
     EventList: lambda frame: EVENT_COST_BYTES * len(frame.events),
-    WhyList: lambda frame: VIEW_COST_BYTES * len(frame.entries),
+    WhyList: lambda frame: _decisions(frame.entries),
     Notice: lambda frame: ITEM_COST_BYTES * len(frame.traceback),
     TreeChanged: _changed,
     TreeReply: lambda frame: _processes(frame.tree.processes),

@@ -28,8 +28,8 @@ LINKS: Final = 200_000
 """Links and monitors in one picture of a tree, over all its processes."""
 DEEDS_TOLD: Final = 500_000
 """Deeds of all steps in one answer: in words, more of them do not fit into it."""
-LINES_TOLD: Final = 100_000
-"""Of tracebacks, and names of children, in all decisions that are told at once: a hundred times an honest guest's."""
+LINES_TOLD: Final = 250_000
+"""Of tracebacks, and names of children, in all decisions that are told at once: in words, more do not fit either."""
 
 Many = Annotated[tuple[T, ...], msgspec.Meta(max_length=LISTED)]
 ManyOf = Annotated[list[T], msgspec.Meta(max_length=LISTED)]

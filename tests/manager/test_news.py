@@ -7,9 +7,23 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_sandbox.manager.news import NAME, RELATIONS, TEXT, VIEW, bounded, whole
-from jupyter_sandbox.model.views import ProcessView, TreeDiff, TreeView
-from jupyter_sandbox.wire.messages import TreeChanged
+from jupyter_sandbox.manager.news import (
+    DECISION_LINES,
+    DEEDS,
+    LINE_COST,
+    NAME,
+    PAST_LINES,
+    RELATIONS,
+    SAMPLE_LINES,
+    TEXT,
+    VIEW,
+    bounded,
+    deeds,
+    past,
+    whole,
+)
+from jupyter_sandbox.model.views import Counters, ProcessView, StepView, TreeDiff, TreeView, WhyView
+from jupyter_sandbox.wire.messages import Sample, TreeChanged
 
 SHOP = ProcessView(
     "shop", "<0.5.0>", "shop", "supervisor", "m.Shop", "waiting", registered="shop", strategy="one_for_one",
@@ -55,3 +69,48 @@ def test_whatever_is_told_of_one_process_has_a_bound(one: str, other: str, links
     escaped = len("\\U0001f600")
     assert sum(len(text) for text in (*texts, *rest) if text) <= escaped * (4 * TEXT + 7 * NAME + RELATIONS)
     assert len(kept.links) + len(kept.monitors) <= max(VIEW, RELATIONS)
+
+
+EMPTY = ("",) * 999
+WHY = WhyView("k", "n", 1, 1, "", "", "", EMPTY, "", "", EMPTY, EMPTY)
+LINE = "x" * 60
+HONEST = replace(WHY, traceback=(LINE,) * 60, stopped=("front",), started=("front",))
+
+
+def lines_of(decisions: list[WhyView]) -> int:
+    return sum(len(one.traceback) + len(one.stopped) + len(one.started) for one in decisions)
+
+
+def sampled(decisions: list[WhyView]) -> list[WhyView]:
+    told = bounded(Sample(counters=Counters(), events=[], decisions=decisions))
+    assert isinstance(told, Sample)
+    return told.decisions
+
+
+def test_the_lines_of_a_decision_share_one_room() -> None:
+    (alone,) = sampled([WHY])
+    assert alone.traceback == EMPTY and lines_of([alone]) == DECISION_LINES // LINE_COST
+
+
+def test_the_decisions_of_a_sample_and_those_of_an_answer_share_one_room() -> None:
+    assert lines_of(sampled([WHY] * 50)) == SAMPLE_LINES // LINE_COST
+    _, kept = past((), [WHY] * 200)
+    assert len(kept) == 200 and lines_of(kept) == PAST_LINES // LINE_COST
+
+
+def test_decisions_of_an_honest_guest_are_kept_whole() -> None:
+    assert sampled([HONEST] * 50) == [HONEST] * 50
+    assert past((), [HONEST] * 200) == ([], [HONEST] * 200)
+
+
+STEP = StepView(1, "<0.5.0>", "front", "call", "m", "s", "a", "b", ("sent ('add', 1) to back",) * 20)
+
+
+def test_the_deeds_of_all_steps_that_are_told_share_one_room_and_the_rest_is_counted() -> None:
+    assert deeds([STEP] * 1_000) == (STEP,) * 1_000
+    crowded = deeds([replace(STEP, did=("",) * 1_000)] * 1_999)
+    fitting = DEEDS // LINE_COST // 1_000
+    assert [len(one.did) for one in crowded] == [1_000] * fitting + [1] * (1_999 - fitting)
+    assert crowded[-1].did == ("and 1000 more",)
+    (last,) = deeds([replace(STEP, did=("x" * (DEEDS // 2 - LINE_COST),) * 3)])
+    assert len(last.did) == 3 and last.did[-1] == "and 1 more"

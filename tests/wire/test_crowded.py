@@ -81,7 +81,7 @@ HIDDEN: dict[str, Callable[[], bytes]] = {
     ),
     "lines before the last": lambda: mapped(
         ("type", pack("WhyList")), ("id", pack(2)),
-        *[("entries", pack([WhyView("", "", 1, 1, "", "", "", ("",) * 30_000, "", "")]))] * 4,
+        *[("entries", pack([WhyView("", "", 1, 1, "", "", "", ("",) * 30_000, "", "")]))] * 9,
     ),
     "lists of nothing": lambda: changed(diff(mapped(*PROCESS, *[("links", b"\x90")] * 41_000))),
 }  # fmt: skip
