@@ -1,6 +1,7 @@
-"""The watchdog: reads memory and heartbeat of all guests together, every 100 ms while there is one.
+"""The watchdog: reads memory and heartbeat of all guests in a round, every 100 ms while there is one.
 
-What a reading means is decided in ``watch``; here it is taken, and its consequences carried out.
+What a reading means is decided in ``watch``; here it is taken, and its consequences carried out. A round that takes
+long is cut: whoever else wants the manager's thread has it in between.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
@@ -22,7 +23,10 @@ from .watch import Reading, disk_text, judge
 
 POLL_S = 0.1
 DISK_EVERY = 3
-"""Readings between two looks into the folders: in that time not much can be written."""
+"""Rounds between two looks into the folder of one sandbox: in that time not much can be written. Each round has some
+of them."""
+SLICE_NS = 15_000_000
+"""After so long others have the thread: one look at a sandbox that makes it costly takes some ten milliseconds."""
 ANNOUNCE_EVERY = 10
 """Readings between two announcements of memory: one a second, as analytics samples."""
 _LOG = logging.getLogger("jupyter_sandbox")
@@ -36,13 +40,18 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._count = 0
+        self._round: Iterator[Unit] = iter(())
+        """Who is still to be looked at in this one."""
+        self._began_ns = 0
+        self._looking = self._again = False
         self._stirred: set[Unit] = set()
         """Who was not at rest since the last announcement."""
         self._told: WeakKeyDictionary[Unit, int] = WeakKeyDictionary()
 
     def wake(self) -> None:
         """There may be a guest to watch."""
-        if self._timer is None:
+        self._again = True
+        if self._timer is None and not self._looking:
             self._timer = self._loop.call_later(POLL_S, self._poll)
 
     def close(self) -> None:
@@ -51,27 +60,45 @@ class Watchdog:
             self._timer = None
 
     def _poll(self) -> None:
-        self._timer, again = None, False
         self._count += 1
-        now_ns, holdings = time.monotonic_ns(), self._count % DISK_EVERY == 0
-        for unit in self._units():
+        self._again, self._began_ns = False, time.monotonic_ns()
+        self._round = iter(tuple(self._units()))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Look at those that are left, or at some of them and at the others after a pause."""
+        self._timer, self._looking = None, True
+        now_ns = time.monotonic_ns()
+        over = self._look_at_some(now_ns)
+        if over and self._count % ANNOUNCE_EVERY == 0:
+            self._announce()
+        self._looking = False
+        ended_ns = time.monotonic_ns()
+        took_s, since_s = (ended_ns - now_ns) / 1e9, (ended_ns - self._began_ns) / 1e9
+        if not over:
+            self._timer = self._loop.call_later(took_s, self._go_on)
+        elif self._again:
+            self._timer = self._loop.call_later(pause_s(took_s, since_s), self._poll)
+
+    def _look_at_some(self, now_ns: int) -> bool:
+        """Whether that were all."""
+        for unit in self._round:
             rest = unit.rest
             # Nearly all rest nearly always: what is done for those is what watching costs.
             if rest is not None and rest.lasts(now_ns):
-                again = True
+                self._again = True
             elif unit.guest is not None or unit.building:
-                again = True
+                self._again = True
                 self._stirred.add(unit)
-                self._look(unit, now_ns, holdings)
-        if self._count % ANNOUNCE_EVERY == 0:
-            self._announce()
-        if again and self._timer is None:
-            took_s = (time.monotonic_ns() - now_ns) / 1e9
-            self._timer = self._loop.call_later(pause_s(took_s), self._poll)
+                self._look(unit)
+                if time.monotonic_ns() - now_ns >= SLICE_NS:
+                    return False
+        return True
 
-    def _look(self, unit: Unit, now_ns: int, holdings: bool) -> None:
+    def _look(self, unit: Unit) -> None:
+        now_ns = time.monotonic_ns()
         try:
-            look(unit, now_ns, holdings=holdings)
+            look(unit, now_ns, holdings=(self._count + unit.life.id) % DISK_EVERY == 0)
             guest = unit.guest
             unit.rest = guest.lookout.rest(now_ns, unit.limits) if guest is not None and not unit.building else None
         except Exception:  # a fault in one must not leave the others unwatched
@@ -87,15 +114,16 @@ class Watchdog:
                 unit.announce()
 
 
-def pause_s(took_s: float) -> float:
-    """Until the next poll, after one that took so long: at most half of the thread's time is spent on watching.
+def pause_s(took_s: float, since_s: float) -> float:
+    """Until the next round, after one that began so long ago and in the end took so long without a pause: at most half
+    of the thread's time is spent on watching.
 
     Where many threads of the notebook compute, each waits for its turn, and so do the questions of all sandboxes.
 
-    >>> [round(pause_s(took_s), 3) for took_s in (0.001, 0.07, 2.0)]
-    [0.099, 0.07, 2.0]
+    >>> round(pause_s(0.001, 0.001), 3), round(pause_s(0.07, 0.07), 3), round(pause_s(0.02, 0.5), 3)
+    (0.099, 0.07, 0.02)
     """
-    return max(POLL_S - took_s, took_s)
+    return max(POLL_S - since_s, took_s)
 
 
 def look(unit: Unit, now_ns: int, *, holdings: bool = False) -> None:
