@@ -170,6 +170,32 @@ def test_disk_that_a_child_takes_while_it_rests_itself_is_counted(
     assert crash_reason(sandbox).startswith("disk: ")
 
 
+KEPT_BY_PROGRAMS = {
+    "open": "",
+    "mapped": "import mmap; keep.append(mmap.mmap(f, 4096)); os.closerange(3, 100)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KEPT_BY_PROGRAMS)
+@pytest.mark.parametrize("by", BY_OTHERS)
+def test_deleted_files_that_a_program_keeps_are_counted(strict: Arena, name: str, by: str) -> None:
+    sandbox = strict.attacker(**BY_OTHERS[by], limits={"handler_budget": 20_000})  # type: ignore[arg-type]
+    source = f"""
+    import os, time
+    for _ in range(4):
+        if os.fork() == 0:
+            keep = []
+            for _ in range(2):
+                f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x'); os.write(f, bytes(15 * 10**6))
+                {KEPT_BY_PROGRAMS[name]}
+            time.sleep(100)
+            os._exit(0)
+    """
+    strict.attack(source, sandbox)
+    strict.until(lambda: sandbox.status is SandboxStatus.CRASHED, "nobody looked")
+    assert crash_reason(sandbox).startswith("disk: ")
+
+
 def test_disk_cannot_be_taken_without_writing(strict: Arena) -> None:
     sandbox = strict.attacker()
     source = "f = _os.open('x', _os.O_CREAT | _os.O_RDWR); syscall('fallocate', f, 0, 0, 10**7)"

@@ -286,3 +286,30 @@ def test_as_many_open_files_as_are_allowed_are_no_limit_that_is_met(arena: Arena
     assert arena.attack(FILES.replace("{count}", "500"), sandbox).value == 500
     arena.until(lambda: sandbox.info().open_files_peak > 500, "nobody counted")
     assert sandbox.info().alerts == ()
+
+
+POLLED = """
+import select, socket, threading, time
+def wait(files):
+    poll = select.poll()
+    for file in files: poll.register(file, 0)
+    poll.poll(60_000)
+while True:
+    pairs = [socket.socketpair() for _ in range(50)]
+    for one in (one for pair in pairs for one in pair):
+        one.setblocking(False)
+        try:
+            while True: one.send(bytes(1 << 15))
+        except BlockingIOError: pass
+    thread = threading.Thread(target=wait, args=([one.fileno() for pair in pairs for one in pair],), daemon=True)
+    thread.start(); time.sleep(0.3)
+    for one in (one for pair in pairs for one in pair): one.close()
+"""
+
+
+def test_sockets_without_end_that_threads_wait_for_end_the_sandbox(arena: Arena) -> None:
+    """Closed, they are open nowhere, and what waits in them stays until nobody waits for them."""
+    sandbox = arena.attacker(limits={"handler_budget": 30_000})
+    outcome = arena.attack(POLLED, sandbox)
+    assert outcome.killed and crash_reason(sandbox).startswith(f"files: the sandbox had more than {MANY_FILES} files")
+    assert arena.works_again(sandbox)

@@ -1,0 +1,128 @@
+"""What one OS process of a guest has open or mapped: deleted files of the guest's folder, and its connections.
+
+Looks and remembers, decides nothing. No link is followed but those that are
+seen to lead to a deleted file of the guest's or to a socket.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from contextlib import suppress
+
+from ..model.limits import FILE_SIZE, MANY_FILES
+from . import brief, file_tables, long_list
+from .shortage import NO_FILES
+
+_DELETED = " (deleted)"
+_SOCKET = re.compile(r"socket:\[(\d+)\]")
+_OF_THE_NETWORK = b"TCP UDP"
+_KIND = "system.sockprotoname"
+
+
+class KeptFiles:
+    """Looked at again and again. ``folder`` is the guest's."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self.open_files = 0
+        """Of any kind."""
+        self.connections = frozenset[int]()
+        """The sockets among them that can lead into the network, by number."""
+        self.all_seen = True
+        """Whether its maps could be read to their end."""
+        self._kept: dict[int, int] = {}
+        self._mapped: dict[int, int] = {}
+        self._sockets: dict[int, bool] = {}
+        """Whether each socket that is open can lead into the network: asked once of each."""
+        self._size = b""
+
+    @property
+    def hidden(self) -> dict[int, int]:
+        """The deleted files by number, with their bytes."""
+        return self._mapped | self._kept
+
+    def look(self, pid: int, *, filtered: bool, whatever: bool) -> None:
+        """A deleted file that is mapped needs no open file: looked for when the size of its memory has changed, or
+        ``whatever`` it is. Raises OSError only when nothing more can be opened here."""
+        self._look_at_open(pid, filtered)
+        with suppress(OSError):
+            size = brief.read(f"/proc/{pid}/statm", 128).split(b" ", 1)[0]
+            if whatever or size != self._size:
+                self._size = size
+                maps = long_list.read(f"/proc/{pid}/maps")
+                self.all_seen = len(maps) < long_list.MOST
+                self._mapped = self._mapped_in(pid, os.fsdecode(maps))
+
+    def _look_at_open(self, pid: int, filtered: bool) -> None:
+        """Of who has more than anybody may have no file is looked at: each costs, and other sandboxes wait."""
+        kept: dict[int, int] = {}
+        sockets: dict[int, bool] = {}
+        paths = list[str]()
+        for folder in file_tables.folders(pid, filtered=filtered):
+            if len(paths) <= MANY_FILES:
+                paths += _listed(folder)
+        for path in (*paths, f"/proc/{pid}/exe") if len(paths) <= MANY_FILES else ():
+            self._take(path, kept, sockets)
+        self._kept, self._sockets = kept, sockets
+        self.connections = frozenset(number for number, leads in sockets.items() if leads)
+        self.open_files = len(paths)
+
+    def _take(self, path: str, kept: dict[int, int], sockets: dict[int, bool]) -> None:
+        """By the name alone: a file of others can lie on a drive that answers never. What is so far below other
+        folders that Linux cannot tell its name is in the guest's own, and counts."""
+        with suppress(OSError):
+            try:
+                name = brief.link(path)
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+                name = self._folder + _DELETED
+            if self._is_deleted(name):
+                found = os.stat(path)
+                kept[found.st_ino] = found.st_blocks * 512
+            elif socket := _SOCKET.fullmatch(name):
+                number = int(socket[1])
+                known = self._sockets.get(number)
+                sockets[number] = _leads_into_the_network(path) if known is None else known
+
+    def _mapped_in(self, pid: int, maps: str) -> dict[int, int]:
+        """Each file is asked for its size once, however many maps it has."""
+        if _DELETED not in maps or self._folder not in maps:
+            return {}
+        places: dict[int, str] = {}
+        for line in maps.split("\n"):  # other ends of lines may be part of a name
+            if line.endswith(_DELETED):
+                field = line.split(None, 5)
+                if len(field) > 5 and self._is_deleted(field[5]):
+                    places.setdefault(int(field[4]), field[0])
+        return {number: _size_of(pid, place) for number, place in places.items()}
+
+    def _is_deleted(self, path: str) -> bool:
+        return path.startswith(self._folder) and path.endswith(_DELETED)
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return [f"{folder}/{name}" for name in brief.names(folder, MANY_FILES)]
+    except OSError as error:
+        if error.errno in NO_FILES:
+            raise
+        return []
+
+
+def _leads_into_the_network(path: str) -> bool:
+    """Where Linux does not say which kind of socket it is, it may."""
+    try:
+        return os.getxattr(path, _KIND).rstrip(b"\0")[:3] in _OF_THE_NETWORK.split()
+    except OSError:
+        return True
+
+
+def _size_of(pid: int, addresses: str) -> int:
+    """Only root may ask how large a mapped file is; else it counts as the largest that there can be."""
+    try:
+        return os.stat(f"/proc/{pid}/map_files/{addresses}").st_blocks * 512
+    except OSError:
+        return FILE_SIZE

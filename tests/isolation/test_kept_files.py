@@ -1,0 +1,58 @@
+"""Deleted files that this OS process itself keeps, as a guest would."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_sandbox.isolation import kept_files
+from jupyter_sandbox.isolation.kept_files import KeptFiles
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+SIZE = 1 << 20
+
+
+def deleted(path: Path) -> int:
+    """An open file that has no name any more."""
+    file = os.open(path, os.O_CREAT | os.O_RDWR)
+    os.write(file, bytes(SIZE))
+    path.unlink()
+    return file
+
+
+@pytest.fixture
+def maps(tmp_path: Path) -> Iterator[list[mmap.mmap]]:
+    """Three hundred of two deleted files, none of them next to another one of the same."""
+    files = [deleted(tmp_path / name) for name in "ab"]
+    made = [mmap.mmap(files[n % 2], 4096) for n in range(300)]
+    for file in files:
+        os.close(file)
+    yield made
+    for one in made:
+        one.close()
+
+
+def test_each_deleted_file_is_asked_for_its_size_once_however_often_it_is_mapped(
+    maps: list[mmap.mmap], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+    monkeypatch.setattr(kept_files, "_size_of", lambda pid, place: asked.append(place) or SIZE)
+    seen = KeptFiles(str(tmp_path))
+    seen.look(os.getpid(), filtered=True, whatever=True)
+    assert len(asked) == len(seen._mapped) == 2
+
+
+def test_a_deleted_file_counts_once_whether_it_is_open_or_mapped(tmp_path: Path) -> None:
+    seen = KeptFiles(str(tmp_path))
+    file = deleted(tmp_path / "x")
+    with mmap.mmap(file, 4096):
+        seen.look(os.getpid(), filtered=True, whatever=True)
+        assert list(seen.hidden) == [os.fstat(file).st_ino] and sum(seen.hidden.values()) == SIZE
+        os.close(file)
+    seen.look(os.getpid(), filtered=True, whatever=True)
+    assert seen.hidden == {}
