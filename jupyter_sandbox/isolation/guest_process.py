@@ -179,8 +179,13 @@ class GuestProcess:
         return self.baseline
 
     def growth(self) -> int:
-        """Bytes above the empty sandbox: what ``max_memory`` limits."""
-        return max(0, self.memory() - self.baseline)
+        """Bytes above the empty sandbox, with those that wait in its connections: what ``max_memory`` limits."""
+        return max(0, self.memory() + self._meter.connections.waiting - self.baseline)
+
+    @property
+    def connected(self) -> bool:
+        """Whether others can fill its memory while it rests: it has connections, as was seen at the last look."""
+        return bool(self._meter.connections)
 
     @property
     def headless(self) -> bool:
@@ -267,7 +272,7 @@ class GuestProcess:
         self.closed = True
         if self.pidfd >= 0:  # whatever the zygote said of it: it may have been told that by a guest
             system.send_signal(self.pid, self.pidfd, signal.SIGKILL)
-        if self.after is not None or not self.filtered:
+        if self.after is not None or not self.filtered or self.connected:
             self._tidy_when_ended()
         self.control.close()
         self._guest_end.close()
@@ -294,8 +299,10 @@ class GuestProcess:
             self.after()
         if self._use is not None:
             self._use.leave_nothing()
+        self._meter.connections.reset()
 
     def _close_files(self) -> None:
+        self._meter.connections.close()
         if self._use is not None:
             self._use.close()
         fds = (self.stdout_fd, self.stderr_fd, self.pidfd)

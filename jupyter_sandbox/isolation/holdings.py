@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from ..model.limits import MANY_FILES, Holdings
 from . import waited_for
+from .connections import Connections
 from .kept_files import KeptFiles
 from .programs_kept import Programs, threads_of
 from .scratch import folder_use
 from .shortage import NO_FILES
 from .system import LINUX
 
-_KEPT_EVERY, _MAPS_EVERY = 3, 10
-"""Looks between two looks at open files, and of these between two at memory maps unless they changed: each costs
-several times what the folder does, and what can be taken meanwhile is bounded by files that are open."""
+_KEPT_EVERY = 3
+"""Looks between two looks at open files and memory maps: each costs several times what the folder does, and what can be
+taken meanwhile is bounded by files that are open."""
 
 
 class HoldingsMeter:
@@ -27,6 +28,7 @@ class HoldingsMeter:
         self._folder = folder
         self._kept = KeptFiles(folder)
         self._programs = Programs(folder)
+        self.connections = Connections()
         self._open_files = 0
         self._looks = 0
         self._seen = Holdings()
@@ -55,7 +57,7 @@ class HoldingsMeter:
         if not alone:
             programs.look(pid, filtered=filtered)
         if everything or self._looks % _KEPT_EVERY == 0:
-            self._look_at_open(pid, filtered, everything or self._looks % (_KEPT_EVERY * _MAPS_EVERY) == 0)
+            self._look_at_open(pid, filtered, everything)
         self._looks += 1
         hidden = kept.hidden | programs.hidden
         if not (kept.all_seen and programs.all_seen):
@@ -65,8 +67,9 @@ class HoldingsMeter:
             largest, programs.count,
         )  # fmt: skip
 
-    def _look_at_open(self, pid: int, filtered: bool, whatever: bool) -> None:
+    def _look_at_open(self, pid: int, filtered: bool, everything: bool) -> None:
         """What is waited for counts when there is more of it than anybody may have: most of it is open as well."""
-        self._kept.look(pid, filtered=filtered, whatever=whatever)
+        self._kept.look(pid, filtered=filtered, everything=everything)
+        self.connections.look(self._kept.connections | self._programs.connections)
         waited = waited_for.files(pid)
         self._open_files = max(self._kept.open_files, waited if waited > MANY_FILES else 0)

@@ -19,6 +19,8 @@ _DELETED = " (deleted)"
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 _OF_THE_NETWORK = b"TCP UDP"
 _KIND = "system.sockprotoname"
+_MAPS_EVERY = 10
+"""Looks between two at memory maps though they did not change in size: a file can be deleted that is mapped."""
 
 
 class KeptFiles:
@@ -37,15 +39,19 @@ class KeptFiles:
         self._sockets: dict[int, bool] = {}
         """Whether each socket that is open can lead into the network: asked once of each."""
         self._size = b""
+        self._looks = 0
 
     @property
     def hidden(self) -> dict[int, int]:
         """The deleted files by number, with their bytes."""
         return self._mapped | self._kept
 
-    def look(self, pid: int, *, filtered: bool, whatever: bool) -> None:
-        """A deleted file that is mapped needs no open file: looked for when the size of its memory has changed, or
-        ``whatever`` it is. Raises OSError only when nothing more can be opened here."""
+    def look(self, pid: int, *, filtered: bool, everything: bool = False) -> None:
+        """A deleted file that is mapped needs no open file: looked for when the size of its memory has changed, and
+        now and then. Only ``everything`` leaves nothing out. Raises OSError only when nothing more can be opened here.
+        """
+        whatever = everything or self._looks % _MAPS_EVERY == 0
+        self._looks += 1
         self._look_at_open(pid, filtered)
         with suppress(OSError):
             size = brief.read(f"/proc/{pid}/statm", 128).split(b" ", 1)[0]

@@ -42,7 +42,7 @@ class Programs:
         at = bisect_right(programs, self._last)
         for other in (programs[at:] + programs[:at])[:_AT_A_LOOK]:
             self._last = other
-            self._kept.setdefault(other, KeptFiles(self._folder)).look(other, filtered=filtered, whatever=False)
+            self._kept.setdefault(other, KeptFiles(self._folder)).look(other, filtered=filtered)
 
     @property
     def hidden(self) -> dict[int, int]:

@@ -94,6 +94,8 @@ _UNIX, _STREAM, _DATAGRAM, _PACKETS, _KIND = 1, 1, 2, 5, 0xF
 _INET: Final = (2, 10)
 _TCP_OR_UDP: Final = (0, 6, 17)
 _FASTOPEN: Final = 0x20000000
+_SOCKET: Final = 1
+_BUFFERS: Final = (7, 8)
 _OPTIONS: Final = tuple(range(1, 26))
 """What clients set. Above are filters and programs in the network, other protocols on top of TCP, and fast open."""
 
@@ -223,7 +225,12 @@ def _network() -> dict[str, Decision]:
     return {
         "socket": When((Match(0, _INET), kinds, Match(2, _TCP_OR_UDP))),
         "connect": Allow(),
-        "setsockopt": When((Match(1, (1, 6, 0, 41)), Match(2, _OPTIONS))),
+        # Larger buffers are many megabytes for each pair of sockets, in no count. Who sets a size takes what there is.
+        "setsockopt": When(
+            (Match(1, (_SOCKET,)), Match(2, _BUFFERS)),
+            Refuse(0),
+            When((Match(1, (_SOCKET, 6, 0, 41)), Match(2, _OPTIONS))),
+        ),  # fmt: skip
         "sendto": When((Match(3, (0,), _FASTOPEN),)),
         "sendmsg": When((Match(2, (0,), _FASTOPEN),)),
         "sendmmsg": When((Match(3, (0,), _FASTOPEN),)),

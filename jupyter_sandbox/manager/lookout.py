@@ -71,14 +71,14 @@ class Lookout:
         """Read what its folder and its open files hold, for the next readings: this costs more than all the rest.
 
         Who has not been on the processor has changed nothing: it is looked at once more, at everything, and then no
-        more until it has been.
+        more until it has been; but for who is connected, whose connections others can fill.
         """
         ran_ns = self._process.processor_ns()
         rested = self._process.alone and ran_ns == self.ran_ns >= 0
         if rested and self._all_seen:
             return
-        self.ran_ns, self._all_seen = ran_ns, rested
         self._held = self._process.holdings(DISK_FILES, everything=rested)
+        self.ran_ns, self._all_seen = ran_ns, rested and not self._process.connected
 
     def reading(self, now_ns: int) -> Reading:
         """What the watchdog judges."""

@@ -151,3 +151,20 @@ answer = os.path.getsize('to'), sum(heard)
 
 def test_without_it_files_are_copied_and_sent_as_before(strict: Arena) -> None:
     assert strict.attack(COPYING).value == (1_000_000, 1_000_000)
+
+
+BUFFERS = """
+import socket
+one, other = socket.socketpair()
+sizes = []
+for end in (one, other, socket.socket(socket.AF_INET), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)):
+    for name in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        before = end.getsockopt(socket.SOL_SOCKET, name)
+        end.setsockopt(socket.SOL_SOCKET, name, 1 << 24)
+        sizes.append(end.getsockopt(socket.SOL_SOCKET, name) - before)
+answer = sizes
+"""
+
+
+def test_no_buffer_of_a_socket_grows_where_the_network_is_open(strict: Arena) -> None:
+    assert strict.attack(BUFFERS, strict.attacker(allow={"net": True})).value == [0] * 8

@@ -182,11 +182,11 @@ def test_deleted_files_that_a_program_keeps_are_counted(strict: Arena, name: str
     sandbox = strict.attacker(**BY_OTHERS[by], limits={"handler_budget": 20_000})  # type: ignore[arg-type]
     source = f"""
     import os, time
-    for _ in range(4):
+    for n in range(4):
         if os.fork() == 0:
             keep = []
             for _ in range(2):
-                f = os.open('x', os.O_CREAT | os.O_RDWR); os.unlink('x'); os.write(f, bytes(15 * 10**6))
+                f = os.open(f'x{{n}}', os.O_CREAT | os.O_RDWR); os.unlink(f'x{{n}}'); os.write(f, bytes(15 * 10**6))
                 {KEPT_BY_PROGRAMS[name]}
             time.sleep(100)
             os._exit(0)

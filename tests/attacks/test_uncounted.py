@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -313,3 +316,42 @@ def test_sockets_without_end_that_threads_wait_for_end_the_sandbox(arena: Arena)
     outcome = arena.attack(POLLED, sandbox)
     assert outcome.killed and crash_reason(sandbox).startswith(f"files: the sandbox had more than {MANY_FILES} files")
     assert arena.works_again(sandbox)
+
+
+CONNECTED = """
+import builtins, socket, time
+keep = builtins.keep = []
+for _ in range({count}):
+    one = socket.create_connection(('127.0.0.1', {port})); one.setblocking(False); keep.append(one)
+    last = time.monotonic()
+    while time.monotonic() - last < 0.05:
+        try: one.send(bytes(1 << 16)); last = time.monotonic()
+        except BlockingIOError: time.sleep(0.005)
+answer = 'sent'
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[int]:
+    """Its port; nobody accepts what is sent to it."""
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as made:
+        yield made.getsockname()[1]
+
+
+@pytest.mark.parametrize("rights", [{"allow": {"net": True}}, {"profile": "basic"}, {"profile": "off"}], ids=str)
+def test_what_waits_in_connections_is_memory(strict: Arena, server: int, rights: dict[str, Any]) -> None:
+    sandbox = strict.attacker(**rights, limits={"handler_budget": 30_000})
+    told = strict.attack(CONNECTED.format(count=120, port=server), sandbox)
+    assert told.value in ("sent", None)
+    strict.until(lambda: crash_reason(sandbox).startswith("memory: it uses "), "nobody counted")
+    assert strict.works_again(sandbox)
+
+
+def test_what_waits_in_a_connection_is_told_with_its_memory(strict: Arena, server: int) -> None:
+    sandbox = strict.attacker(allow={"net": True}, limits={"handler_budget": 30_000})
+    before = sandbox.info().memory
+    assert strict.attack(CONNECTED.format(count=2, port=server), sandbox).value == "sent"
+    strict.until(lambda: sandbox.info().memory > before + 2_000_000, "nobody counted")
+    assert (
+        strict.attack("import builtins\nfor one in builtins.keep: one.shutdown(2); one.close()", sandbox).error is None
+    )

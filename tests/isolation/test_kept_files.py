@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_sandbox.isolation import kept_files
-from jupyter_sandbox.isolation.kept_files import KeptFiles
+from jupyter_sandbox.isolation.kept_files import _MAPS_EVERY, KeptFiles
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 SIZE = 1 << 20
@@ -43,7 +43,7 @@ def test_each_deleted_file_is_asked_for_its_size_once_however_often_it_is_mapped
     asked = list[str]()
     monkeypatch.setattr(kept_files, "_size_of", lambda pid, place: asked.append(place) or SIZE)
     seen = KeptFiles(str(tmp_path))
-    seen.look(os.getpid(), filtered=True, whatever=True)
+    seen.look(os.getpid(), filtered=True, everything=True)
     assert len(asked) == len(seen._mapped) == 2
 
 
@@ -51,8 +51,24 @@ def test_a_deleted_file_counts_once_whether_it_is_open_or_mapped(tmp_path: Path)
     seen = KeptFiles(str(tmp_path))
     file = deleted(tmp_path / "x")
     with mmap.mmap(file, 4096):
-        seen.look(os.getpid(), filtered=True, whatever=True)
+        seen.look(os.getpid(), filtered=True, everything=True)
         assert list(seen.hidden) == [os.fstat(file).st_ino] and sum(seen.hidden.values()) == SIZE
         os.close(file)
-    seen.look(os.getpid(), filtered=True, whatever=True)
+    seen.look(os.getpid(), filtered=True, everything=True)
     assert seen.hidden == {}
+
+
+def test_a_file_that_was_mapped_before_it_was_deleted_is_found_though_no_map_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_files.brief, "read", lambda path, most: b"1 2 3")  # its size is as ever
+    seen, path = KeptFiles(str(tmp_path)), tmp_path / "x"
+    path.write_bytes(bytes(SIZE))
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), SIZE):
+        number = os.fstat(file.fileno()).st_ino
+        seen.look(os.getpid(), filtered=True)
+        path.unlink()
+        for _ in range(_MAPS_EVERY):
+            assert number not in seen._mapped
+            seen.look(os.getpid(), filtered=True)
+        assert number in seen._mapped

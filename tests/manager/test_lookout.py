@@ -23,7 +23,7 @@ class Resting(Rest):
 class Seen:
     """An OS process as a lookout sees it; ``looks`` are the looks at its holdings, True for those at everything."""
 
-    modest, ran_ns, grown, alone, headless, pid = True, 5, 0, True, False, 7
+    modest, ran_ns, grown, alone, headless, connected, pid = True, 5, 0, True, False, False, 7
 
     def __init__(self) -> None:
         self.looks: list[bool] = []
@@ -94,6 +94,17 @@ def test_who_may_have_children_is_looked_at_each_time(seen: Seen, lookout: Looko
     for _ in range(3):
         lookout.look_at_holdings()
     assert seen.looks == [False] * 3
+
+
+def test_who_is_connected_is_never_at_rest(seen: Seen, lookout: Lookout) -> None:
+    seen.connected = True
+    for _ in range(3):
+        lookout.look_at_holdings()
+    assert len(seen.looks) == 3 and lookout.rest(judged(lookout), LIMITS) is None
+    seen.connected = False
+    for _ in range(3):
+        lookout.look_at_holdings()
+    assert len(seen.looks) == 4 and lookout.rest(judged(lookout), LIMITS) is not None
 
 
 def test_it_rests_when_all_was_seen_and_judged_and_nothing_runs(seen: Seen, lookout: Lookout) -> None:
