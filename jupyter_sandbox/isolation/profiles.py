@@ -74,7 +74,16 @@ def judge(wanted: str, openings: Openings, layers: Iterable[Layer], platform: st
     """
     layers = tuple(layers)
     named = openings if wants_confinement(wanted) else Openings()
-    return Protection(_level(wanted, named, layers, platform), layers, _not_stopped(wanted, named, layers, platform))
+    level = _level(wanted, named, layers, platform)
+    opened = _opened(named) if level == "standard" else ()
+    return Protection(level, layers, _not_stopped(wanted, named, layers, platform), opened)
+
+
+def _opened(openings: Openings) -> tuple[str, ...]:
+    named = {"ports": openings.ports, "net": openings.net and not openings.ports, "subprocess": openings.subprocess}
+    return tuple(
+        name for name, is_open in (named | {"read": openings.read, "write": openings.write}).items() if is_open
+    )
 
 
 def lacking(profile: str, layers: Iterable[Layer], platform: str = sys.platform) -> tuple[str, ...]:

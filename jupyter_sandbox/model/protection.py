@@ -23,6 +23,17 @@ class Protection:
     profile: str
     layers: tuple[Layer, ...] = ()
     not_stopped: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()
+    """What ``standard`` opens here, by the words of ``allow``."""
+
+    @property
+    def level(self) -> str:
+        """The profile with what it opens.
+
+        >>> Protection("standard", opened=("net", "read")).level, Protection("strict").level
+        ('standard (net, read)', 'strict')
+        """
+        return f"{self.profile} ({', '.join(self.opened)})" if self.opened else self.profile
 
     def has(self, name: str) -> bool:
         """Whether this layer is in force and was tried.

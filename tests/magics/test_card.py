@@ -7,7 +7,7 @@ import html
 import pytest
 
 from jupyter_sandbox.isolation.profiles import REQUIRED, judge
-from jupyter_sandbox.magics.commands.life import card_of
+from jupyter_sandbox.magics.commands.life import SANDBOXES, card_of
 from jupyter_sandbox.model.limits import Limits
 from jupyter_sandbox.model.openings import Openings
 from jupyter_sandbox.model.protection import Layer
@@ -29,6 +29,23 @@ def test_every_sentence_about_what_is_not_stopped_is_shown_whole(profile: str, o
     rows = [line.removeprefix("  not stopped").strip() for line in str(card).splitlines() if "  not stopped" in line]
     assert rows == list(found.not_stopped)
     assert all(f">{html.escape(text)}</td>" in card.html() for text in found.not_stopped)
+
+
+@pytest.mark.parametrize(
+    ("opened", "cell"),
+    [
+        (Openings(), "standard"),
+        (Openings(net=True), "standard (net)"),
+        (Openings(net=True, ports=(443,)), "standard (ports)"),
+        (Openings(subprocess=True, read=LONG, write=LONG), "standard (subprocess, read, write)"),
+    ],
+)
+def test_the_list_shows_what_a_sandbox_opens(opened: Openings, cell: str) -> None:
+    found = judge("standard", opened, [Layer(name, True, True, True) for name in REQUIRED["standard"]], "linux")
+    shown = SandboxInfo(1, "shop", "shop", SandboxStatus.RUNNING, "", 0.0, 7, "counter.Shop", Limits(), found)
+    assert {column.title: column.cell(shown) for column in SANDBOXES}["protection"] == cell
+    lesser = judge("standard", opened, [Layer(name, True, True, True) for name in REQUIRED["basic"]], "linux")
+    assert lesser.level == lesser.profile == "basic"
 
 
 def test_a_fact_that_may_come_out_of_a_sandbox_is_cut() -> None:

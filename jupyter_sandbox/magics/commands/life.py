@@ -40,7 +40,7 @@ SANDBOXES: tuple[Column[SandboxInfo], ...] = (
     Column("name", lambda info: info.name),
     Column("status", lambda info: f"{_STATUS[info.status]} {info.status.value}"),
     Column("main", lambda info: info.main or ""),
-    Column("protection", lambda info: info.protection.profile if info.protection else "–"),
+    Column("protection", lambda info: info.protection.level if info.protection else "–"),
     Column("processes", lambda info: f"{info.counters.processes} of {info.limits.max_processes}", right=True),
     Column("memory", lambda info: f"{_mb(info.memory)} of {_mb(info.limits.max_memory)} MB", right=True),
     Column("run time", lambda info: f"{info.lived_s} of {info.limits.max_runtime / 1000:g} s", right=True),
