@@ -38,6 +38,8 @@ _PASSING: dict[ConnectionState, frozenset[type]] = {
 
 _LARGE_NEWS = frozenset(cls.__name__ for cls in _UNSOLICITED) & LARGE.keys()
 
+_UNREADABLE = "the other side sent a frame that cannot be read"
+
 _KERNEL_FRAME: Any = messages.KernelFrame
 _GUEST_FRAME: Any = messages.GuestFrame
 _DECODE: dict[Role, Callable[[bytes], Any]] = {
@@ -129,7 +131,7 @@ class Connection:
                 self._refuse_crowds(payload)
             received: Frame = self._decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError) as error:
-            raise RemoteProtocolError(f"the other side sent a frame that cannot be read: {str(error)[:200]}") from None
+            raise RemoteProtocolError(f"{_UNREADABLE}: {str(error)[:200]}") from None
         if type(received) not in self._passing and (refused := self._move(received)) is not None:
             raise RemoteProtocolError(refused)
         return received
@@ -138,7 +140,7 @@ class Connection:
         """Of a guest's long frame, which says first what it is: another kind cannot be said after that."""
         if self.role == "kernel":
             if not (name := tag_of(payload)):
-                raise RemoteProtocolError("the other side sent a long frame that does not begin with its type")
+                raise RemoteProtocolError(f"{_UNREADABLE}: it is long and does not begin with its type")
             refuse_crowds(name, payload)
 
     def _longest(self, piece: bytes) -> int:
