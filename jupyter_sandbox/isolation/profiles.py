@@ -200,8 +200,15 @@ def demand(boot: Boot, protection: Protection, platform: str = sys.platform) -> 
     if missing:
         raise Unsupported(
             f"profile {boot.profile!r} cannot be had on this machine ({why_missing(missing, protection.layers)}); "
-            "leave the profile out for the best there is, and see: python -m jupyter_sandbox doctor"
+            f"{_instead(boot.openings)}, and see: python -m jupyter_sandbox doctor"
         )
+
+
+def _instead(openings: Openings) -> str:
+    """Nobody has to have named the profile that openings need."""
+    if openings:
+        return "what is opened by name (net, subprocess, read, write) needs it: leave that out for the best there is"
+    return "leave the profile out for the best there is"
 
 
 def why_missing(names: Iterable[str], layers: Iterable[Layer]) -> str:

@@ -230,7 +230,7 @@ def _network() -> dict[str, Decision]:
             (Match(1, (_SOCKET,)), Match(2, _BUFFERS)),
             Refuse(0),
             When((Match(1, (_SOCKET, 6, 0, 41)), Match(2, _OPTIONS))),
-        ),  # fmt: skip
+        ),
         "sendto": When((Match(3, (0,), _FASTOPEN),)),
         "sendmsg": When((Match(2, (0,), _FASTOPEN),)),
         "sendmmsg": When((Match(3, (0,), _FASTOPEN),)),

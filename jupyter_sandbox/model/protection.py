@@ -45,7 +45,7 @@ class Protection:
 
     def line(self) -> str:
         """``basic · rlimits ✓ · no_new_privs ✓ · seccomp – (not requested)``."""
-        return " · ".join([self.profile, *(_mark(layer) for layer in self.layers)])
+        return " · ".join([self.level, *(_mark(layer) for layer in self.layers)])
 
 
 def _mark(layer: Layer) -> str:

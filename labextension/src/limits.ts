@@ -2,7 +2,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { h, say, set, show } from './dom';
-import type { Info } from './protocol';
+import type { Info, Protection } from './protocol';
 import { type Sandbox, ages, runtime } from './store';
 import { duration, megabytes } from './words';
 
@@ -72,7 +72,7 @@ export class Limits {
     const line = info.protection_line ?? info.protection?.profile ?? '';
     const gaps = info.protection?.not_stopped ?? [];
     show(this.isolation, visible && line !== '');
-    say(this.profile, this.trans.__('Isolation: %1', info.protection?.profile ?? line));
+    say(this.profile, this.trans.__('Isolation: %1', info.protection ? level(info.protection) : line));
     say(this.protection, line);
     show(this.gaps, gaps.length > 0);
     say(this.gaps, this.trans.__('Not stopped: %1', gaps.join('; ')));
@@ -112,4 +112,9 @@ class Meter {
   private readonly text: HTMLElement;
   private readonly fill: HTMLElement;
   private readonly bar: HTMLElement;
+}
+
+/** The profile with what it opens, as `%sandbox list` shows it. */
+function level({ profile, opened }: Protection): string {
+  return opened.length > 0 ? `${profile} (${opened.join(', ')})` : profile;
 }

@@ -38,6 +38,8 @@ export interface Counters {
 
 export interface Protection {
   readonly profile: string;
+  /** What it opens by name. */
+  readonly opened: readonly string[];
   readonly not_stopped: readonly string[];
 }
 

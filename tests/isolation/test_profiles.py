@@ -162,6 +162,14 @@ def test_what_was_asked_for_by_name_is_had_or_refused_in_one_line(wanted: str, m
     assert "python -m jupyter_sandbox doctor" in text
 
 
+def test_who_opened_something_and_named_no_profile_is_not_told_to_leave_it_out() -> None:
+    found = judge("standard", Openings(net=True), layers(*PROMISED["basic"], listed=PROMISED["standard"]), "linux")
+    with pytest.raises(Unsupported, match=r"what is opened by name .* leave that out for the best there is"):
+        demand(Boot("x", profile="standard", openings=Openings(net=True)), found, "linux")
+    with pytest.raises(Unsupported, match="leave the profile out"):
+        demand(Boot("x", profile="standard"), found, "linux")
+
+
 def test_a_mac_has_basic_at_most_and_says_what_that_leaves_out() -> None:
     had = ("session", "environment", "closed_files", "rlimits")
     claimed = [Layer(name, True, name in had, False, "cannot be seen from outside here") for name in NAMES]

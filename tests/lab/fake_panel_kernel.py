@@ -64,8 +64,10 @@ class FakeKernel:
             "created_at": 0.0, "os_pid": 4711, "main": MAIN, "memory": 12_400_000, "memory_peak": 14_000_000,
             "runtime_s": 300, "lived_s": 252, "counters": counters, "modules": ["counter"], "alerts": [],
             "limits": {"max_processes": 8, "max_memory": 50_000_000, "max_runtime": 300_000, "max_mailbox": 10_000},
-            "protection": {"profile": "basic", "layers": [], "not_stopped": ["reading files", "the network"]},
-            "protection_line": "basic · rlimits ✓ · no_new_privs ✓",
+            "protection": {
+                "profile": "standard", "layers": [], "not_stopped": ["reading files", "the network"], "opened": ["net"],
+            },
+            "protection_line": "standard (net) · rlimits ✓ · no_new_privs ✓",
         }  # fmt: skip
 
     def tree(self, name: str) -> dict[str, Any]:
