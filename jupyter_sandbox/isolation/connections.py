@@ -147,7 +147,7 @@ def _messages(piece: bytes) -> Iterator[bytes]:
     at = 0
     while at + _HEAD.size <= len(piece):
         length, kind = _HEAD.unpack_from(piece, at)
-        if kind != _BY_FAMILY or length < _HEAD.size + _ABOUT.size:
+        if kind != _BY_FAMILY or length < _HEAD.size + _ABOUT.size or at + length > len(piece):
             return
         yield piece[at + _HEAD.size : at + length]
         at += length + 3 & ~3

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from ..model.sandbox import SandboxStatus
@@ -32,11 +33,20 @@ ANNOUNCE_EVERY = 10
 _LOG = logging.getLogger("jupyter_sandbox")
 
 
-class Watchdog:
-    """Polls ``units()`` on the running loop until ``close``."""
+class Look(Protocol):
+    """One reading of a sandbox's guests and its consequences; ``holdings``: of their files too, which costs more."""
 
-    def __init__(self, units: Callable[[], Iterable[Unit]]) -> None:
-        self._units = units
+    def __call__(self, unit: Unit, now_ns: int, *, holdings: bool = False) -> None: ...
+
+
+class Watchdog:
+    """Polls ``units()`` on the running loop until ``close``. ``look_at`` takes one reading of one of them."""
+
+    def __init__(
+        self, units: Callable[[], Iterable[Unit]], *, look_at: Look | None = None,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:  # fmt: skip
+        self._units, self._look_at, self._clock_ns = units, look_at or look, clock_ns
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._count = 0
@@ -61,19 +71,19 @@ class Watchdog:
 
     def _poll(self) -> None:
         self._count += 1
-        self._again, self._began_ns = False, time.monotonic_ns()
+        self._again, self._began_ns = False, self._clock_ns()
         self._round = iter(tuple(self._units()))
         self._go_on()
 
     def _go_on(self) -> None:
         """Look at those that are left, or at some of them and at the others after a pause."""
         self._timer, self._looking = None, True
-        now_ns = time.monotonic_ns()
+        now_ns = self._clock_ns()
         over = self._look_at_some(now_ns)
         if over and self._count % ANNOUNCE_EVERY == 0:
             self._announce()
         self._looking = False
-        ended_ns = time.monotonic_ns()
+        ended_ns = self._clock_ns()
         took_s, since_s = (ended_ns - now_ns) / 1e9, (ended_ns - self._began_ns) / 1e9
         if not over:
             self._timer = self._loop.call_later(took_s, self._go_on)
@@ -91,14 +101,14 @@ class Watchdog:
                 self._again = True
                 self._stirred.add(unit)
                 self._look(unit)
-                if time.monotonic_ns() - now_ns >= SLICE_NS:
+                if self._clock_ns() - now_ns >= SLICE_NS:
                     return False
         return True
 
     def _look(self, unit: Unit) -> None:
-        now_ns = time.monotonic_ns()
+        now_ns = self._clock_ns()
         try:
-            look(unit, now_ns, holdings=(self._count + unit.life.id) % DISK_EVERY == 0)
+            self._look_at(unit, now_ns, holdings=(self._count + unit.life.id) % DISK_EVERY == 0)
             guest = unit.guest
             unit.rest = guest.lookout.rest(now_ns, unit.limits) if guest is not None and not unit.building else None
         except Exception:  # a fault in one must not leave the others unwatched

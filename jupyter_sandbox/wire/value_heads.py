@@ -23,7 +23,7 @@ _MAPS: Final = (0xDE, 0xDF)
 
 
 def refuse_many(data: bytes, items: int) -> None:
-    """Raises ValueError for the bytes of more than so many items. What is no value at all is found out later.
+    r"""Raises ValueError for the bytes of more than so many items. What is no value at all is found out later.
 
     >>> refuse_many(bytes([0x92, 2, 0x93, 1, 2, 3]), 4)
     >>> refuse_many(b"\x92\x02\x91" * 10_000, 100)

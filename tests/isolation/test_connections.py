@@ -88,7 +88,6 @@ def test_what_came_and_is_not_read_counts_too() -> None:
 
 def test_a_table_that_is_long_is_read_in_several_looks(server: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "_PIECES", 1)
-    monkeypatch.setattr(connections, "_PIECE", 1 << 9)
     made, sent = filled(server)
     own, looks = Connections(), 0
     while not own.waiting:

@@ -6,9 +6,6 @@ import asyncio
 import types
 from itertools import pairwise
 
-import pytest
-
-from jupyter_sandbox.manager import watchdog
 from jupyter_sandbox.manager.watchdog import DISK_EVERY, SLICE_NS, Watchdog
 
 OTHERS = -1
@@ -32,14 +29,12 @@ class Watched:
 class Story:
     """Some sandboxes that are looked at for ``rounds``; a look takes ``look_ns``."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, *, look_ns: int, rounds: int = 1, sandboxes: int = 6) -> None:
+    def __init__(self, *, look_ns: int, rounds: int = 1, sandboxes: int = 6) -> None:
         self.turns: list[int] = []
         """Who had the thread: sandboxes by number, or others."""
         self.holdings: list[int] = []
         self._now_ns, self._look_ns, self._looks = 0, look_ns, rounds * sandboxes
         self._sandboxes = [Watched(number) for number in range(sandboxes)]
-        patch.setattr(watchdog, "look", self._look)
-        patch.setattr(watchdog, "time", types.SimpleNamespace(monotonic_ns=lambda: self._now_ns))
         asyncio.run(self._play())
 
     def _look(self, unit: Watched, now_ns: int, *, holdings: bool) -> None:
@@ -53,7 +48,7 @@ class Story:
 
     async def _play(self) -> None:
         self._seen = asyncio.Event()
-        watching = Watchdog(lambda: self._sandboxes)  # type: ignore[arg-type, return-value]
+        watching = Watchdog(lambda: self._sandboxes, look_at=self._look, clock_ns=lambda: self._now_ns)  # type: ignore[arg-type, return-value]
         watching.wake()
         while not self._seen.is_set():
             self.turns.append(OTHERS)
@@ -61,19 +56,19 @@ class Story:
         watching.close()
 
 
-def test_others_have_the_thread_between_two_looks_that_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = Story(monkeypatch, look_ns=SLICE_NS).turns
+def test_others_have_the_thread_between_two_looks_that_take_long() -> None:
+    turns = Story(look_ns=SLICE_NS).turns
     looks = [at for at, who in enumerate(turns) if who != OTHERS]
     assert [turns[at] for at in looks] == list(range(6))
     assert all(OTHERS in turns[one:other] for one, other in pairwise(looks))
 
 
-def test_looks_that_take_no_time_are_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = Story(monkeypatch, look_ns=1).turns
+def test_looks_that_take_no_time_are_one_turn() -> None:
+    turns = Story(look_ns=1).turns
     assert turns[-6:] == list(range(6)) and set(turns[:-6]) == {OTHERS}
 
 
-def test_each_round_looks_into_some_of_the_folders(monkeypatch: pytest.MonkeyPatch) -> None:
-    holdings = Story(monkeypatch, look_ns=1, rounds=DISK_EVERY).holdings
+def test_each_round_looks_into_some_of_the_folders() -> None:
+    holdings = Story(look_ns=1, rounds=DISK_EVERY).holdings
     per_round = [sorted(holdings[at : at + 2]) for at in range(0, 6, 2)]
     assert sorted(holdings) == list(range(6)) and all(other - one == DISK_EVERY for one, other in per_round)
