@@ -24,6 +24,8 @@ _JOIN_S = 5.0
 _AGAIN_S = (0.05, 0.1, 0.2, 0.5, 1, 2)
 """Before a folder is removed once more: what was killed a moment ago can still be writing, programs that it started
 for longer."""
+_UNNOTED = getattr(os, "O_NOATIME", 0)
+"""Reading a folder that changes would write the time of access, and wait for whatever a drive is busy with."""
 _DEEPEST = 64
 """Folders in folders inside a guest's folder: each one costs an open file while we look."""
 
@@ -274,9 +276,10 @@ def _open_folder(name: str, parent: int | None = None) -> int:
     """Open to list and to change, whatever its permissions: it is ours all the same. Raises OSError for a link."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        fd = os.open(name, flags, dir_fd=parent)
-    except PermissionError:
-        _open_up(name, parent)
+        fd = os.open(name, flags | _UNNOTED, dir_fd=parent)
+    except PermissionError as error:
+        if error.errno == errno.EACCES:  # else it is somebody else's, whose access only is to be noted
+            _open_up(name, parent)
         fd = os.open(name, flags, dir_fd=parent)
     if os.fstat(fd).st_mode & 0o700 != 0o700:
         os.fchmod(fd, 0o700)

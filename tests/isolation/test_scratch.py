@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jupyter_sandbox.isolation.scratch import ScratchRoot, remove_tree
+import pytest
+
+from jupyter_sandbox.isolation.scratch import ScratchRoot, folder_use, remove_tree
 
 
 def test_a_folder_per_guest_that_only_its_owner_may_enter(tmp_path: Path) -> None:
@@ -46,6 +48,39 @@ def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
     remove_tree(folder)
     assert (kept / "file").read_text() == "mine"
     assert not folder.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOATIME"), reason="only Linux looks into a folder without a note of it")
+def test_a_look_into_a_folder_writes_nothing_to_the_drive(tmp_path: Path) -> None:
+    """Else it would wait for the drive, and the kernel with it, while a sandbox fills its folder."""
+    (tmp_path / "file").write_text("x")
+    long_ago = 1_000_000_000 * 10**9
+    os.utime(tmp_path, ns=(long_ago, tmp_path.stat().st_mtime_ns))  # it changed since it was read: to be noted
+    assert folder_use(str(tmp_path), 10)[1] == 1
+    assert tmp_path.stat().st_atime_ns == long_ago
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder to somebody else")
+def test_a_folder_of_somebody_else_is_counted_all_the_same(tmp_path: Path) -> None:
+    """As what a program with the rights of another user leaves; who looks has no right to do so without a note."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for name in "abc":
+        (theirs / name).write_text("x")
+    theirs.chmod(0o777)
+    os.chown(theirs, 1, 1)
+    os.chown(tmp_path, 2, 2)
+    code = """
+import os
+from jupyter_sandbox.isolation.scratch import folder_use
+os.setuid(2)
+print(folder_use(".", 10)[1])
+"""
+    environment = os.environ | {"PYTHONPATH": ":".join(sys.path)}
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
+    )  # fmt: skip
+    assert said.stdout == "4\n", said.stderr
 
 
 def test_a_living_kernels_folder_is_not_swept(tmp_path: Path) -> None:
