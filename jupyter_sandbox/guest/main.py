@@ -14,7 +14,7 @@ from ..model.boot import Boot
 from ..model.errors import RemoteProtocolError
 from ..model.protection import Protection
 from ..wire.messages import PROTOCOL, Ready
-from . import cell, clients, dispatch, trial  # loaded here so that a zygote has them before it forks
+from . import cell, clients, dispatch, refusals, trial  # loaded here so that a zygote has them before it forks
 from .channel import Channel
 from .entropy import reseed
 from .generators import Generators
@@ -51,6 +51,7 @@ class Program:
             hide_sendmsg()
         if boot.openings.subprocess and protection.has("seccomp"):
             explain_sessions()
+        refusals.serve(protection, boot.openings, boot.scratch)
         channel = Channel(control)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=channel.abandon)

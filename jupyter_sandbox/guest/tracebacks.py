@@ -11,6 +11,7 @@ from ..model.anatomy import own_name, traceback_of
 from ..model.errors import Diagnostic
 from ..model.exits import Frame, told_frames
 from ..runtime import crashes
+from . import refusals
 
 _HIDDEN = (*crashes.HIDDEN, str(importlib.__file__).rpartition("__init__")[0])
 """Ours, and all of Python's import machinery."""
@@ -67,7 +68,7 @@ def hint(text: str) -> str:
         return "; other people's coroutines go through the door: `await self.outside(...)`"
     if text == "attempted relative import with no known parent package":
         return "; its folder is the top here: import without the dot, or load the folder above it"
-    return ""
+    return refusals.hint(text)
 
 
 def diagnostic_of(error: BaseException) -> Diagnostic | None:

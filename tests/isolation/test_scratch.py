@@ -60,7 +60,7 @@ def test_a_look_into_a_folder_writes_nothing_to_the_drive(tmp_path: Path) -> Non
     assert tmp_path.stat().st_atime_ns == long_ago
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder to somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_folder_of_somebody_else_is_counted_all_the_same(tmp_path: Path) -> None:
     """As what a program with the rights of another user leaves; who looks has no right to do so without a note."""
     theirs = tmp_path / "theirs"
