@@ -30,7 +30,7 @@ _ALLOWED: Final = """
     eventfd eventfd2 signalfd signalfd4 timerfd_create timerfd_settime timerfd_gettime
     mprotect munmap mremap msync brk mlock munlock mlock2 munlockall membarrier
     pkey_mprotect pkey_alloc pkey_free get_mempolicy
-    futex_waitv futex_wake futex_wait futex_requeue set_robust_list set_tid_address rseq restart_syscall
+    futex_waitv futex_wake futex_wait futex_requeue set_robust_list set_tid_address rseq
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack pause
     alarm getitimer setitimer nanosleep
     time gettimeofday clock_getres times
@@ -53,6 +53,10 @@ read. The third puts pages of files into pipes, and each keeps as much memory as
 nobody counts, of a file that is no more. While it waits it keeps a file that is open nowhere. Who asks writes instead.
 """
 
+_GOING_ON: Final = "restart_syscall"
+"""How Linux lets a thread go on that waited and was interrupted for nothing: what it waits for would be seen no more.
+"Interrupted", which a call that waits may always say, makes who asked wait anew.
+"""
 _WITHOUT_WRITING: Final = "fallocate"
 """Takes any amount of disk in no time, before a watchdog can look; "not supported" makes who asks write instead."""
 
@@ -154,6 +158,7 @@ def _named(pid: int, landlock: int) -> dict[str, Decision]:
     named |= dict.fromkeys(_NO_ATTRIBUTES.split(), Refuse(errno.ENOTSUP))
     named |= dict.fromkeys(_UNKNOWN_ON_PURPOSE.split(), Refuse(errno.ENOSYS))
     named |= dict.fromkeys(_WITHOUT_WRITING.split(), Refuse(errno.EOPNOTSUPP))
+    named[_GOING_ON] = Refuse(errno.EINTR)
     return named | _times() | _to_itself(pid) | _with_arguments() | _files(landlock)
 
 

@@ -4,6 +4,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import type { Follower, Page } from './follow';
 import type { Args } from './link';
 import type { Inspection, Process, SandboxStatus, Verb } from './protocol';
+import type { SandboxSession } from './session';
 import { DEFAULTS, type Settings } from './settings';
 import { EMPTY, type Remark, type Sandbox, type State, clearNotices, remark, select } from './store';
 
@@ -77,7 +78,7 @@ export class Model {
   get process(): Process | null {
     const looked = this.looked;
     const sandbox = this.sandbox;
-    if (!looked || looked.sandbox !== sandbox?.info.id) {
+    if (!looked || looked.session !== this.follower.session || looked.sandbox !== sandbox?.info.id) {
       return null;
     }
     return sandbox.tree?.processes.find(process => process.key === looked.key) ?? null;
@@ -163,7 +164,7 @@ export class Model {
   look(key: string): void {
     const sandbox = this.sandbox;
     if (sandbox) {
-      this.looked = { sandbox: sandbox.info.id, key };
+      this.looked = { session: this.follower.session, sandbox: sandbox.info.id, key };
       this._inspection = null;
       this._changed.emit();
       void this.inspect();
@@ -222,7 +223,8 @@ export class Model {
 
   private inspected: string | null = null;
   private inspectedAt = 0;
-  private looked: { sandbox: number; key: string } | null = null;
+  /** Of one session: what another kernel calls by the same names is nothing that the user looked at. */
+  private looked: { session: SandboxSession | null; sandbox: number; key: string } | null = null;
   private _inspection: Inspection | null = null;
   private _settings: Settings = DEFAULTS;
   private readonly _changed = new Signal<this, void>(this);

@@ -296,8 +296,12 @@ def test_as_many_open_files_as_are_allowed_are_no_limit_that_is_met(arena: Arena
 
 
 POLLED = """
-import select, socket, threading, time
+import os, select, signal, socket, threading, time
+SIGNAL = signal.SIGRTMIN + 2
+signal.signal(SIGNAL, lambda *_: None)
+signal.pthread_sigmask(signal.SIG_BLOCK, [SIGNAL])
 def wait(files):
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [SIGNAL] if {disturbed} else [])
     poll = select.poll()
     for file in files: poll.register(file, 0)
     poll.poll(60_000)
@@ -309,15 +313,20 @@ while True:
             while True: one.send(bytes(1 << 15))
         except BlockingIOError: pass
     thread = threading.Thread(target=wait, args=([one.fileno() for pair in pairs for one in pair],), daemon=True)
-    thread.start(); time.sleep(0.3)
+    thread.start(); time.sleep(0.1)
+    # Who waits is woken, and what woke it is taken away before it comes to that.
+    for _ in range(300 * {disturbed}):
+        os.kill(os.getpid(), SIGNAL); signal.sigtimedwait([SIGNAL], 0); time.sleep(0.0003)
+    time.sleep(0.2)
     for one in (one for pair in pairs for one in pair): one.close()
 """
 
 
-def test_sockets_without_end_that_threads_wait_for_end_the_sandbox(arena: Arena) -> None:
+@pytest.mark.parametrize("disturbed", [0, 1], ids=["at rest", "woken for nothing"])
+def test_sockets_without_end_that_threads_wait_for_end_the_sandbox(arena: Arena, disturbed: int) -> None:
     """Closed, they are open nowhere, and what waits in them stays until nobody waits for them."""
     sandbox = arena.attacker(limits={"handler_budget": 30_000})
-    outcome = arena.attack(POLLED, sandbox)
+    outcome = arena.attack(POLLED.format(disturbed=disturbed), sandbox)
     assert outcome.killed and crash_reason(sandbox).startswith("files: the sandbox had more open files than the 1,000")
     assert arena.works_again(sandbox)
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +130,17 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Lab:
-    """One page of JupyterLab with one notebook open, and what it must not do: talk to others, or log an error."""
+    """One page of JupyterLab with one notebook open, and what it must not do: talk to others, or log an error.
+
+    Loading it takes three times as long as opening a notebook, so the next test goes on in it unless it was altered.
+    """
 
     def __init__(self, page: Page, url: str) -> None:
+        page.set_default_timeout(PATIENCE_MS)
         self.page = page
         self.url = url
+        self.altered = True
+        """Whether the next notebook is to be opened in a page that is loaded anew."""
         self.strangers: list[str] = []
         self.errors: list[str] = []
         page.on("request", self._on_request)
@@ -147,11 +153,26 @@ class Lab:
 
     def open(self, name: str) -> None:
         """Open a notebook and the panel, and wait until the kernel is idle."""
-        self.page.goto(f"{self.url}/lab/tree/{name}?token={TOKEN}&reset")
+        if self.altered:
+            self.page.goto(f"{self.url}/lab/tree/{name}?token={TOKEN}&reset")
+            self.altered = False
+        else:
+            self.execute("docmanager:open", path=name)
         self.wait_until_idle()
         self.open_panel()
 
+    def leave(self) -> None:
+        """Close everything. Lab may complain meanwhile: its debugger is still asking kernels that are taken away."""
+        if self.altered:
+            self.page.goto("about:blank")
+        else:
+            self.page.evaluate(LEAVE)
+        shut_down_kernels(self.url)
+        self.strangers.clear()
+        self.errors.clear()
+
     def reload(self) -> None:
+        self.altered = True
         self.page.reload()
         self.open_panel()
 
@@ -171,9 +192,12 @@ class Lab:
             }"""
         )
 
-    def execute(self, command: str) -> None:
+    def execute(self, command: str, **arguments: Any) -> None:
         """Run a command of Lab, without waiting for what it starts."""
-        self.page.evaluate("command => { void window.jupyterapp.commands.execute(command); }", command)
+        self.page.evaluate(
+            "([command, options]) => { void window.jupyterapp.commands.execute(command, options); }",
+            [command, arguments],
+        )
 
     def run_cell(self) -> None:
         """Run the selected cell and select the next one."""
@@ -209,6 +233,7 @@ class Lab:
 
     def widen(self, width: int) -> None:
         """Drag the edge of the sidebar."""
+        self.altered = True
         box = self.panel.bounding_box()
         edge, middle = box["x"] + box["width"] + 2, box["y"] + box["height"] / 2
         self.page.mouse.move(edge, middle)
@@ -224,6 +249,7 @@ class Lab:
         self.reload()
 
     def theme(self, name: str) -> None:
+        self.altered = True
         self.page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name)
         light = "true" if name.endswith("Light") else "false"
         self.page.locator(f'body[data-jp-theme-light="{light}"]').wait_for(state="attached")
@@ -235,18 +261,42 @@ OF_LAB = ("Canceled future for create_subshell_request message", "Canceled futur
 debugger it was asking: how often that is depends on how long the kernel takes to answer."""
 
 
+LEAVE = """async () => {
+    for (const widget of Array.from(window.jupyterapp.shell.widgets('main'))) {
+        const kernel = widget.context?.sessionContext;
+        await widget.context?.save();  // what is not saved is asked about
+        await kernel?.shutdown();
+        widget.dispose();
+    }
+}"""
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """A page in which a test failed is in nobody knows which state, also for its second try."""
+    if call.excinfo is not None:
+        item.stash[FAILED] = True
+    return (yield)
+
+
+@pytest.fixture(scope="module")
+def visited(context: BrowserContext, lab_url: str) -> Lab:
+    """The page that the tests of a module share."""
+    return Lab(context.new_page(), lab_url)
+
+
 @pytest.fixture
-def lab(context: BrowserContext, lab_url: str, lab_log: Path) -> Iterator[Lab]:
-    """A fresh page; afterwards it must have talked to nobody else, and nobody must have logged an error."""
+def lab(visited: Lab, lab_log: Path, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A page with nothing open; afterwards it must have talked to nobody else, and nobody must have logged an error."""
     before = lab_log.stat().st_size
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    lab = Lab(page, lab_url)
-    yield lab
-    strangers, errors = list(lab.strangers), [one for one in lab.errors if not any(said in one for said in OF_LAB)]
-    # From here on Lab may complain: its debugger is still asking kernels that are taken away.
-    shut_down_kernels(lab_url)
-    page.close()
+    yield visited
+    strangers = list(visited.strangers)
+    errors = [one for one in visited.errors if not any(said in one for said in OF_LAB)]
+    visited.altered = visited.altered or FAILED in request.node.stash
+    visited.leave()
     assert strangers == []
     assert errors == []
     with lab_log.open() as log:

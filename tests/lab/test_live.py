@@ -130,7 +130,7 @@ def test_a_notebook_that_is_closed_and_opened_again_shows_one_picture_and_it_liv
     lab.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     lab.execute("application:close")
     expect(lab.panel.locator(".jp-Sandbox-empty")).to_contain_text("Open a notebook")
-    lab.page.evaluate("path => window.jupyterapp.commands.execute('docmanager:open', { path })", path)
+    lab.execute("docmanager:open", path=path)
     expect(lab.item("walker")).to_be_attached()
     expect(step).to_have_count(1)
     before = step.text_content()

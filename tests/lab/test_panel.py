@@ -256,6 +256,23 @@ def test_the_panel_follows_the_notebook_the_user_is_in(notebook: Open) -> None:
     expect(lab.row("shop")).to_be_visible()
 
 
+def test_a_process_looked_at_in_one_notebook_is_not_in_another(notebook: Open) -> None:
+    lab = loaded(notebook)
+    first = lab.panel.locator(".jp-Sandbox-kernel").text_content()
+    expect(lab.item("front")).to_be_attached()
+    lab.panel.locator(".jp-Sandbox-tree").click(position={"x": 100, "y": 36})
+    inspector = lab.panel.locator(".jp-Sandbox-inspector")
+    expect(inspector).to_contain_text("front")
+    lab.page.evaluate("() => window.jupyterapp.commands.execute('notebook:create-new', {kernelName: 'python3'})")
+    expect(lab.panel.locator(".jp-Sandbox-empty")).to_be_visible()
+    lab.wait_until_idle()
+    lab.cell(LOAD)
+    expect(lab.item("front")).to_be_attached()
+    expect(inspector).to_be_hidden()
+    lab.page.get_by_role("tab", name=first).first.click()
+    expect(inspector).to_contain_text("front")
+
+
 def test_the_panel_in_light_and_dark(notebook: Open, screenshots: Path) -> None:
     lab = notebook(LOAD, SPIN)
     lab.run_cell()
