@@ -31,7 +31,7 @@ class _Told(NamedTuple):
     files: int = 0
     """Pages of files."""
     beside: int = 0
-    """Bytes in huge pages, or that may be kept by them, and in tables of pages."""
+    """Bytes in tables of pages, and in huge pages or that may be kept by them."""
 
 
 class MemoryUse:
@@ -103,10 +103,10 @@ def _ask(pid: int, *, look_beside: bool) -> _Told:
         text = brief.read_whole(f"/proc/{pid}/status")
     except OSError:
         return _Told()
-    files = _kilobytes(text, b"\nRssFile:") * 1024 // _PAGE
+    files, beside = _kilobytes(text, b"\nRssFile:") * 1024 // _PAGE, _kilobytes(text, b"\nVmPTE:") * 1024
     if not look_beside:
-        return _Told(files)
-    beside = (_kilobytes(text, b"\nHugetlbPages:") + _kilobytes(text, b"\nVmPTE:")) * 1024
+        return _Told(files, beside)
+    beside += _kilobytes(text, b"\nHugetlbPages:") * 1024
     return _Told(files, beside + kept_whole(pid) if b"\nTHP_enabled:\t1" in text else beside)
 
 

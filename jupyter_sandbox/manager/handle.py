@@ -7,6 +7,7 @@ happens in between; it never decides about the sandbox it belongs to.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -27,7 +28,7 @@ from ..wire.messages import Answer, Begin, Ready, Request
 from .held import Held
 from .last_end import CLOSED_CHANNEL, FAULT, Left, in_words
 from .link import ENDING, LOST, GuestLink, Pushed
-from .lookout import Lookout
+from .lookout import Lookout, Question
 from .loop import in_thread
 from .output import OutputPump
 from .stacks import without_stacks
@@ -213,8 +214,8 @@ class GuestHandle:
 
         def noted(number: int) -> Request:
             nonlocal asked
-            asked = number
-            open_now[number] = request = make(number)
+            asked, request = number, make(number)
+            open_now[number] = Question(request, time.monotonic_ns())
             return request
 
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from ..isolation.guest_process import GuestProcess, Rest
 from ..isolation.heartbeat import IMPORTS, Beat
@@ -23,6 +24,13 @@ LONG_NS = 100_000_000
 STOPPED = ("T", "t")
 """As Linux calls it: by a signal, or by a debugger."""
 NAME = 200
+
+
+class Question(NamedTuple):
+    """What a guest was asked for, and when on ``time.monotonic_ns``."""
+
+    request: Request
+    asked_ns: int
 
 
 class Lookout:
@@ -43,7 +51,7 @@ class Lookout:
         """Whether that look left nothing out."""
         self._held = Holdings()
         self._claimed_end = ClaimedEnd()
-        self.open: dict[int, Request] = {}
+        self.open: dict[int, Question] = {}
         """What it was asked for and has not answered, as long as somebody waits for that."""
 
     def begin(self) -> None:
@@ -87,25 +95,30 @@ class Lookout:
         grown = self._process.growth()
         importing = self.imports and beat.process in (0, IMPORTS)
         whose = self.whose(beat)
-        if beat.started_ns and not (whose or importing):
+        begun_ns = beat.started_ns or min((one.asked_ns for one in self.open.values()), default=0)
+        stopped = self._stopped(now_ns, begun_ns)
+        if not (beat.started_ns or stopped):
+            begun_ns = 0  # what it was asked for waits for others
+        if begun_ns and not (whose or importing):
             whose = self._asked_for()
         return Reading(
-            now_ns, (now_ns - self.ready_ns) // 1_000_000, grown, beat.started_ns, whose, self._held,
-            importing=importing, stopped=self._stopped(now_ns, beat), headless=self._process.headless,
+            now_ns, (now_ns - self.ready_ns) // 1_000_000, grown, begun_ns, whose, self._held,
+            importing=importing, stopped=stopped, headless=self._process.headless,
         )  # fmt: skip
 
     def _asked_for(self) -> str:
         """Whose callback it must be that runs and could not say so: of who answers the one request that is open."""
-        match [request for request in self.open.values() if isinstance(request, Call | Execute)]:
+        match [one.request for one in self.open.values() if isinstance(one.request, Call | Execute)]:
             case [Call(target=target)]:
                 return f"whoever answers the call to {name(target, NAME)}"
             case [Execute(file=file)]:
                 return f"the cell {name(file, NAME)}"
         return ""
 
-    def _stopped(self, now_ns: int, beat: Beat) -> bool:
-        """Looked at of who seems to be stuck: it costs more than all the rest of a reading."""
-        if not beat.started_ns or now_ns - beat.started_ns < LONG_NS:
+    def _stopped(self, now_ns: int, begun_ns: int) -> bool:
+        """Looked at of who seems to be stuck, in a callback or before it came to one: it costs more than all the rest
+        of a reading."""
+        if not begun_ns or now_ns - begun_ns < LONG_NS:
             return False
         return status_of(self._process.pid).get("State", "")[:1] in STOPPED
 
@@ -149,6 +162,7 @@ class Lookout:
     def _nothing_runs(self, now_ns: int, limits: Limits) -> bool:
         return (
             self._process.heartbeat.rests
+            and not self.open
             and self._process.modest
             and not self.watched.stuck_ns
             and now_ns - self.ready_ns <= limits.max_runtime * 1_000_000

@@ -168,6 +168,11 @@ class Unit:
         self.building.add(guest)
         self.watch_anew()
 
+    def rests(self, now_ns: int) -> bool:
+        """Whether there is nothing to look at: it does nothing, and nobody waits for it to do anything."""
+        rest, guest = self.rest, self.guest
+        return rest is not None and rest.lasts(now_ns) and not (guest is not None and guest.lookout.open)
+
     def watch_anew(self) -> None:
         """Something else is to be watched, or by other limits."""
         self.rest = None

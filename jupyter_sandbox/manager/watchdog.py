@@ -93,9 +93,8 @@ class Watchdog:
     def _look_at_some(self, now_ns: int) -> bool:
         """Whether that were all."""
         for unit in self._round:
-            rest = unit.rest
             # Nearly all rest nearly always: what is done for those is what watching costs.
-            if rest is not None and rest.lasts(now_ns):
+            if unit.rests(now_ns):
                 self._again = True
             elif unit.guest is not None or unit.building:
                 self._again = True

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from jupyter_sandbox.isolation.layers import status_of
 from jupyter_sandbox.model.errors import SandboxError
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
@@ -78,6 +79,22 @@ def test_a_callback_that_cannot_be_broken_ends_the_sandbox_with_the_place_in_the
     assert crash_reason(sandbox).startswith("hang: ")
     if name not in UNSEEN:
         assert "; it hangs at <attack> line " in crash_reason(sandbox)
+    assert arena.works_again(sandbox)
+
+
+def test_who_is_stopped_between_two_callbacks_ends_when_something_is_asked_of_it(arena: Arena) -> None:
+    sandbox = arena.attacker(limits=HANGING)
+    source = "import os, signal, threading\nthreading.Timer(0.2, os.kill, (os.getpid(), signal.SIGSTOP)).start()"
+    assert arena.attack(source, sandbox).error is None
+    os_pid = sandbox.info().os_pid
+    arena.until(lambda: status_of(os_pid).get("State", "").startswith("T"), "it goes on")
+    outcome = arena.watch(lambda: sandbox.call("evil", "answer = 1"))
+    assert outcome.killed
+    assert arena.in_time(outcome.span, 0.3 + 2.0 + 1.2), "the budget, two attempts, and what it takes to notice"
+    assert crash_reason(sandbox).startswith(
+        "hang: a callback of whoever answers the call to evil ran longer than 300 ms"
+    )
+    assert "a signal has stopped its OS process" in crash_reason(sandbox)
     assert arena.works_again(sandbox)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -230,4 +231,22 @@ def test_the_tables_of_maps_that_hold_nothing_are_counted(arena: Arena, profile:
         assert crash_reason(sandbox).startswith("memory: ")
     else:  # the operating system gives out no such maps
         assert "Error" in str(outcome.error)
+    assert arena.works_again(sandbox)
+
+
+SMALL_MAPS = """
+for number in range(12_000):
+    place = mapped(8192, 0x100022, -1, 1, (0x20 << 40) + (2 * number << 30) - 4096)
+    _ctypes.string_at(place, 1); _ctypes.string_at(place + 4096, 1)
+import time; time.sleep(3)
+"""
+"""Two pages on both sides of each second gigabyte, which are read and take four tables; of memory they take nothing."""
+
+
+@pytest.mark.parametrize("profile", ["strict", "standard", "basic", "off"])
+def test_the_tables_of_small_maps_far_from_each_other_are_counted(arena: Arena, profile: str) -> None:
+    rights: dict[str, Any] = {"allow": {"subprocess": True}} if profile == "standard" else {"profile": profile}
+    sandbox = arena.attacker(**rights, limits={"handler_budget": 20_000})
+    assert arena.attack(TOOLS + SMALL_MAPS, sandbox).killed
+    assert crash_reason(sandbox).startswith("memory: ")
     assert arena.works_again(sandbox)

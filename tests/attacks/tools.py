@@ -28,8 +28,8 @@ def syscall(name, *words):
     from jupyter_sandbox.isolation.syscalls import NUMBERS
     number = NUMBERS[_os.uname().machine][name] if isinstance(name, str) else name
     return called(_libc.syscall(number, *[_ctypes.c_long(one) if isinstance(one, int) else one for one in words]))
-def mapped(size, flags, file=-1, protection=3):
-    return called(_libc.mmap(None, size, protection, flags, file, 0))
+def mapped(size, flags, file=-1, protection=3, place=None):
+    return called(_libc.mmap(_ctypes.c_void_p(place), size, protection, flags, file, 0))
 """
 CHANNEL = """
 import os, socket, struct, time, msgspec

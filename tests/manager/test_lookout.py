@@ -6,9 +6,9 @@ import pytest
 
 from jupyter_sandbox.isolation.guest_process import Rest
 from jupyter_sandbox.isolation.heartbeat import IMPORTS, Beat
-from jupyter_sandbox.manager.lookout import LONG_NS, Lookout
+from jupyter_sandbox.manager.lookout import LONG_NS, Lookout, Question
 from jupyter_sandbox.model.limits import Holdings, Limits
-from jupyter_sandbox.wire.messages import Call, Done, Execute
+from jupyter_sandbox.wire.messages import Call, Execute, Tree
 
 LIMITS = Limits()
 
@@ -137,13 +137,13 @@ def test_whose_callback_it_is_that_cannot_say_so_is_known_from_what_was_asked(se
     def whose() -> str:
         return lookout.reading(8).process
 
-    lookout.open[1] = Call(id=1, target="cart", args=b"")
+    lookout.open[1] = Question(Call(id=1, target="cart", args=b""), 0)
     assert whose() == "", "nothing runs"
     seen.beat = Beat(steps=0, started_ns=7, process=0, phase=0)
     assert whose() == "whoever answers the call to cart"
-    lookout.open[2] = Done(id=2)  # type: ignore[assignment]
+    lookout.open[2] = Question(Tree(id=2), 0)
     assert whose() == "whoever answers the call to cart"
-    lookout.open[3] = Execute(id=3, source="1", file="<3>")
+    lookout.open[3] = Question(Execute(id=3, source="1", file="<3>"), 0)
     assert whose() == "", "it may be either"
     del lookout.open[1]
     assert whose() == "the cell <3>"
@@ -167,6 +167,30 @@ def test_that_a_signal_stopped_it_is_looked_at_of_who_seems_to_hang(
     seen.beat = Beat(steps=0, started_ns=10**9, process=9, phase=0)
     assert not lookout.reading(10**9 + LONG_NS - 1).stopped and looks == []
     assert lookout.reading(10**9 + LONG_NS).stopped and looks == [seen.pid]
+
+
+def test_who_was_stopped_before_it_came_to_what_it_is_asked_for_hangs_in_that(
+    seen: Seen, lookout: Lookout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = ["S (sleeping)"]
+    monkeypatch.setattr("jupyter_sandbox.manager.lookout.status_of", lambda pid: {"State": state[0]})
+    lookout.open[1] = Question(Call(id=1, target="cart", args=b""), 10**9)
+    waits = lookout.reading(10**9 + LONG_NS)
+    assert (waits.stopped, waits.callback_ns, waits.process) == (False, 0, ""), "it may wait for another's answer"
+    state[0] = "T (stopped)"
+    lookout.open[2] = Question(Tree(id=2), 2 * 10**9)
+    stopped = lookout.reading(10**9 + LONG_NS)
+    assert (stopped.stopped, stopped.callback_ns) == (True, 10**9)
+    assert stopped.process == "whoever answers the call to cart"
+
+
+def test_who_is_asked_does_not_rest(lookout: Lookout) -> None:
+    lookout.look_at_holdings()
+    now_ns = judged(lookout)
+    lookout.look_at_holdings()
+    assert lookout.unchanged(now_ns, LIMITS) and lookout.rest(now_ns, LIMITS) is not None
+    lookout.open[1] = Question(Tree(id=1), now_ns)
+    assert not lookout.unchanged(now_ns, LIMITS) and lookout.rest(now_ns, LIMITS) is None
 
 
 def test_run_time_counts_after_an_end_that_is_none(seen: Seen, lookout: Lookout) -> None:

@@ -15,12 +15,16 @@ class Watched:
     """A sandbox that is never at rest."""
 
     rest = None
+
     memory = 0
 
     def __init__(self, number: int) -> None:
         self.name, self.life = f"sandbox_{number}", types.SimpleNamespace(id=number)
         self.guest = types.SimpleNamespace(lookout=types.SimpleNamespace(rest=lambda *_: None))
         self.building, self.limits = set[object](), None
+
+    def rests(self, now_ns: int) -> bool:
+        return False
 
     def announce(self) -> None:
         """Nobody listens."""
