@@ -110,6 +110,12 @@ class GuestProcess:
         os.set_blocking(self.stderr_fd, False)
         return [self._guest_end.detach(), *passing]
 
+    def give_pipes(self) -> tuple[int, int]:
+        """Its stdout and stderr to be read, and closed, by who asks."""
+        given = self.stdout_fd, self.stderr_fd
+        self.stdout_fd = self.stderr_fd = -1
+        return given
+
     # --- ending ---
 
     def kill(self) -> None:
@@ -299,10 +305,10 @@ class GuestProcess:
             self.after()
         if self._use is not None:
             self._use.leave_nothing()
-        self._meter.connections.reset()
+        self._meter.end(self._meter.connections.reset)
 
     def _close_files(self) -> None:
-        self._meter.connections.close()
+        self._meter.end()
         if self._use is not None:
             self._use.close()
         fds = (self.stdout_fd, self.stderr_fd, self.pidfd)

@@ -7,6 +7,9 @@ maps without end as too many files.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 from ..model.limits import MANY_FILES, Holdings
 from . import waited_for
 from .connections import Connections
@@ -22,9 +25,13 @@ taken meanwhile is bounded by files that are open."""
 
 
 class HoldingsMeter:
-    """Looks at one guest again and again. ``folder`` is its own."""
+    """Looks at one guest again and again. ``folder`` is its own. Any thread may look; what is to come after the last
+    look waits for one that still goes on, and nobody waits for that."""
 
     def __init__(self, folder: str) -> None:
+        self._at_it = threading.Lock()
+        self._afterwards: list[Callable[[], None]] = []
+        self._over = False
         self._folder = folder
         self._kept = KeptFiles(folder)
         self._programs = Programs(folder)
@@ -43,11 +50,29 @@ class HoldingsMeter:
         What it held when last looked at, when the kernel has too many files open to look.
         """
         try:
-            self._seen = self._look(pid, most_files, everything, alone, filtered)
+            with self._at_it:
+                if not self._over:
+                    self._seen = self._look(pid, most_files, everything, alone, filtered)
         except OSError as error:
             if error.errno not in NO_FILES:
                 raise
+        finally:
+            self._do_rest()
         return self._seen
+
+    def end(self, afterwards: Callable[[], None] | None = None) -> None:
+        """Look no more; then do that. Idempotent."""
+        self._over = True
+        self._afterwards += [self.connections.close] if afterwards is None else [afterwards, self.connections.close]
+        self._do_rest()
+
+    def _do_rest(self) -> None:
+        while self._afterwards and self._at_it.acquire(blocking=False):
+            try:
+                while self._afterwards:
+                    self._afterwards.pop(0)()
+            finally:
+                self._at_it.release()
 
     def _look(self, pid: int, most_files: int, everything: bool, alone: bool, filtered: bool) -> Holdings:
         disk, files, largest = folder_use(self._folder, most_files)

@@ -260,5 +260,4 @@ async def act(unit: Unit, make: Callable[[int], wire.Request], answer: type[A], 
         raise
     finally:
         if guest is not None and not guest.retired and unit.life.status is not SandboxStatus.STARTING:
-            await guest.stdout.told()
-            await guest.stderr.told()
+            await guest.tell_output()

@@ -248,8 +248,8 @@ async def back(unit: Unit, count: int) -> Stepped:
                 STATE_S,
                 guest=guest,
             )
-            guest.stdout.restart()
-            guest.stderr.restart()
+            await guest.stdout.restart()
+            await guest.stderr.restart()
             log = await unit.ask(lambda number: wire.Events(id=number, limit=1), wire.EventList, guest=guest)
             await remember_history(unit)
             unit.adopt(guest, paused=True, main=unit.main, replayed_from=log.since)

@@ -25,6 +25,7 @@ from ..model.harmless import ending, visible
 from ..model.limits import Limits
 from ..model.protection import Protection
 from ..wire.messages import Answer, Begin, Ready, Request
+from .errands import GuestErrands, errands_of
 from .held import Held
 from .last_end import CLOSED_CHANNEL, FAULT, Left, in_words
 from .link import ENDING, LOST, GuestLink, Pushed
@@ -82,10 +83,12 @@ class GuestHandle:
         self.limits = limits
         """Those that it was given last, in full or not: some cannot be moved while it runs."""
         self._max_memory, self._max_runtime, max_output = limits.max_memory, limits.max_runtime, limits.max_output
-        self.stdout = OutputPump(process.stdout_fd, max_output, lambda *told: self._printed("stdout", *told))
-        self.stderr = OutputPump(process.stderr_fd, max_output, lambda *told: self._printed("stderr", *told))
+        errands = GuestErrands(errands_of(asyncio.get_running_loop()))
+        (stdout, stderr), send = process.give_pipes(), errands.send
+        self.stdout = OutputPump(stdout, max_output, lambda *told: self._printed("stdout", *told), send)
+        self.stderr = OutputPump(stderr, max_output, lambda *told: self._printed("stderr", *told), send)
         self.protection: Protection | None = None
-        self.lookout = Lookout(process)
+        self.lookout = Lookout(process, errands)
         self.met_memory = False
         """Whether it said, since its last sample, that it had no memory left."""
         self.held = Held()
@@ -251,8 +254,13 @@ class GuestHandle:
         self.stdout.tail.renew()
         self.stderr.tail.renew()
 
-    def drain_output(self) -> None:
+    async def tell_output(self) -> None:
         """Tell what was printed until now."""
+        await self.stdout.told()
+        await self.stderr.told()
+
+    def _drain_output(self) -> None:
+        """Tell what was printed until its end."""
         self.stdout.drain()
         self.stderr.drain()
 
@@ -287,7 +295,6 @@ class GuestHandle:
 
     def dump(self) -> str:
         """What was written since ``ask_for_dump``, bounded."""
-        self.stderr.drain()
         return ending(self.stderr.tail.text(self._dump_from), 4000)
 
     # --- the end ----------------------------------------------------------------------------------------------------
@@ -296,7 +303,7 @@ class GuestHandle:
         status = await self.process.wait()
         self.stderr.read()
         self.stderr.tail.withhold(FAULT.encode())  # it is told as the reason
-        self.drain_output()
+        self._drain_output()
         self.link.read_rest()
         self.left = self._left()
         self.status = in_words(status, self.left)
@@ -329,7 +336,7 @@ class GuestHandle:
             return
         self.retired = why
         self.process.kill()
-        self.drain_output()
+        self._drain_output()
         self.link.close(why)
         self.stdout.close()
         self.stderr.close()

@@ -125,7 +125,7 @@ class Looking(Holding):
 
         async def read() -> str:
             if self._unit.guest is not None:
-                self._unit.guest.drain_output()
+                await self._unit.guest.tell_output()
             return self._unit.voice.output.text()
 
         return self._loop.run(read())

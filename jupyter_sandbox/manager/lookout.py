@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from ..isolation.guest_process import GuestProcess, Rest
@@ -18,6 +19,7 @@ from ..model.harmless import name
 from ..model.limits import DISK_FILES, Holdings, Limits
 from ..wire.messages import Call, Execute, Request
 from .claimed_end import ClaimedEnd
+from .errands import GuestErrands
 from .watch import Reading, Watched
 
 LONG_NS = 100_000_000
@@ -36,8 +38,8 @@ class Question(NamedTuple):
 class Lookout:
     """On one OS process. Memory and run time of a sandbox are what comes on top of the moment of ``begin``."""
 
-    def __init__(self, process: GuestProcess) -> None:
-        self._process = process
+    def __init__(self, process: GuestProcess, errands: GuestErrands) -> None:
+        self._process, self._errands = process, errands
         self.ready_ns = 0
         """When it could begin to compute."""
         self.imports = False
@@ -49,6 +51,9 @@ class Lookout:
         """Processor time that it had used when its holdings were looked at; -1 before that."""
         self._all_seen = False
         """Whether that look left nothing out."""
+        self._looking = False
+        self._kept = False
+        """Whether Linux has kept for too long who was sent to look at it."""
         self._held = Holdings()
         self._claimed_end = ClaimedEnd()
         self.open: dict[int, Question] = {}
@@ -76,17 +81,30 @@ class Lookout:
     # --- readings ---------------------------------------------------------------------------------------------------
 
     def look_at_holdings(self) -> None:
-        """Read what its folder and its open files hold, for the next readings: this costs more than all the rest.
+        """Have what its folder and its open files hold be read, for the readings that come after: this costs more than
+        all the rest, and the guest's threads may keep who does it.
 
         Who has not been on the processor has changed nothing: it is looked at once more, at everything, and then no
         more until it has been; but for who is connected, whose connections others can fill.
         """
         ran_ns = self._process.processor_ns()
         rested = self._process.alone and ran_ns == self.ran_ns >= 0
-        if rested and self._all_seen:
+        if self._looking or (rested and self._all_seen):
             return
-        self._held = self._process.holdings(DISK_FILES, everything=rested)
-        self.ran_ns, self._all_seen = ran_ns, rested and not self._process.connected
+        self._looking = True
+        self._errands.send(
+            lambda: self._process.holdings(DISK_FILES, everything=rested), partial(self._looked, ran_ns, rested)
+        )
+
+    def _looked(self, ran_ns: int, rested: bool, held: Holdings | None) -> None:
+        self._looking = False
+        if held is not None:
+            self._held = held
+            self.ran_ns, self._all_seen = ran_ns, rested and not self._process.connected
+
+    def see_errands(self) -> None:
+        """Once in a round."""
+        self._kept = self._kept or self._errands.kept()
 
     def reading(self, now_ns: int) -> Reading:
         """What the watchdog judges."""
@@ -103,7 +121,7 @@ class Lookout:
             whose = self._asked_for()
         return Reading(
             now_ns, (now_ns - self.ready_ns) // 1_000_000, grown, begun_ns, whose, self._held,
-            importing=importing, stopped=stopped, headless=self._process.headless,
+            importing=importing, stopped=stopped, headless=self._process.headless, kept=self._kept,
         )  # fmt: skip
 
     def _asked_for(self) -> str:
@@ -162,7 +180,7 @@ class Lookout:
     def _nothing_runs(self, now_ns: int, limits: Limits) -> bool:
         return (
             self._process.heartbeat.rests
-            and not self.open
+            and not (self.open or self._kept)
             and self._process.modest
             and not self.watched.stuck_ns
             and now_ns - self.ready_ns <= limits.max_runtime * 1_000_000

@@ -22,6 +22,7 @@ from ..model.openings import Openings
 from ..model.sandbox import Removed, SandboxInfo, SandboxStatus, Update
 from ..wire import messages as wire
 from . import changing
+from .errands import errands_of
 from .in_use import InUse
 from .life import DestroyAsked, StopBegan
 from .looking import sampled
@@ -317,6 +318,7 @@ class SandboxManager:
             await self._spares.close()
         if self._zygotes is not None:
             self._zygotes.close()
+        errands_of(asyncio.get_running_loop()).close()
 
     def _forget(self, unit: Unit) -> None:
         self._units.pop(unit.life.id, None)

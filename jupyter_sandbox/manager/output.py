@@ -10,9 +10,14 @@ from __future__ import annotations
 import asyncio
 import codecs
 import os
+import select
 from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from ..model.harmless import visible
+from .errands import Errand
+
+T = TypeVar("T")
 
 TAIL_BYTES = 64 * 1024
 PIECE_BYTES = 64 * 1024
@@ -20,9 +25,19 @@ PIECE_BYTES = 64 * 1024
 _Decoder = codecs.getincrementaldecoder("utf-8")
 _READ = 1 << 16
 _FLUSH_S = 0.05
+_PIPE_READS = 32
+"""At most, to have all that a pipe can hold."""
+_TOLD_S, _LAST_S = 2.0, 0.5
+"""How long somebody who is kept by the guest is waited for, and by whom it was killed a moment ago."""
 _READS = 16
 """Between two flushes; who prints more waits. Bytes that are written one by one would else take a processor of the
 kernel's, and its user's code would wait."""
+
+
+class Send(Protocol):
+    """Have something done elsewhere, and the result be given to ``done`` on the loop; None, if it failed."""
+
+    def __call__(self, act: Callable[[], T], done: Callable[[T | None], None]) -> Errand[T]: ...
 
 
 def harmless(text: str) -> str:
@@ -125,39 +140,73 @@ class OutputTail:
 
 
 class OutputPump:
-    """Reads one pipe until its end and tells ``on_text(text, dropped)`` at most 20 times a second."""
+    """Reads one pipe until its end and tells ``on_text(text, dropped)`` at most 20 times a second.
 
-    def __init__(self, fd: int, budget: int, on_text: Callable[[str, int], None]) -> None:
+    The pipe is its own from now on. It is read by whoever ``send`` sends: a thread of the guest's that writes to it
+    and waits meanwhile for a page of what it writes keeps everybody who reads.
+    """
+
+    def __init__(self, fd: int, budget: int, on_text: Callable[[str, int], None], send: Send) -> None:
         self.tail = OutputTail(budget)
         self.mute = False
         """While a guest replays, what it prints has been shown before."""
-        self._fd, self._on_text = fd, on_text
+        self._fd, self._on_text, self._send = fd, on_text, send
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.Handle | None = None
         self._reads = 0
+        self._errand: Errand[bytes | None] | None = None
+        self._fetched = asyncio.Event()
         self._open = True
         if os.get_blocking(fd):  # unlike setting, which lets other threads go first, asking costs next to nothing
             os.set_blocking(fd, False)
         self._loop.add_reader(fd, self._readable)
 
-    def _readable(self) -> bool:
-        """Take what is there; whether there may be more."""
+    # --- reading ---
+
+    def _readable(self) -> None:
+        """Have somebody take what is there."""
+        self._loop.remove_reader(self._fd)
+        self._fetched.clear()
+        self._errand = self._send(self._read, self._have_read)
+
+    def _read(self) -> bytes | None:
+        """None when there is nothing; on another thread, and on this one when nobody writes any more."""
         try:
-            data = os.read(self._fd, _READ)
+            return os.read(self._fd, _READ)
         except (BlockingIOError, InterruptedError):
-            return False
+            return None
         except OSError:
-            data = b""
+            return b""
+
+    def _have_read(self, data: bytes | None) -> None:
+        self._errand = None
+        self._fetched.set()
+        if not self._open:
+            self._give_back()
+            return
+        if data is not None:
+            self._take(data)
+        if self._open and self._reads < _READS:
+            self._loop.add_reader(self._fd, self._readable)
+
+    def _take(self, data: bytes) -> None:
         if not data:
             self._stop_reading()
-            return False
+            return
         self.tail.feed(data)
         if self._timer is None:
             self._timer = self._loop.call_later(_FLUSH_S, self.flush)
         self._reads += 1
-        if self._reads == _READS:
-            self._loop.remove_reader(self._fd)
-        return True
+
+    def _holds_more(self) -> bool:
+        """Whether there is something to read, as far as that can be seen without a lock."""
+        if not self._open:
+            return False
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        return bool(poll.poll(0))
+
+    # --- telling ---
 
     def flush(self) -> None:
         """Tell what has arrived by now: a piece in each turn of the loop."""
@@ -166,7 +215,7 @@ class OutputPump:
         if self.tail.fresh:
             self._timer = self._loop.call_soon(self.flush)
             return
-        if self._reads >= _READS and self._open:
+        if self._reads >= _READS and self._open and self._errand is None:
             self._loop.add_reader(self._fd, self._readable)
         self._reads = 0
 
@@ -176,38 +225,63 @@ class OutputPump:
             if (text or dropped) and not self.mute:
                 self._on_text(text, dropped)
 
-    def drain(self) -> None:
-        """Read what the pipe still holds (the writer is gone or stopped), but never more than a pipe can hold, and tell
-        all of it."""
-        self.read()
-        while self.tail.fresh:
-            self._tell()
-        self.flush()
-
     async def told(self) -> None:
-        """Like ``drain``, and others have their turn meanwhile."""
-        self.read()
+        """Tell all that the pipe holds by now, but never more than a pipe can hold; others have their turn meanwhile.
+        Of who keeps those that read, what has arrived."""
+        for _ in range(_PIPE_READS):
+            if self._errand is None:
+                if not self._holds_more():
+                    break
+                self._readable()
+            try:
+                async with asyncio.timeout(_TOLD_S):
+                    await self._fetched.wait()
+            except TimeoutError:
+                break
         while self.tail.fresh:
             self._tell()
             await asyncio.sleep(0)
         self.flush()
 
+    def drain(self) -> None:
+        """Tell all that the pipe holds, at once: when who wrote to it has ended, or is about to."""
+        self.read()
+        while self.tail.fresh:
+            self._tell()
+        self.flush()
+
     def read(self) -> None:
         """Like ``drain``, for who tells it later."""
-        for _ in range(32):
-            if not self._open or not self._readable():
+        if self._errand is not None and not self._errand.await_it(_LAST_S):
+            return
+        for _ in range(_PIPE_READS):
+            if not self._holds_more() or (data := self._read()) is None:
                 break
+            self._take(data)
 
-    def restart(self) -> None:
+    async def restart(self) -> None:
         """What was printed up to now is nobody's news, and counts for no cell's share."""
-        self.drain()
+        await self.told()
         self.tail.renew()
         self.mute = False
 
+    # --- the end ---
+
+    def fileno(self) -> int:
+        """The pipe, -1 when it has been closed."""
+        return self._fd
+
     def close(self) -> None:
-        """Stop reading; the pipe itself belongs to the guest's process object. Idempotent."""
+        """Stop reading and close the pipe, as soon as nobody reads from it any more. Idempotent."""
         self._stop_reading()
         self._put_off()
+        if self._errand is None:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     def _put_off(self) -> None:
         if self._timer is not None:

@@ -143,6 +143,7 @@ def look(unit: Unit, now_ns: int, *, holdings: bool = False) -> None:
     if guest is None:
         return
     seen = guest.lookout
+    seen.see_errands()
     if holdings:
         seen.look_at_holdings()
     if seen.unchanged(now_ns, unit.limits):
@@ -175,6 +176,7 @@ def _remember(unit: Unit, guest: GuestHandle, reading: Reading) -> None:
 def _look_at_building(unit: Unit, guest: GuestHandle, now_ns: int, holdings: bool) -> None:
     """A guest that tries or starts code has a deadline of whoever waits for it; what it takes is limited here."""
     seen = guest.lookout
+    seen.see_errands()
     if holdings:
         seen.look_at_holdings()
     watched, events = judge(seen.watched, seen.reading(now_ns), unit.limits, guest.generation, timed=False)

@@ -45,7 +45,7 @@ def test_flags_of_its_ends_are_not_those_of_the_kernels(arena: Arena, name: str,
     sandbox = arena.attacker(profile=profile or None)
     guest = sandbox._unit.guest
     assert guest is not None
-    ends = (guest.process.stdout_fd, guest.process.stderr_fd, guest.process.control.fileno())
+    ends = (guest.stdout.fileno(), guest.stderr.fileno(), guest.process.control.fileno())
     before = [Path(f"/proc/self/fdinfo/{fd}").read_text() for fd in ends]
     source = f"import fcntl\n{CHANNEL}{FLAGS[name].replace('{kernel}', str(os.getpid()))}"
     arena.attack(source, sandbox)

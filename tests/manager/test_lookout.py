@@ -1,6 +1,8 @@
 """What is seen of a guest from outside: looked at as seldom as can be, and never taken for at rest when it is not."""
 
 import types
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -50,6 +52,21 @@ class Seen:
         return 0
 
 
+class AtOnce:
+    """Errands that are over when they have been sent, unless they are to go on: then ``end`` ends the last one."""
+
+    def __init__(self) -> None:
+        self.goes_on = self.is_kept = False
+
+    def send(self, act: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        self.end = lambda: done(act())
+        if not self.goes_on:
+            self.end()
+
+    def kept(self) -> bool:
+        return self.is_kept
+
+
 @pytest.fixture
 def seen() -> Seen:
     return Seen()
@@ -57,7 +74,7 @@ def seen() -> Seen:
 
 @pytest.fixture
 def lookout(seen: Seen) -> Lookout:
-    made = Lookout(seen)  # type: ignore[arg-type]
+    made = Lookout(seen, AtOnce())  # type: ignore[arg-type]
     made.begin()
     return made
 
@@ -182,6 +199,39 @@ def test_who_was_stopped_before_it_came_to_what_it_is_asked_for_hangs_in_that(
     stopped = lookout.reading(10**9 + LONG_NS)
     assert (stopped.stopped, stopped.callback_ns) == (True, 10**9)
     assert stopped.process == "whoever answers the call to cart"
+
+
+def test_who_is_being_looked_at_is_not_looked_at_once_more(seen: Seen) -> None:
+    errands = AtOnce()
+    lookout = Lookout(seen, errands)  # type: ignore[arg-type]
+    errands.goes_on = True
+    lookout.look_at_holdings()
+    lookout.look_at_holdings()
+    assert seen.looks == [] and lookout.reading(8).held.files == 0
+    errands.end()
+    assert seen.looks == [False] and lookout.reading(8).held.files == 3
+    lookout.look_at_holdings()
+    errands.end()
+    assert seen.looks == [False, True]
+
+
+def test_a_look_that_failed_changes_nothing(lookout: Lookout) -> None:
+    lookout.look_at_holdings()
+    before = lookout.reading(8)
+    lookout._looked(99, True, None)
+    assert lookout.reading(8) == before and lookout.ran_ns != 99
+
+
+def test_who_keeps_those_that_look_is_told_so_for_good(seen: Seen) -> None:
+    errands = AtOnce()
+    lookout = Lookout(seen, errands)  # type: ignore[arg-type]
+    lookout.see_errands()
+    assert not lookout.reading(8).kept
+    errands.is_kept = True
+    lookout.see_errands()
+    errands.is_kept = False
+    lookout.see_errands()
+    assert lookout.reading(8).kept and not lookout.unchanged(8, LIMITS)
 
 
 def test_who_is_asked_does_not_rest(lookout: Lookout) -> None:

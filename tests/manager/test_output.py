@@ -7,12 +7,19 @@ import itertools
 import os
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_sandbox.manager.output import PIECE_BYTES, TAIL_BYTES, OutputPump, OutputTail, harmless
+from jupyter_sandbox.manager.errands import Errand, GuestErrands, errands_of
+from jupyter_sandbox.manager.output import PIECE_BYTES, TAIL_BYTES, OutputPump, OutputTail, Send, harmless
+
+
+def sender() -> Send:
+    return GuestErrands(errands_of(asyncio.get_running_loop())).send
 
 
 def test_text_beyond_the_budget_is_dropped_and_counted() -> None:
@@ -117,7 +124,7 @@ def test_others_have_their_turn_between_two_pieces(way: str) -> None:
     async def pump() -> None:
         reader, writer = os.pipe()
         loop = asyncio.get_running_loop()
-        pump = OutputPump(reader, 1_000_000, lambda text, dropped: seen.append(text))
+        pump = OutputPump(reader, 1_000_000, lambda text, dropped: seen.append(text), sender())
 
         def other() -> None:
             seen.append("other")
@@ -141,7 +148,6 @@ def test_others_have_their_turn_between_two_pieces(way: str) -> None:
         while pump.tail.fresh:
             await asyncio.sleep(0)
         pump.close()
-        os.close(reader)
         os.close(writer)
 
     asyncio.run(asyncio.wait_for(pump(), 100))
@@ -177,19 +183,78 @@ def test_a_flood_through_a_pipe_is_read_to_its_end_in_bounded_memory() -> None:
                 left -= os.write(writer, b"x" * min(left, 65536))
             os.close(writer)
 
-        pump = OutputPump(reader, 1_000_000, lambda text, dropped: told.append((text, dropped)))
+        pump = OutputPump(reader, 1_000_000, lambda text, dropped: told.append((text, dropped)), sender())
         thread = threading.Thread(target=flood)
         thread.start()
         await asyncio.to_thread(thread.join)
         pump.drain()  # what the pipe still holds
         pump.close()
-        os.close(reader)
         return pump.tail
 
     tail = asyncio.run(asyncio.wait_for(pump(), 100))
     assert tail.total == size
     assert sum(len(text) for text, _ in told) == 1_000_000
     assert sum(dropped for _, dropped in told) == size - 1_000_000
+
+
+class Sent:
+    """Errands that somebody is kept on until ``go_on``."""
+
+    def __init__(self) -> None:
+        self.free = threading.Event()
+        self._errands = GuestErrands(errands_of(asyncio.get_running_loop()))
+
+    def send(self, act: Callable[[], Any], done: Callable[[Any], None]) -> Errand[Any]:
+        return self._errands.send(lambda: (self.free.wait(), act())[1], done)
+
+
+def test_who_is_kept_while_reading_keeps_nobody_and_the_pipe_is_closed_when_he_is_back() -> None:
+    told: list[str] = []
+
+    async def pump() -> None:
+        reader, writer = os.pipe()
+        sent = Sent()
+        pump = OutputPump(reader, 1_000, lambda text, dropped: told.append(text), sent.send)
+        os.write(writer, b"one")
+        for _ in range(10):
+            await asyncio.sleep(0)
+        asked = asyncio.create_task(pump.told())
+        await asyncio.sleep(0.05)
+        assert told == [] and not asked.done(), "who asked goes on waiting, and the loop with others"
+        sent.free.set()
+        await asked
+        assert told == ["one"]
+        sent.free.clear()
+        os.write(writer, b"two")
+        await asyncio.sleep(0.05)
+        pump.close()
+        assert pump.fileno() == reader, "somebody reads from it"
+        sent.free.set()
+        while pump.fileno() != -1:
+            await asyncio.sleep(0.001)
+        os.close(writer)
+
+    asyncio.run(asyncio.wait_for(pump(), 100))
+    assert told == ["one"], "what comes after the close is nobody's"
+
+
+def test_what_a_writer_that_has_ended_left_is_told_at_once_and_in_order() -> None:
+    told: list[str] = []
+
+    async def pump() -> None:
+        reader, writer = os.pipe()
+        pump = OutputPump(reader, 1_000, lambda text, dropped: told.append(text), sender())
+        os.write(writer, b"one ")
+        await asyncio.sleep(0)  # somebody is sent
+        os.write(writer, b"two")
+        os.close(writer)
+        pump.drain()
+        pump.close()
+        assert pump.fileno() == -1
+        pump.close()
+
+    asyncio.run(asyncio.wait_for(pump(), 100))
+    assert "".join(told) == "one two"
 
 
 def test_notes_of_what_is_missing_that_follow_each_other_become_one() -> None:

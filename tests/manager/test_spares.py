@@ -155,7 +155,13 @@ def test_two_sandboxes_draw_different_numbers(own: SandboxManager) -> None:
 def has_let_go(handle: GuestHandle) -> bool:
     """Whether the kernel holds nothing of a guest any more: no file, no mapping, no folder."""
     process = handle.process
-    files = (process.pidfd, process.stdout_fd, process.stderr_fd, process.control.fileno(), process.heartbeat.fd)
+    files = (
+        process.pidfd,
+        handle.stdout.fileno(),
+        handle.stderr.fileno(),
+        process.control.fileno(),
+        process.heartbeat.fd,
+    )
     return set(files) == {-1} and process.heartbeat._map is None and not os.path.exists(process.scratch)
 
 
