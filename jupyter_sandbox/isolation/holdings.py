@@ -96,5 +96,5 @@ class HoldingsMeter:
         """What is waited for counts when there is more of it than anybody may have: most of it is open as well."""
         self._kept.look(pid, filtered=filtered, everything=everything)
         self.connections.look(self._kept.connections | self._programs.connections)
-        waited = waited_for.files(pid)
+        waited = waited_for.files(pid) + self._programs.waited
         self._open_files = max(self._kept.open_files, waited if waited > MANY_FILES else 0)

@@ -11,11 +11,12 @@ with maps that are looked at and hold nothing.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 from . import brief, system
 from .huge_pages import kept_whole
-from .shared_memory import SharedMemory
+from .shared_memory import SharedMemory, at_once
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _SLACK = (1 << 20) // _PAGE
@@ -31,17 +32,24 @@ class _Told(NamedTuple):
     files: int = 0
     """Pages of files."""
     beside: int = 0
-    """Bytes in tables of pages, and in huge pages or that may be kept by them."""
+    """Bytes in tables of pages and in huge pages."""
 
 
 class MemoryUse:
     """Of one OS process, by an open file of ``/proc``, which belongs to the process, not to its number."""
 
-    def __init__(self, pid: int, *, filtered: bool = True) -> None:
-        """``filtered``: no memory can be had that is not counted. Raises OSError when there is no such OS process."""
-        self._pid = pid
+    def __init__(
+        self, pid: int, *, filtered: bool = True, send: Callable[[Callable[[], None]], object] = at_once
+    ) -> None:
+        """``filtered``: no memory can be had that is not counted. ``send`` has done what may take long.
+
+        Raises OSError when there is no such OS process.
+        """
+        self._pid, self._send = pid, send
+        self._whole = 0
+        """Bytes that may be kept by huge pages."""
         self._statm = brief.opened(f"/proc/{pid}/statm") if system.LINUX else -1
-        self._apart = None if filtered or not system.LINUX else SharedMemory(pid)
+        self._apart = None if filtered or not system.LINUX else SharedMemory(pid, send)
         self.nothing = False
         """Whether it had no memory at all at the last reading: it has ended, or its first thread has."""
         self._seen = b""
@@ -73,9 +81,14 @@ class MemoryUse:
         resident, shared = int(words[1]), int(words[2])
         if self._unasked >= _ASK_EVERY or self._shared < 0 or abs(shared - self._shared) > _SLACK:
             self._shared, self._unasked = shared, 0
-            self._told = _ask(self._pid, look_beside=self._apart is not None)
+            self._told, may_be_whole = _ask(self._pid, look_beside=self._apart is not None)
+            if may_be_whole:
+                self._send(self._look_for_whole)
         self._used_shared = max(0, shared - self._told.files) * _PAGE
-        self._used = (resident - shared) * _PAGE + self._used_shared + self._told.beside
+        self._used = (resident - shared) * _PAGE + self._used_shared + self._told.beside + self._whole
+
+    def _look_for_whole(self) -> None:
+        self._whole = kept_whole(self._pid)
 
     def leave_nothing(self) -> None:
         """Remove the memory that it made and that outlives it. Call when it has ended."""
@@ -97,17 +110,16 @@ class MemoryUse:
             os.close(fd)
 
 
-def _ask(pid: int, *, look_beside: bool) -> _Told:
-    """Looks for the lines that are wanted: all of them take twice as long."""
+def _ask(pid: int, *, look_beside: bool) -> tuple[_Told, bool]:
+    """And whether huge pages may keep more. Looks for the lines that are wanted: all of them take twice as long."""
     try:
         text = brief.read_whole(f"/proc/{pid}/status")
     except OSError:
-        return _Told()
+        return _Told(), False
     files, beside = _kilobytes(text, b"\nRssFile:") * 1024 // _PAGE, _kilobytes(text, b"\nVmPTE:") * 1024
     if not look_beside:
-        return _Told(files, beside)
-    beside += _kilobytes(text, b"\nHugetlbPages:") * 1024
-    return _Told(files, beside + kept_whole(pid) if b"\nTHP_enabled:\t1" in text else beside)
+        return _Told(files, beside), False
+    return _Told(files, beside + _kilobytes(text, b"\nHugetlbPages:") * 1024), b"\nTHP_enabled:\t1" in text
 
 
 def _kilobytes(text: bytes, name: bytes) -> int:

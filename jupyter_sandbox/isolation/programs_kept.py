@@ -1,4 +1,5 @@
-"""What the programs of a guest hold: how many they and their threads are, and what they keep open, a few at a look."""
+"""What the programs of a guest hold: how many they and their threads are, what they keep open and wait for, a few at a
+look."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import os
 from bisect import bisect_right
 
 from ..model.limits import THREADS
-from . import system
+from . import system, waited_for
 from .descendants import descendants
 from .kept_files import KeptFiles
 
@@ -21,6 +22,7 @@ class Programs:
         self._folder = folder
         self.count = self.threads = 0
         self._kept: dict[int, KeptFiles] = {}
+        self._waited: dict[int, int] = {}
         self._last = 0
 
     def look(self, pid: int, *, filtered: bool) -> None:
@@ -35,6 +37,7 @@ class Programs:
         self.count = len(found)
         self.threads = len(found) if len(found) > THREADS else sum(map(threads_of, found))
         self._kept = {other: kept for other, kept in self._kept.items() if other in found}
+        self._waited = {other: waited for other, waited in self._waited.items() if other in found}
         if len(found) <= THREADS:
             self._look_at_some(sorted(found), filtered)
 
@@ -43,6 +46,12 @@ class Programs:
         for other in (programs[at:] + programs[:at])[:_AT_A_LOOK]:
             self._last = other
             self._kept.setdefault(other, KeptFiles(self._folder)).look(other, filtered=filtered)
+            self._waited[other] = waited_for.files(other)
+
+    @property
+    def waited(self) -> int:
+        """Files that their threads wait for."""
+        return sum(self._waited.values())
 
     @property
     def hidden(self) -> dict[int, int]:

@@ -75,9 +75,10 @@ _FCNTL_ON_FILES: Final = When((Match(1, _FCNTL),))
 _OPENING: Final = {"open": 1, "openat": 2}
 """Where the flags are."""
 _FUTEX_OPERATION = 0x7F
-_FUTEX: Final = (0, 1, 3, 4, 5, 9, 10)
+_FUTEX: Final = (0, 1, 3, 4, 9, 10)
 """Waiting, waking and moving who waits. Not those that lend their priority to the thread whose number a word names:
-that is any thread of the machine, and nothing asks whose."""
+that is any thread of the machine, and nothing asks whose. Nor the one that computes before it wakes (5), of which Linux
+writes into the machine's log what it does not like, with the name of who asked."""
 _CLOCKS: Final = (*range(12), *(0xFFFFFFF8 | kind for kind in (0, 1, 2, 4, 5, 6)))
 """Those of the machine, of this OS process and of this thread. Every other number is the processor time of somebody
 else."""

@@ -167,6 +167,8 @@ class _Count:
     def __init__(self, most: int) -> None:
         self.used = self.files = self.largest = 0
         self._most = most
+        self._linked: set[int] = set()
+        """Numbers of files with more than one name, which take their room once."""
 
     def add(self, folder: int, depth: int = 0) -> None:
         for name in self._entries(folder):
@@ -207,6 +209,10 @@ class _Count:
             folders.append(entry.name)
         with suppress(FileNotFoundError):
             found = entry.stat(follow_symlinks=False)
+            if found.st_ino in self._linked:
+                return
+            if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
+                self._linked.add(found.st_ino)
             self.used += found.st_blocks * 512
             self.largest = max(self.largest, found.st_size)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -30,6 +31,11 @@ size has not changed."""
 
 _Name = tuple[str, int]
 """Of a piece of memory: which file system, and its number there."""
+
+
+def at_once(act: Callable[[], None]) -> None:
+    """Have it done here and now."""
+    act()
 
 
 class _Mapped(NamedTuple):
@@ -61,8 +67,10 @@ class Held:
 class SharedMemory:
     """Of one OS process, looked at again and again."""
 
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
+    def __init__(self, pid: int, send: Callable[[Callable[[], None]], object] = at_once) -> None:
+        """``send`` has a look done: its threads can keep whoever reads its maps."""
+        self._pid, self._send = pid, send
+        self._looking = False
         self._clock = ~pid << 3 | 2
         self._before = frozenset(_made(pid))
         """Who had its number before may have left some."""
@@ -86,14 +94,20 @@ class SharedMemory:
         if now_ns - self._at_ns >= _PAUSE_NS:
             self._at_ns = now_ns
             self._readings += 1
-            if self._worth_it() or self._readings >= _EVERY:
+            if not self._looking and (self._worth_it() or self._readings >= _EVERY):
                 self._readings = 0
-                before, self._held = self._held, self._look(size)
-                self._changing = before != self._held
-                self._beyond = min(before.beyond(counted), self._held.beyond(counted))
-                self._counted = counted
+                self._looking = True
+                self._send(lambda: self._look_again(counted, size))
         # What was seen unmapped and is mapped and used by now is in both figures until the next look.
         return max(0, self._beyond - max(0, counted - self._counted))
+
+    def _look_again(self, counted: int, size: bytes) -> None:
+        try:
+            before, self._held = self._held, self._look(size)
+            self._changing = before != self._held
+            self._beyond, self._counted = min(before.beyond(counted), self._held.beyond(counted)), counted
+        finally:
+            self._looking = False
 
     def leave_nothing(self) -> None:
         """Remove what it made and outlives it. Call when it has ended."""

@@ -24,8 +24,8 @@ from ..isolation import brief
 T = TypeVar("T")
 MOST = 8
 """Threads. More guests than that at a time keep somebody from the others for as long as it takes to end them."""
-KEPT = 10
-"""Looks in which Linux kept somebody, of one errand: at ten a second, a second in all."""
+KEPT = 15
+"""Looks in which Linux kept somebody, of one errand: at ten a second, a second and a half in all."""
 _LOG = logging.getLogger("jupyter_sandbox")
 
 

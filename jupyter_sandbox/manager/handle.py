@@ -89,6 +89,7 @@ class GuestHandle:
         self.stderr = OutputPump(stderr, max_output, lambda *told: self._printed("stderr", *told), send)
         self.protection: Protection | None = None
         self.lookout = Lookout(process, errands)
+        process.send = lambda act: send(act, _ignore)
         self.met_memory = False
         """Whether it said, since its last sample, that it had no memory left."""
         self.held = Held()

@@ -76,6 +76,9 @@ BY_NUMBER = {
     ),
     "lending priority to the kernel, tried": "syscall('futex', (_ctypes.c_uint32 * 1)({kernel}), 0x88, 0, 0, 0, 0)",
     "waiting to lend priority": "syscall('futex', (_ctypes.c_uint32 * 2)(), 0x18b, 0, 0, 0, 0)",
+    "a word in the machine's log": (
+        "syscall('futex', (_ctypes.c_uint32 * 2)(), 5, 1, 1, (_ctypes.c_uint32 * 2)(), 8 << 28 | 40 << 12)"
+    ),
     "moving who waits to lend priority": "syscall('futex', (_ctypes.c_uint32 * 2)(), 12, 1, 1, 0, 0)",
     "the robust futexes of the kernel": "syscall('get_robust_list', {kernel}, 0, 0)",
     "comparing itself with the kernel": "syscall('kcmp', _os.getpid(), {kernel}, 0, 0, 0)",

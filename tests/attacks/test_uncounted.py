@@ -331,6 +331,35 @@ def test_sockets_without_end_that_threads_wait_for_end_the_sandbox(arena: Arena,
     assert arena.works_again(sandbox)
 
 
+WAITING_PROGRAM = """
+import os, select, socket, threading, time
+threading.stack_size(32768)
+def wait(files):
+    poll = select.poll()
+    for file in files: poll.register(file, 0)
+    poll.poll(280_000)
+for _ in range(20):
+    ends = [end for _ in range(50) for end in socket.socketpair()]
+    threading.Thread(target=wait, args=([end.fileno() for end in ends],), daemon=True).start()
+    time.sleep(0.1)
+    for end in ends: end.close()
+time.sleep(60)
+"""
+
+
+def test_what_threads_of_programs_wait_for_is_counted(strict: Arena) -> None:
+    sandbox = strict.attacker(allow={"subprocess": True}, limits={"handler_budget": 30_000})
+    source = f"""
+    import os, subprocess, sys
+    open('waiting.py', 'w').write({WAITING_PROGRAM!r})
+    subprocess.Popen([os.path.realpath(sys.executable), '-S', 'waiting.py'])
+    """
+    assert strict.attack(source, sandbox).error is None
+    told = "files: the sandbox had more open files than the 1,000"
+    strict.until(lambda: crash_reason(sandbox).startswith(told), "nobody counted")
+    assert strict.works_again(sandbox)
+
+
 CONNECTED = """
 import builtins, socket, time
 keep = builtins.keep = []

@@ -15,7 +15,7 @@ def test_memory_is_found_behind_the_groups_of_a_user_who_is_in_thousands(monkeyp
     groups = b" ".join(str(100_000 + number).encode() for number in range(6_000))
     text = b"Groups:\t" + groups + b"\nVmHWM:\t 900 kB\nVmRSS:\t 700 kB\nRssFile:\t 400 kB\n"
     monkeypatch.setattr(brief, "read", lambda path, most=1 << 14: text[:most])
-    assert memory_use._ask(1, look_beside=False).files == 400 * 1024 // memory_use._PAGE
+    assert memory_use._ask(1, look_beside=False)[0].files == 400 * 1024 // memory_use._PAGE
     use = memory_use.MemoryUse.__new__(memory_use.MemoryUse)
     use._pid = 1
     assert use.given_back() == 200 * 1024

@@ -83,6 +83,15 @@ print(folder_use(".", 10)[1])
     assert said.stdout == "4\n", said.stderr
 
 
+def test_a_file_with_several_names_takes_its_room_once(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(bytes(1_000_000))
+    for name in ("two", "three"):
+        (tmp_path / name).hardlink_to(tmp_path / "one")
+    (tmp_path / "other").write_bytes(bytes(1_000_000))
+    used, files, largest = folder_use(str(tmp_path), 10)
+    assert (files, largest) == (4, 1_000_000) and 2_000_000 <= used < 3_000_000
+
+
 def test_a_living_kernels_folder_is_not_swept(tmp_path: Path) -> None:
     living = ScratchRoot(str(tmp_path))
     code = f"from jupyter_sandbox.isolation.scratch import ScratchRoot; ScratchRoot({str(tmp_path)!r}).close()"

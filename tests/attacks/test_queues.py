@@ -1,0 +1,85 @@
+"""Attacks with the queues of Linux: hundreds of threads wait for a lock that whoever looks at the sandbox takes, too.
+
+The threads work on their own memory maps or files, and are slow on purpose. Who is sent to look waits among them; the
+kernel does not, and ends the sandbox.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_sandbox.manager.sandbox import Sandbox
+
+from .conftest import Arena, Outcome, crash_reason
+from .tools import TOOLS
+
+MAPS = """
+import threading
+_libc.mprotect.argtypes = [_ctypes.c_void_p, _ctypes.c_size_t, _ctypes.c_int]
+threading.stack_size(32768)
+file = _os.open('a', _os.O_RDWR | _os.O_CREAT); _os.write(file, bytes(4096))
+START, MANY = 0x20 << 40, 6000
+for number in range(MANY):  # one page of one file again and again: no two of them become one map
+    mapped(4096, 0x12, file, 1, START + 4096 * number)
+def shake():
+    while True: _libc.mprotect(START, 4096 * MANY, 0); _libc.mprotect(START, 4096 * MANY, 1)
+for _ in range(200): threading.Thread(target=shake, daemon=True).start()
+"""
+QUEUES = {
+    "for memory maps": MAPS,
+    "for memory maps, and for a pipe behind it": MAPS + """
+_libc.write.argtypes = [_ctypes.c_int, _ctypes.c_void_p, _ctypes.c_size_t]
+_libc.madvise.argtypes = [_ctypes.c_void_p, _ctypes.c_size_t, _ctypes.c_int]
+def tell():
+    at = 0
+    while True:
+        _libc.write(1, b'x', 1)
+        if _libc.write(1, START + 4096 * (at % 1000) + 10, 3000) >= 0: at += 1
+        if not at % 1000: _libc.madvise(START, 4096 * 1000, 4)
+for _ in range(4): threading.Thread(target=tell, daemon=True).start()
+""",
+    "for a file, and for its folder behind it": """
+import threading
+threading.stack_size(32768)
+file = _os.open('a', _os.O_RDWR | _os.O_CREAT)
+def write():
+    while True: _os.pwrite(file, bytes(2_000_000), 0)
+def link(name):
+    while True:
+        try: _os.link('a', name); _os.unlink(name)
+        except OSError: pass
+for number in range(40): threading.Thread(target=link, args=(f'b{number}',), daemon=True).start()
+for _ in range(190): threading.Thread(target=write, daemon=True).start()
+""",
+}  # fmt: skip
+
+
+IN_TIME = "for memory maps"
+"""Whoever waits in this one alone may be back in time."""
+
+
+def is_told(sandbox: Sandbox, outcome: Outcome) -> None:
+    if outcome.killed:
+        assert crash_reason(sandbox).startswith("hang: its threads kept Linux busy with its files or memory maps")
+        assert any("looking at it took more than a second" in text for text in sandbox.info().alerts)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name.startswith("for memory maps") else ()) for name in QUEUES],
+)
+def test_whoever_keeps_those_that_look_at_it_ends_and_the_kernel_waits_for_nobody(strict: Arena, name: str) -> None:
+    sandbox = strict.attacker(limits={"handler_budget": 60_000, "max_memory": 300_000_000})
+    outcome = strict.attack(f"{TOOLS}{QUEUES[name]}import time; time.sleep(10)", sandbox, timeout_ms=60_000)
+    assert name == IN_TIME or outcome.killed
+    is_told(sandbox, outcome)
+    assert strict.works_again(sandbox)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["basic", "off"])
+def test_so_does_who_could_hide_memory_and_is_looked_at_more_closely(arena: Arena, profile: str) -> None:
+    sandbox = arena.attacker(profile=profile, limits={"handler_budget": 60_000, "max_memory": 300_000_000})
+    outcome = arena.attack(f"{TOOLS}{MAPS}import time; time.sleep(10)", sandbox, timeout_ms=60_000)
+    is_told(sandbox, outcome)
+    assert arena.works_again(sandbox)

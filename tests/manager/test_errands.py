@@ -1,0 +1,125 @@
+"""Errands are done elsewhere, each by somebody, and whoever is kept keeps nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from jupyter_sandbox.manager import errands as module
+from jupyter_sandbox.manager.errands import KEPT, MOST, Errand, Errands, GuestErrands, errands_of
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    async def bounded() -> None:
+        try:
+            await work
+        finally:
+            errands_of(asyncio.get_running_loop()).close()
+
+    asyncio.run(asyncio.wait_for(bounded(), 60))
+
+
+async def came(found: list[Any], count: int) -> None:
+    while len(found) < count:
+        await asyncio.sleep(0.001)
+
+
+def test_it_is_done_on_another_thread_and_its_result_comes_on_the_loop() -> None:
+    async def work() -> None:
+        found: list[tuple[int, int]] = []
+        GuestErrands(errands_of(asyncio.get_running_loop())).send(
+            threading.get_ident, lambda thread: found.append((thread or 0, threading.get_ident()))
+        )
+        assert found == []
+        await came(found, 1)
+        assert found[0][0] != found[0][1] == threading.get_ident()
+
+    run(work())
+
+
+def test_one_that_fails_has_no_result_and_the_next_one_is_done(caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        found: list[Any] = []
+        errands = GuestErrands(errands_of(asyncio.get_running_loop()))
+        errands.send(lambda: 1 // 0, found.append)
+        await came(found, 1)
+        errands.send(lambda: 2, found.append)
+        await came(found, 2)
+        assert found == [None, 2] and not errands.kept()
+
+    run(work())
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_others_are_done_while_one_is_kept_and_only_one_thread_stays() -> None:
+    async def work() -> None:
+        free, found = threading.Event(), list[Any]()
+        all_of_them = Errands(asyncio.get_running_loop())
+        one, other = GuestErrands(all_of_them), GuestErrands(all_of_them)
+        for _ in range(3):
+            one.send(free.wait, found.append)
+        for number in range(20):
+            other.send(lambda number=number: number, found.append)  # type: ignore[misc]
+        await came(found, 20)
+        assert sorted(found) == list(range(20))
+        assert len(all_of_them._threads) <= MOST
+        free.set()
+        await came(found, 23)
+        while len(all_of_them._threads) > 1:
+            await asyncio.sleep(0.001)
+        all_of_them.close()
+        while all_of_them._threads:
+            await asyncio.sleep(0.001)
+
+    run(work())
+
+
+def test_where_no_thread_can_be_had_it_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def work() -> None:
+        monkeypatch.setattr("_thread.start_new_thread", refuse)
+        found: list[Any] = []
+        GuestErrands(Errands(asyncio.get_running_loop())).send(threading.get_ident, found.append)
+        await came(found, 1)
+        assert found == [threading.get_ident()]
+
+    run(work())
+
+
+def test_it_is_kept_too_long_after_so_many_looks_that_found_it_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        free, found, waits = threading.Event(), list[Any](), [True, False]
+        errands = GuestErrands(errands_of(asyncio.get_running_loop()))
+        errand = errands.send(free.wait, found.append)
+        while not errand._thread:
+            await asyncio.sleep(0.001)
+        assert not errands.kept(), "who waits for Python's lock or an event is not kept by Linux"
+        monkeypatch.setattr(module, "_is_kept", lambda thread: waits[0])
+        assert [errands.kept() for _ in range(KEPT)] == [False] * (KEPT - 1) + [True]
+        free.set()
+        await came(found, 1)
+        assert not errands.kept()
+
+    run(work())
+
+
+def test_who_cannot_wait_otherwise_has_it_at_once_and_only_once() -> None:
+    async def work() -> None:
+        found: list[Any] = []
+        errands = GuestErrands(errands_of(asyncio.get_running_loop()))
+        errand: Errand[None] = errands.send(lambda: time.sleep(0.01), found.append)
+        assert errand.await_it(30) and found == [None]
+        slow: Errand[None] = errands.send(lambda: time.sleep(0.2), found.append)
+        assert not slow.await_it(0.01) and len(found) == 1
+        await came(found, 2)
+        await asyncio.sleep(0.01)
+        assert found == [None, None]
+
+    run(work())
