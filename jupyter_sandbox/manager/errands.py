@@ -22,8 +22,10 @@ from weakref import WeakKeyDictionary
 from ..isolation import brief
 
 T = TypeVar("T")
-MOST = 8
-"""Threads. More guests than that at a time keep somebody from the others for as long as it takes to end them."""
+MOST = 250
+"""Threads: each guest can keep four. Where more are kept, others wait until those guests have been ended."""
+FORGOTTEN_S = 60.0
+"""After which a thread looks whether its loop is still there."""
 KEPT = 15
 """Looks in which Linux kept somebody, of one errand: at ten a second, a second and a half in all."""
 _LOG = logging.getLogger("jupyter_sandbox")
@@ -106,8 +108,10 @@ class Errands:
     def _serve(self, thread: object, for_good: bool) -> None:
         while True:
             try:
-                errand = self._queue.get(block=for_good)
+                errand = self._queue.get(for_good, FORGOTTEN_S)
             except Empty:
+                if for_good and not self._forgotten:
+                    continue
                 self._threads.discard(thread)  # from here on nobody counts on it
                 if self._queue.empty():
                     return
@@ -118,7 +122,13 @@ class Errands:
                 return
             self._busy.add(thread)
             self._do(errand)
+            del errand  # else it would be kept until the next one comes
             self._busy.discard(thread)
+
+    @property
+    def _forgotten(self) -> bool:
+        loop = self._loop()
+        return loop is None or loop.is_closed()
 
     def _do(self, errand: Errand[Any] | None) -> None:
         loop = self._loop()

@@ -13,6 +13,8 @@ import pytest
 from jupyter_sandbox.manager import errands as module
 from jupyter_sandbox.manager.errands import KEPT, MOST, Errand, Errands, GuestErrands, errands_of
 
+from ..waiting import until
+
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     async def bounded() -> None:
@@ -77,6 +79,16 @@ def test_others_are_done_while_one_is_kept_and_only_one_thread_stays() -> None:
             await asyncio.sleep(0.001)
 
     run(work())
+
+
+def test_a_thread_whose_loop_is_forgotten_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FORGOTTEN_S", 0.01)
+    loop = asyncio.new_event_loop()
+    errands = Errands(loop)
+    time.sleep(0.05)
+    assert len(errands._threads) == 1
+    loop.close()
+    until(lambda: not errands._threads, "it waits for ever")
 
 
 def test_where_no_thread_can_be_had_it_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
