@@ -1,8 +1,7 @@
 """What a guest holds of disk, open files and threads, seen from outside: also files that it deleted and keeps.
 
 Looks and counts, decides nothing. A guest changes things meanwhile: no link is
-followed, and whatever cannot be looked at counts as much as it could be: memory
-maps without end as too many files.
+followed, and what there is too much of to be looked at is said.
 """
 
 from __future__ import annotations
@@ -75,9 +74,9 @@ class HoldingsMeter:
                 self._at_it.release()
 
     def _look(self, pid: int, most_files: int, everything: bool, alone: bool, filtered: bool) -> Holdings:
-        disk, files, largest = folder_use(self._folder, most_files)
+        disk, files, largest, deep = folder_use(self._folder, most_files)
         if not LINUX:
-            return Holdings(disk, files, largest=largest)
+            return Holdings(disk, files, largest=largest, unseen="depth" if deep else "")
         kept, programs = self._kept, self._programs
         if not alone:
             programs.look(pid, filtered=filtered)
@@ -85,11 +84,10 @@ class HoldingsMeter:
             self._look_at_open(pid, filtered, everything)
         self._looks += 1
         hidden = kept.hidden | programs.hidden
-        if not (kept.all_seen and programs.all_seen):
-            files = most_files + 1
+        unseen = "depth" if deep else "" if kept.all_seen and programs.all_seen else "maps"
         return Holdings(
             disk + sum(hidden.values()), files + len(hidden), self._open_files, threads_of(pid) + programs.threads,
-            largest, programs.count,
+            largest, programs.count, unseen,
         )  # fmt: skip
 
     def _look_at_open(self, pid: int, filtered: bool, everything: bool) -> None:

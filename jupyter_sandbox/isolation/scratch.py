@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from .shortage import NO_FILES
 
@@ -142,12 +143,21 @@ def _remove_if_free(folder: Path, fd: int) -> None:
         os.close(fd)
 
 
-def folder_use(folder: str, most_files: int) -> tuple[int, int, int]:
-    """Bytes that a folder takes on disk, how many files and folders it holds, and how long the largest file is.
+class FolderUse(NamedTuple):
+    """Bytes that a folder takes on disk, how many files and folders it holds, how long the largest file is, and whether
+    folders lie in it so deep that not all could be looked at."""
+
+    used: int = 0
+    files: int = 0
+    largest: int = 0
+    deep: bool = False
+
+
+def folder_use(folder: str, most_files: int) -> FolderUse:
+    """What a folder holds.
 
     Stops above ``most_files``. Links are not followed, not even those that take a folder's place while we look. What
-    cannot be read counts as one file, and what lies too deep to be looked at as too many. Raises OSError only when
-    nothing more can be opened here.
+    cannot be read counts as one file. Raises OSError only when nothing more can be opened here.
     """
     count = _Count(most_files)
     try:
@@ -155,27 +165,28 @@ def folder_use(folder: str, most_files: int) -> tuple[int, int, int]:
     except OSError as error:
         if error.errno in NO_FILES:
             raise
-        return 0, 0, 0
+        return FolderUse()
     try:
         count.add(top)
     finally:
         os.close(top)
-    return count.used, count.files, count.largest
+    return FolderUse(count.used, count.files, count.largest, count.deep)
 
 
 class _Count:
     def __init__(self, most: int) -> None:
         self.used = self.files = self.largest = 0
+        self.deep = False
         self._most = most
         self._linked: set[int] = set()
         """Numbers of files with more than one name, which take their room once."""
 
     def add(self, folder: int, depth: int = 0) -> None:
         for name in self._entries(folder):
-            if self.files > self._most:
+            if self.files > self._most or self.deep:
                 return
             if depth == _DEEPEST:
-                self.files = self._most + 1
+                self.deep = True
                 return
             try:
                 inner = _open_folder(name, folder)

@@ -138,13 +138,15 @@ class MemoryOver:
 
 @dataclass(frozen=True, slots=True)
 class DiskOver:
-    """Its folder holds more bytes or files than it may."""
+    """Its folder holds more bytes or files than it may, or there is too much to be looked at."""
 
     generation: int
     used: int
     files: int
     process: str = ""
     """Whose callback ran, if one did."""
+    unseen: str = ""
+    """As in ``Holdings``."""
 
 
 @dataclass(frozen=True, slots=True)

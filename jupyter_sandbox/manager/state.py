@@ -235,8 +235,8 @@ def _ended(
         case MemoryOver(kill=kill):
             alert = RaiseAlert("memory_limit", _memory_text(life.name, event), again=not kill)
             return _killed(life, target, f"memory: {alert.message}", alert) if kill else (life, (alert, Announce()))
-        case DiskOver(_, used, files, process):
-            text = f"it {disk_text(used, files)} and was killed{meanwhile(process)}"
+        case DiskOver(_, used, files, process, unseen):
+            text = f"it {disk_text(used, files, unseen)} and was killed{meanwhile(process)}"
             return _killed(life, target, f"disk: {text}", RaiseAlert("disk_limit", text))
         case RuntimeOver(_, limit_ms):
             text = f"it ran longer than max_runtime ({limit_ms / 1000:g} s) and was stopped"

@@ -103,8 +103,8 @@ def judge(
     if timed and reading.runtime_ms > limits.max_runtime:
         return watched, (RuntimeOver(generation, limits.max_runtime),)
     held = reading.held
-    if held.disk > DISK_BYTES or held.files > DISK_FILES:
-        return watched, (DiskOver(generation, held.disk, held.files, reading.process),)
+    if held.disk > DISK_BYTES or held.files > DISK_FILES or held.unseen:
+        return watched, (DiskOver(generation, held.disk, held.files, reading.process, held.unseen),)
     if held.threads > THREADS:
         text = f"the sandbox had {_threads(held)} and was killed; {THREADS} are allowed"
         return watched, _too_many(text, "threads", generation, reading.process)
@@ -153,8 +153,14 @@ def _file_size(watched: Watched, largest: int, generation: int) -> tuple[Watched
     return told, (LimitCounted(generation, "file_limit", text, seen=True),) if told.file_told else ()
 
 
-def disk_text(used: int, files: int) -> str:
-    """Which of the two it has too much of.
+_UNSEEN = {
+    "depth": "filled its folder with folders in folders, so deep that not all can be looked at",
+    "maps": "has so many memory maps that not all can be looked at, and deleted files may be among them",
+}
+
+
+def disk_text(used: int, files: int, unseen: str = "") -> str:
+    """What it has too much of.
 
     >>> disk_text(112_000_000, 12)
     'filled its folder with 112 MB in 12 files (100 MB are allowed)'
@@ -163,6 +169,8 @@ def disk_text(used: int, files: int) -> str:
     """
     if used > DISK_BYTES:
         return f"filled its folder with {used / 1e6:.0f} MB in {files} files ({DISK_BYTES // 1_000_000} MB are allowed)"
+    if unseen and files <= DISK_FILES:
+        return _UNSEEN[unseen]
     return f"filled its folder with more than the {DISK_FILES} files that are allowed"
 
 

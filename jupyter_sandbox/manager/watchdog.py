@@ -186,7 +186,7 @@ def _look_at_building(unit: Unit, guest: GuestHandle, now_ns: int, holdings: boo
         if isinstance(event, HandlerOver) and seen.imports:
             _break_import(unit, guest, _with_dump(guest, event))
         elif isinstance(event, DiskOver):
-            unit.discard(guest, f"it {disk_text(event.used, event.files)}")
+            unit.discard(guest, f"it {disk_text(event.used, event.files, event.unseen)}")
         elif isinstance(event, MemoryOver) and event.kill:
             unit.discard(guest, f"it used {event.used / 1e6:.0f} MB; max_memory is {event.limit / 1e6:.0f} MB")
         elif isinstance(event, GivenUp):

@@ -34,6 +34,8 @@ class Holdings(NamedTuple):
     """Bytes that the largest file of its folder is long."""
     programs: int = 0
     """Other OS processes that it started."""
+    unseen: str = ""
+    """What there is too much of to be looked at to the end: ``depth`` of folders, memory ``maps``."""
 
 
 def whole(field: str, value: object, most: int = MOST) -> int:

@@ -123,6 +123,18 @@ def test_disk_that_is_taken_out_of_sight_is_counted_too(arena: Arena, name: str)
     assert any("filled its folder" in text for text in sandbox.info().alerts)
 
 
+def test_more_memory_maps_than_can_be_looked_at_end_the_sandbox_and_are_told_as_that(arena: Arena) -> None:
+    sandbox = arena.attacker(limits={"handler_budget": SLOW_DRIVE_MS})
+    source = """
+file = _os.open('a', _os.O_RDWR | _os.O_CREAT); _os.write(file, bytes(4096))
+for _ in range(30_000): mapped(4096, 2, file, 1)  # one page again and again: no two of them become one
+import time; time.sleep(30)
+"""
+    outcome = arena.attack(f"{TOOLS}{source}", sandbox, timeout_ms=SLOW_DRIVE_MS)
+    assert outcome.killed and crash_reason(sandbox).startswith("disk: it has so many memory maps that not all")
+    assert sandbox.info().files_peak == 1
+
+
 @pytest.mark.parametrize("name", ["deleted files that stay open", "deleted files that stay mapped"])
 def test_they_are_counted_too_where_the_folder_of_temporary_files_is_a_link(
     arena: Arena, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -88,8 +88,18 @@ def test_a_file_with_several_names_takes_its_room_once(tmp_path: Path) -> None:
     for name in ("two", "three"):
         (tmp_path / name).hardlink_to(tmp_path / "one")
     (tmp_path / "other").write_bytes(bytes(1_000_000))
-    used, files, largest = folder_use(str(tmp_path), 10)
+    used, files, largest, deep = folder_use(str(tmp_path), 10)
+    assert not deep
     assert (files, largest) == (4, 1_000_000) and 2_000_000 <= used < 3_000_000
+
+
+def test_folders_that_lie_too_deep_are_told_as_that(tmp_path: Path) -> None:
+    deepest = tmp_path
+    for _ in range(70):
+        deepest = deepest / "d"
+    deepest.mkdir(parents=True)
+    found = folder_use(str(tmp_path), 100)
+    assert found.deep and found.files <= 70
 
 
 def test_a_living_kernels_folder_is_not_swept(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_sandbox.manager.life import GivenUp, HandlerOver, LimitCounted, MemoryOver, RuntimeOver
+from jupyter_sandbox.manager.life import DiskOver, GivenUp, HandlerOver, LimitCounted, MemoryOver, RuntimeOver
 from jupyter_sandbox.manager.watch import ATTEMPTS, MEMORY_SLACK, RETRY_NS, Reading, Watched, disk_text, judge
 from jupyter_sandbox.model.limits import DISK_BYTES, DISK_FILES, FILE_SIZE, MANY_FILES, OPEN_FILES, Holdings, Limits
 
@@ -62,6 +62,11 @@ def test_limits_that_the_operating_system_does_not_set_are_not_told_to_be_met() 
 def test_a_folder_is_told_by_what_it_has_too_much_of() -> None:
     assert disk_text(DISK_BYTES + 1, 3) == "filled its folder with 100 MB in 3 files (100 MB are allowed)"
     assert disk_text(0, DISK_FILES + 1) == "filled its folder with more than the 2000 files that are allowed"
+    assert "folders in folders" in disk_text(0, 70, "depth") and "memory maps" in disk_text(0, 3, "maps")
+    assert "2000 files" in disk_text(0, DISK_FILES + 1, "maps")
+    for unseen in ("depth", "maps"):
+        (told,) = judge(Watched(), Reading(0, 0, 0, held=Holdings(files=3, unseen=unseen)), Limits(), 1)[1]
+        assert isinstance(told, DiskOver) and told.unseen == unseen
 
 
 def test_nobody_runs_a_callback_for_longer_than_it_has_lived() -> None:
