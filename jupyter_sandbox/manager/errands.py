@@ -26,8 +26,9 @@ MOST = 250
 """Threads: each guest can keep four. Where more are kept, others wait until those guests have been ended."""
 FORGOTTEN_S = 60.0
 """After which a thread looks whether its loop is still there."""
-KEPT = 15
-"""Looks in which Linux kept somebody, of one errand: at ten a second, a second and a half in all."""
+KEPT = 30
+"""Looks in which Linux kept somebody, of one errand: at ten a second, three seconds in all. That others keep a drive
+busy is no fault of the guest's."""
 _LOG = logging.getLogger("jupyter_sandbox")
 
 

@@ -1,7 +1,8 @@
 """Attacks with the queues of Linux: hundreds of threads wait for a lock that whoever looks at the sandbox takes, too.
 
 The threads work on their own memory maps or files, and are slow on purpose. Who is sent to look waits among them; the
-kernel does not, and ends the sandbox.
+kernel does not, and ends the sandbox. Whoever else computes on the machine feels them, other tests too: one of them is
+run with those, the others in a campaign.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def is_told(sandbox: Sandbox, outcome: Outcome) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.slow if name.startswith("for memory maps") else ()) for name in QUEUES],
+    [pytest.param(name, marks=pytest.mark.campaign if name.startswith("for memory maps") else ()) for name in QUEUES],
 )
 def test_the_kernel_waits_in_no_queue_of_a_sandbox(strict: Arena, name: str) -> None:
     sandbox = strict.attacker(limits={"handler_budget": 60_000, "max_memory": 300_000_000})
@@ -72,7 +73,7 @@ def test_the_kernel_waits_in_no_queue_of_a_sandbox(strict: Arena, name: str) -> 
     assert strict.works_again(sandbox)
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("profile", ["basic", "off"])
 def test_nor_in_one_of_who_could_hide_memory_and_is_looked_at_more_closely(arena: Arena, profile: str) -> None:
     sandbox = arena.attacker(profile=profile, limits={"handler_budget": 60_000, "max_memory": 300_000_000})
