@@ -67,3 +67,17 @@ def shortage(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"nothing can be made in the folder for temporary files, {folder}: {error.strerror}; let it be written"
     return f"{error}; try again, and see what this machine gives: python -m jupyter_sandbox doctor"
+
+
+def unwatched(error: OSError) -> str:
+    """Why something that is open cannot be waited for.
+
+    >>> unwatched(OSError(errno.ENOSPC, "No space left on device"))
+    'programs of this user wait for as many files as they may: end some, or let more be had (fs.epoll.max_user_watches)'
+    """
+    if error.errno == errno.ENOSPC:
+        return (
+            "programs of this user wait for as many files as they may: end some, or let more be had "
+            "(fs.epoll.max_user_watches)"
+        )
+    return shortage(error)

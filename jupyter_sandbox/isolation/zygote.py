@@ -27,7 +27,7 @@ from .guest_process import GuestProcess
 from .leftovers import end_all
 from .places import check
 from .profiles import PROFILES
-from .shortage import shortage
+from .shortage import shortage, unwatched
 
 _START_S = 30.0
 _LOOK_S = 0.5
@@ -91,7 +91,7 @@ class Zygote:
             zygote = cls(begun)
         except OSError as error:
             begun.undo()
-            raise LaunchFailed(f"the sandbox launcher cannot be watched: {shortage(error)}") from None
+            raise LaunchFailed(f"the sandbox launcher cannot be watched: {unwatched(error)}") from None
         try:
             async with asyncio.timeout(_START_S) as zygote._patience:
                 await zygote._hello

@@ -19,6 +19,7 @@ from ..isolation.leftovers import end_all
 from ..isolation.profiles import demand
 from ..isolation.recheck import verify_from_outside
 from ..isolation.seclusion import seclude
+from ..isolation.shortage import unwatched
 from ..model.boot import Boot
 from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone, Unsupported
 from ..model.harmless import ending, visible
@@ -136,6 +137,8 @@ class GuestHandle:
             handle.retire("it did not become ready")
             if isinstance(error, SandboxGone | TimeoutError):
                 raise LaunchFailed(_not_ready(error, said)) from None
+            if isinstance(error, OSError):
+                raise LaunchFailed(f"another sandbox cannot be watched: {unwatched(error)}") from None
             raise
         return handle
 
@@ -146,6 +149,8 @@ class GuestHandle:
             raise SandboxGone(await self._how_it_ended(str(gone))) from None
 
     async def _admit(self, boot: Boot) -> None:
+        self.stdout.begin()
+        self.stderr.begin()
         await self.link.open(self.process.control)
         ready = await self._heard()
         self.protection = verify_from_outside(self.process.pid, ready.protection, boot)

@@ -140,10 +140,10 @@ class OutputTail:
 
 
 class OutputPump:
-    """Reads one pipe until its end and tells ``on_text(text, dropped)`` at most 20 times a second.
+    """Reads one pipe from ``begin`` until its end and tells ``on_text(text, dropped)`` at most 20 times a second.
 
-    The pipe is its own from now on. It is read by whoever ``send`` sends: a thread of the guest's that writes to it
-    and waits meanwhile for a page of what it writes keeps everybody who reads.
+    The pipe is its own from now on, and does not block. It is read by whoever ``send`` sends: a thread of the guest's
+    that writes to it and waits meanwhile for a page of what it writes keeps everybody who reads.
     """
 
     def __init__(self, fd: int, budget: int, on_text: Callable[[str, int], None], send: Send) -> None:
@@ -157,11 +157,12 @@ class OutputPump:
         self._errand: Errand[bytes | None] | None = None
         self._fetched = asyncio.Event()
         self._open = True
-        if os.get_blocking(fd):  # unlike setting, which lets other threads go first, asking costs next to nothing
-            os.set_blocking(fd, False)
-        self._loop.add_reader(fd, self._readable)
 
     # --- reading ---
+
+    def begin(self) -> None:
+        """Raises OSError when the operating system refuses to watch one more."""
+        self._loop.add_reader(self._fd, self._readable)
 
     def _readable(self) -> None:
         """Have somebody take what is there."""

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -20,6 +21,9 @@ from jupyter_sandbox.isolation.holdings import HoldingsMeter
 from jupyter_sandbox.isolation.scratch import ScratchRoot, folder_use
 from jupyter_sandbox.isolation.shortage import shortage
 from jupyter_sandbox.isolation.zygote import Zygote
+from jupyter_sandbox.manager.handle import DEAF, GuestHandle
+from jupyter_sandbox.manager.output import OutputPump
+from jupyter_sandbox.manager.zygotes import FlavourZygote
 from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.errors import LaunchFailed
 from jupyter_sandbox.model.limits import Holdings
@@ -144,6 +148,33 @@ def test_without_any_folder_for_temporary_files_that_is_the_one_error(monkeypatc
         with SandboxManager() as manager, pytest.raises(LaunchFailed, match="set TMPDIR to one and restart the kernel"):
             manager.create("shop", profile=profile)
     assert open_files() == before
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_a_sandbox_whose_output_cannot_be_waited_for_is_refused_whole(
+    which: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = 0
+
+    def begin(pump: OutputPump) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == which:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        really(pump)
+
+    really = OutputPump.begin
+    monkeypatch.setattr(OutputPump, "begin", begin)
+
+    async def story() -> None:
+        async with launcher() as made:
+            before = open_files()
+            with pytest.raises(LaunchFailed, match=r"another sandbox cannot be watched: .*max_user_watches"):
+                await GuestHandle.launch(cast(FlavourZygote, made.zygote), Boot("shop"), DEAF, 1)
+            while open_files() != before:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(story(), 60))
 
 
 def test_a_path_that_is_no_utf_8_is_refused_by_its_name() -> None:

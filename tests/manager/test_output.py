@@ -18,6 +18,12 @@ from jupyter_sandbox.manager.errands import Errand, GuestErrands, errands_of
 from jupyter_sandbox.manager.output import PIECE_BYTES, TAIL_BYTES, OutputPump, OutputTail, Send, harmless
 
 
+def pipe() -> tuple[int, int]:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    return reader, writer
+
+
 def sender() -> Send:
     return GuestErrands(errands_of(asyncio.get_running_loop())).send
 
@@ -122,9 +128,10 @@ def test_others_have_their_turn_between_two_pieces(way: str) -> None:
     seen: list[str] = []
 
     async def pump() -> None:
-        reader, writer = os.pipe()
+        reader, writer = pipe()
         loop = asyncio.get_running_loop()
         pump = OutputPump(reader, 1_000_000, lambda text, dropped: seen.append(text), sender())
+        pump.begin()
 
         def other() -> None:
             seen.append("other")
@@ -175,7 +182,7 @@ def test_a_flood_through_a_pipe_is_read_to_its_end_in_bounded_memory() -> None:
     told: list[tuple[str, int]] = []
 
     async def pump() -> OutputTail:
-        reader, writer = os.pipe()
+        reader, writer = pipe()
 
         def flood() -> None:
             left = size
@@ -184,6 +191,7 @@ def test_a_flood_through_a_pipe_is_read_to_its_end_in_bounded_memory() -> None:
             os.close(writer)
 
         pump = OutputPump(reader, 1_000_000, lambda text, dropped: told.append((text, dropped)), sender())
+        pump.begin()
         thread = threading.Thread(target=flood)
         thread.start()
         await asyncio.to_thread(thread.join)
@@ -212,9 +220,10 @@ def test_who_is_kept_while_reading_keeps_nobody_and_the_pipe_is_closed_when_he_i
     told: list[str] = []
 
     async def pump() -> None:
-        reader, writer = os.pipe()
+        reader, writer = pipe()
         sent = Sent()
         pump = OutputPump(reader, 1_000, lambda text, dropped: told.append(text), sent.send)
+        pump.begin()
         os.write(writer, b"one")
         for _ in range(10):
             await asyncio.sleep(0)
@@ -242,8 +251,9 @@ def test_what_a_writer_that_has_ended_left_is_told_at_once_and_in_order() -> Non
     told: list[str] = []
 
     async def pump() -> None:
-        reader, writer = os.pipe()
+        reader, writer = pipe()
         pump = OutputPump(reader, 1_000, lambda text, dropped: told.append(text), sender())
+        pump.begin()
         os.write(writer, b"one ")
         await asyncio.sleep(0)  # somebody is sent
         os.write(writer, b"two")
