@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Generator
 from pathlib import Path
@@ -12,6 +13,20 @@ from hypothesis import HealthCheck, settings
 from .left_out import judge
 
 
+class _Complaints(logging.Handler):
+    """What asyncio says of errors that nobody hears of, of callbacks and of tasks that were forgotten."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(logging.Formatter().format(record))
+
+
+_COMPLAINTS = _Complaints()
+
+
 def pytest_configure() -> None:
     """A shell that runs the tests in the background has SIGINT ignored, and interrupts are part of what is tested."""
     # A machine with other work to do is no fault of the code: nothing is judged by how long it takes.
@@ -19,6 +34,15 @@ def pytest_configure() -> None:
     settings.load_profile("patient")
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    logging.getLogger("asyncio").addHandler(_COMPLAINTS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None]:
+    """Fails a test during which asyncio complained, maybe of one before it."""
+    yield
+    texts, _COMPLAINTS.texts = _COMPLAINTS.texts, []
+    assert not texts, "\n".join(texts)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

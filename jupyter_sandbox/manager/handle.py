@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -355,7 +356,8 @@ class GuestHandle:
         try:
             done, _ = await asyncio.wait([self._end], timeout=PROGRAMS_END_S)
             if not done:  # its zygote does nothing: who else started it has to see to it
-                await in_thread(lambda: end_all([self.process], PROGRAMS_END_S))
+                with suppress(LaunchFailed):  # no thread is to be had
+                    await in_thread(lambda: end_all([self.process], PROGRAMS_END_S))
             if not done and not self.process.has_ended():
                 await asyncio.wait([self._end], timeout=READY_S - PROGRAMS_END_S)
         finally:

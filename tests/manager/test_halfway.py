@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
+import signal
 import socket
 import threading
 from collections import Counter
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 
 from jupyter_sandbox.isolation.zygote import Zygote
-from jupyter_sandbox.manager import loading, loop, spares
+from jupyter_sandbox.manager import handle, loading, loop, spares
 from jupyter_sandbox.manager.handle import GuestHandle
 from jupyter_sandbox.manager.link import GuestLink
 from jupyter_sandbox.manager.manager import SandboxManager
@@ -48,6 +50,32 @@ class Ticker(GenServer):
     def handle_info(self, message, n):
         return NoReply(n + 1)
 """
+
+
+def test_an_end_for_which_no_thread_is_to_be_had_comes_when_its_launcher_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its programs are ended then; asyncio has no error to complain of, which every test looks for."""
+    asked = threading.Event()
+
+    async def refuse(act: object) -> None:
+        asked.set()
+        raise LaunchFailed("the kernel gets no other thread")
+
+    monkeypatch.setattr(handle, "PROGRAMS_END_S", 0.01)
+    monkeypatch.setattr(handle, "in_thread", refuse)
+    with SandboxManager(store=":memory:") as manager:
+        sandbox = manager.create(allow={"subprocess": True})
+        program = sandbox.exec("import subprocess; subprocess.Popen(['sleep', '600']).pid")
+        launcher = int(str(sandbox.exec("import os; os.getppid()")))
+        os.kill(launcher, signal.SIGSTOP)
+        try:
+            sandbox.destroy()
+            assert asked.wait(60)
+        finally:
+            os.kill(launcher, signal.SIGCONT)
+        until(lambda: not os.path.exists(f"/proc/{program}"))
+    gc.collect()
 
 
 # --- start and restart ------------------------------------------------------------------------------------------------
