@@ -14,14 +14,17 @@ from .left_out import judge
 
 
 class _Complaints(logging.Handler):
-    """What asyncio says of errors that nobody hears of, of callbacks and of tasks that were forgotten."""
+    """What asyncio says of errors that nobody hears of, of callbacks and of tasks that were forgotten, where they are
+    the kernel's; those of a user's code are tried here, too."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.texts: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(logging.Formatter().format(record))
+        text = logging.Formatter().format(record)
+        if "/jupyter_sandbox/manager/" in text or "/jupyter_sandbox/isolation/" in text:
+            self.texts.append(text)
 
 
 _COMPLAINTS = _Complaints()
@@ -42,7 +45,8 @@ def pytest_runtest_teardown() -> Generator[None]:
     """Fails a test during which asyncio complained, maybe of one before it."""
     yield
     texts, _COMPLAINTS.texts = _COMPLAINTS.texts, []
-    assert not texts, "\n".join(texts)
+    if texts:
+        pytest.fail("\n".join(texts), pytrace=False)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

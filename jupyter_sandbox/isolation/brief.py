@@ -55,6 +55,18 @@ def read_whole(path: str) -> bytes:
     return text
 
 
+def state(folder: str) -> bytes:
+    """What a thread does, by its folder, or the first one of an OS process: R, S, D, T, Z; nothing when it is no more.
+
+    >>> state("/proc/self") if _LINUX else b"R"
+    b'R'
+    """
+    try:
+        return read(f"{folder}/stat", 512).rpartition(b")")[2].split()[0]
+    except (OSError, IndexError):
+        return b""
+
+
 @functools.cache
 def proc_is_ours() -> bool:
     """Whether ``/proc`` numbers OS processes as we do.

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import resource
 import select
 import signal
 import socket
+import struct
+import termios
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from ..model.limits import Holdings
-from . import system
+from . import brief, system
 from .exits import ExitStatus
 from .heartbeat import HeartbeatPage
 from .holdings import HoldingsMeter
@@ -26,6 +29,7 @@ NICE = 5
 seven; a larger value would let programs beside the kernel starve the sandboxes."""
 _DYING_MS = 100
 """For the end of who was killed this moment."""
+_SIZE = struct.Struct("@i")
 _ALL_THREADS = 2
 """In the number of the clock that counts an OS process's time on the processor, see clock_getcpuclockid(3)."""
 
@@ -221,6 +225,17 @@ class GuestProcess:
         if self.closed:
             return Holdings()
         return self._meter.look(self.pid, most_files, everything=everything, alone=self.alone, filtered=self.filtered)
+
+    def unread(self) -> bool:
+        """Whether something that it was sent lies there unread. Costs half a microsecond."""
+        if not system.LINUX or self.closed or self.control.fileno() < 0:
+            return False
+        size = fcntl.ioctl(self.control.fileno(), termios.TIOCOUTQ, _SIZE.pack(0))
+        return bool(_SIZE.unpack(size)[0])
+
+    def waits(self) -> bool:
+        """Whether its first thread waits for something or somebody."""
+        return not self.closed and brief.state(f"/proc/{self.pid}") == b"S"
 
     def move_memory_limit(self, more: int) -> bool:
         """Raise (or with a negative number lower) the operating system's limits on its memory by so many bytes.

@@ -32,7 +32,7 @@ def files(pid: int) -> int:
 def _of(thread: str) -> int:
     """Not of who runs, or wants to: Linux tells its call when it has it off the processor, some milliseconds later."""
     with suppress(OSError):
-        if brief.read(f"{thread}/stat", 512).rpartition(b")")[2].split()[:1] == [b"R"]:
+        if brief.state(thread) == b"R":
             return 0
         # Not briefly: an OS process that becomes another program keeps who reads this until its memory is its own.
         return waits_for(long_list.read(f"{thread}/syscall", 256), os.uname().machine)

@@ -74,10 +74,7 @@ class Errand(Generic[T]):
 
 def _is_kept(thread: int) -> bool:
     """By a lock or a drive; who waits for Python's lock sleeps otherwise."""
-    try:
-        return brief.read(f"/proc/self/task/{thread}/stat", 512).rpartition(b")")[2].split()[:1] == [b"D"]
-    except OSError:
-        return False
+    return brief.state(f"/proc/self/task/{thread}") == b"D"
 
 
 class Errands:

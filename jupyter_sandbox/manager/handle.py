@@ -28,6 +28,7 @@ from ..model.limits import Limits
 from ..model.protection import Protection
 from ..wire.messages import Answer, Begin, Ready, Request
 from .errands import GuestErrands, errands_of
+from .hearing import Hearing
 from .held import Held
 from .last_end import CLOSED_CHANNEL, FAULT, Left, in_words
 from .link import ENDING, LOST, GuestLink, Pushed
@@ -90,7 +91,7 @@ class GuestHandle:
         self.stdout = OutputPump(stdout, max_output, lambda *told: self._printed("stdout", *told), send)
         self.stderr = OutputPump(stderr, max_output, lambda *told: self._printed("stderr", *told), send)
         self.protection: Protection | None = None
-        self.lookout = Lookout(process, errands)
+        self.lookout = Lookout(process, errands, Hearing(process, self.link))
         process.send = lambda act: send(act, _ignore)
         self.met_memory = False
         """Whether it said, since its last sample, that it had no memory left."""

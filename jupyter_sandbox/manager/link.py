@@ -100,6 +100,8 @@ class GuestLink(asyncio.BufferedProtocol):
         self._look: asyncio.TimerHandle | None = None
         self._pace = TokenBucket.full(AT_ONCE, PER_SECOND)
         self._least_left = self._pace.left
+        self.heard = 0
+        """How often something came from it."""
         self.ready: asyncio.Future[Ready] = self._loop.create_future()
 
     async def open(self, control: socket.socket) -> None:
@@ -245,6 +247,7 @@ class GuestLink(asyncio.BufferedProtocol):
         return self._arriving
 
     def buffer_updated(self, nbytes: int) -> None:
+        self.heard += 1
         if not self._why_gone:
             self._receive(bytes(self._arriving[:nbytes]))
 
@@ -343,6 +346,11 @@ class GuestLink(asyncio.BufferedProtocol):
             self._broken(f"it began a frame and did not end it within {LOOK_S * LOOKS:g} s")
         else:
             self._look = self._loop.call_later(LOOK_S, self._look_for_rest)
+
+    @property
+    def pauses(self) -> bool:
+        """Whether nobody reads what it says for now."""
+        return self._next_turn is not None
 
     @property
     def flooded(self) -> bool:

@@ -20,6 +20,7 @@ from ..model.limits import DISK_FILES, Holdings, Limits
 from ..wire.messages import Call, Execute, Request
 from .claimed_end import ClaimedEnd
 from .errands import GuestErrands
+from .hearing import Hearing
 from .watch import Reading, Watched
 
 LONG_NS = 100_000_000
@@ -38,8 +39,8 @@ class Question(NamedTuple):
 class Lookout:
     """On one OS process. Memory and run time of a sandbox are what comes on top of the moment of ``begin``."""
 
-    def __init__(self, process: GuestProcess, errands: GuestErrands) -> None:
-        self._process, self._errands = process, errands
+    def __init__(self, process: GuestProcess, errands: GuestErrands, hearing: Hearing) -> None:
+        self._process, self._errands, self._hearing = process, errands, hearing
         self.ready_ns = 0
         """When it could begin to compute."""
         self.imports = False
@@ -115,14 +116,22 @@ class Lookout:
         whose = self.whose(beat)
         begun_ns = beat.started_ns or min((one.asked_ns for one in self.open.values()), default=0)
         stopped = self._stopped(now_ns, begun_ns)
+        deaf_ns = 0 if stopped else self._deaf_since(now_ns, rests=not beat.started_ns)
         if not (beat.started_ns or stopped):
-            begun_ns = 0  # what it was asked for waits for others
-        if begun_ns and not (whose or importing):
+            begun_ns = deaf_ns  # else what it was asked for waits for others
+        if begun_ns and not (whose or importing or deaf_ns):
             whose = self._asked_for()
         return Reading(
             now_ns, (now_ns - self.ready_ns) // 1_000_000, grown, begun_ns, whose, self._held,
             importing=importing, stopped=stopped, headless=self._process.headless, kept=self._kept,
+            deaf=deaf_ns > 0,
         )  # fmt: skip
+
+    def _deaf_since(self, now_ns: int, *, rests: bool) -> int:
+        """Looked at of who is asked for something, and of who did not hear it: who asked may have given up."""
+        if self.open or self._hearing.doubtful:
+            self._hearing.look(now_ns, rests=rests)
+        return self._hearing.deaf_since_ns
 
     def _asked_for(self) -> str:
         """Whose callback it must be that runs and could not say so: of who answers the one request that is open."""
@@ -180,7 +189,7 @@ class Lookout:
     def _nothing_runs(self, now_ns: int, limits: Limits) -> bool:
         return (
             self._process.heartbeat.rests
-            and not (self.open or self._kept)
+            and not (self.open or self._hearing.doubtful or self._kept)
             and self._process.modest
             and not self.watched.stuck_ns
             and now_ns - self.ready_ns <= limits.max_runtime * 1_000_000

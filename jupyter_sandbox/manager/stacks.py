@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _FRAME = re.compile(r'  File "(.{1,500})", line (\d{1,9}) in (.{1,200})')
 _THREAD = re.compile(r"(?:(?:Current thread|Thread) 0x[0-9a-f]+ .*|Stack )\(most recent call first\):")
@@ -28,26 +29,46 @@ class Place:
         return f"{self.file} line {self.line} in {self.function}"
 
 
-def stack_in(dump: str) -> list[Place]:
+def stack_in(dump: str, *, beside: bool = False) -> list[Place]:
     """The frames of the current thread, innermost first; those of the user where there are any.
+
+    Where there are none, or ``beside`` is true, those of another thread that has some.
 
     >>> dump = 'Current thread 0x01 (most recent call first):\\n  File "cell", line 2 in spin\\n'
     >>> [str(place) for place in stack_in(dump)]
     ['cell line 2 in spin']
     """
-    lines = dump.split("\n")  # as it is written; splitlines would end a line wherever a name of the guest's says so
-    heads = [index for index, line in enumerate(lines) if _THREAD.match(line)]
-    current = [index for index in heads if lines[index].startswith("Current")] or heads
+    stacks = _stacks_in(dump)
+    current = [one for one in stacks if one.current] or stacks
     if not current:
         return []
-    frames: list[Place] = []
-    for line in lines[current[-1] + 1 :]:
-        found = _FRAME.match(line)
-        if found is None:
-            break
-        frames.append(Place(found[1], int(found[2]), found[3]))
-    frames = _without_our_start(frames)
-    return [frame for frame in frames if not _is_ours(frame)] or frames
+    others = [_of_the_user(one.frames) for one in stacks if not one.current]
+    other = next((frames for frames in others if frames), [])
+    frames = current[-1].frames
+    return (other if beside else []) or _of_the_user(frames) or other or frames
+
+
+class _Stack(NamedTuple):
+    current: bool
+    frames: list[Place]
+
+
+def _stacks_in(dump: str) -> list[_Stack]:
+    found: list[_Stack] = []
+    follows = False
+    for line in dump.split("\n"):  # as it is written; splitlines would end one wherever a name of the guest's says so
+        frame = _FRAME.match(line) if follows else None
+        if frame is not None:
+            found[-1].frames.append(Place(frame[1], int(frame[2]), frame[3]))
+            continue
+        follows = _THREAD.match(line) is not None
+        if follows:
+            found.append(_Stack(line.startswith("Current"), []))
+    return [_Stack(one.current, _without_our_start(one.frames)) for one in found]
+
+
+def _of_the_user(frames: list[Place]) -> list[Place]:
+    return [frame for frame in frames if not _is_ours(frame)]
 
 
 def _is_ours(frame: Place) -> bool:

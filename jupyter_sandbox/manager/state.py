@@ -268,24 +268,27 @@ def _main_ended(life: Life, reason: str, normal: bool, target: S) -> _Step:
 
 
 _STOPPED = "a signal has stopped its OS process (SIGSTOP, say)"
+_UNBREAKABLE = "it computes in C, holds Python's lock and cannot be interrupted"
 
 
 def _handler_over(life: Life, event: HandlerOver, target: S) -> _Step:
     text = f"{stuck(event)} ran longer than {event.budget_ms} ms"
     if event.last:
-        stack = stack_in(event.dump)
+        stack = stack_in(event.dump, beside=event.deaf)
         where = f": {_STOPPED}" if event.stopped else ""
         where += f"; it hangs at {stack[0]}" if stack else ""
         reason = f"hang: {text} and could not be interrupted{where}"
         ended, actions = _killed(life, target, reason, RaiseAlert("hang", f"{text}; the sandbox was killed{where}"))
         return ended, (Tell(reason, event.process, as_traceback(stack)), *actions)
-    todo = _STOPPED if event.stopped else "it is being interrupted"
+    todo = _STOPPED if event.stopped else _UNBREAKABLE if event.deaf else "it is being interrupted"
     alerts = (RaiseAlert("hang", f"{text}; {todo}", again=True),) if event.attempt == 1 else ()
     return life, (Interrupt(life.generation), *alerts)
 
 
 def stuck(event: HandlerOver) -> str:
     """What ran too long, in words."""
+    if event.deaf:
+        return "a thread beside its processes, for which everything waits,"
     if event.importing:
         return f"the import of {event.process}" if event.process else "an import"
     return f"a callback of {event.process}" if event.process else "a callback"

@@ -60,6 +60,8 @@ class Reading:
     """Whether its first thread has ended alone, so that neither memory nor files of it can be seen."""
     kept: bool = False
     """Whether Linux has kept for too long whoever was sent to look at it."""
+    deaf: bool = False
+    """Whether its first thread waits for another one: ``callback_ns`` is since when."""
 
     @property
     def callback_ms(self) -> int:
@@ -200,7 +202,7 @@ def _callback(
     process = reading.process or ("" if fresh else watched.process)
     over = HandlerOver(
         generation, attempt, last=attempt > ATTEMPTS, process=process,
-        budget_ms=budget_ms, importing=reading.importing, stopped=reading.stopped,
+        budget_ms=budget_ms, importing=reading.importing, stopped=reading.stopped, deaf=reading.deaf,
     )  # fmt: skip
     after = replace(
         watched, stuck_ns=start, attempts=attempt, next_ns=reading.now_ns + RETRY_NS, process=process

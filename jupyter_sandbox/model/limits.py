@@ -15,11 +15,11 @@ OPEN_FILES, MANY_FILES = 128, 1_000
 FILE_SIZE = 16_000_000
 DISK_BYTES, DISK_FILES = 100_000_000, 2_000
 THREADS = 250
-TOP_LEVEL_MS = 5_000
-"""What the top level of a module may take at least, however little a callback may: it is loaded once."""
 """What is the same for every sandbox: open files, and how many of them end one where the operating system sets no limit
 (``off``): each is looked at again and again; bytes of one file, bytes and files of its folder, threads of its OS
 process. Counting many files costs the kernel time; numbers for threads are few and belong to the machine."""
+TOP_LEVEL_MS = 5_000
+"""What the top level of a module may take at least, however little a callback may: it is loaded once."""
 
 
 class Holdings(NamedTuple):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from contextlib import suppress
 
 import pytest
 
@@ -95,6 +97,37 @@ def test_who_is_stopped_between_two_callbacks_ends_when_something_is_asked_of_it
         "hang: a callback of whoever answers the call to evil ran longer than 300 ms"
     )
     assert "a signal has stopped its OS process" in crash_reason(sandbox)
+    assert arena.works_again(sandbox)
+
+
+OUTSIDE = {
+    "as it begins": "await self.outside(work)",
+    "later": "await self.outside(int)\nawait self.outside(work)",
+    "in a thread of its own": "import threading; threading.Timer(0.5, work).start()",
+}
+
+
+@pytest.mark.parametrize("when", OUTSIDE)
+def test_a_thread_beside_the_processes_that_keeps_everything_waiting_ends_the_sandbox_with_the_place(
+    arena: Arena, when: str
+) -> None:
+    """When something is asked of it; whether it hears that is seen from outside."""
+    sandbox = arena.attacker(limits=HANGING)
+    source = f"def work():\n    sum(range(10**15))\n{OUTSIDE[when]}"
+
+    def run() -> None:
+        with suppress(SandboxError):
+            sandbox.exec(source, "<attack>")
+
+    cell = threading.Thread(target=run, daemon=True)
+    cell.start()
+    arena.until(lambda: sandbox.info().processor_ms > 900, "it does not compute")
+    outcome = arena.watch(lambda: sandbox.call("evil", "answer = 1"))
+    assert outcome.killed
+    assert arena.in_time(outcome.span, 0.3 + 2.0 + 1.2), "the budget, two attempts, and what it takes to notice"
+    assert crash_reason(sandbox).startswith("hang: ")
+    assert "; it hangs at <attack> line 2 in work" in crash_reason(sandbox)
+    cell.join(60)
     assert arena.works_again(sandbox)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -44,6 +45,27 @@ def test_an_interrupt_before_the_guest_listens_is_harmless(play: Play) -> None:
         told = await launcher.guest()
         told.process.interrupt()
         assert await told.ask("answer = 1") == 1
+
+    play(story)
+
+
+def test_whether_it_has_read_what_it_was_sent_and_waits_is_seen_from_outside(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest()
+        process = told.process
+        assert not process.unread()
+        await told.tell("import time\nprint('now'); time.sleep(1000)")
+        await read_all(process.stdout_fd, "now")
+        assert not process.unread()
+        await told.tell("pass")
+        assert process.unread()
+        while not process.waits():
+            await asyncio.sleep(0.01)
+        os.kill(process.pid, signal.SIGSTOP)
+        while process.waits():
+            await asyncio.sleep(0.01)
+        process.close()
+        assert not process.unread() and not process.waits()
 
     play(story)
 

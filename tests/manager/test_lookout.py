@@ -8,6 +8,7 @@ import pytest
 
 from jupyter_sandbox.isolation.guest_process import Rest
 from jupyter_sandbox.isolation.heartbeat import IMPORTS, Beat
+from jupyter_sandbox.manager.hearing import Hearing
 from jupyter_sandbox.manager.lookout import LONG_NS, Lookout, Question
 from jupyter_sandbox.model.limits import Holdings, Limits
 from jupyter_sandbox.wire.messages import Call, Execute, Tree
@@ -26,6 +27,7 @@ class Seen:
     """An OS process as a lookout sees it; ``looks`` are the looks at its holdings, True for those at everything."""
 
     modest, ran_ns, grown, alone, headless, connected, pid = True, 5, 0, True, False, False, 7
+    heard, pauses, is_unread = 0, False, False
 
     def __init__(self) -> None:
         self.looks: list[bool] = []
@@ -44,6 +46,12 @@ class Seen:
 
     def growth(self) -> int:
         return self.grown
+
+    def unread(self) -> bool:
+        return self.is_unread
+
+    def waits(self) -> bool:
+        return True
 
     def step_back(self) -> None:
         """It has."""
@@ -74,7 +82,7 @@ def seen() -> Seen:
 
 @pytest.fixture
 def lookout(seen: Seen) -> Lookout:
-    made = Lookout(seen, AtOnce())  # type: ignore[arg-type]
+    made = Lookout(seen, AtOnce(), Hearing(seen, seen))  # type: ignore[arg-type]
     made.begin()
     return made
 
@@ -201,9 +209,26 @@ def test_who_was_stopped_before_it_came_to_what_it_is_asked_for_hangs_in_that(
     assert stopped.process == "whoever answers the call to cart"
 
 
+def test_who_waits_for_another_of_its_threads_hangs_until_it_reads_whoever_gave_up_meanwhile(
+    seen: Seen, lookout: Lookout
+) -> None:
+    seen.is_unread = True
+    assert not lookout.reading(8).deaf, "it was asked for nothing"
+    lookout.open[1] = Question(Call(id=1, target="cart", args=b""), 7)
+    first = lookout.reading(9)
+    assert (first.deaf, first.callback_ns, first.process) == (True, 9, "")
+    lookout.open.clear()
+    assert not lookout.unchanged(10, LIMITS)
+    later = lookout.reading(10)
+    assert (later.deaf, later.callback_ns) == (True, 9)
+    seen.is_unread = False
+    read = lookout.reading(11)
+    assert (read.deaf, read.callback_ns) == (False, 0)
+
+
 def test_who_is_being_looked_at_is_not_looked_at_once_more(seen: Seen) -> None:
     errands = AtOnce()
-    lookout = Lookout(seen, errands)  # type: ignore[arg-type]
+    lookout = Lookout(seen, errands, Hearing(seen, seen))  # type: ignore[arg-type]
     errands.goes_on = True
     lookout.look_at_holdings()
     lookout.look_at_holdings()
@@ -224,7 +249,7 @@ def test_a_look_that_failed_changes_nothing(lookout: Lookout) -> None:
 
 def test_who_keeps_those_that_look_is_told_so_for_good(seen: Seen) -> None:
     errands = AtOnce()
-    lookout = Lookout(seen, errands)  # type: ignore[arg-type]
+    lookout = Lookout(seen, errands, Hearing(seen, seen))  # type: ignore[arg-type]
     lookout.see_errands()
     assert not lookout.reading(8).kept
     errands.is_kept = True

@@ -24,6 +24,20 @@ def test_the_lines_of_the_user_come_first() -> None:
     assert [str(place) for place in stack_in(DUMP)] == ["<cell> line 2 in spin", "<cell> line 4 in <module>"]
 
 
+BESIDE = """Thread 0x00007f01 (most recent call first):
+  File "<cell>", line 9 in beside
+
+"""
+
+
+def test_where_the_current_thread_has_no_lines_of_the_user_it_is_another_one_that_has() -> None:
+    ours = "\n".join(line for line in DUMP.splitlines() if "<cell>" not in line)
+    assert [str(place) for place in stack_in(BESIDE + ours)] == ["<cell> line 9 in beside"]
+    assert str(stack_in(BESIDE + DUMP)[0]) == "<cell> line 2 in spin"
+    assert str(stack_in(BESIDE + DUMP, beside=True)[0]) == "<cell> line 9 in beside"
+    assert str(stack_in(DUMP, beside=True)[0]) == "<cell> line 2 in spin"
+
+
 STARTED = """Current thread 0x00007f02 (most recent call first):
 %s  File "/home/me/jupyter_sandbox/guest/snapshot.py", line 80 in take
   File "/home/me/jupyter_sandbox/isolation/forker.py", line 58 in main

@@ -204,6 +204,21 @@ def test_a_hang_of_who_was_stopped_by_a_signal_is_told_as_that() -> None:
     assert "it is being interrupted" not in str(apply(RUNNING, replace(event, attempt=1, last=False))[1])
 
 
+def test_a_hang_of_another_thread_is_told_with_where_that_one_is() -> None:
+    event = HandlerOver(1, 1, last=False, process="", budget_ms=5000, deaf=True)
+    who = "a thread beside its processes, for which everything waits, ran longer than 5000 ms"
+    first = apply(RUNNING, event)[1][1]
+    assert first == RaiseAlert(
+        "hang", f"{who}; it computes in C, holds Python's lock and cannot be interrupted", again=True
+    )
+    dump = (
+        'Thread 0x7e (most recent call first):\n  File "cell", line 2 in work\n\n'
+        'Current thread 0x7f (most recent call first):\n  File "cell", line 3 in innocent\n'
+    )
+    killed, _ = apply(RUNNING, replace(event, attempt=3, last=True, dump=dump))
+    assert killed.reason == f"hang: {who} and could not be interrupted; it hangs at cell line 2 in work"
+
+
 def test_a_broken_protocol_and_a_lost_state_end_the_guest() -> None:
     for event in (ProtocolBroken(1, "nonsense"), GivenUp(1, "nobody knows")):
         life, actions = apply(RUNNING, event)
