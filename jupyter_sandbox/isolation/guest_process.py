@@ -22,7 +22,7 @@ from .heartbeat import HeartbeatPage
 from .holdings import HoldingsMeter
 from .main_thread import leaves_others
 from .memory_use import MemoryUse
-from .shared_memory import at_once
+from .sender import Send, at_once
 
 NICE = 5
 """Of every guest. Twenty that compute without end on two cores kept the manager's thread waiting for six seconds of
@@ -90,7 +90,7 @@ class GuestProcess:
         """Whether it certainly has no other OS process that could act for it, or outlive it."""
         self.cause = ""
         """Who took it along when it ended, in words."""
-        self.send: Callable[[Callable[[], None]], object] = at_once
+        self.send: Send = at_once
         """Has looks done that its threads can keep. Set before the first one."""
         self._use: MemoryUse | None = None
         self._clock: int | None = None

@@ -11,12 +11,12 @@ with maps that are looked at and hold nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import NamedTuple
 
 from . import brief, system
 from .huge_pages import kept_whole
-from .shared_memory import SharedMemory, at_once
+from .sender import Send, at_once
+from .shared_memory import SharedMemory
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _SLACK = (1 << 20) // _PAGE
@@ -38,9 +38,7 @@ class _Told(NamedTuple):
 class MemoryUse:
     """Of one OS process, by an open file of ``/proc``, which belongs to the process, not to its number."""
 
-    def __init__(
-        self, pid: int, *, filtered: bool = True, send: Callable[[Callable[[], None]], object] = at_once
-    ) -> None:
+    def __init__(self, pid: int, *, filtered: bool = True, send: Send = at_once) -> None:
         """``filtered``: no memory can be had that is not counted. ``send`` has done what may take long.
 
         Raises OSError when there is no such OS process.

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from . import file_tables, long_list, system
+from .sender import Send, at_once
 
 _KINDS = ("/memfd:", "/dev/zero (deleted)", "/anon_hugepage", "/secretmem")
 _SECRET = "/secretmem"
@@ -31,11 +31,6 @@ size has not changed."""
 
 _Name = tuple[str, int]
 """Of a piece of memory: which file system, and its number there."""
-
-
-def at_once(act: Callable[[], None]) -> None:
-    """Have it done here and now."""
-    act()
 
 
 class _Mapped(NamedTuple):
@@ -67,7 +62,7 @@ class Held:
 class SharedMemory:
     """Of one OS process, looked at again and again."""
 
-    def __init__(self, pid: int, send: Callable[[Callable[[], None]], object] = at_once) -> None:
+    def __init__(self, pid: int, send: Send = at_once) -> None:
         """``send`` has a look done: its threads can keep whoever reads its maps."""
         self._pid, self._send = pid, send
         self._looking = False
