@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from typing import Any
 
 _LINUX = sys.platform == "linux"
+_OUTGOING = 0x5411
+"""SIOCOUTQ, see unix(7)."""
 _SOME = 1 << 14
 """More than the longest of these files, on a machine of a thousand processors too, but for ``status``."""
 
@@ -112,6 +114,13 @@ def link(path: str) -> str:
     buffer = ctypes.create_string_buffer(_LONGEST)
     size = _checked(libc().readlink(os.fsencode(path), buffer, ctypes.c_size_t(_LONGEST)), path)
     return os.fsdecode(ctypes.string_at(buffer, size))
+
+
+def unread(fd: int) -> int:
+    """Bytes that a socket was given, packed as Linux does, and nobody has read at its other end. Raises OSError."""
+    size = ctypes.c_int()
+    _checked(libc().ioctl(fd, ctypes.c_ulong(_OUTGOING), ctypes.byref(size)), "")
+    return size.value
 
 
 def names(path: str, most: int = 1 << 20) -> list[str]:
