@@ -1,4 +1,4 @@
-"""Short looks at what Linux says of an OS process, without letting go of Python's lock in between.
+"""Short looks at what Linux says of an OS process; Python's lock is let go of only where something is waited for.
 
 ``open`` and ``os.read`` let other threads run while they wait for the operating
 system. These files are answered from memory in some microseconds; but where
@@ -6,6 +6,11 @@ many threads of a notebook compute, each time that the lock was let go costs a
 turn of all of them, five milliseconds apiece, before it is had again. Only for
 files of ``/proc`` that nobody can make slow: a list of memory maps, or a disk,
 is none of them.
+
+Whoever lists a folder there, or looks for a name that Linux does not remember,
+has to take the folder's lock. Any OS process can make a queue of that, also in a
+folder of others: ``mkdir`` takes it before it is refused. So other threads go on
+meanwhile, and nobody is blamed alone for what such a look waits for.
 """
 
 from __future__ import annotations
@@ -15,10 +20,16 @@ import errno
 import functools
 import os
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+from .syscalls import NUMBERS
+
 _LINUX = sys.platform == "linux"
+_BESIDE, _CACHED = -100, 0x20
+"""From the working folder on; fail rather than wait for a lock, see openat2(2)."""
 _OUTGOING = 0x5411
 """SIOCOUTQ, see unix(7)."""
 _SOME = 1 << 14
@@ -26,6 +37,8 @@ _SOME = 1 << 14
 
 _rooms: dict[int, Any] = {}
 """Room for so many bytes that nobody uses right now: making it anew takes longer than all the rest."""
+_waiting: set[int] = set()
+"""Threads that may wait for such a lock right now."""
 _LISTED = 1 << 13
 _LONGEST = 4_096
 """Linux makes no longer name of a path: it says ENAMETOOLONG."""
@@ -35,6 +48,32 @@ _LONGEST = 4_096
 def libc() -> ctypes.PyDLL:
     """C's library, called without letting go of Python's lock."""
     return ctypes.PyDLL(None, use_errno=True)
+
+
+@functools.cache
+def _patient() -> ctypes.CDLL:
+    """The same for calls that may wait: other threads go on meanwhile."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _waited_for(call: Any, *words: object) -> int:
+    thread = threading.get_native_id()
+    _waiting.add(thread)
+    try:
+        return int(call(*words))
+    finally:
+        _waiting.discard(thread)
+
+
+def waits_among_all(thread: int) -> bool:
+    """Whether it may wait for a lock that any OS process can take. ``thread`` is its number for Linux."""
+    return thread in _waiting
+
+
+def look_for_nobody() -> None:
+    """Look for an OS process that there never is: who waits for long here is kept as all are who look for one."""
+    with suppress(OSError):
+        opened("/proc/0")
 
 
 def read(path: str, most: int = _SOME) -> bytes:
@@ -64,9 +103,18 @@ def state(folder: str) -> bytes:
     b'R'
     """
     try:
-        return read(f"{folder}/stat", 512).rpartition(b")")[2].split()[0]
-    except (OSError, IndexError):
+        return state_in(read(f"{folder}/stat", 512))
+    except OSError:
         return b""
+
+
+def state_in(stat: bytes) -> bytes:
+    """The same in what such a file says.
+
+    >>> state_in(b"7 (a) b) S 1 7")
+    b'S'
+    """
+    return stat.rpartition(b")")[2][1:2]
 
 
 @functools.cache
@@ -92,7 +140,20 @@ def opened(path: str, flags: int = os.O_RDONLY) -> int:
     if not _LINUX:
         return os.open(path, flags)
     _refuse_strangers(path)
-    return _checked(libc().open(os.fsencode(path), flags | os.O_CLOEXEC), path)
+    name, flags = os.fsencode(path), flags | os.O_CLOEXEC
+    fd = _opened_from_memory(name, flags)
+    return fd if fd >= 0 else _checked(_waited_for(_patient().open, name, flags), path)
+
+
+def _opened_from_memory(name: bytes, flags: int) -> int:
+    """-1 where Linux would have to look for it, or does not know this call."""
+    how = (ctypes.c_uint64 * 3)(flags, 0, _CACHED)
+    return int(libc().syscall(_openat2(), _BESIDE, name, how, ctypes.c_size_t(ctypes.sizeof(how))))
+
+
+@functools.cache
+def _openat2() -> int:
+    return NUMBERS.get(os.uname().machine, {}).get("openat2", -1)
 
 
 def read_at_start(fd: int, most: int) -> bytes:
@@ -112,7 +173,7 @@ def link(path: str) -> str:
         return os.readlink(path)
     _refuse_strangers(path)
     buffer = ctypes.create_string_buffer(_LONGEST)
-    size = _checked(libc().readlink(os.fsencode(path), buffer, ctypes.c_size_t(_LONGEST)), path)
+    size = _checked(_waited_for(_patient().readlink, os.fsencode(path), buffer, ctypes.c_size_t(_LONGEST)), path)
     return os.fsdecode(ctypes.string_at(buffer, size))
 
 
@@ -125,18 +186,22 @@ def unread(fd: int) -> int:
 
 def names(path: str, most: int = 1 << 20) -> list[str]:
     """Of what is in a folder of ``/proc``; some more than ``most`` at most. Raises OSError."""
-    listing = getattr(libc(), "getdents64", None) if _LINUX else None
+    listing = getattr(_patient(), "getdents64", None) if _LINUX else None
     if listing is None:
         return os.listdir(path)
     _refuse_strangers(path)
     fd = opened(path, os.O_RDONLY | os.O_DIRECTORY)
     buffer, found = ctypes.create_string_buffer(_LISTED), list[str]()
     try:
-        while len(found) <= most + 2 and (size := _checked(listing(fd, buffer, ctypes.c_size_t(_LISTED)), path)):
+        while len(found) <= most + 2 and (size := _listed(listing, fd, buffer, path)):
             found += _names_in(ctypes.string_at(buffer, size))
     finally:
         libc().close(fd)
     return [name for name in found if name not in (".", "..")]
+
+
+def _listed(listing: Any, fd: int, buffer: Any, path: str) -> int:
+    return _checked(_waited_for(listing, fd, buffer, ctypes.c_size_t(_LISTED)), path)
 
 
 def _names_in(entries: bytes) -> Iterator[str]:

@@ -89,6 +89,7 @@ class GuestProcess:
         self.send: Send = at_once
         """Has looks done that its threads can keep. Set before the first one."""
         self._use: MemoryUse | None = None
+        self._looks_for_others = self._left_others = False
         self._clock: int | None = None
         self._meter = HoldingsMeter(scratch)
         self._on_close = on_close
@@ -182,6 +183,14 @@ class GuestProcess:
             self._use = self._look()
         return self._use.read() if self._use is not None else 0
 
+    def look_up(self) -> None:
+        """Find what is looked at again and again. From any thread: whoever does may have to wait. Before any of these
+        looks, and before it runs code of a user."""
+        self.step_back()
+        self.memory()
+        if self.closed and self._use is not None:  # meanwhile
+            self._use.close()
+
     def take_baseline(self) -> int:
         """Call when the guest is ready and empty: ``growth`` counts from here."""
         self.baseline = self.memory()
@@ -200,7 +209,16 @@ class GuestProcess:
     def headless(self) -> bool:
         """Whether its first thread has ended alone, as seen at the last reading of its memory: nothing of it can be
         looked at any more."""
-        return self._use is not None and self._use.nothing and not self.has_ended() and leaves_others(self.pid)
+        if self._use is None or not self._use.nothing or self.has_ended():
+            return False
+        if not self._looks_for_others:
+            self._looks_for_others = True
+            self.send(self._look_for_others)
+        return self._left_others
+
+    def _look_for_others(self) -> None:
+        self._left_others = leaves_others(self.pid)
+        self._looks_for_others = False
 
     def growth_peak(self) -> int:
         """What ``growth`` was at its most, also between two readings; nearly, for files that it had mapped count."""
@@ -229,7 +247,20 @@ class GuestProcess:
 
     def waits(self) -> bool:
         """Whether its first thread waits for something or somebody."""
-        return not self.closed and brief.state(f"/proc/{self.pid}") == b"S"
+        return self._state() == b"S"
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal, or a debugger, keeps it from going on."""
+        return self._state() in (b"T", b"t")
+
+    @property
+    def threads(self) -> int:
+        """How many it has, without those of its programs; 0 when it has ended or cannot be asked."""
+        return self._use.figures.threads() if self._use is not None else 0
+
+    def _state(self) -> bytes:
+        return self._use.figures.state() if self._use is not None else b""
 
     def move_memory_limit(self, more: int) -> bool:
         """Raise (or with a negative number lower) the operating system's limits on its memory by so many bytes.

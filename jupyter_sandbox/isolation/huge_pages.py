@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 
-from . import long_list
+from . import brief, long_list
 
 HUGE = 2 << 20
 _BYTES = 1 << 22
@@ -23,8 +23,7 @@ def kept_whole(pid: int) -> int:
         maps = long_list.read(f"/proc/{pid}/smaps", _BYTES)
         if len(maps) < _BYTES:
             return most_kept(maps)
-        with open(f"/proc/{pid}/statm", "rb") as file:
-            return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        return int(brief.read(f"/proc/{pid}/statm", 512).split()[0]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
 

@@ -129,6 +129,8 @@ def _leads_into_the_network(path: str) -> bool:
 def _size_of(pid: int, addresses: str) -> int:
     """Only root may ask how large a mapped file is; else it counts as the largest that there can be."""
     try:
-        return os.stat(f"/proc/{pid}/map_files/{addresses}").st_blocks * 512
+        place = f"/proc/{pid}/map_files/{addresses}"
+        brief.link(place)  # first: whoever looks for it may have to wait
+        return os.stat(place).st_blocks * 512
     except OSError:
         return FILE_SIZE

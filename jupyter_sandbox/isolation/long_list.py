@@ -5,6 +5,10 @@ Linux gives a page of such a list at a time, whatever is asked for. Other thread
 
 from __future__ import annotations
 
+import os
+
+from . import brief
+
 MOST = 1 << 20
 """Bytes of one that are read. Sixty thousand maps of a file far below others are a quarter of a gigabyte of text."""
 
@@ -12,8 +16,11 @@ MOST = 1 << 20
 def read(path: str, most: int = MOST) -> bytes:
     """As much of it as is looked at; of that length when there may be more. Raises OSError."""
     pieces, size = list[bytes](), 0
-    with open(path, "rb", buffering=0) as file:
-        while size < most and (piece := file.read(most - size)):
+    fd = brief.opened(path)
+    try:
+        while size < most and (piece := os.read(fd, most - size)):
             pieces.append(piece)
             size += len(piece)
+    finally:
+        os.close(fd)
     return b"".join(pieces)

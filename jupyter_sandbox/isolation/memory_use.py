@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from . import brief, system
+from . import system
+from .figures import Figures
 from .huge_pages import kept_whole
 from .sender import Send, at_once
 from .shared_memory import SharedMemory
@@ -36,7 +37,7 @@ class _Told(NamedTuple):
 
 
 class MemoryUse:
-    """Of one OS process, by an open file of ``/proc``, which belongs to the process, not to its number."""
+    """Of one OS process."""
 
     def __init__(self, pid: int, *, filtered: bool = True, send: Send = at_once) -> None:
         """``filtered``: no memory can be had that is not counted. ``send`` has done what may take long.
@@ -46,7 +47,7 @@ class MemoryUse:
         self._pid, self._send = pid, send
         self._whole = 0
         """Bytes that may be kept by huge pages."""
-        self._statm = brief.opened(f"/proc/{pid}/statm") if system.LINUX else -1
+        self.figures = Figures(pid)
         self._apart = None if filtered or not system.LINUX else SharedMemory(pid, send)
         self.nothing = False
         """Whether it had no memory at all at the last reading: it has ended, or its first thread has."""
@@ -59,7 +60,7 @@ class MemoryUse:
     def read(self) -> int:
         """Bytes now; 0 when it has ended or cannot be asked. A few microseconds."""
         try:
-            seen = brief.read_at_start(self._statm, 128)
+            seen = self.figures.statm()
         except OSError:
             return 0
         self._unasked += 1
@@ -79,7 +80,7 @@ class MemoryUse:
         resident, shared = int(words[1]), int(words[2])
         if self._unasked >= _ASK_EVERY or self._shared < 0 or abs(shared - self._shared) > _SLACK:
             self._shared, self._unasked = shared, 0
-            self._told, may_be_whole = _ask(self._pid, look_beside=self._apart is not None)
+            self._told, may_be_whole = _ask(self.figures, look_beside=self._apart is not None)
             if may_be_whole:
                 self._send(self._look_for_whole)
         self._used_shared = max(0, shared - self._told.files) * _PAGE
@@ -96,22 +97,20 @@ class MemoryUse:
     def given_back(self) -> int:
         """Bytes by which it was larger at its largest than it is now. Costs ten times what ``read`` does."""
         try:
-            text = brief.read_whole(f"/proc/{self._pid}/status")
+            text = self.figures.status()
         except OSError:
             return 0
         return max(0, _kilobytes(text, b"\nVmHWM:") - _kilobytes(text, b"\nVmRSS:")) * 1024
 
     def close(self) -> None:
         """Idempotent."""
-        fd, self._statm = self._statm, -1
-        if fd >= 0:
-            os.close(fd)
+        self.figures.close()
 
 
-def _ask(pid: int, *, look_beside: bool) -> tuple[_Told, bool]:
+def _ask(figures: Figures, *, look_beside: bool) -> tuple[_Told, bool]:
     """And whether huge pages may keep more. Looks for the lines that are wanted: all of them take twice as long."""
     try:
-        text = brief.read_whole(f"/proc/{pid}/status")
+        text = figures.status()
     except OSError:
         return _Told(), False
     files, beside = _kilobytes(text, b"\nRssFile:") * 1024 // _PAGE, _kilobytes(text, b"\nVmPTE:") * 1024

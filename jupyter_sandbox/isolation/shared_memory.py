@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from . import file_tables, long_list, system
+from . import brief, file_tables, long_list, system
 from .sender import Send, at_once
 
 _KINDS = ("/memfd:", "/dev/zero (deleted)", "/anon_hugepage", "/secretmem")
@@ -145,10 +145,10 @@ def _open(pid: int) -> dict[_Name, int]:
     found: dict[_Name, int] = {}
     for folder in file_tables.folders(pid, filtered=False):
         with suppress(OSError):
-            for number in os.listdir(folder):
+            for number in brief.names(folder):
                 path = f"{folder}/{number}"
                 with suppress(OSError):
-                    if _is_memory(name := os.readlink(path)):
+                    if _is_memory(name := brief.link(path)):
                         about = os.stat(path)
                         found[_device(about.st_dev), about.st_ino] = _bytes(about, name)
     return found
@@ -178,7 +178,8 @@ def _is_memory(name: str) -> bool:
 
 
 def _size_of(place: str) -> int:
-    return _bytes(os.stat(place), os.readlink(place))
+    name = brief.link(place)  # first: whoever looks for it may have to wait
+    return _bytes(os.stat(place), name)
 
 
 def _bytes(about: os.stat_result, name: str) -> int:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import _thread
 import asyncio
 import logging
+import os
 import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from ..isolation import brief
@@ -29,7 +30,31 @@ FORGOTTEN_S = 60.0
 KEPT = 30
 """Looks in which Linux kept somebody, of one errand: at ten a second, three seconds in all. That others keep a drive
 busy is no fault of the guest's."""
+KEPT_BY_SOMEBODY = 10
+"""The same where Linux answers from memory: nothing but a queue takes a second there."""
 _LOG = logging.getLogger("jupyter_sandbox")
+
+
+class Worker:
+    """A thread, made by itself: it opens what tells whether it waits, and looking for that can take a while."""
+
+    def __init__(self) -> None:
+        self.number = threading.get_native_id()
+        self._stat: list[int] = []
+        with suppress(OSError):
+            self._stat.append(brief.opened(f"/proc/self/task/{self.number}/stat"))
+
+    def is_kept(self) -> bool:
+        """By a lock or a drive; who waits for Python's lock sleeps otherwise."""
+        try:
+            return brief.state_in(brief.read_at_start(self._stat[0], 512)) == b"D"
+        except (OSError, IndexError):
+            return False
+
+    def close(self) -> None:
+        """When nobody asks any more. Idempotent, and from any thread."""
+        with suppress(IndexError):
+            os.close(self._stat.pop())
 
 
 class Errand(Generic[T]):
@@ -37,21 +62,26 @@ class Errand(Generic[T]):
 
     def __init__(self, act: Callable[[], T], done: Callable[[T | None], None]) -> None:
         self._act, self._done = act, done
-        self._thread = 0
+        self._thread: Worker | None = None
         self._over = threading.Event()
         self._result: T | None = None
         self._delivered = False
-        self._kept = 0
+        self._kept = self._kept_by_somebody = 0
 
-    def run(self) -> None:
-        """On the thread that was sent."""
-        self._thread = threading.get_native_id()
+    def run(self, thread: Worker | None) -> None:
+        """On the thread that was sent; None, where nobody could be."""
+        self._thread = thread
         try:
             self._result = self._act()
         except Exception:  # what comes of it is missing, and nothing else
             _LOG.exception("looking at a sandbox failed")
-        self._thread = 0
+        self._thread = None
         self._over.set()
+
+    @property
+    def over(self) -> bool:
+        """Whether it was done."""
+        return self._over.is_set()
 
     def deliver(self) -> None:
         """On the loop, when it is over; once."""
@@ -65,16 +95,23 @@ class Errand(Generic[T]):
             self.deliver()
         return self._delivered
 
-    def look(self) -> bool:
-        """Whether Linux has kept it for too long. Call ten times a second."""
-        if self._thread and _is_kept(self._thread):
-            self._kept += 1
+    def look(self) -> None:
+        """See whether Linux keeps it, by what the guest alone can make others wait for, or by what anybody can."""
+        if self._thread is not None and self._thread.is_kept():
+            if brief.waits_among_all(self._thread.number):
+                self._kept_by_somebody += 1
+            else:
+                self._kept += 1
+
+    @property
+    def kept_by_guest(self) -> bool:
+        """Whether it was for too long."""
         return self._kept >= KEPT
 
-
-def _is_kept(thread: int) -> bool:
-    """By a lock or a drive; who waits for Python's lock sleeps otherwise."""
-    return brief.state(f"/proc/self/task/{thread}") == b"D"
+    @property
+    def kept_by_somebody(self) -> bool:
+        """Likewise."""
+        return self._kept_by_somebody >= KEPT_BY_SOMEBODY
 
 
 class Errands:
@@ -83,17 +120,21 @@ class Errands:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = weakref.ref(loop)
         self._queue: SimpleQueue[Errand[Any] | None] = SimpleQueue()  # whoever sends waits for no lock either
+        self._open: set[Errand[Any]] = set()
         self._threads: set[object] = set()
         self._busy: set[object] = set()
+        self._workers: set[Worker] = set()
+        self._closed = False
         self._begin()
 
     def send(self, errand: Errand[Any]) -> None:
         """Have it done soon; at once and here where no thread can be had."""
+        self._open.add(errand)
         self._queue.put(errand)
         if len(self._threads) - len(self._busy) < self._queue.qsize() and len(self._threads) < MOST:
             self._begin()
         if not self._threads:
-            self._do(self._queue.get())
+            self._do(self._queue.get(), None)
 
     def _begin(self) -> None:
         thread = object()
@@ -104,6 +145,17 @@ class Errands:
             self._threads.discard(thread)
 
     def _serve(self, thread: object, for_good: bool) -> None:
+        self._busy.add(thread)  # looking for itself can take a while
+        worker = Worker()
+        self._workers.add(worker)
+        if self._closed:
+            worker.close()
+        self._busy.discard(thread)
+        self._go_on(thread, worker, for_good)
+        self._workers.discard(worker)
+        worker.close()
+
+    def _go_on(self, thread: object, worker: Worker, for_good: bool) -> None:
         while True:
             try:
                 errand = self._queue.get(for_good, FORGOTTEN_S)
@@ -119,7 +171,7 @@ class Errands:
                 self._threads.discard(thread)
                 return
             self._busy.add(thread)
-            self._do(errand)
+            self._do(errand, worker)
             del errand  # else it would be kept until the next one comes
             self._busy.discard(thread)
 
@@ -128,16 +180,27 @@ class Errands:
         loop = self._loop()
         return loop is None or loop.is_closed()
 
-    def _do(self, errand: Errand[Any] | None) -> None:
+    def _do(self, errand: Errand[Any] | None, worker: Worker | None) -> None:
         loop = self._loop()
         if errand is None or loop is None:
             return
-        errand.run()
+        errand.run(worker)
         with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
             loop.call_soon_threadsafe(errand.deliver)
 
+    def look(self) -> bool:
+        """Whether somebody keeps one of those that were sent for too long, and it is not known who. Call ten times a
+        second."""
+        self._open = {errand for errand in self._open if not errand.over}
+        for errand in self._open:
+            errand.look()
+        return any(errand.kept_by_somebody for errand in self._open)
+
     def close(self) -> None:
         """Its threads end, when nobody keeps them."""
+        self._closed = True
+        for worker in tuple(self._workers):
+            worker.close()
         for _ in range(len(self._threads)):
             self._queue.put(None)
 
@@ -150,6 +213,11 @@ def errands_of(loop: asyncio.AbstractEventLoop) -> Errands:
     if loop not in _ALL:
         _ALL[loop] = Errands(loop)
     return _ALL[loop]
+
+
+def kept_by_somebody(loop: asyncio.AbstractEventLoop) -> bool:
+    """See ``Errands.look``."""
+    return loop in _ALL and _ALL[loop].look()
 
 
 class GuestErrands:
@@ -171,6 +239,29 @@ class GuestErrands:
         self._errands.send(errand)
         return errand
 
+    async def fetch(self, act: Callable[[], T]) -> T:
+        """What ``act`` gives, done elsewhere. Raises what it raises."""
+        outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        errors = list[Exception]()
+
+        def tried() -> T | None:
+            try:
+                return act()
+            except Exception as error:  # raised where it is waited for
+                errors.append(error)
+                return None
+
+        def over(result: T | None) -> None:
+            if outcome.done():
+                return
+            if errors:
+                outcome.set_exception(errors[0])
+            else:
+                outcome.set_result(cast("T", result))
+
+        self.send(tried, over)
+        return await outcome
+
     def kept(self) -> bool:
-        """Whether one of them has been kept for too long by Linux. Call ten times a second."""
-        return sum(errand.look() for errand in self._open) > 0
+        """Whether one of them has been kept for too long, by what nobody but the guest makes others wait for."""
+        return any(errand.kept_by_guest for errand in self._open)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ..isolation import brief
 from ..isolation.guest_process import GuestProcess
 from ..isolation.importing import with_imports
 from ..isolation.layers import processor_seconds
@@ -76,6 +77,7 @@ class GuestHandle:
     ) -> None:  # fmt: skip
         self.generation, self.process, self._listener = generation, process, listener
         self._name = name
+        self._errands = errands = GuestErrands(errands_of(asyncio.get_running_loop()))
         self.link = GuestLink(
             lambda frame: self._listener.on_push(self, told_by(self._name, frame)),
             lambda text: self._listener.on_broken(self, text),
@@ -86,7 +88,6 @@ class GuestHandle:
         self.limits = limits
         """Those that it was given last, in full or not: some cannot be moved while it runs."""
         self._max_memory, self._max_runtime, max_output = limits.max_memory, limits.max_runtime, limits.max_output
-        errands = GuestErrands(errands_of(asyncio.get_running_loop()))
         (stdout, stderr), send = process.give_pipes(), errands.send
         self.stdout = OutputPump(stdout, max_output, lambda *told: self._printed("stdout", *told), send)
         self.stderr = OutputPump(stderr, max_output, lambda *told: self._printed("stderr", *told), send)
@@ -155,7 +156,7 @@ class GuestHandle:
         self.stderr.begin()
         await self.link.open(self.process.control)
         ready = await self._heard()
-        self.protection = verify_from_outside(self.process.pid, ready.protection, boot)
+        self.protection = await self._errands.fetch(lambda: self._from_outside(ready.protection, boot))
         try:
             demand(boot, self.protection)
         except Unsupported:
@@ -163,9 +164,15 @@ class GuestHandle:
                 raise SandboxGone(LOST) from None
             raise
         self.protection = with_imports(seclude(self.process, self.protection), boot.openings)
-        self.process.filtered = filtered = self.protection.has("seccomp")
-        self.process.alone = filtered and not boot.openings.subprocess
+        self.process.alone = self.process.filtered and not boot.openings.subprocess
         self.lookout.begin()
+
+    def _from_outside(self, told: Protection, boot: Boot) -> Protection:
+        """By somebody sent: whoever looks for an OS process that nobody has looked at yet may have to wait."""
+        found = verify_from_outside(self.process.pid, told, boot)
+        self.process.filtered = found.has("seccomp")
+        self.process.look_up()
+        return found
 
     async def _heard(self) -> Ready:
         """Its first words. Where other threads keep the kernel from looking, what has come meanwhile is in time.
@@ -176,6 +183,7 @@ class GuestHandle:
             await asyncio.wait([self.link.ready], timeout=READY_S / READY_LOOKS)
             if self.link.ready.done():
                 return self.link.ready.result()
+            self._errands.send(brief.look_for_nobody, _ignore)  # it may wait in a queue that somebody else makes
         raise TimeoutError
 
     async def _ends(self) -> bool:

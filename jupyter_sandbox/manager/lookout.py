@@ -14,18 +14,15 @@ from typing import NamedTuple
 
 from ..isolation.guest_process import GuestProcess, Rest
 from ..isolation.heartbeat import IMPORTS, Beat
-from ..isolation.layers import status_of
 from ..model.harmless import name
 from ..model.limits import DISK_FILES, Holdings, Limits
 from ..wire.messages import Call, Execute, Request
 from .claimed_end import ClaimedEnd
 from .errands import GuestErrands
 from .hearing import Hearing
-from .watch import Reading, Watched
+from .watch import KEPT, Reading, Watched
 
 LONG_NS = 100_000_000
-STOPPED = ("T", "t")
-"""As Linux calls it: by a signal, or by a debugger."""
 NAME = 200
 
 
@@ -53,8 +50,8 @@ class Lookout:
         self._all_seen = False
         """Whether that look left nothing out."""
         self._looking = False
-        self._kept = False
-        """Whether Linux has kept for too long who was sent to look at it."""
+        self._kept = ""
+        """How it kept those who were sent to look at it for too long, in words."""
         self._held = Holdings()
         self._claimed_end = ClaimedEnd()
         self.open: dict[int, Question] = {}
@@ -105,7 +102,17 @@ class Lookout:
 
     def see_errands(self) -> None:
         """Once in a round."""
-        self._kept = self._kept or self._errands.kept()
+        if self._errands.kept():
+            self.blame(KEPT)
+
+    def blame(self, why: str) -> None:
+        """It is to be ended."""
+        self._kept = self._kept or why
+
+    @property
+    def threads(self) -> int:
+        """How many it has now, or had with its programs when it was last looked at."""
+        return max(self._process.threads, self._held.threads)
 
     def reading(self, now_ns: int) -> Reading:
         """What the watchdog judges."""
@@ -147,7 +154,7 @@ class Lookout:
         of a reading."""
         if not begun_ns or now_ns - begun_ns < LONG_NS:
             return False
-        return status_of(self._process.pid).get("State", "")[:1] in STOPPED
+        return self._process.stopped
 
     def timed(self, *, ended: bool) -> bool:
         """Whether its run time counts: it does, unless it has ended, as it says, and does next to nothing since.

@@ -28,6 +28,9 @@ RETRY_NS = 1_000_000_000
 _NOTHING = Holdings()
 HEADLESS = "its main thread has ended, and others went on: nothing of what they hold could be seen"
 KEPT = "its threads kept Linux busy with its files or memory maps, so that looking at it took more than a second"
+KEPT_ALL = (
+    "its threads kept Linux busy with folders that all share, so that looking at sandboxes took more than a second"
+)
 ATTEMPTS = 2
 """Attempts to interrupt before the guest is killed."""
 
@@ -58,8 +61,8 @@ class Reading:
     """Whether a signal keeps it from going on; looked at only while a callback runs for long."""
     headless: bool = False
     """Whether its first thread has ended alone, so that neither memory nor files of it can be seen."""
-    kept: bool = False
-    """Whether Linux has kept for too long whoever was sent to look at it."""
+    kept: str = ""
+    """How it kept those who were sent to look at it for too long, in words."""
     deaf: bool = False
     """Whether its first thread waits for another one: ``callback_ns`` is since when."""
 
@@ -98,7 +101,7 @@ def judge(
     if reading.headless:
         return watched, (GivenUp(generation, HEADLESS),)
     if reading.kept:
-        text = KEPT + meanwhile(reading.process)
+        text = reading.kept + meanwhile(reading.process)
         return watched, (LimitCounted(generation, "hang", text), GivenUp(generation, f"hang: {text}"))
     if reading.memory > limits.max_memory + MEMORY_SLACK:
         return watched, (MemoryOver(generation, reading.memory, limits.max_memory, True, reading.process),)

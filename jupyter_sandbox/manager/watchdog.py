@@ -15,12 +15,14 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from ..model.sandbox import SandboxStatus
+from .errands import kept_by_somebody
 from .handle import GuestHandle
 from .life import DiskOver, GivenUp, HandlerOver, LifeEvent, MemoryOver
 from .stacks import stack_in
 from .state import stuck
 from .unit import Unit
 from .watch import Reading, disk_text, judge
+from .whose_queue import WhoseQueue
 
 POLL_S = 0.1
 DISK_EVERY = 3
@@ -56,6 +58,7 @@ class Watchdog:
         self._looking = self._again = False
         self._stirred: set[Unit] = set()
         """Who was not at rest since the last announcement."""
+        self._whose_queue = WhoseQueue()
         self._told: WeakKeyDictionary[Unit, int] = WeakKeyDictionary()
 
     def wake(self) -> None:
@@ -72,7 +75,10 @@ class Watchdog:
     def _poll(self) -> None:
         self._count += 1
         self._again, self._began_ns = False, self._clock_ns()
-        self._round = iter(tuple(self._units()))
+        units = tuple(self._units())
+        self._round = iter(units)
+        if kept_by_somebody(self._loop):
+            self._whose_queue.blame(guests_of(units), self._began_ns)
         self._go_on()
 
     def _go_on(self) -> None:
@@ -121,6 +127,11 @@ class Watchdog:
             if self._told.get(unit) != memory:
                 self._told[unit] = memory
                 unit.announce()
+
+
+def guests_of(units: Iterable[Unit]) -> list[GuestHandle]:
+    """All of them, those that are not a sandbox's yet, too."""
+    return [guest for unit in units for guest in (unit.guest, *unit.building) if guest is not None]
 
 
 def pause_s(took_s: float, since_s: float) -> float:

@@ -1,15 +1,20 @@
 """Attacks with the queues of Linux: hundreds of threads wait for a lock that whoever looks at the sandbox takes, too.
 
-The threads work on their own memory maps or files, and are slow on purpose. Who is sent to look waits among them; the
-kernel does not, and ends the sandbox. Whoever else computes on the machine feels them, other tests too: one of them is
-run with those, the others in a campaign.
+The threads work on their own memory maps or files, or on folders that all share, and are slow on purpose. Who is sent
+to look waits among them; the kernel does not, and ends the sandbox. Whoever else computes on the machine feels them,
+other tests too: some of them are run with those, the others in a campaign.
 """
 
 from __future__ import annotations
 
+import os
+import platform
+import threading
+
 import pytest
 
 from jupyter_sandbox.manager.sandbox import Sandbox
+from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from .conftest import Arena, Outcome, crash_reason
 from .tools import TOOLS
@@ -80,3 +85,63 @@ def test_nor_in_one_of_who_could_hide_memory_and_is_looked_at_more_closely(arena
     outcome = arena.attack(f"{TOOLS}{MAPS}import time; time.sleep(10)", sandbox, timeout_ms=60_000)
     is_told(sandbox, outcome)
     assert arena.works_again(sandbox)
+
+
+FOLDERS = """
+import mmap, threading
+threading.stack_size(32768)
+page = mmap.mmap(-1, 4096, prot=7)
+# rbx = name; again: mkdir(rbx, 0777); jump to again. Behind it: again: jump to again.
+page[:20] = bytes.fromhex('4889fb 4889df beff010000 b853000000 0f05 ebef')
+page[256:258] = bytes.fromhex('ebfe')
+start = _ctypes.addressof(_ctypes.c_char.from_buffer(page))
+make, spin = (_ctypes.CFUNCTYPE(None, _ctypes.c_char_p)(start + at) for at in (0, 256))
+begin = threading.Event()
+def go(act):
+    begin.wait()
+    act(%r.encode())
+for act in [make] * 160 + [spin] * 80: threading.Thread(target=go, args=(act,), daemon=True).start()
+begin.set()
+import time; time.sleep(6)
+"""
+"""A folder that may not be made: Linux takes the lock of the one that it would be in before that is found out."""
+PLACES = {
+    "of the open files of a neighbour": "/proc/{neighbour}/fd/x",
+    "of its own open files": "/proc/self/fd/x",
+    "of its own threads": "/proc/self/task/x",
+    "of the kernel's threads": "/proc/{kernel}/task/x",
+    "of all OS processes": "/proc/x",
+}
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="machine code of x86")
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.campaign if "own" in name or "kernel" in name else ()) for name in PLACES],
+)
+def test_who_makes_a_queue_before_a_folder_of_all_ends_and_nobody_is_blamed_in_its_place(
+    strict: Arena, name: str
+) -> None:
+    """Neighbours are looked at, and others are created meanwhile."""
+    neighbour = strict.bystander.info().os_pid
+    place = PLACES[name].format(neighbour=neighbour, kernel=os.getpid())
+    sandbox = strict.attacker(limits={"handler_budget": 60_000})
+    made: list[object] = []
+
+    def create() -> None:
+        while sandbox.status is SandboxStatus.RUNNING:
+            other = strict.manager.create()
+            made.append(other.exec("1 + 1"))
+            other.destroy()
+
+    creator = threading.Thread(target=create)
+    creator.start()
+    outcome = strict.attack(f"{TOOLS}{FOLDERS % place}", sandbox, timeout_ms=60_000)
+    if outcome.killed:
+        assert crash_reason(sandbox).startswith("hang: its threads kept Linux busy with folders that all share")
+    else:
+        assert outcome.error is None
+        sandbox.destroy()
+    creator.join(60)
+    assert set(made) == {2} and strict.bystander.info().os_pid == neighbour
+    assert strict.bystander.status is SandboxStatus.RUNNING

@@ -53,7 +53,8 @@ def test_whether_it_has_read_what_it_was_sent_and_waits_is_seen_from_outside(pla
     async def story(launcher: Launcher) -> None:
         told = await launcher.guest()
         process = told.process
-        assert not process.unread()
+        process.look_up()
+        assert not process.unread() and not process.stopped
         await told.tell("import time\nprint('now'); time.sleep(1000)")
         await read_all(process.stdout_fd, "now")
         assert not process.unread()
@@ -62,10 +63,11 @@ def test_whether_it_has_read_what_it_was_sent_and_waits_is_seen_from_outside(pla
         while not process.waits():
             await asyncio.sleep(0.01)
         os.kill(process.pid, signal.SIGSTOP)
-        while process.waits():
+        while not process.stopped:
             await asyncio.sleep(0.01)
+        assert not process.waits() and process.threads == 1
         process.close()
-        assert not process.unread() and not process.waits()
+        assert not (process.unread() or process.waits() or process.stopped or process.threads)
 
     play(story)
 

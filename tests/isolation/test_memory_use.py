@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -14,8 +15,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 def test_memory_is_found_behind_the_groups_of_a_user_who_is_in_thousands(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = b" ".join(str(100_000 + number).encode() for number in range(6_000))
     text = b"Groups:\t" + groups + b"\nVmHWM:\t 900 kB\nVmRSS:\t 700 kB\nRssFile:\t 400 kB\n"
-    monkeypatch.setattr(brief, "read", lambda path, most=1 << 14: text[:most])
-    assert memory_use._ask(1, look_beside=False)[0].files == 400 * 1024 // memory_use._PAGE
-    use = memory_use.MemoryUse.__new__(memory_use.MemoryUse)
-    use._pid = 1
+    use = memory_use.MemoryUse(os.getpid())
+    monkeypatch.setattr(brief, "read_at_start", lambda fd, most: text[:most])
+    assert memory_use._ask(use.figures, look_beside=False)[0].files == 400 * 1024 // memory_use._PAGE
     assert use.given_back() == 200 * 1024
+    use.close()

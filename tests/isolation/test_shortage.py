@@ -21,6 +21,7 @@ from jupyter_sandbox.isolation.holdings import HoldingsMeter
 from jupyter_sandbox.isolation.scratch import ScratchRoot, folder_use
 from jupyter_sandbox.isolation.shortage import shortage
 from jupyter_sandbox.isolation.zygote import Zygote
+from jupyter_sandbox.manager.errands import GuestErrands, errands_of
 from jupyter_sandbox.manager.handle import DEAF, GuestHandle
 from jupyter_sandbox.manager.output import OutputPump
 from jupyter_sandbox.manager.zygotes import FlavourZygote
@@ -168,6 +169,7 @@ def test_a_sandbox_whose_output_cannot_be_waited_for_is_refused_whole(
 
     async def story() -> None:
         async with launcher() as made:
+            await GuestErrands(errands_of(asyncio.get_running_loop())).fetch(lambda: None)  # its thread opens something
             before = open_files()
             with pytest.raises(LaunchFailed, match=r"another sandbox cannot be watched: .*max_user_watches"):
                 await GuestHandle.launch(cast(FlavourZygote, made.zygote), Boot("shop"), DEAF, 1)

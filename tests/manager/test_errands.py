@@ -10,8 +10,19 @@ from typing import Any
 
 import pytest
 
+from jupyter_sandbox.isolation import brief
 from jupyter_sandbox.manager import errands as module
-from jupyter_sandbox.manager.errands import KEPT, MOST, Errand, Errands, GuestErrands, errands_of
+from jupyter_sandbox.manager.errands import (
+    KEPT,
+    KEPT_BY_SOMEBODY,
+    MOST,
+    Errand,
+    Errands,
+    GuestErrands,
+    Worker,
+    errands_of,
+    kept_by_somebody,
+)
 
 from ..waiting import until
 
@@ -112,14 +123,64 @@ def test_it_is_kept_too_long_after_so_many_looks_that_found_it_waiting(monkeypat
         errand = errands.send(free.wait, found.append)
         while not errand._thread:
             await asyncio.sleep(0.001)
-        assert not errands.kept(), "who waits for Python's lock or an event is not kept by Linux"
-        monkeypatch.setattr(module, "_is_kept", lambda thread: waits[0])
-        assert [errands.kept() for _ in range(KEPT)] == [False] * (KEPT - 1) + [True]
+
+        def kept() -> bool:
+            assert not kept_by_somebody(asyncio.get_running_loop())
+            return errands.kept()
+
+        assert not any(kept() for _ in range(2 * KEPT)), "who waits for an event is not kept by Linux"
+        monkeypatch.setattr(Worker, "is_kept", lambda worker: waits[0])
+        assert [kept() for _ in range(KEPT)] == [False] * (KEPT - 1) + [True]
         free.set()
         await came(found, 1)
-        assert not errands.kept()
+        assert not kept()
 
     run(work())
+
+
+def test_who_waits_for_a_lock_of_all_is_kept_by_somebody_and_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        loop, free, found = asyncio.get_running_loop(), threading.Event(), list[Any]()
+        errands = GuestErrands(errands_of(loop))
+        errand = errands.send(lambda: brief._waited_for(free.wait, 60), found.append)
+        while not (errand._thread and brief.waits_among_all(errand._thread.number)):
+            await asyncio.sleep(0.001)
+        monkeypatch.setattr(Worker, "is_kept", lambda worker: True)
+        seen = [kept_by_somebody(loop) for _ in range(KEPT_BY_SOMEBODY)]
+        assert seen == [False] * (KEPT_BY_SOMEBODY - 1) + [True] and not errands.kept()
+        free.set()
+        await came(found, 1)
+        assert not kept_by_somebody(loop)
+
+    run(work())
+
+
+def test_what_is_fetched_is_the_result_or_the_error() -> None:
+    async def work() -> None:
+        errands = GuestErrands(errands_of(asyncio.get_running_loop()))
+        assert await errands.fetch(lambda: 42) == 42
+        with pytest.raises(ZeroDivisionError):
+            await errands.fetch(lambda: 1 // 0)
+        free = threading.Event()
+        given_up = asyncio.ensure_future(errands.fetch(lambda: free.wait(60)))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        free.set()
+        assert await errands.fetch(lambda: 43) == 43
+
+    run(work())
+
+
+def test_a_thread_that_waits_in_linux_is_seen_to_be_kept_and_closes_what_it_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker = Worker()
+    assert not worker.is_kept()
+    monkeypatch.setattr(brief, "read_at_start", lambda fd, most: b"7 (a) b) D 1")
+    assert worker.is_kept()
+    worker.close()
+    worker.close()
+    assert not worker.is_kept()
 
 
 def test_who_cannot_wait_otherwise_has_it_at_once_and_only_once() -> None:

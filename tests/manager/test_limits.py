@@ -281,7 +281,7 @@ def test_who_keeps_those_that_look_at_it_ends_with_that_reason(
         return look(process, most_files, everything=everything)
 
     kept, other = manager.create("kept", code={"counter.py": COUNTER}), manager.create("other")
-    monkeypatch.setattr(errands, "_is_kept", lambda thread: True)
+    monkeypatch.setattr(errands.Worker, "is_kept", lambda worker: True)
     monkeypatch.setattr(errands, "KEPT", 3)
     monkeypatch.setattr(GuestProcess, "holdings", slow)
 
