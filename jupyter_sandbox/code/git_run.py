@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -12,16 +13,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ..model.busy import patiently
 from ..model.errors import CompileError
 
 _DISK = 256_000_000
 """Bytes of the largest file git may write: a pack larger than this is no program for a sandbox."""
 
 _FENCE = (
-    "import os,resource,sys\n"
+    "import os,resource,sys,time\n"
+    f"sys.path.append({str(Path(__file__).resolve().parents[2])!r})\n"
+    "from jupyter_sandbox.model.busy import patiently\n"
     f"resource.setrlimit(resource.RLIMIT_FSIZE,({_DISK},{_DISK}))\n"
     "resource.setrlimit(resource.RLIMIT_CORE,(0,0))\n"
-    "os.execv(sys.argv[1],sys.argv[1:])\n"
+    "patiently(lambda:os.execv(sys.argv[1],sys.argv[1:]),time.sleep)\n"
 )
 """Runs in a fresh interpreter: limits set between fork and exec of a threaded kernel could deadlock."""
 
@@ -48,17 +52,32 @@ _ENVIRONMENT = {
     "LC_ALL": "C",
 }
 
+_BUSY = os.strerror(errno.ETXTBSY).encode()
+"""In git's words when that befell a program that git starts itself, and in the fence's when git was busy for long."""
+
 
 def git(arguments: list[str], own: Path, deadline: float) -> str:
     """Run one git command in our own repository and give its output.
 
     Raises CompileError (git_clone_failed) with git's own words when it fails or runs past the deadline.
     """
+    try:
+        return patiently(lambda: _output(arguments, own, deadline), time.sleep)
+    except OSError as error:
+        if error.errno != errno.ETXTBSY:
+            raise
+        raise failed("another program has git open for writing: try again") from None
+
+
+def _output(arguments: list[str], own: Path, deadline: float) -> str:
+    """Raises OSError (ETXTBSY) as well where git says so of a program that it starts itself."""
     with start_git(arguments, own) as process:
         try:
             output, errors = process.communicate(timeout=max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             raise failed("git did not finish in time: check the address or give a larger timeout_s") from None
+    if process.returncode != 0 and _BUSY in errors:
+        raise OSError(errno.ETXTBSY, _BUSY.decode())
     if process.returncode != 0:
         raise failed(_words(errors, process.returncode))
     return output.decode("utf-8", "replace")
@@ -67,8 +86,16 @@ def git(arguments: list[str], own: Path, deadline: float) -> str:
 @contextmanager
 def start_git(arguments: list[str], own: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A running git; whatever is left of it when the block ends is killed with all its children."""
-    process = subprocess.Popen(
-        [*_fence(), _program(), *_options(own), *arguments],
+    process = patiently(lambda: _begun([*_fence(), _program(), *_options(own), *arguments], own), time.sleep)
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _begun(command: list[str], own: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -76,10 +103,6 @@ def start_git(arguments: list[str], own: Path) -> Iterator[subprocess.Popen[byte
         env={**_ENVIRONMENT, "HOME": str(own), "PATH": os.defpath},
         start_new_session=True,
     )
-    try:
-        yield process
-    finally:
-        _end(process)
 
 
 def _options(own: Path) -> list[str]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from ..model.busy import patiently
 from ..model.errors import LaunchFailed
 from . import launch
 from .scratch import ScratchRoot
@@ -100,14 +104,17 @@ def begin(*, entry: str, preload: Sequence[str], preimport: Sequence[str], sys_p
             scratch = ScratchRoot()
             kept.callback(scratch.close)
             errors = kept.enter_context(tempfile.TemporaryFile())
-            process = execute(
-                theirs, errors, entry=entry, preload=preload, preimport=preimport, folder=str(scratch.path),
+            start = partial(
+                execute, theirs, errors, entry=entry, preload=preload, preimport=preimport, folder=str(scratch.path),
                 sys_path=sys_path,
             )  # fmt: skip
+            process = patiently(start, time.sleep)
             kept.pop_all()
             return Begun(process, ours, errors, scratch)
     except OSError as error:
-        if error.filename == sys.executable:
+        if error.errno == errno.ETXTBSY:
+            text = f"cannot start {sys.executable}: another program has it open for writing; try again"
+        elif error.filename == sys.executable:
             text = f"cannot start {sys.executable}: {error}; check that this Python still exists"
         else:
             text = f"the sandbox launcher cannot be started: {shortage(error)}"

@@ -204,6 +204,8 @@ def _with_arguments() -> dict[str, Decision]:
 def _files(landlock: int) -> dict[str, Decision]:
     """Landlock before version 3 lets files be emptied that may only be read."""
     if landlock >= 3 or not landlock:
+        # By path, both keep others from starting a program for the moment until Landlock refuses them. To refuse this
+        # one would take it from honest code, and opening for writing does the same.
         return {"open": Allow(), "openat": Allow(), "truncate": Allow()}
     emptied = Refuse(errno.EACCES)
     return {

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.model.busy import patiently
+
+from ..busy import is_busy, needs_busy_programs
 from .conftest import Arena, crash_reason
 from .tools import REFUSED
 
@@ -222,3 +228,27 @@ def test_whatever_is_in_its_folder_goes_with_it_and_nothing_else(arena: Arena, t
     sandbox.destroy()
     arena.until(lambda: not folder.exists(), "the folder is still there")
     assert (tmp_path / "kept").read_text() == "kept" and stat.S_ISDIR(os.stat("/").st_mode)
+
+
+BUSY = """
+import os, threading
+def cut():
+    while True:
+        try: os.truncate({path!r}, 0)
+        except OSError: pass  # while it runs, "busy" is told to who cuts it
+for _ in range(4): threading.Thread(target=cut, daemon=True).start()
+"""
+
+
+@needs_busy_programs
+def test_a_program_that_it_may_not_write_is_busy_for_moments_and_is_started_all_the_same(
+    strict: Arena, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "true")
+    shutil.copy(str(shutil.which("true")), path)
+    before = Path(path).read_bytes()
+    assert strict.attack(BUSY.format(path=path)).error is None
+    strict.until(lambda: is_busy(path), "nobody finds it busy: then more can be promised")
+    for _ in range(20):
+        assert patiently(lambda: subprocess.run([path]), time.sleep).returncode == 0
+    assert Path(path).read_bytes() == before

@@ -21,6 +21,7 @@ from jupyter_sandbox.isolation.ender import NAME, NEEDS
 from jupyter_sandbox.isolation.system import in_session, is_over, zygote_ends
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
+from jupyter_sandbox.manager.watch import KEPT
 from jupyter_sandbox.model.errors import SandboxGone
 from jupyter_sandbox.model.limits import THREADS
 from jupyter_sandbox.model.sandbox import SandboxStatus
@@ -170,7 +171,8 @@ def test_a_sandbox_that_was_killed_does_not_live_on_while_its_programs_compute(s
     sandbox = with_programs(strict)
     with session(sandbox) as number:
         assert strict.attack(CROWD, sandbox).killed
-        assert "programs among them) and was killed" in crash_reason(sandbox)
+        # Whoever looks at so many may be kept by them before he has counted them.
+        assert any(end in crash_reason(sandbox) for end in ("programs among them) and was killed", f"hang: {KEPT}"))
         strict.until(lambda: not in_session(number), "they have not given up yet, and nobody ended them", within_s=30)
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.code import git_run
 from jupyter_sandbox.code.gather import gather
 from jupyter_sandbox.code.git_url import Remote, parse_url
 from jupyter_sandbox.code.sources import GitSource
 from jupyter_sandbox.model.errors import CompileError
+
+from ..busy import held_program, needs_busy_programs
 
 ENV = {
     "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b.c", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b.c",
@@ -249,6 +255,55 @@ def test_a_deadline_that_has_passed_ends_in_an_error_and_leaves_no_process(repos
     error = refusal(GitSource(str(repository.path), commit, timeout_s=0.0))
     assert error.kind in ("git_clone_failed", "repo_error") and "in time" in str(error)
     assert _children() <= before
+
+
+HELD_UNTIL_IT_PAUSES = "import sys,time\nheld=open(sys.argv[1],'r+b')\ntime.sleep=lambda _:held.close()\n"
+SAYS_IT_ONCE = """#!/bin/sh
+mkdir "$0.said" 2>/dev/null || exec echo fetched
+echo "error: cannot exec 'git': Text file busy" >&2
+echo "fatal: fetch-pack: unable to fork off index-pack" >&2
+exit 128
+"""
+
+
+def version(own: Path) -> str:
+    return git_run.git(["version"], own, time.monotonic() + 60)
+
+
+@needs_busy_programs
+def test_git_that_is_busy_for_a_moment_is_started_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copy(str(shutil.which("git")), tmp_path)
+    monkeypatch.setattr(git_run, "_program", lambda: str(copy))
+    monkeypatch.setattr(git_run, "_FENCE", HELD_UNTIL_IT_PAUSES + git_run._FENCE)
+    assert version(tmp_path).startswith("git version")
+
+
+@needs_busy_programs
+def test_so_is_the_python_that_starts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with held_program("true", tmp_path) as (path, let_go):
+        monkeypatch.setattr(sys, "executable", path)
+        monkeypatch.setattr(time, "sleep", let_go)
+        assert version(tmp_path) == ""
+
+
+@needs_busy_programs
+def test_git_that_stays_busy_is_an_error_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with held_program("git", tmp_path) as (path, _):
+        monkeypatch.setattr(git_run, "_program", lambda: path)
+        with pytest.raises(CompileError, match="another program has git open for writing"):
+            version(tmp_path)
+
+
+def test_git_that_finds_a_program_of_its_own_busy_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "git"
+    script.write_text(SAYS_IT_ONCE)
+    script.chmod(0o755)
+    monkeypatch.setattr(git_run, "_program", lambda: str(script))
+    assert version(tmp_path) == "fetched\n"
 
 
 def _children() -> set[str]:

@@ -131,6 +131,25 @@ def test_what_waits_is_given_back_at_the_end(server: socket.socket) -> None:
     until(gone)
 
 
+def test_whose_a_connection_was_that_keeps_its_port_is_not_to_be_known(
+    server: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_STATES", 1 << 6)  # those that wait for their time to pass
+    made = socket.create_connection(server.getsockname()[:2])
+    other, _ = server.accept()
+    port, number = made.getsockname()[1], numbers(made)
+    made.close()
+    other.close()
+
+    def told() -> set[int]:
+        messages = [message for piece in connections._pieces() for message in connections._messages(piece[1:])]
+        about = [connections._ABOUT.unpack_from(message) for message in messages]
+        return {owner for _, place, _, owner in about if place[:2] == port.to_bytes(2, "big")}
+
+    until(lambda: bool(told()))
+    assert told() == {0} != number
+
+
 def test_of_open_files_the_sockets_of_the_network_are_connections(server: socket.socket) -> None:
     one, other = socket.socketpair()
     seen = KeptFiles("/nowhere")

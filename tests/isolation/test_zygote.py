@@ -14,10 +14,12 @@ import pytest
 
 from jupyter_sandbox.isolation import launch
 from jupyter_sandbox.isolation import zygote as module
+from jupyter_sandbox.isolation.exec_zygote import begin
 from jupyter_sandbox.isolation.zygote import Zygote
 from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.errors import LaunchFailed, Unsupported
 
+from ..busy import held_program, needs_busy_programs
 from ..leaving import guests_of
 from .conftest import HERE, Launcher, Story, launcher, lives, read_all, wait_until_gone
 
@@ -161,6 +163,26 @@ def test_an_interpreter_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch)
             await Zygote.start(entry="told_guest:run", sys_path=[])
 
     asyncio.run(story())
+
+
+@needs_busy_programs
+def test_an_interpreter_that_is_busy_for_a_moment_is_started_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with held_program("true", tmp_path) as (path, let_go):
+        monkeypatch.setattr(sys, "executable", path)
+        monkeypatch.setattr(time, "sleep", let_go)
+        begun = begin(entry="told_guest:run", preload=(), preimport=(), sys_path=())
+    assert begun.process.args[0] == path  # type: ignore[index]
+    begun.undo()
+
+
+@needs_busy_programs
+def test_one_that_stays_busy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with held_program("true", tmp_path) as (path, _):
+        monkeypatch.setattr(sys, "executable", path)
+        with pytest.raises(LaunchFailed, match="another program has it open for writing"):
+            begin(entry="told_guest:run", preload=(), preimport=(), sys_path=())
 
 
 def test_a_profile_that_cannot_be_had_is_refused(play: Play) -> None:
