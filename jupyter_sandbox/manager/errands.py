@@ -78,11 +78,6 @@ class Errand(Generic[T]):
         self._thread = None
         self._over.set()
 
-    @property
-    def over(self) -> bool:
-        """Whether it was done."""
-        return self._over.is_set()
-
     def deliver(self) -> None:
         """On the loop, when it is over; once."""
         if not self._delivered:
@@ -97,8 +92,9 @@ class Errand(Generic[T]):
 
     def look(self) -> None:
         """See whether Linux keeps it, by what the guest alone can make others wait for, or by what anybody can."""
-        if self._thread is not None and self._thread.is_kept():
-            if brief.waits_among_all(self._thread.number):
+        thread = self._thread  # which may be done at any moment
+        if thread is not None and thread.is_kept():
+            if brief.waits_among_all(thread.number):
                 self._kept_by_somebody += 1
             else:
                 self._kept += 1
@@ -186,12 +182,15 @@ class Errands:
             return
         errand.run(worker)
         with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
-            loop.call_soon_threadsafe(errand.deliver)
+            loop.call_soon_threadsafe(self._deliver, errand)
+
+    def _deliver(self, errand: Errand[Any]) -> None:
+        self._open.discard(errand)
+        errand.deliver()
 
     def look(self) -> bool:
         """Whether somebody keeps one of those that were sent for too long, and it is not known who. Call ten times a
         second."""
-        self._open = {errand for errand in self._open if not errand.over}
         for errand in self._open:
             errand.look()
         return any(errand.kept_by_somebody for errand in self._open)
