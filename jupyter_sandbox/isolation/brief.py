@@ -145,6 +145,11 @@ def opened(path: str, flags: int = os.O_RDONLY) -> int:
     return fd if fd >= 0 else _checked(_waited_for(_patient().open, name, flags), path)
 
 
+def find(path: str) -> None:
+    """Have Linux remember a name, so that whoever opens it next waits for nobody but the file. Raises OSError."""
+    libc().close(opened(path, getattr(os, "O_PATH", os.O_RDONLY)))
+
+
 def _opened_from_memory(name: bytes, flags: int) -> int:
     """-1 where Linux would have to look for it, or does not know this call."""
     how = (ctypes.c_uint64 * 3)(flags, 0, _CACHED)

@@ -16,7 +16,8 @@ MOST = 1 << 20
 def read(path: str, most: int = MOST) -> bytes:
     """As much of it as is looked at; of that length when there may be more. Raises OSError."""
     pieces, size = list[bytes](), 0
-    fd = brief.opened(path)
+    brief.find(path)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # an OS process that becomes another program can keep who opens this
     try:
         while size < most and (piece := os.read(fd, most - size)):
             pieces.append(piece)

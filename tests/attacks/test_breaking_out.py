@@ -429,7 +429,7 @@ def test_many_programs_that_compute_weigh_no_more_than_their_sandbox(strict: Are
     mark = f"spinning of {sandbox.info().os_pid}"  # others may run the same attack
     attack = SPINNING.replace("{begin}", BEGIN[name]).replace("{mark}", mark)
     assert strict.attack(attack, sandbox).error is None
-    strict.until(lambda: len(sessions_of(mark)) >= 24, "not all of them compute")
+    strict.until(lambda: len(sessions_of(mark)) >= 24, lambda: f"not all of them compute: {sandbox.info().reason}")
     assert set(sessions_of(mark)) == {sandbox.info().os_pid}
 
 
