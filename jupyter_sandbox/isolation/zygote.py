@@ -59,6 +59,7 @@ class Zygote:
         self._process, self._control, self._errors, self._scratch = begun
         self._loop = asyncio.get_running_loop()
         self._hello: asyncio.Future[launch.Hello] = self._loop.create_future()
+        self._ending = False
         self._importing = ""
         """The module of the user's that is being imported, or was last."""
         self._patience: asyncio.Timeout | None = None
@@ -283,12 +284,12 @@ class Zygote:
 
     def _ended(self, guest: GuestProcess, status: ExitStatus) -> None:
         guest.ended(status)
-        if guest.closed:
+        if guest.closed and not self._ending:  # else it goes with all others
             self._scratch.remove(guest.scratch)
 
     def _closed(self, guest: GuestProcess) -> None:
         """A guest's folder goes when both are true: the OS process has ended and nobody looks at it any more."""
-        if guest.exit_status is not None or not guest.pid:
+        if (guest.exit_status is not None or not guest.pid) and not self._ending:
             self._scratch.remove(guest.scratch)
 
     def _how_it_ended(self) -> str:
@@ -318,9 +319,14 @@ class Zygote:
         self._scratch.close()
 
     def _ask_to_end(self) -> None:
-        """It kills and reaps its guests and goes; who takes too long is killed, and its guests die with it."""
+        """It kills and reaps its guests, waits for who sweeps up after them and goes; who takes too long is killed, and
+        its guests die with it."""
+        for guest in self._guests.values():
+            guest.kill()
+        self._ending = True
         with suppress(OSError, subprocess.TimeoutExpired):
             self._control.shutdown(socket.SHUT_WR)
+            self._scratch.release()
             self._process.wait(_PATIENCE_S)
 
     def _end(self, message: str, cause: str = "") -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_sandbox.isolation import launch
+from jupyter_sandbox.isolation import launch, sweeper
 from jupyter_sandbox.isolation import zygote as module
 from jupyter_sandbox.isolation.zygote import Zygote
 from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.errors import LaunchFailed, Unsupported
 
-from ..leaving import guests_of
+from ..leaving import guests_of, name_of
 from .conftest import HERE, Launcher, Story, launcher, lives, read_all, wait_until_gone
 
 Play = Callable[[Story], None]
@@ -128,6 +128,21 @@ def test_a_killed_zygote_is_noticed_and_takes_its_guests_along(play: Play) -> No
         with pytest.raises(LaunchFailed, match="create the sandbox again"):
             await launcher.zygote.fork(Boot("late"))
         launcher.zygote.close()
+
+    play(story)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="its number is read in /proc")
+def test_who_sweeps_up_has_done_so_and_ended_when_a_zygote_was_closed(play: Play, temporary: Path) -> None:
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest()
+        await told.ask("import os; os.mkdir('kept')")
+        children = Path(f"/proc/{launcher.zygote.pid}/task/{launcher.zygote.pid}/children").read_text().split()
+        sweeping = [int(pid) for pid in children if name_of(int(pid)) == sweeper.NAME]
+        assert len(sweeping) == 1
+        launcher.zygote.close()
+        assert list(temporary.iterdir()) == []
+        wait_until_gone(sweeping)
 
     play(story)
 
