@@ -317,7 +317,7 @@ class SandboxManager:
         if self._spares is not None:
             await self._spares.close()
         if self._zygotes is not None:
-            self._zygotes.close()
+            await self._zygotes.close()
         errands_of(asyncio.get_running_loop()).close()
 
     def _forget(self, unit: Unit) -> None:

@@ -273,7 +273,7 @@ def test_a_zygote_that_comes_up_after_its_flavour_was_closed_is_ended(monkeypatc
     class Late:
         alive, on_death = True, None
 
-        def close(self) -> None:
+        async def close(self) -> None:
             closed.append("late")
 
     async def story() -> None:
@@ -293,7 +293,7 @@ def test_a_zygote_that_comes_up_after_its_flavour_was_closed_is_ended(monkeypatc
             await waiting
         assert closed == ["late"]
         zygotes = Zygotes(lambda _: None)
-        zygotes.close()
+        await zygotes.close()
         with pytest.raises(LaunchFailed, match="was closed"):
             await zygotes.of(Flavour()).warm()
 
