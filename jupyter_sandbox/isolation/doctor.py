@@ -45,7 +45,7 @@ async def examine(profile: str = "", openings: Openings | None = None) -> Protec
         finally:
             guest.close()
     finally:
-        zygote.close()
+        await zygote.close()
 
 
 def report(protection: Protection) -> Iterator[str]:

@@ -1,7 +1,8 @@
-"""The start of a zygote: a new interpreter that got nothing from the kernel by accident."""
+"""The start of a zygote, a new interpreter that got nothing from the kernel by accident, and its end."""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -18,8 +19,11 @@ from typing import IO, NamedTuple
 from ..model.busy import patiently
 from ..model.errors import LaunchFailed
 from . import launch
+from .exits import ExitStatus
 from .scratch import ScratchRoot
 from .shortage import shortage
+
+PATIENCE_S, _TURN_S, _ENDING_S = 1.0, 0.005, 0.1
 
 # Not -I: it would ignore PYTHONHASHSEED, and a replay on another day must meet the same order of sets. The scrubbed
 # environment, -s and -P give all the rest of it; -S keeps .pth files from running.
@@ -89,9 +93,43 @@ class Begun(NamedTuple):
         """As if it had never been."""
         self.process.kill()
         self.process.wait()
+        self.close()
+        self.scratch.close()
+
+    def close(self) -> None:
+        """Let go of what is open."""
         self.control.close()
         self.errors.close()
-        self.scratch.close()
+
+    async def see_off(self) -> None:
+        """It reaps its guests, waits for who sweeps up after them and goes; who takes too long is killed, and its
+        guests die with it. Who hangs in the operating system itself then is waited for by nobody."""
+        with suppress(OSError):
+            self.control.shutdown(socket.SHUT_WR)
+        self.scratch.release()
+        await self._gone()
+        self.process.kill()
+        await self._gone()
+
+    async def _gone(self) -> None:
+        """Its end, if that comes in time. Asked for again and again: not everywhere is it told."""
+        until_s = time.monotonic() + PATIENCE_S
+        while self.process.poll() is None and time.monotonic() < until_s:
+            await asyncio.sleep(_TURN_S)
+
+    def how_it_ended(self) -> str:
+        """In words; it closes its files a moment before that can be asked."""
+        with suppress(subprocess.TimeoutExpired):
+            code = self.process.wait(_ENDING_S)
+            return f"was ended by {ExitStatus(signal=-code)}" if code < 0 else f"has ended with exit {code}"
+        return "has ended"
+
+    def last_words(self) -> str:
+        """What it wrote last, in brackets."""
+        self.errors.seek(0, os.SEEK_END)
+        self.errors.seek(max(0, self.errors.tell() - 2000))
+        lines = self.errors.read().decode(errors="replace").strip().splitlines()
+        return f" ({lines[-1][:300]})" if lines else ""
 
 
 def begin(*, entry: str, preload: Sequence[str], preimport: Sequence[str], sys_path: Sequence[str]) -> Begun:

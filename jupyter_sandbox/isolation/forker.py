@@ -72,7 +72,7 @@ def main(
     forker.rehearsals = [lambda: rehearse(folder), *_rehearsals(preload)] * ROUNDS
     sweeping = sweeper.begin(folder)
     forker.run(sweeping)
-    sweeper.end(sweeping)
+    sweeper.wait(sweeping)
 
 
 def _end_programs() -> None:

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from ..model.errors import LaunchFailed, UsageError
 from ..model.openings import Openings, Place
 from . import system
-from .scratch import PREFIX
+from .removal import PREFIX
 from .straight import follow, open_straight
 
 

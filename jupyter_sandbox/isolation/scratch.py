@@ -7,26 +7,20 @@ import os
 import stat
 import sys
 import tempfile
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from .aside import begun_aside
+from .removal import OWNER, PREFIX, open_folder, remove_for_good
 from .shortage import NO_FILES
 
 if sys.platform != "win32":
     import fcntl
 
-PREFIX = "jupyter_sandbox-"
-OWNER = "owner"
-"""The file in a kernel's folder that is locked as long as the kernel lives."""
-_JOIN_S = 5.0
-_AGAIN_S = (0.05, 0.1, 0.2, 0.5, 1, 2)
-"""Before a folder is removed once more: what was killed a moment ago can still be writing, programs that it started
-for longer."""
-_UNNOTED = getattr(os, "O_NOATIME", 0)
-"""Reading a folder that changes would write the time of access, and wait for whatever a drive is busy with."""
+CLOSE_S = 2.0
+"""How long the end of a kernel waits for the removal of its folder. It goes on behind it."""
 _DEEPEST = 64
 """Folders in folders inside a guest's folder: each one costs an open file while we look."""
 
@@ -43,9 +37,8 @@ class ScratchRoot:
     def __init__(self, parent: str | None = None) -> None:
         self._base = Path(parent or tempfile.gettempdir()).resolve()  # what is open or mapped is told without links
         _nameable(self._base)
-        sweep(self._base)
         self.path, self._lock = _made(self._base)
-        self._removals: list[threading.Thread] = []
+        self._sweeping = begun_aside(lambda: sweep(self._base))
 
     def make(self) -> str:
         """A new empty folder, for its owner only. Raises OSError."""
@@ -57,35 +50,32 @@ class ScratchRoot:
 
     def _make_anew(self) -> None:
         path, lock = _made(self._base)
-        self._release()
+        self.release()
         self.path, self._lock = path, lock
 
     def remove(self, folder: str) -> None:
-        """Remove a guest's folder and all in it. Returns at once; a full folder goes in a thread of its own."""
-        try:
-            os.rmdir(folder)
-        except FileNotFoundError:
-            return
-        except OSError:
-            thread = threading.Thread(target=remove_for_good, args=(folder,), name="sandbox-scratch", daemon=True)
-            try:
-                thread.start()
-            except (RuntimeError, MemoryError):  # no thread is to be had: it goes with all others at the end
-                return
-            self._removals = [known for known in self._removals if known.is_alive()] + [thread]
+        """Remove a guest's folder and all in it. Returns at once: how long it takes is in the hand of who looked for
+        names in there, so it is done by a thread of its own."""
+        begun_aside(lambda: remove_for_good(folder))  # where none is to be had, it goes with all others at the end
 
-    def close(self) -> None:
-        """Remove everything. Idempotent."""
-        for thread in self._removals:
-            thread.join(_JOIN_S)
-        self._removals = []
-        self._release()  # first: what removes the folder may need the open file
-        remove_tree(self.path)
-
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Let go of the lock, so that whoever sweeps up begins to. No other folder may be made after that."""
         lock, self._lock = self._lock, -1
         if lock >= 0:
             os.close(lock)
+
+    def close(self) -> None:
+        """Remove everything, if nobody else is at it. Idempotent; what takes long goes on behind it."""
+        until_s = time.monotonic() + CLOSE_S
+        self.release()
+        if self._sweeping is not None:
+            self._sweeping.wait(CLOSE_S)
+        if os.path.lexists(self.path):
+            removed = begun_aside(lambda: _remove_unless_swept(self.path))
+            if removed is None:
+                _remove_unless_swept(self.path)
+            else:
+                removed.wait(until_s - time.monotonic())
 
 
 def _nameable(base: Path) -> None:
@@ -114,31 +104,48 @@ def _made(base: Path) -> tuple[Path, int]:
 
 
 def _lock(folder: Path) -> int:
-    fd = os.open(folder / OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    os.fchmod(fd, 0o600)
-    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    """Under another name at first, so that nobody who sweeps finds it without the lock."""
+    fd = os.open(folder / f"{OWNER}-to-be", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(fd, 0o600)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.rename(folder / f"{OWNER}-to-be", folder / OWNER)
+    except OSError:
+        os.close(fd)
+        raise
     return fd
 
 
 def sweep(base: Path) -> None:
     """Remove the folders of our user's kernels that were killed."""
-    for folder in base.glob(f"{PREFIX}*"):
-        try:
-            found = folder.lstat()
-            ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-            fd = os.open(folder / OWNER, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW) if ours else -1
-        except OSError:
-            continue
-        if fd >= 0:
-            _remove_if_free(folder, fd)
+    with suppress(OSError):  # nothing more can be opened: the next kernel looks again
+        for folder in base.glob(f"{PREFIX}*"):
+            _sweep_one(folder)
 
 
-def _remove_if_free(folder: Path, fd: int) -> None:
+def _sweep_one(folder: Path) -> None:
+    with suppress(OSError):
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+            _remove_if_free(folder)
+
+
+def _remove_unless_swept(folder: Path) -> None:
+    """Our own, also where somebody has tidied up the file that says so."""
+    try:
+        _remove_if_free(folder)
+    except OSError:
+        remove_for_good(folder)
+
+
+def _remove_if_free(folder: Path) -> None:
+    """Raises OSError where it is no kernel's."""
+    fd = os.open(folder / OWNER, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        remove_tree(folder)
+        remove_for_good(folder)
     except OSError:
-        return  # its kernel lives
+        return  # its kernel lives, or somebody sweeps up
     finally:
         os.close(fd)
 
@@ -161,7 +168,7 @@ def folder_use(folder: str, most_files: int) -> FolderUse:
     """
     count = _Count(most_files)
     try:
-        top = _open_folder(folder)
+        top = open_folder(folder)
     except OSError as error:
         if error.errno in NO_FILES:
             raise
@@ -189,7 +196,7 @@ class _Count:
                 self.deep = True
                 return
             try:
-                inner = _open_folder(name, folder)
+                inner = open_folder(name, folder)
             except OSError as error:
                 if error.errno in NO_FILES:
                     raise
@@ -226,90 +233,3 @@ class _Count:
                 self._linked.add(found.st_ino)
             self.used += found.st_blocks * 512
             self.largest = max(self.largest, found.st_size)
-
-
-def remove_for_good(folder: str) -> None:
-    """Remove it, and what is written into it meanwhile. Takes some seconds at most."""
-    remove_tree(folder)
-    for pause in _AGAIN_S:
-        if not os.path.lexists(folder):
-            return
-        time.sleep(pause)
-        remove_tree(folder)
-
-
-def remove_tree(folder: str | Path) -> None:
-    """Remove whatever a guest left: odd names, pipes, links (never followed), folders without permissions or without
-    end. What cannot be removed stays; nothing is raised."""
-    try:
-        top = _open_folder(str(folder))
-    except OSError:
-        return
-    try:
-        while _clear_once(top):
-            pass
-    except OSError:
-        return
-    finally:
-        os.close(top)
-        with suppress(OSError):
-            os.rmdir(folder)
-
-
-def _clear_once(top: int) -> bool:
-    """Remove the files of a folder and empty its folders; whether there may be more to do.
-
-    What lies deeper is moved up to the top, so that depth costs neither recursion nor paths that are too long.
-    """
-    moved = False
-    for name in _remove_files(top):
-        with suppress(OSError):
-            inner = _open_folder(name, top)
-            try:
-                for deeper in _remove_files(inner):
-                    os.close(_open_folder(deeper, inner))
-                    os.rename(deeper, os.urandom(8).hex(), src_dir_fd=inner, dst_dir_fd=top)
-                    moved = True
-            finally:
-                os.close(inner)
-            os.rmdir(name, dir_fd=top)
-    return moved
-
-
-def _remove_files(folder: int) -> list[str]:
-    """The folders that are left when everything else has been removed."""
-    folders = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(entry.name)
-            else:
-                with suppress(OSError):
-                    os.unlink(entry.name, dir_fd=folder)
-    return folders
-
-
-def _open_folder(name: str, parent: int | None = None) -> int:
-    """Open to list and to change, whatever its permissions: it is ours all the same. Raises OSError for a link."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        fd = os.open(name, flags | _UNNOTED, dir_fd=parent)
-    except PermissionError as error:
-        if error.errno == errno.EACCES:  # else it is somebody else's, whose access only is to be noted
-            _open_up(name, parent)
-        fd = os.open(name, flags, dir_fd=parent)
-    if os.fstat(fd).st_mode & 0o700 != 0o700:
-        os.fchmod(fd, 0o700)
-    return fd
-
-
-def _open_up(name: str, parent: int | None) -> None:
-    """Of exactly this folder: a link that takes its place meanwhile is not followed."""
-    if not hasattr(os, "O_PATH"):
-        os.chmod(name, 0o700, dir_fd=parent, follow_symlinks=False)
-        return
-    fd = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-    try:
-        os.chmod(f"/proc/self/fd/{fd}", 0o700)
-    finally:
-        os.close(fd)

@@ -1,8 +1,9 @@
 """Who removes the folders of a kernel that was killed: an OS process that waits for nothing but that.
 
 The kernel has no moment to do it, and its zygotes and guests end together with it. The lock on the kernel's folder dies
-with the kernel, so whoever waits for the lock hears of every end. A child of the zygote, which ends it where the kernel
-has closed in peace and removes its folder itself.
+with the kernel, so whoever waits for the lock hears of every end. A kernel that closes in peace lets go of it, too: how
+long the removal takes is in the hand of those who worked there, and a thread that is at it would keep the kernel from
+ending. A child of the zygote, which waits for it then.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 from contextlib import suppress
 
 from . import system
-from .scratch import OWNER, remove_for_good
+from .removal import OWNER, remove_for_good
 
 if sys.platform != "win32":
     import fcntl
@@ -38,11 +39,10 @@ def begin(folder: str) -> int:
     return pid
 
 
-def end(pid: int) -> None:
-    """It is not needed any more."""
+def wait(pid: int) -> None:
+    """Until it has swept up. The kernel, which has let go of the lock by now, ends who waits for too long."""
     if pid:
-        with suppress(ProcessLookupError, ChildProcessError):
-            os.kill(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
             os.waitpid(pid, 0)
 
 

@@ -21,7 +21,8 @@ import msgspec
 from ..model.boot import Boot
 from ..model.errors import LaunchFailed, PreimportFailed, SandboxError, Unsupported
 from . import launch, system
-from .exec_zygote import Begun, begin
+from .aside import done_aside
+from .exec_zygote import PATIENCE_S, Begun, begin
 from .exits import ExitStatus
 from .guest_process import GuestProcess
 from .leftovers import end_all
@@ -34,8 +35,6 @@ _LOOK_S = 0.5
 _LOOKS = 20
 """So many looks in a row may find that nothing was heard of a zygote that was asked for a guest: 10 s. Looks are
 counted and not the clock, so that a kernel that was busy itself takes no zygote for a dead one."""
-_PATIENCE_S = 1.0
-_ENDING_S = 0.1
 _AT_ONCE = 8
 _KILLED = ExitStatus(signal=int(signal.SIGKILL))
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
@@ -56,9 +55,11 @@ class Zygote:
         self.on_death: Callable[[], None] | None = None
         self.alive = True
         self.pid = begun.process.pid
-        self._process, self._control, self._errors, self._scratch = begun
+        self._begun = begun
+        self._process, self._control, _, self._scratch = begun
         self._loop = asyncio.get_running_loop()
         self._hello: asyncio.Future[launch.Hello] = self._loop.create_future()
+        self._closing: asyncio.Task[None] | None = None
         self._importing = ""
         """The module of the user's that is being imported, or was last."""
         self._patience: asyncio.Timeout | None = None
@@ -96,10 +97,10 @@ class Zygote:
             async with asyncio.timeout(_START_S) as zygote._patience:
                 await zygote._hello
         except TimeoutError:
-            zygote.close()
+            await zygote.close()
             raise zygote._too_late() from None
         except BaseException:
-            zygote.close()
+            await zygote.close()
             raise
         finally:
             zygote._patience = None
@@ -283,47 +284,55 @@ class Zygote:
 
     def _ended(self, guest: GuestProcess, status: ExitStatus) -> None:
         guest.ended(status)
-        if guest.closed:
+        if guest.closed and self._closing is None:  # else it goes with all others
             self._scratch.remove(guest.scratch)
 
     def _closed(self, guest: GuestProcess) -> None:
         """A guest's folder goes when both are true: the OS process has ended and nobody looks at it any more."""
-        if guest.exit_status is not None or not guest.pid:
+        if (guest.exit_status is not None or not guest.pid) and self._closing is None:
             self._scratch.remove(guest.scratch)
-
-    def _how_it_ended(self) -> str:
-        """In words; it closes its files a moment before that can be asked."""
-        with suppress(subprocess.TimeoutExpired):
-            code = self._process.wait(_ENDING_S)
-            return f"was ended by {ExitStatus(signal=-code)}" if code < 0 else f"has ended with exit {code}"
-        return "has ended"
 
     def _die(self, how: str = "") -> None:
         """It ended by itself, or might as well have."""
         if self.alive:
-            how = how or self._how_it_ended()
-            reason = self._last_words()
+            how = how or self._begun.how_it_ended()
+            reason = self._begun.last_words()
             if self._importing and not self._hello.done():
                 text = f"the import of {self._importing} ended the OS process{reason}; leave it out"
                 _fail(self._hello, PreimportFailed(text, (self._importing,)))
-            self._end(f"the sandbox launcher {how}{reason}; create the sandbox again", f"the sandbox launcher {how}")
+            guests = self._stop_hearing()
+            self._process.kill()
+            with suppress(subprocess.TimeoutExpired):  # who hangs in the operating system itself: nobody waits for him
+                self._process.wait(PATIENCE_S)
+            end_all(guests)
+            self._tell_ends(guests, f"{how}{reason}; create the sandbox again", f"the sandbox launcher {how}")
             if self.on_death is not None:
                 self.on_death()
 
-    def close(self) -> None:
-        """Kill all guests and the zygote, remove their folders. Idempotent; ``on_death`` is not called."""
+    async def close(self) -> None:
+        """Kill all guests and the zygote, have their folders removed. Idempotent; ``on_death`` is not called.
+
+        How long guests and folders take to go is in the guests' hand: it is waited for two seconds at most, and nobody
+        else waits meanwhile.
+        """
+        if self._closing is None:
+            self._closing = self._loop.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         if self.alive:
-            self._ask_to_end()
-            self._end("the sandbox launcher was closed")
-        self._scratch.close()
+            guests = self._stop_hearing()
+            try:
+                await self._begun.see_off()
+                await done_aside(lambda: end_all(guests))
+            finally:
+                self._process.kill()
+                self._tell_ends(guests, "was closed")
+        self._scratch.release()
+        await done_aside(self._scratch.close)
 
-    def _ask_to_end(self) -> None:
-        """It kills and reaps its guests and goes; who takes too long is killed, and its guests die with it."""
-        with suppress(OSError, subprocess.TimeoutExpired):
-            self._control.shutdown(socket.SHUT_WR)
-            self._process.wait(_PATIENCE_S)
-
-    def _end(self, message: str, cause: str = "") -> None:
+    def _stop_hearing(self) -> list[GuestProcess]:
+        """From now on it is not alive. Its guests, killed."""
         self.alive = False
         if not self._loop.is_closed():
             self._loop.remove_reader(self._control)
@@ -332,26 +341,18 @@ class Zygote:
         guests, self._guests = list(self._guests.values()), {}
         for guest in guests:
             guest.kill()
-        self._process.kill()
-        with suppress(subprocess.TimeoutExpired):  # who hangs in the operating system itself is waited for by nobody
-            self._process.wait(_PATIENCE_S)
-        end_all(guests)
+        return guests
+
+    def _tell_ends(self, guests: Sequence[GuestProcess], why: str, cause: str = "") -> None:
         for guest in guests:
             guest.cause = cause
             self._ended(guest, _KILLED)
-        self._control.close()
-        self._errors.close()
+        self._begun.close()
         if self._pidfd >= 0:
             os.close(self._pidfd)
-        _fail(self._hello, LaunchFailed(message))
+        _fail(self._hello, LaunchFailed(f"the sandbox launcher {why}"))
         for _, answer in self._launching.values():
-            _fail(answer, LaunchFailed(message))
-
-    def _last_words(self) -> str:
-        self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, self._errors.tell() - 2000))
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        return f" ({lines[-1][:300]})" if lines else ""
+            _fail(answer, LaunchFailed(f"the sandbox launcher {why}"))
 
 
 def _as_utf8(path: str) -> str:

@@ -104,7 +104,8 @@ class GuestHandle:
         """How the OS process ended, once it has."""
         self.left = Left()
         """What it left behind then."""
-        self._burial: asyncio.Task[None] | None = None
+        self.burial: asyncio.Task[None] | None = None
+        """Goes on after it was retired, until nothing of it is left; some seconds, where it takes its time to end."""
         self._losing: asyncio.Task[None] | None = None
         self._dump_from, self._dump_asked = 0, False
         self._end = asyncio.get_running_loop().create_task(self._watch_end())
@@ -358,9 +359,9 @@ class GuestHandle:
         self.stderr.close()
         # Twice: who is cancelled with the loop before it began cleans nothing up.
         self._end.add_done_callback(lambda _: self.process.close())
-        self._burial = asyncio.get_running_loop().create_task(self.ended())
+        self.burial = asyncio.get_running_loop().create_task(self._bury())
 
-    async def ended(self) -> None:
+    async def _bury(self) -> None:
         """Wait until the OS process is gone, then release its files: until then it could still write them."""
         try:
             done, _ = await asyncio.wait([self._end], timeout=PROGRAMS_END_S)

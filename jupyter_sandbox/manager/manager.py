@@ -38,6 +38,9 @@ from .zygotes import Zygotes
 
 GOODBYE_MS = 1_000
 """What a destroyed sandbox gets for its terminate callbacks."""
+BURIAL_S = 1.0
+"""How long the end of a sandbox is waited for, and at the end of the kernel that of all together: how long Linux takes
+to give back what one held is in that one's hand. It goes on behind whoever waited."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,63}")
 _LOG = logging.getLogger("jupyter_sandbox")
 
@@ -75,6 +78,8 @@ class SandboxManager:
         self._zygotes: Zygotes | None = None
         self._spares: Spares | None = None
         self._watchdog: Watchdog | None = None
+        self._burials: set[asyncio.Task[None]] = set()
+        """Of sandboxes that were destroyed and take their time."""
         self._shutting = False
         self._at_exit = functools.partial(_close_at_exit, weakref.WeakMethod(self.close))
         atexit.register(self._at_exit)
@@ -150,6 +155,8 @@ class SandboxManager:
     def destroy(self, name_or_id: str | int) -> bool:
         """End a sandbox and forget it, its analytics and its snapshots; False when there was none. Idempotent.
 
+        One that takes more than a second to give back what it held goes on doing so behind it.
+
         Snapshots that cannot be deleted stay, as on a full drive, which is logged as a warning.
         """
         found = self._find(name_or_id)
@@ -189,7 +196,10 @@ class SandboxManager:
         return unsubscribe
 
     def close(self) -> None:
-        """Kill all sandboxes and end the thread; snapshots stay. Idempotent."""
+        """Kill all sandboxes and end the thread; snapshots stay. Idempotent.
+
+        Takes moments, and some two seconds where sandboxes take longer to give back what they held.
+        """
         # A fork of the kernel (multiprocessing) has this object but neither the thread nor the right to kill anything.
         if not self._loop.is_here:
             return
@@ -283,8 +293,10 @@ class SandboxManager:
             await self._forget_snapshots(unit.name)
         except SnapshotError as error:  # the sandbox is gone all the same
             _LOG.warning("sandbox %r is destroyed, but its snapshots stay: %s", unit.name, error)
-        if guest is not None:
-            await guest.ended()
+        if guest is not None and guest.burial is not None:
+            self._burials.add(guest.burial)
+            guest.burial.add_done_callback(self._burials.discard)
+            await asyncio.wait([guest.burial], timeout=BURIAL_S)
 
     async def _forget_snapshots(self, name: str) -> None:
         try:
@@ -312,12 +324,13 @@ class SandboxManager:
         guests = [guest for unit in units for guest in (unit.guest, *unit.building) if guest is not None]
         for unit in units:
             unit.dispatch(DestroyAsked())
-        for guest in guests:
-            await guest.ended()
+        ends = {guest.burial for guest in guests if guest.burial is not None} | self._burials
         if self._spares is not None:
-            await self._spares.close()
+            ends.update(self._spares.close())
+        if ends:
+            await asyncio.wait(ends, timeout=BURIAL_S)
         if self._zygotes is not None:
-            self._zygotes.close()
+            await self._zygotes.close()
         errands_of(asyncio.get_running_loop()).close()
 
     def _forget(self, unit: Unit) -> None:

@@ -100,16 +100,16 @@ class Shelf:
                 return  # whoever needs one launches it and learns why that fails
             self.ready.append(made)
 
-    def close(self) -> list[asyncio.Task[None] | GuestHandle]:
+    def close(self) -> list[asyncio.Task[None]]:
         """``clear`` for good: who takes one of its last spares at that moment has no others made."""
         self._closed = True
         return self.clear()
 
-    def clear(self) -> list[asyncio.Task[None] | GuestHandle]:
+    def clear(self) -> list[asyncio.Task[None]]:
         """End them all; returns what has to be waited for."""
-        waits: list[asyncio.Task[None] | GuestHandle] = list(self.ready)
         for spare in self.ready:
             spare.retire("nobody needs it")
+        waits = [spare.burial for spare in self.ready if spare.burial is not None]
         self.ready = []
         if self._timer is not None:
             self._timer.cancel()
@@ -170,12 +170,8 @@ class Spares:
             if kind.flavour == flavour and not self._closed:
                 shelf.mend()
 
-    async def close(self) -> None:
-        """End all for good. Idempotent."""
+    def close(self) -> list[asyncio.Task[None]]:
+        """End all for good; returns what has to be waited for. Idempotent."""
         self._closed = True
         shelves, self._shelves = list(self._shelves.values()), {}
-        for waited in [one for shelf in shelves for one in shelf.close()]:
-            if isinstance(waited, GuestHandle):
-                await waited.ended()
-            else:
-                await asyncio.wait([waited])
+        return [one for shelf in shelves for one in shelf.close()]

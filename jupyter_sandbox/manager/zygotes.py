@@ -50,6 +50,7 @@ class FlavourZygote:
         self._on_death = on_death
         self._zygote: Zygote | None = None
         self._starting = asyncio.Lock()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def fork(self, boot: Boot) -> GuestProcess:
@@ -75,7 +76,7 @@ class FlavourZygote:
                 try:
                     self._must_be_open()
                 except LaunchFailed:  # nobody else would end it
-                    zygote.close()
+                    await zygote.close()
                     raise
                 self._zygote = zygote
                 zygote.on_death = self._on_death
@@ -100,16 +101,20 @@ class FlavourZygote:
         """The zygote's OS process; None while there is none."""
         return self._zygote.pid if self._zygote is not None and self._zygote.alive else None
 
-    def close(self) -> None:
-        """End the zygote and with it every guest it forked, for good. Idempotent."""
+    def close(self) -> set[asyncio.Task[None]]:
+        """End the zygote and with it every guest it forked, for good; what has to be waited for. Idempotent."""
         self._closed = True
         self._let_go()
+        return self._leaving
 
     def _let_go(self) -> None:
-        if self._zygote is not None:
-            self._zygote.on_death = None
-            self._zygote.close()
-            self._zygote = None
+        """Guests can take their time to end: nobody who wants another one waits for that."""
+        zygote, self._zygote = self._zygote, None
+        if zygote is not None:
+            zygote.on_death = None
+            leaving = asyncio.get_running_loop().create_task(zygote.close())
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
 
 
 def _beside(module: str) -> bool:
@@ -141,6 +146,7 @@ class Zygotes:
     def __init__(self, on_death: Callable[[Flavour], None]) -> None:
         self._on_death = on_death
         self._kept: dict[Flavour, FlavourZygote] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
 
     def of(self, flavour: Flavour) -> FlavourZygote:
@@ -155,11 +161,17 @@ class Zygotes:
         """End the zygotes that are not used, but for the newest of them."""
         idle = [flavour for flavour in self._kept if flavour not in used]
         for flavour in idle[: max(0, len(idle) - IDLE_KEPT)]:
-            self._kept.pop(flavour).close()
+            self._end(self._kept.pop(flavour))
 
-    def close(self) -> None:
-        """End all, for good. Idempotent."""
+    def _end(self, kept: FlavourZygote) -> None:
+        for leaving in kept.close():
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+
+    async def close(self) -> None:
+        """End all at once, for good, and wait for that, also for those that were ended before. Idempotent."""
         self._closed = True
-        for kept in self._kept.values():
-            kept.close()
-        self._kept.clear()
+        while self._kept:
+            self._end(self._kept.popitem()[1])
+        if self._leaving:
+            await asyncio.wait(self._leaving)

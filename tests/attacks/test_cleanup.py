@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Arena
+from .tools import TOOLS
 
 BUSY = """
 for name in [f'{{n}}' for n in range({many})]:
@@ -41,6 +42,28 @@ def test_a_folder_that_is_filled_while_it_is_removed_goes_all_the_same(strict: A
     assert strict.attempt(BUSY.format(many=12, begin=begin, go_on=go_on), sandbox) == "left"
     strict.watch(sandbox.destroy)
     strict.until(lambda: not folder.exists(), "the folder is still there")
+
+
+ABSENT = """
+import time
+look, until, n = _libc.access, time.monotonic() + 10, 0
+_os.chdir({place!r})
+while time.monotonic() < until:
+    for n in range(n + 1, n + 10_001): look(b'%d' % n, 0)
+answer = n
+"""
+"""Linux remembers each name that was looked for and is not there, and forgets them one by one when the folder goes."""
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("place", [".", ".."])
+def test_nobody_waits_for_a_folder_in_which_millions_of_names_were_looked_for(strict: Arena, place: str) -> None:
+    sandbox = strict.attacker(limits={"handler_budget": 60_000})
+    folder = strict.folder(sandbox)
+    assert strict.attack(TOOLS + ABSENT.format(place=place), sandbox, timeout_ms=60_000).value > 1_000_000
+    strict.watch(sandbox.destroy)
+    strict.until(lambda: not folder.exists(), "the folder is still there")
+    strict.watch(strict.attacker)
 
 
 OUT_OF_SIGHT = {

@@ -83,7 +83,7 @@ async def launcher() -> AsyncIterator[Launcher]:
     finally:
         for told in made.told:
             told.process.close()
-        made.zygote.close()
+        await made.zygote.close()
 
 
 Story = Callable[[Launcher], Coroutine[Any, Any, None]]

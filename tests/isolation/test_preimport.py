@@ -127,7 +127,7 @@ def test_each_module_has_the_whole_time_for_itself(tmp_path: Path, monkeypatch: 
         (tmp_path / f"{name}.py").write_text("import time; time.sleep(1.5)")
 
     async def story() -> None:
-        (await start(tmp_path, "one", "two", "three")).close()
+        await (await start(tmp_path, "one", "two", "three")).close()
 
     asyncio.run(story())
 
@@ -157,7 +157,7 @@ def test_a_guest_has_what_was_imported_and_is_as_every_other_guest(tmp_path: Pat
         finally:
             for one in made.told:
                 one.process.close()
-            made.zygote.close()
+            await made.zygote.close()
 
     with nothing_left():
         asyncio.run(story())

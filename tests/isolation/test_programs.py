@@ -143,7 +143,7 @@ def test_programs_end_with_their_guest_where_landlock_does_not_confine_signals(t
         finally:
             for told in launcher.told:
                 told.process.close()
-            launcher.zygote.close()
+            await launcher.zygote.close()
 
     with nothing_left():
         asyncio.run(story())

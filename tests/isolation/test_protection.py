@@ -173,7 +173,7 @@ def test_a_layer_switched_off_is_missed_inside_and_outside(
             assert outside == ([name] if seen_outside else [])
         finally:
             told.process.close()
-            zygote.close()
+            await zygote.close()
 
     asyncio.run(story())
 

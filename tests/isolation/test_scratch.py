@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from jupyter_sandbox.isolation.scratch import ScratchRoot, folder_use, remove_tree
+from jupyter_sandbox.isolation import scratch
+from jupyter_sandbox.isolation.removal import remove_tree
+from jupyter_sandbox.isolation.scratch import ScratchRoot, folder_use
+
+from ..waiting import until
 
 
 def test_a_folder_per_guest_that_only_its_owner_may_enter(tmp_path: Path) -> None:
@@ -18,9 +25,74 @@ def test_a_folder_per_guest_that_only_its_owner_may_enter(tmp_path: Path) -> Non
     assert one != other
     assert os.stat(one).st_mode & 0o777 == 0o700
     root.remove(one)
-    root.remove(one)
-    assert not os.path.exists(one) and os.path.exists(other)
+    until(lambda: not os.path.exists(one))
+    assert os.path.exists(other)
     root.close()
+    root.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+class SlowRemovals:
+    """Linux takes its time for the removal of each folder, until ``go_on`` is set; where those lay."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.go_on, self.begun = threading.Event(), threading.Event()
+        self.around: list[tuple[str, str]] = []
+        self._rmdir = os.rmdir
+        monkeypatch.setattr(os, "rmdir", self._slow)
+
+    def _slow(self, name: str | Path, *, dir_fd: int | None = None) -> None:
+        around = os.path.dirname(name) if dir_fd is None else os.readlink(f"/proc/self/fd/{dir_fd}")
+        self.around.append((around, os.path.basename(name)))
+        self.begun.set()
+        assert self.go_on.wait(60)
+        self._rmdir(name, dir_fd=dir_fd)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowRemovals]:
+    made = SlowRemovals(monkeypatch)
+    yield made
+    made.go_on.set()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="where a removed folder lay is read in /proc")
+def test_nobody_waits_for_the_removal_of_a_folder_that_takes_long(tmp_path: Path, slow: SlowRemovals) -> None:
+    """As of one in which millions of names were looked for that do not exist. Nobody makes or removes anything beside
+    it meanwhile, so it lies in a folder of its own by then."""
+    root = ScratchRoot(str(tmp_path))
+    folder = root.make()
+    root.remove(folder)
+    assert slow.begun.wait(60)
+    assert not os.path.exists(folder)
+    assert os.path.exists(root.make())
+    assert [around for around, _ in slow.around] == [str(next(root.path.glob("jupyter_sandbox-*")))]
+    slow.go_on.set()
+    until(lambda: not list(root.path.glob("jupyter_sandbox-*")))
+    root.close()
+    assert not [name for around, name in slow.around if around == str(tmp_path) and name == root.path.name]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_end_waits_for_a_moment_only_and_the_removal_goes_on_behind_it(
+    tmp_path: Path, slow: SlowRemovals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scratch, "CLOSE_S", 0.01)
+    root = ScratchRoot(str(tmp_path))
+    root.make()
+    root.close()
+    assert list(tmp_path.iterdir())
+    slow.go_on.set()
+    until(lambda: list(tmp_path.iterdir()) == [])
+
+
+def test_what_somebody_sweeps_up_already_is_left_to_him(tmp_path: Path) -> None:
+    root = ScratchRoot(str(tmp_path))
+    with open(root.path / "owner", "rb") as swept:
+        root.release()
+        fcntl.flock(swept, fcntl.LOCK_EX)
+        root.close()
+        assert root.path.exists()
     root.close()
     assert list(tmp_path.iterdir()) == []
 

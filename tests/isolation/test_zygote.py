@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_sandbox.isolation import launch
+from jupyter_sandbox.isolation import exec_zygote, launch, sweeper
 from jupyter_sandbox.isolation import zygote as module
 from jupyter_sandbox.isolation.exec_zygote import begin
 from jupyter_sandbox.isolation.zygote import Zygote
@@ -20,8 +20,8 @@ from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.errors import LaunchFailed, Unsupported
 
 from ..busy import held_program, needs_busy_programs
-from ..leaving import guests_of
-from .conftest import HERE, Launcher, Story, launcher, lives, read_all, wait_until_gone
+from ..leaving import guests_of, name_of
+from .conftest import DEADLINE_S, HERE, Launcher, Story, launcher, lives, read_all, wait_until_gone
 
 Play = Callable[[Story], None]
 
@@ -103,8 +103,8 @@ def test_closing_kills_all_guests_twice_is_once_and_no_folder_stays(temporary: P
             await told[1].tell("while True: pass")
             await told[2].tell("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)")
             pids = [made.zygote.pid, *(one.process.pid for one in told)]
-            made.zygote.close()
-            made.zygote.close()
+            await made.zygote.close()
+            await made.zygote.close()
             assert {await one.status() for one in told} == {"signal 9 (SIGKILL)"}
             wait_until_gone(pids)
             told[0].process.close()
@@ -129,7 +129,42 @@ def test_a_killed_zygote_is_noticed_and_takes_its_guests_along(play: Play) -> No
         wait_until_gone([one.process.pid for one in told])
         with pytest.raises(LaunchFailed, match="create the sandbox again"):
             await launcher.zygote.fork(Boot("late"))
-        launcher.zygote.close()
+        await launcher.zygote.close()
+
+    play(story)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="its number is read in /proc")
+def test_who_sweeps_up_has_done_so_and_ended_when_a_zygote_was_closed(play: Play, temporary: Path) -> None:
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest()
+        await told.ask("import os; os.mkdir('kept')")
+        children = Path(f"/proc/{launcher.zygote.pid}/task/{launcher.zygote.pid}/children").read_text().split()
+        sweeping = [int(pid) for pid in children if name_of(int(pid)) == sweeper.NAME]
+        assert len(sweeping) == 1
+        await launcher.zygote.close()
+        assert list(temporary.iterdir()) == []
+        wait_until_gone(sweeping)
+
+    play(story)
+
+
+def test_the_loop_goes_on_while_a_zygote_takes_its_time_to_end(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exec_zygote, "PATIENCE_S", DEADLINE_S)
+
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest()
+        os.kill(launcher.zygote.pid, signal.SIGSTOP)
+        closing = [asyncio.create_task(launcher.zygote.close()) for _ in range(2)]
+        while lives(told.process.pid):
+            await asyncio.sleep(0.01)
+        assert lives(launcher.zygote.pid) and not any(one.done() for one in closing)
+        with pytest.raises(LaunchFailed, match="has ended"):
+            await launcher.zygote.fork(Boot("late"))
+        os.kill(launcher.zygote.pid, signal.SIGCONT)
+        await asyncio.gather(*closing)
+        assert await told.status() == "signal 9 (SIGKILL)"
+        wait_until_gone([launcher.zygote.pid])
 
     play(story)
 
@@ -138,7 +173,7 @@ def test_closing_is_no_death(play: Play) -> None:
     async def story(launcher: Launcher) -> None:
         called, told = asyncio.Event(), await launcher.guest()
         launcher.zygote.on_death = called.set
-        launcher.zygote.close()
+        await launcher.zygote.close()
         assert await told.status() == "signal 9 (SIGKILL)"
         wait_until_gone([launcher.zygote.pid])
         with pytest.raises(TimeoutError):
@@ -331,7 +366,7 @@ def test_a_program_that_was_left_running_ends_with_its_own_guest_and_not_with_an
 def test_programs_of_guests_end_with_their_zygote(play: Play) -> None:
     async def story(launcher: Launcher) -> None:
         pids = [pid for _ in range(2) for pid in await (await launcher.guest(profile="basic")).ask(PROGRAMS)]
-        launcher.zygote.close()
+        await launcher.zygote.close()
         wait_until_gone(pids)
 
     play(story)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_sandbox.isolation import exec_zygote
 from jupyter_sandbox.isolation.exec_zygote import FLAGS, search_path
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
@@ -168,6 +169,26 @@ def test_zygotes_of_flavours_that_nobody_uses_are_ended_but_for_the_newest(own: 
         own.destroy(module)
     until(lambda: sum(Path(f"/proc/{pid}/fd").exists() for pid in pids) == IDLE_KEPT)
     assert Path(f"/proc/{pids[-1]}/fd").exists()
+
+
+def test_nobody_waits_for_a_zygote_that_takes_its_time_to_end(
+    own: SandboxManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does whose guests' memory Linux gives back slowly."""
+    monkeypatch.setattr(exec_zygote, "PATIENCE_S", 60.0)
+    plain, pids = own.create("plain"), []
+    for module in ("colorsys", "wave", "quopri")[: IDLE_KEPT + 1]:
+        sandbox = own.create(module, preimport=[module])
+        pids.append(int(str(parent(sandbox))))
+        if len(pids) > IDLE_KEPT:
+            os.kill(pids[0], signal.SIGSTOP)
+        own.destroy(module)
+    assert plain.exec("1 + 1") == 2
+    assert own.create("other").exec("1 + 1") == 2
+    assert Path(f"/proc/{pids[0]}/fd").exists(), "it was waited for"
+    os.kill(pids[0], signal.SIGCONT)
+    own.close()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
 def test_numpy_and_pandas_work_in_the_profile_that_closes_everything(own: SandboxManager) -> None:

@@ -10,7 +10,8 @@ import signal
 import socket
 import threading
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from jupyter_sandbox.manager import handle, loading, loop, spares
 from jupyter_sandbox.manager.handle import GuestHandle
 from jupyter_sandbox.manager.link import GuestLink
 from jupyter_sandbox.manager.manager import SandboxManager
+from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.manager.spares import Kind, Shelf
 from jupyter_sandbox.manager.zygotes import FlavourZygote, Zygotes
 from jupyter_sandbox.model.errors import LaunchFailed, SandboxBusy, SandboxError, SandboxGone, StartFailed
@@ -76,6 +78,47 @@ def test_an_end_for_which_no_thread_is_to_be_had_comes_when_its_launcher_goes_on
             os.kill(launcher, signal.SIGCONT)
         until(lambda: not os.path.exists(f"/proc/{program}"))
     gc.collect()
+
+
+@contextmanager
+def nobody_tells_ends(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As of sandboxes that Linux takes apart slowly: their launcher stands still, and nobody else looks for a while."""
+    monkeypatch.setattr(handle, "PROGRAMS_END_S", 60.0)
+    launcher = int(str(sandbox.exec("import os; os.getppid()")))
+    os.kill(launcher, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(launcher, signal.SIGCONT)
+
+
+def test_who_destroys_a_sandbox_that_takes_its_time_to_end_has_the_notebook_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with SandboxManager(store=":memory:") as manager:
+        sandbox = manager.create("slow")
+        guest = sandbox._unit.guest
+        assert guest is not None
+        with nobody_tells_ends(sandbox, monkeypatch):
+            manager.destroy("slow")
+            assert manager.list() == [] and not guest.process.closed
+        until(lambda: guest.process.closed)
+
+
+def test_all_that_take_their_time_to_end_are_waited_for_together_when_the_kernel_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    manager = SandboxManager(store=":memory:")
+    sandboxes = [manager.create() for _ in range(3)]
+    guests = [one._unit.guest for one in sandboxes]
+    with nobody_tells_ends(sandboxes[0], monkeypatch):
+        manager.destroy(1)
+        closing = threading.Thread(target=manager.close)
+        closing.start()
+        closing.join(60)
+        assert not closing.is_alive()
+    assert all(guest is not None and guest.process.closed for guest in guests)
 
 
 # --- start and restart ------------------------------------------------------------------------------------------------
@@ -273,7 +316,7 @@ def test_a_zygote_that_comes_up_after_its_flavour_was_closed_is_ended(monkeypatc
     class Late:
         alive, on_death = True, None
 
-        def close(self) -> None:
+        async def close(self) -> None:
             closed.append("late")
 
     async def story() -> None:
@@ -293,7 +336,7 @@ def test_a_zygote_that_comes_up_after_its_flavour_was_closed_is_ended(monkeypatc
             await waiting
         assert closed == ["late"]
         zygotes = Zygotes(lambda _: None)
-        zygotes.close()
+        await zygotes.close()
         with pytest.raises(LaunchFailed, match="was closed"):
             await zygotes.of(Flavour()).warm()
 
