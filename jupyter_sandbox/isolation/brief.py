@@ -15,12 +15,12 @@ meanwhile, and nobody is blamed alone for what such a look waits for.
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import errno
 import functools
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -57,7 +57,7 @@ def _patient() -> ctypes.CDLL:
 
 
 def _waited_for(call: Any, *words: object) -> int:
-    thread = threading.get_native_id()
+    thread = _thread.get_native_id()
     _waiting.add(thread)
     try:
         return int(call(*words))

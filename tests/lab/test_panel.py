@@ -281,8 +281,9 @@ def test_the_panel_in_light_and_dark(notebook: Open, screenshots: Path) -> None:
     lab.press("Step")
     lab.press("Step")
     lab.panel.locator(".jp-Sandbox-tree").click(position={"x": 100, "y": 36})
-    expect(lab.panel.locator(".jp-Sandbox-inspector")).to_contain_text("any message")
-    lab.panel.get_by_role("button", name="Kill", exact=True).last.click()
+    inspector = lab.panel.locator(".jp-Sandbox-inspector")
+    expect(inspector).to_contain_text("any message")
+    inspector.get_by_role("button", name="Kill", exact=True).click()
     expect(lab.panel.locator(".jp-Sandbox-alert")).to_be_attached()
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         lab.theme(theme)
