@@ -243,8 +243,9 @@ class Unit:
         return SandboxBusy(f"sandbox {name!r}: {why}. See what it does: %sandbox info {name}")
 
     def announce(self) -> None:
-        """Tell observers the facts, if there are any: gathering them takes a while."""
-        if self.observed():
+        """Tell observers the facts, if there are any: gathering them takes a while. Of who is gone nothing is told any
+        more: the watchdog may have seen it a moment before."""
+        if not self.life.destroyed and self.observed():
             self.publish(InfoChanged(self.info()))
 
     def give_up(self, guest: GuestHandle, reason: str) -> None:

@@ -296,3 +296,21 @@ def test_a_stuck_sandbox_delays_no_other(manager: SandboxManager, shop: Sandbox)
 def _swallow(act) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(SandboxGone):
         act()
+
+
+def test_nothing_is_told_of_a_sandbox_after_its_removal(manager: SandboxManager, told: Told) -> None:
+    """The watchdog tells once a second of those that it has seen meanwhile."""
+    sandbox = manager.create("shop")
+    watchdog, unit = manager._watchdog, sandbox._unit
+    assert watchdog is not None
+    sandbox.destroy()
+    watchdog._stirred.add(unit)
+    manager._loop.post(watchdog._announce)
+    manager.create("other")
+    told.wait(lambda update: isinstance(update, InfoChanged) and update.info.name == "other")
+    of_shop = [update for update in told.updates if "shop" in (getattr(update, "name", ""), name_in(update))]
+    assert isinstance(of_shop[-1], Removed)
+
+
+def name_in(update: object) -> str:
+    return update.info.name if isinstance(update, InfoChanged) else ""
