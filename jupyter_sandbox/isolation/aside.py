@@ -11,6 +11,11 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar, cast
+
+from ..model.errors import LaunchFailed
+
+T = TypeVar("T")
 
 
 def begun_aside(act: Callable[[], object]) -> threading.Event | None:
@@ -30,23 +35,54 @@ def begun_aside(act: Callable[[], object]) -> threading.Event | None:
     return over
 
 
-async def done_aside(act: Callable[[], object]) -> None:
-    """Wait until it was done; here and now where no thread is to be had."""
-    loop = asyncio.get_running_loop()
-    over: asyncio.Future[None] = loop.create_future()
+async def in_thread(act: Callable[[], T]) -> T:
+    """The result of a blocking function, run on a thread of its own that nobody waits for.
 
-    def settle() -> None:
-        if not over.done():
-            over.set_result(None)
+    Not asyncio's executor: Python waits for that one's threads when it exits, and
+    a kernel must be able to exit while a git server does not answer. Nor
+    ``threading``, whose start waits until the new thread has run: in a notebook of
+    many busy threads that keeps the loop for a tenth of a second.
+
+    Raises what the function raises, and LaunchFailed when there is no thread to be had.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if outcome.done():
+            return
+        if error is not None:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(cast("T", result))
 
     def run() -> None:
+        result, error = None, None
         try:
-            act()
-        finally:
-            with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
-                loop.call_soon_threadsafe(settle)
+            result = act()
+        except BaseException as caught:  # delivered to whoever awaits it
+            error = caught
+        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
+            loop.call_soon_threadsafe(settle, result, error)
 
-    if begun_aside(run) is None:
+    try:
+        _thread.start_new_thread(run, ())
+    except (RuntimeError, MemoryError) as error:
+        raise no_thread(error) from None
+    return await outcome
+
+
+async def done_aside(act: Callable[[], object]) -> None:
+    """Wait until it was done; here and now where no thread is to be had. It raises nothing of its own."""
+    try:
+        await in_thread(act)
+    except LaunchFailed:
         act()
-    else:
-        await over
+
+
+def no_thread(error: Exception) -> LaunchFailed:
+    """What to raise for whoever needs one."""
+    return LaunchFailed(
+        f"the kernel gets no other thread from the operating system ({str(error) or type(error).__name__}): end some "
+        "of its threads or give it more memory, then try again"
+    )

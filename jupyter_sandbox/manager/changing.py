@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from ..isolation.aside import in_thread
 from ..model.errors import SandboxBusy, SandboxError, SandboxGone, UsageError
 from ..model.sandbox import SandboxStatus, StepsTold, TreeReplaced
 from ..model.views import TreeView
@@ -18,7 +19,6 @@ from .handle import GuestHandle
 from .history import DECISIONS_KEPT, EVENTS_KEPT
 from .life import BuildFailed, MainStarted, Paused, RestartBegan, Resumed, StopBegan, StopEnded, StopRefused
 from .loading import admit, default_main, load_into, main_name, prepare, remember, whole
-from .loop import in_thread
 from .news import deeds, past
 from .news import whole as seen_whole
 from .reports import Stepped

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ..isolation import brief
+from ..isolation.aside import in_thread
 from ..isolation.guest_process import GuestProcess
 from ..isolation.importing import with_imports
 from ..isolation.layers import processor_seconds
@@ -34,7 +35,6 @@ from .held import Held
 from .last_end import CLOSED_CHANNEL, FAULT, Left, in_words
 from .link import ENDING, LOST, GuestLink, Pushed
 from .lookout import Lookout, Question
-from .loop import in_thread
 from .output import OutputPump
 from .stacks import without_stacks
 from .throttle import Alerts

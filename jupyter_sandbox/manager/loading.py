@@ -11,13 +11,14 @@ from collections.abc import Callable
 
 from ..code.difference import difference, sources
 from ..code.gather import gather
+from ..isolation.aside import in_thread
 from ..model.code import Bundle, ClassInfo, ModuleCode
 from ..model.errors import CompileError, SandboxBusy, SandboxGone, UsageError
 from ..wire.messages import Bring, Brought, Load, Loaded, Tried
 from .bringing import COMPILE_S, Compiled, bring, parts, patience_s
 from .handle import GuestHandle
 from .life import ReloadBegan, ReloadEnded
-from .loop import in_thread, unbroken
+from .loop import unbroken
 from .reports import LoadReport
 from .state import Verb, refusal
 from .tried import Prepared, some, told

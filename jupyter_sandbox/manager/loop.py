@@ -16,10 +16,10 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
-from contextlib import suppress
 from typing import Any, Generic, TypeVar, cast
 
-from ..model.errors import InternalError, LaunchFailed, SandboxGone
+from ..isolation.aside import no_thread
+from ..model.errors import InternalError, SandboxGone
 
 T = TypeVar("T")
 CLOSED = "the sandbox manager was closed; make another one: SandboxManager()"
@@ -197,18 +197,11 @@ def _started_thread() -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
         thread.start()
     except (RuntimeError, MemoryError) as error:
         loop.close()
-        raise _no_thread(error) from None
+        raise no_thread(error) from None
     except BaseException:  # interrupted: should the thread have begun, then it ends and closes its loop
         loop.call_soon_threadsafe(loop.stop)
         raise
     return loop, thread
-
-
-def _no_thread(error: Exception) -> LaunchFailed:
-    return LaunchFailed(
-        f"the kernel gets no other thread from the operating system ({str(error) or type(error).__name__}): end some "
-        "of its threads or give it more memory, then try again"
-    )
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
@@ -231,43 +224,6 @@ def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
         for task in tasks:
             task.cancel()
         loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-
-
-async def in_thread(act: Callable[[], T]) -> T:
-    """The result of a blocking function, run on a thread of its own that nobody waits for.
-
-    Not asyncio's executor: Python waits for that one's threads when it exits, and
-    a kernel must be able to exit while a git server does not answer. Nor
-    ``threading``, whose start waits until the new thread has run: in a notebook of
-    many busy threads that keeps the loop for a tenth of a second.
-
-    Raises what the function raises, and LaunchFailed when there is no thread to be had.
-    """
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if outcome.done():
-            return
-        if error is not None:
-            outcome.set_exception(error)
-        else:
-            outcome.set_result(cast("T", result))
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = act()
-        except BaseException as caught:  # delivered to whoever awaits it
-            error = caught
-        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
-            loop.call_soon_threadsafe(settle, result, error)
-
-    try:
-        _thread.start_new_thread(run, ())
-    except (RuntimeError, MemoryError) as error:
-        raise _no_thread(error) from None
-    return await outcome
 
 
 async def unbroken(work: Coroutine[Any, Any, T]) -> T:

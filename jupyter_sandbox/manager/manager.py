@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from ..isolation.aside import in_thread
 from ..isolation.places import resolve
 from ..isolation.profiles import PROFILES
 from ..model.errors import LaunchFailed, SandboxError, SandboxGone, SnapshotError, UsageError
@@ -26,7 +27,7 @@ from .errands import errands_of
 from .in_use import InUse
 from .life import DestroyAsked, StopBegan
 from .looking import sampled
-from .loop import CLOSED, ManagerLoop, in_thread
+from .loop import CLOSED, ManagerLoop
 from .pickles import pack
 from .sandbox import Sandbox
 from .spares import Spares

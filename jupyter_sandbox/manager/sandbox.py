@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 
+from ..isolation.aside import in_thread
 from ..model.errors import UsageError
 from ..model.limits import Limits, whole
 from ..model.views import TreeView
@@ -12,7 +13,7 @@ from . import changing, loading, snapshots
 from .acting import Acting
 from .limiting import change_limits
 from .looking import Looking
-from .loop import ManagerLoop, in_thread
+from .loop import ManagerLoop
 from .pickles import pack
 from .reports import LoadReport, Stepped
 from .store import SnapshotInfo, SnapshotStore

@@ -10,6 +10,7 @@ import time
 
 import msgspec
 
+from ..isolation.aside import in_thread
 from ..model.code import Bundle
 from ..model.errors import SnapshotError, UsageError
 from ..model.harmless import on_one_line
@@ -21,7 +22,6 @@ from ..wire.encoding import encode
 from . import changing
 from .changing import STATE_S
 from .loading import admit, modules_of, whole
-from .loop import in_thread
 from .spec import Main
 from .store import SnapshotInfo, SnapshotStore
 from .unit import Unit

@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 import pytest
 
-from jupyter_sandbox.manager.loop import INTERRUPT_S, ManagerLoop, in_thread, unbroken
+from jupyter_sandbox.isolation.aside import in_thread
+from jupyter_sandbox.manager.loop import INTERRUPT_S, ManagerLoop, unbroken
 from jupyter_sandbox.model.errors import InternalError, LaunchFailed, SandboxGone
 
 
@@ -150,7 +151,8 @@ def test_the_loop_does_not_wait_until_blocking_work_begins(loop: ManagerLoop, mo
 def test_python_can_exit_while_blocking_work_does_not_end() -> None:
     program = """
 import asyncio, threading, time
-from jupyter_sandbox.manager.loop import ManagerLoop, in_thread
+from jupyter_sandbox.isolation.aside import in_thread
+from jupyter_sandbox.manager.loop import ManagerLoop
 begun = threading.Event()
 def block(): begun.set(); time.sleep(600)
 loop = ManagerLoop()
