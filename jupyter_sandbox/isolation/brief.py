@@ -15,7 +15,6 @@ meanwhile, and nobody is blamed alone for what such a look waits for.
 
 from __future__ import annotations
 
-import _thread
 import ctypes
 import errno
 import functools
@@ -23,9 +22,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from .syscalls import NUMBERS
+from .waits import Waits
 
 _LINUX = sys.platform == "linux"
 _BESIDE, _CACHED = -100, 0x20
@@ -37,8 +37,8 @@ _SOME = 1 << 14
 
 _rooms: dict[int, Any] = {}
 """Room for so many bytes that nobody uses right now: making it anew takes longer than all the rest."""
-_waiting: set[int] = set()
-"""Threads that may wait for such a lock right now."""
+AMONG_ALL: Final = Waits()
+"""Who waits for a lock that any OS process can take."""
 _LISTED = 1 << 13
 _LONGEST = 4_096
 """Linux makes no longer name of a path: it says ENAMETOOLONG."""
@@ -57,17 +57,7 @@ def _patient() -> ctypes.CDLL:
 
 
 def _waited_for(call: Any, *words: object) -> int:
-    thread = _thread.get_native_id()
-    _waiting.add(thread)
-    try:
-        return int(call(*words))
-    finally:
-        _waiting.discard(thread)
-
-
-def waits_among_all(thread: int) -> bool:
-    """Whether it may wait for a lock that any OS process can take. ``thread`` is its number for Linux."""
-    return thread in _waiting
+    return int(AMONG_ALL.during(call, *words))
 
 
 def look_for_nobody() -> None:

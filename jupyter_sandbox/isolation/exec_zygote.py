@@ -107,22 +107,26 @@ class Begun(NamedTuple):
         with suppress(OSError):
             self.control.shutdown(socket.SHUT_WR)
         self.scratch.release()
-        await self._gone()
-        self.process.kill()
-        await self._gone()
+        await self._gone(PATIENCE_S)
+        await self.end()
 
-    async def _gone(self) -> None:
+    async def end(self) -> None:
+        """Kill it, and wait for that, but not for long."""
+        self.process.kill()
+        await self._gone(PATIENCE_S)
+
+    async def _gone(self, within_s: float) -> None:
         """Its end, if that comes in time. Asked for again and again: not everywhere is it told."""
-        until_s = time.monotonic() + PATIENCE_S
+        until_s = time.monotonic() + within_s
         while self.process.poll() is None and time.monotonic() < until_s:
             await asyncio.sleep(_TURN_S)
 
-    def how_it_ended(self) -> str:
+    async def how_it_ended(self) -> str:
         """In words; it closes its files a moment before that can be asked."""
-        with suppress(subprocess.TimeoutExpired):
-            code = self.process.wait(_ENDING_S)
-            return f"was ended by {ExitStatus(signal=-code)}" if code < 0 else f"has ended with exit {code}"
-        return "has ended"
+        await self._gone(_ENDING_S)
+        if (code := self.process.returncode) is None:
+            return "has ended"
+        return f"was ended by {ExitStatus(signal=-code)}" if code < 0 else f"has ended with exit {code}"
 
     def last_words(self) -> str:
         """What it wrote last, in brackets."""

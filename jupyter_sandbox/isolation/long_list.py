@@ -6,18 +6,25 @@ Linux gives a page of such a list at a time, whatever is asked for. Other thread
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from . import brief
+from .waits import Waits
 
 MOST = 1 << 20
 """Bytes of one that are read. Sixty thousand maps of a file far below others are a quarter of a gigabyte of text."""
+
+
+FOR_A_START: Final = Waits()
+"""Who opens the memory maps of an OS process, or asks for its system calls, waits while it becomes another program: on
+a busy machine for a good part of a second."""
 
 
 def read(path: str, most: int = MOST) -> bytes:
     """As much of it as is looked at; of that length when there may be more. Raises OSError."""
     pieces, size = list[bytes](), 0
     brief.find(path)
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # an OS process that becomes another program can keep who opens this
+    fd = FOR_A_START.during(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         while size < most and (piece := os.read(fd, most - size)):
             pieces.append(piece)

@@ -34,8 +34,8 @@ def _of(thread: str) -> int:
     with suppress(OSError):
         if brief.state(thread) == b"R":
             return 0
-        # Not briefly: an OS process that becomes another program keeps who reads this until its memory is its own.
-        return waits_for(long_list.read(f"{thread}/syscall", 256), os.uname().machine)
+        call = long_list.FOR_A_START.during(long_list.read, f"{thread}/syscall", 256)
+        return waits_for(call, os.uname().machine)
     return 0
 
 

@@ -10,7 +10,6 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -22,7 +21,7 @@ from ..model.boot import Boot
 from ..model.errors import LaunchFailed, PreimportFailed, SandboxError, Unsupported
 from . import launch, system
 from .aside import done_aside
-from .exec_zygote import PATIENCE_S, Begun, begin
+from .exec_zygote import Begun, begin
 from .exits import ExitStatus
 from .guest_process import GuestProcess
 from .leftovers import end_all
@@ -47,8 +46,8 @@ class Zygote:
     ``zygote = await Zygote.start(entry="jupyter_sandbox.guest.main:Program", sys_path=sys.path)``, then
     ``guest = await zygote.fork(Boot("shop"))``.
 
-    ``on_death`` is called on the loop's thread when the zygote ends without having been closed, or is killed because it
-    does not answer. Its guests have been killed by then: who waits for one gets its exit.
+    ``on_death`` is called on the loop's thread when the zygote has ended without having been closed, or was killed
+    because it did not answer. Its guests have been killed by then: who waits for one gets its exit.
     """
 
     def __init__(self, begun: Begun) -> None:
@@ -60,6 +59,7 @@ class Zygote:
         self._loop = asyncio.get_running_loop()
         self._hello: asyncio.Future[launch.Hello] = self._loop.create_future()
         self._closing: asyncio.Task[None] | None = None
+        self._dying: asyncio.Task[None] | None = None
         self._importing = ""
         """The module of the user's that is being imported, or was last."""
         self._patience: asyncio.Timeout | None = None
@@ -293,21 +293,25 @@ class Zygote:
             self._scratch.remove(guest.scratch)
 
     def _die(self, how: str = "") -> None:
-        """It ended by itself, or might as well have."""
+        """It ended by itself, or might as well have: its guests go with it."""
         if self.alive:
-            how = how or self._begun.how_it_ended()
+            self._dying = self._loop.create_task(self._bury(self._stop_hearing(), how, self.on_death))
+
+    async def _bury(self, guests: list[GuestProcess], how: str, told: Callable[[], None] | None) -> None:
+        """Who hangs in the operating system itself is waited for by nobody but this."""
+        reason = ""
+        try:
+            how = how or await self._begun.how_it_ended()
             reason = self._begun.last_words()
             if self._importing and not self._hello.done():
                 text = f"the import of {self._importing} ended the OS process{reason}; leave it out"
                 _fail(self._hello, PreimportFailed(text, (self._importing,)))
-            guests = self._stop_hearing()
-            self._process.kill()
-            with suppress(subprocess.TimeoutExpired):  # who hangs in the operating system itself: nobody waits for him
-                self._process.wait(PATIENCE_S)
-            end_all(guests)
+            await self._begun.end()
+            await done_aside(lambda: end_all(guests))
+        finally:
             self._tell_ends(guests, f"{how}{reason}; create the sandbox again", f"the sandbox launcher {how}")
-            if self.on_death is not None:
-                self.on_death()
+            if told is not None:
+                told()
 
     async def close(self) -> None:
         """Kill all guests and the zygote, have their folders removed. Idempotent; ``on_death`` is not called.
@@ -328,6 +332,8 @@ class Zygote:
             finally:
                 self._process.kill()
                 self._tell_ends(guests, "was closed")
+        if self._dying is not None:
+            await self._dying
         self._scratch.release()
         await done_aside(self._scratch.close)
 

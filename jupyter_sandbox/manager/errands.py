@@ -20,7 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from ..isolation import brief
+from ..isolation import brief, long_list
 
 T = TypeVar("T")
 MOST = 250
@@ -30,6 +30,8 @@ FORGOTTEN_S = 60.0
 KEPT = 30
 """Looks in which Linux kept somebody, of one errand: at ten a second, three seconds in all. That others keep a drive
 busy is no fault of the guest's."""
+KEPT_BY_STARTS = 100
+"""The same where a program starts meanwhile: many that start at once on a busy machine take some of these seconds."""
 KEPT_BY_SOMEBODY = 10
 """The same where Linux answers from memory: nothing but a queue takes a second there."""
 _LOG = logging.getLogger("jupyter_sandbox")
@@ -66,7 +68,7 @@ class Errand(Generic[T]):
         self._over = threading.Event()
         self._result: T | None = None
         self._delivered = False
-        self._kept = self._kept_by_somebody = 0
+        self._kept = self._kept_by_starts = self._kept_by_somebody = 0
 
     def run(self, thread: Worker | None) -> None:
         """On the thread that was sent; None, where nobody could be."""
@@ -94,15 +96,17 @@ class Errand(Generic[T]):
         """See whether Linux keeps it, by what the guest alone can make others wait for, or by what anybody can."""
         thread = self._thread  # which may be done at any moment
         if thread is not None and thread.is_kept():
-            if brief.waits_among_all(thread.number):
+            if thread.number in brief.AMONG_ALL:
                 self._kept_by_somebody += 1
+            elif thread.number in long_list.FOR_A_START:
+                self._kept_by_starts += 1
             else:
                 self._kept += 1
 
     @property
     def kept_by_guest(self) -> bool:
         """Whether it was for too long."""
-        return self._kept >= KEPT
+        return self._kept >= KEPT or self._kept_by_starts >= KEPT_BY_STARTS
 
     @property
     def kept_by_somebody(self) -> bool:

@@ -95,7 +95,7 @@ def test_others_have_their_turn_where_a_lock_may_have_to_be_waited_for(
     while turns[0] == before:
         assert time.monotonic() < deadline, "the other thread does nothing at all"
         look()
-    assert not brief.waits_among_all(threading.get_native_id())
+    assert threading.get_native_id() not in brief.AMONG_ALL
 
 
 def test_a_file_longer_than_most_is_read_to_its_end(tmp_path: Path) -> None:

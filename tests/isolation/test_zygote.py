@@ -6,8 +6,9 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from jupyter_sandbox.isolation import exec_zygote, launch, sweeper
 from jupyter_sandbox.isolation import zygote as module
 from jupyter_sandbox.isolation.exec_zygote import begin
+from jupyter_sandbox.isolation.guest_process import GuestProcess
 from jupyter_sandbox.isolation.zygote import Zygote
 from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.errors import LaunchFailed, Unsupported
@@ -169,6 +171,35 @@ def test_the_loop_goes_on_while_a_zygote_takes_its_time_to_end(play: Play, monke
     play(story)
 
 
+def test_the_loop_goes_on_while_who_died_with_a_zygote_is_looked_for(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, found, died = threading.Event(), threading.Event(), asyncio.Event()
+
+    def end_all(guests: Iterable[GuestProcess]) -> None:
+        looked.set()
+        assert found.wait(DEADLINE_S) and list(guests)
+
+    monkeypatch.setattr(module, "end_all", end_all)
+
+    async def story(launcher: Launcher) -> None:
+        launcher.zygote.on_death = died.set
+        told = await launcher.guest()
+        os.kill(launcher.zygote.pid, signal.SIGKILL)
+        while not looked.is_set():
+            await asyncio.sleep(0.01)
+        closing = asyncio.create_task(launcher.zygote.close())
+        with pytest.raises(LaunchFailed, match="has ended"):
+            await launcher.zygote.fork(Boot("late"))
+        assert not died.is_set() and not closing.done()
+        found.set()
+        await died.wait()
+        assert await told.status() == "signal 9 (SIGKILL)" and "was ended by signal 9" in told.process.cause
+        await closing
+
+    play(story)
+
+
 def test_closing_is_no_death(play: Play) -> None:
     async def story(launcher: Launcher) -> None:
         called, told = asyncio.Event(), await launcher.guest()
@@ -241,7 +272,8 @@ def test_a_zygote_that_does_not_answer_is_killed_and_takes_its_guests_along(
         errors = await asyncio.gather(*several, return_exceptions=True)
         assert all(isinstance(one, LaunchFailed) and "create the sandbox again" in str(one) for one in errors)
         assert "did not answer in" in str(errors[0])
-        assert died.is_set() and not launcher.zygote.alive
+        await died.wait()
+        assert not launcher.zygote.alive
         assert await told.status() == "signal 9 (SIGKILL)"
         wait_until_gone([launcher.zygote.pid, told.process.pid])
 

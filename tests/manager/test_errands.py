@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from jupyter_sandbox.isolation import brief
+from jupyter_sandbox.isolation import brief, long_list
 from jupyter_sandbox.manager import errands as module
 from jupyter_sandbox.manager.errands import (
     KEPT,
     KEPT_BY_SOMEBODY,
+    KEPT_BY_STARTS,
     MOST,
     Errand,
     Errands,
@@ -143,7 +144,7 @@ def test_who_waits_for_a_lock_of_all_is_kept_by_somebody_and_sooner(monkeypatch:
         loop, free, found = asyncio.get_running_loop(), threading.Event(), list[Any]()
         errands = GuestErrands(errands_of(loop))
         errand = errands.send(lambda: brief._waited_for(free.wait, 60), found.append)
-        while not (errand._thread and brief.waits_among_all(errand._thread.number)):
+        while not (errand._thread and errand._thread.number in brief.AMONG_ALL):
             await asyncio.sleep(0.001)
         monkeypatch.setattr(Worker, "is_kept", lambda worker: True)
         seen = [kept_by_somebody(loop) for _ in range(KEPT_BY_SOMEBODY)]
@@ -151,6 +152,25 @@ def test_who_waits_for_a_lock_of_all_is_kept_by_somebody_and_sooner(monkeypatch:
         free.set()
         await came(found, 1)
         assert not kept_by_somebody(loop)
+
+    run(work())
+
+
+def test_who_waits_while_a_program_starts_is_kept_too_long_much_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        loop, free, found = asyncio.get_running_loop(), threading.Event(), list[Any]()
+        errands = GuestErrands(errands_of(loop))
+        errand = errands.send(lambda: long_list.FOR_A_START.during(free.wait, 60), found.append)
+        while not (errand._thread and errand._thread.number in long_list.FOR_A_START):
+            await asyncio.sleep(0.001)
+        monkeypatch.setattr(Worker, "is_kept", lambda worker: True)
+        seen = list[bool]()
+        for _ in range(KEPT_BY_STARTS):
+            assert not kept_by_somebody(loop)
+            seen.append(errands.kept())
+        assert seen == [False] * (KEPT_BY_STARTS - 1) + [True] and KEPT_BY_STARTS > KEPT
+        free.set()
+        await came(found, 1)
 
     run(work())
 
