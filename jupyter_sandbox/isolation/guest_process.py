@@ -7,13 +7,13 @@ import os
 import resource
 import select
 import signal
-import socket
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from ..model.limits import Holdings
 from . import brief, system
+from .channel_pair import channel_pair
 from .exits import ExitStatus
 from .heartbeat import HeartbeatPage
 from .holdings import HoldingsMeter
@@ -66,7 +66,7 @@ class GuestProcess:
         self.stdout_fd = self.stderr_fd = -1
         self.heartbeat = HeartbeatPage()
         try:
-            self.control, self._guest_end = socket.socketpair()
+            self.control, self._guest_end = channel_pair()
         except OSError:
             self.heartbeat.close()
             raise

@@ -100,6 +100,7 @@ _INET: Final = (2, 10)
 _TCP_OR_UDP: Final = (0, 6, 17)
 _FASTOPEN: Final = 0x20000000
 _SOCKET: Final = 1
+_LINGER: Final = 13
 _BUFFERS: Final = (7, 8)
 _OPTIONS: Final = tuple(range(1, 26))
 """What clients set. Above are filters and programs in the network, other protocols on top of TCP, and fast open."""
@@ -237,7 +238,12 @@ def _network() -> dict[str, Decision]:
         "setsockopt": When(
             (Match(1, (_SOCKET,)), Match(2, _BUFFERS)),
             Refuse(0),
-            When((Match(1, (_SOCKET, 6, 0, 41)), Match(2, _OPTIONS))),
+            When(
+                # Who closes such a connection waits until all of it was taken: Linux itself, where it does.
+                (Match(1, (_SOCKET,)), Match(2, (_LINGER,))),
+                Refuse(errno.ENOPROTOOPT),
+                When((Match(1, (_SOCKET, 6, 0, 41)), Match(2, _OPTIONS))),
+            ),
         ),
         "sendto": When((Match(3, (0,), _FASTOPEN),)),
         "sendmsg": When((Match(2, (0,), _FASTOPEN),)),

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from ..isolation.channel_pair import FilesSent
 from ..model.bucket import TokenBucket
 from ..model.errors import InternalError, LocalProtocolError, RemoteProtocolError, SandboxBusy, SandboxGone
 from ..wire.connection import Connection, Frame
@@ -237,7 +238,9 @@ class GuestLink(asyncio.BufferedProtocol):
         self._untaken.clear()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None:  # it would not be written to any more; what it wrote is still there
+        if isinstance(exc, FilesSent):
+            self._broken(str(exc))
+        elif exc is not None:  # it would not be written to any more; what it wrote is still there
             self.read_rest()
         if not self._why_gone:
             self.close(LOST)

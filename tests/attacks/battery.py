@@ -37,6 +37,7 @@ RESTARTED = "test_real_kernel.py::test_a_restarted_kernel_has_nothing_left_of_it
 WIRE = "test_channel.py::test_breaking_the_protocol_ends_the_sandbox_with_the_reason"
 FORGED = "test_channel.py::test_a_forged_answer_ends_the_sandbox_and_is_nobodys_answer"
 CHANNEL = "test_shared.py::test_odd_uses_of_the_channel_cost_the_kernel_neither_time_nor_memory"
+SENT = "test_sent_files.py::test_files_that_are_sent_along_are_not_taken"
 PRINT = "test_output.py::test_output_without_end_is_cut_and_counted"
 TRICK = "test_output.py::test_tricks_with_the_terminal_arrive_as_harmless_text"
 LIAR = "test_output.py::test_an_object_that_lies_about_itself_is_shown_bounded_and_escaped"
@@ -228,7 +229,7 @@ BATTERY: dict[int, Case] = {
             "test_bounds.py::test_things_that_are_told_over_and_over_in_one_frame_cost_their_own_sandbox",
         ),
     ),
-    46: Case("files sent along", ("test_channel.py::test_files_that_are_sent_along_are_not_taken",)),
+    46: Case("files sent along", of(SENT, "as this Linux does", "as Linux before 6.16")),
     47: Case(
         "the heartbeat page",
         (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
-from ..waiting import until
 from .conftest import HANGING, Arena, crash_reason, growing_at_most
 from .tools import CHANNEL, HEARTBEAT, attempt
 
@@ -139,22 +137,6 @@ def test_half_a_frame_of_a_callback_that_hangs_keeps_nobody_waiting(arena: Arena
     source = CHANNEL + "channel.sendall(struct.pack('>I', 1000) + b'half')\ntime.sleep(20)"
     assert arena.attack(source, sandbox, timeout_ms=2_000).error is not None
     arena.watch(sandbox.destroy)
-
-
-def test_files_that_are_sent_along_are_not_taken(arena: Arena) -> None:
-    sandbox = arena.attacker(profile="basic", limits={"handler_budget": 5_000})  # which may send them
-    spares = arena.manager._spares
-    until(lambda: spares is not None and spares.full)  # those that are kept ready have files here, too
-    before = len(os.listdir("/proc/self/fd"))
-    source = CHANNEL + (
-        "import array\nfds = array.array('i', [os.open('/dev/null', 0) for _ in range(8)])\nanswer = 0\n"
-        "body = frame(pack(m.Notice(level='info', text='x')))\n"
-        "for _ in range(100):\n    channel.sendmsg([body], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])\n"
-        "    answer += len(fds); time.sleep(0.006)\n[os.close(fd) for fd in fds]"
-    )
-    assert arena.attack(source, sandbox).value == 800
-    assert arena.alive(sandbox), "so that they are not gone because it is"
-    until(lambda: len(os.listdir("/proc/self/fd")) <= before, "files that came along were kept")
 
 
 FLOODS = {

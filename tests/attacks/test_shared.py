@@ -128,9 +128,13 @@ ON_THE_CHANNEL = {
 
 OUT_OF_BAND = "worked|EOPNOTSUPP|protocol: "
 """Not every Linux has it, and what was out of band can come to stand in the middle of a frame."""
+WITH_FILES = "EPERM|protocol: it sent open files"
+"""Newer Linux refuses."""
 ENDS = {
     "a byte out of band": OUT_OF_BAND,
     "bytes out of band before and behind": OUT_OF_BAND,
+    "the channel itself, sent along": WITH_FILES,
+    "who waits for the channel, sent along": WITH_FILES,
     "the beginning of an answer, and silence": "protocol: ",
     "the beginning of news, and silence": "protocol: ",
 }
