@@ -33,7 +33,7 @@ class Watching:
         self._last: TreeView | None = None
         self._seen = (-1, -1)
         self._next_diff_ns = 0
-        self._next_sample_ns = 0
+        self._next_sample_ns = self._next_period_ns = 0
         self._waiting = False
         """A sample that is due is put off."""
         self._sampled = (0, 0)
@@ -108,7 +108,9 @@ class Watching:
     def _push_sample(self, now_ns: int) -> None:
         self._next_sample_ns, self._waiting = now_ns + _SAMPLE_NS, False
         mark = self._mark()
-        self._guest.reporter.new_period()
+        if now_ns >= self._next_period_ns:
+            self._next_period_ns = now_ns + _SAMPLE_NS
+            self._guest.reporter.new_period()
         events, dropped = self._guest.reporter.log.take_unread()
         kept = events[-_MAX_EVENTS:]
         decisions = self._guest.reporter.take_decisions()[-_MAX_DECISIONS:]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 
 import msgspec
 
@@ -110,8 +111,8 @@ class SandboxAnalytics:
     def recent(self, limit: int = RECENT, kinds: Iterable[str] = ()) -> list[dict[str, object]]:
         """The newest events, newest first."""
         wanted = frozenset(kinds)
-        chosen = [event.plain() for event in reversed(self._recent) if not wanted or event.type in wanted]
-        return chosen[:limit]
+        chosen = (event for event in reversed(self._recent) if not wanted or event.type in wanted)
+        return [event.plain() for event in islice(chosen, max(0, limit))]
 
     def metrics(self, now: float) -> dict[str, object]:
         """The guide's ``get_metrics``: runtime_seconds, event_count, metrics, recent_events."""

@@ -88,6 +88,8 @@ class GuestLink(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
         self._answers: dict[int, asyncio.Future[Answer]] = {}
+        self._accompanied: set[int] = set()
+        """Requests of which a sample has come before their answer."""
         self._beginning = 0
         self._early = b""
         self._next_id = 1
@@ -159,6 +161,7 @@ class GuestLink(asyncio.BufferedProtocol):
             return await waiting
         finally:
             self._answers.pop(number, None)
+            self._accompanied.discard(number)
             if timer is not None:
                 timer.cancel()
 
@@ -310,7 +313,8 @@ class GuestLink(asyncio.BufferedProtocol):
                 if waiting is not None and not waiting.done():
                     waiting.set_result(frame)
             case TreeChanged() | Sample() | Alert() | MainExited() | Notice():
-                self._pace = self._pace.spent(1, self._loop.time())
+                if not (isinstance(frame, Sample) and self._is_asked_for()):
+                    self._pace = self._pace.spent(1, self._loop.time())
                 self._least_left = min(self._least_left, self._pace.left)
                 if self._pace.overdrawn:
                     self._broken(f"it told {AT_ONCE} things faster than {PER_SECOND} a second")
@@ -318,6 +322,14 @@ class GuestLink(asyncio.BufferedProtocol):
                     self._on_push(frame)
             case _:
                 self._broken(f"unexpected {type(frame).__name__}")
+
+    def _is_asked_for(self) -> bool:
+        """Whether a sample can come of a request: who asks again and again is told the counters each time."""
+        for number in self._answers:
+            if number not in self._accompanied:
+                self._accompanied.add(number)
+                return True
+        return False
 
     @property
     def broken(self) -> bool:

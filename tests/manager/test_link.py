@@ -13,6 +13,7 @@ from jupyter_sandbox.manager import link
 from jupyter_sandbox.manager.begun import LOOKS, Begun
 from jupyter_sandbox.manager.link import GuestLink, Pushed
 from jupyter_sandbox.model.errors import SandboxBusy
+from jupyter_sandbox.model.views import Counters
 from jupyter_sandbox.wire import messages as m
 from jupyter_sandbox.wire.connection import Connection
 from jupyter_sandbox.wire.framing import MAX_FRAME
@@ -167,6 +168,22 @@ def test_of_last_words_without_end_no_more_is_heard_than_an_honest_guest_says(mo
 
     [why] = play(story, monkeypatch).broken
     assert why.startswith("it told 1000 things faster")
+
+
+def test_one_sample_with_each_answer_is_no_news_and_every_other_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(peer: Peer) -> None:
+        guest = Connection("guest")
+        await peer.say(guest.send(m.Ready(protocol=m.PROTOCOL, pid=1, protection=m.Protection("off"))))
+        await peer.link.ready
+        sample = guest.send(m.Sample(counters=Counters(), events=[]))
+        for samples in (1, 1, 1, 3):
+            asking = asyncio.ensure_future(peer.link.ask(lambda number: m.Flush(id=number), m.Done, 60))
+            [asked] = guest.receive(await asyncio.get_running_loop().sock_recv(peer.end, 1 << 16))
+            await peer.say(sample * samples + guest.send(m.Done(id=asked.id)))  # type: ignore[union-attr]
+            await asking
+        assert len(peer.heard) == 6
+
+    assert play(story, monkeypatch).link.most_news == 2
 
 
 def test_of_what_a_deaf_guest_is_sent_one_frame_waits_and_the_rest_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
