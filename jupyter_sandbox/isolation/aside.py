@@ -9,13 +9,19 @@ from __future__ import annotations
 import _thread
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from ..model.errors import LaunchFailed
 
 T = TypeVar("T")
+
+
+class Fetch(Protocol):
+    """Who gets the result of a blocking function: ``in_thread``, or somebody who is watched meanwhile."""
+
+    def __call__(self, act: Callable[[], T], /) -> Awaitable[T]: ...
 
 
 def begun_aside(act: Callable[[], object]) -> threading.Event | None:
@@ -70,6 +76,16 @@ async def in_thread(act: Callable[[], T]) -> T:
     except (RuntimeError, MemoryError) as error:
         raise no_thread(error) from None
     return await outcome
+
+
+async def fetched(fetch: Fetch, act: Callable[[], T], undo: Callable[[T], object]) -> T:
+    """The result of ``act``. Where nobody waits for it any more, it is undone when it is there."""
+    getting = asyncio.ensure_future(fetch(act))
+    try:
+        return await asyncio.shield(getting)
+    except asyncio.CancelledError:
+        getting.add_done_callback(lambda done: None if done.cancelled() or done.exception() else undo(done.result()))
+        raise
 
 
 async def done_aside(act: Callable[[], object]) -> None:

@@ -60,10 +60,11 @@ def _waited_for(call: Any, *words: object) -> int:
     return int(AMONG_ALL.during(call, *words))
 
 
-def look_for_nobody() -> None:
-    """Look for an OS process that there never is: who waits for long here is kept as all are who look for one."""
+def look_for_nobody(folder: str = "") -> None:
+    """Look for an OS process that there never is, or for a name that is not in ``folder``: who waits for long here is
+    kept as all are who look for one."""
     with suppress(OSError):
-        opened("/proc/0")
+        opened(f"{folder}/{os.urandom(8).hex()}" if folder else "/proc/0")
 
 
 def read(path: str, most: int = _SOME) -> bytes:

@@ -19,6 +19,7 @@ from typing import IO, NamedTuple
 from ..model.busy import patiently
 from ..model.errors import LaunchFailed
 from . import launch
+from .aside import begun_aside
 from .exits import ExitStatus
 from .scratch import ScratchRoot
 from .shortage import shortage
@@ -136,16 +137,44 @@ class Begun(NamedTuple):
         return f" ({lines[-1][:300]})" if lines else ""
 
 
-def begin(*, entry: str, preload: Sequence[str], preimport: Sequence[str], sys_path: Sequence[str]) -> Begun:
+class Ground(NamedTuple):
+    """What there has to be before one is started. Others can make who opens it wait."""
+
+    scratch: ScratchRoot
+    errors: IO[bytes]
+
+    def undo(self) -> None:
+        """Idempotent; returns at once."""
+        self.errors.close()
+        begun_aside(self.scratch.undo)
+
+
+def prepared() -> Ground:
+    """From any thread. Raises LaunchFailed and leaves nothing then."""
+    try:
+        scratch = ScratchRoot()
+        try:
+            return Ground(scratch, tempfile.TemporaryFile())
+        except OSError:
+            scratch.undo()
+            raise
+    except OSError as error:
+        raise _not_started(error) from None
+
+
+def begin(
+    *, entry: str, preload: Sequence[str], preimport: Sequence[str], sys_path: Sequence[str],
+    ground: Ground | None = None,
+) -> Begun:  # fmt: skip
     """Start a zygote. Raises LaunchFailed and leaves nothing then."""
+    scratch, errors = ground or prepared()
     try:
         with ExitStack() as kept, ExitStack() as passed:
+            kept.callback(scratch.undo)
+            kept.enter_context(errors)
             ours, theirs = launch.packet_pair()
             kept.callback(ours.close)
             passed.callback(theirs.close)
-            scratch = ScratchRoot()
-            kept.callback(scratch.close)
-            errors = kept.enter_context(tempfile.TemporaryFile())
             start = partial(
                 execute, theirs, errors, entry=entry, preload=preload, preimport=preimport, folder=str(scratch.path),
                 sys_path=sys_path,
@@ -154,13 +183,15 @@ def begin(*, entry: str, preload: Sequence[str], preimport: Sequence[str], sys_p
             kept.pop_all()
             return Begun(process, ours, errors, scratch)
     except OSError as error:
-        if error.errno == errno.ETXTBSY:
-            text = f"cannot start {sys.executable}: another program has it open for writing; try again"
-        elif error.filename == sys.executable:
-            text = f"cannot start {sys.executable}: {error}; check that this Python still exists"
-        else:
-            text = f"the sandbox launcher cannot be started: {shortage(error)}"
-        raise LaunchFailed(text) from None
+        raise _not_started(error) from None
+
+
+def _not_started(error: OSError) -> LaunchFailed:
+    if error.errno == errno.ETXTBSY:
+        return LaunchFailed(f"cannot start {sys.executable}: another program has it open for writing; try again")
+    if error.filename == sys.executable:
+        return LaunchFailed(f"cannot start {sys.executable}: {error}; check that this Python still exists")
+    return LaunchFailed(f"the sandbox launcher cannot be started: {shortage(error)}")
 
 
 def execute(

@@ -8,6 +8,7 @@ none of those is in its session, there is none at all. Nothing here waits.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import time
 from collections.abc import Iterator
@@ -50,10 +51,17 @@ class Forked:
             _signal_group(self.pid)
 
     def _is_zombie(self) -> bool:
+        """Of one that a program of it traces, Linux tells nobody else's wait."""
         if system.LINUX:
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+            ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+            return ended or self._is_over()
         pid, self.status = os.waitpid(self.pid, os.WNOHANG)
         return pid != 0
+
+    def _is_over(self) -> bool:
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        return bool(poll.poll(0))
 
     @property
     def has_ender(self) -> bool:
@@ -66,10 +74,12 @@ class Forked:
             os.kill(self.leash.ender, signal.SIGKILL)
 
     def reap(self) -> int:
-        """The word of waitpid, after which the number may be another's."""
+        """The word of waitpid, after which the number may be another's. Who is traced even now is reaped as one of its
+        programs, when who traces it ends; how it ended, nobody is told."""
         if system.LINUX:
             os.close(self.pidfd)
-            _, self.status = os.waitpid(self.pid, 0)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.status = status if pid else signal.SIGKILL
         return self.status
 
 

@@ -235,10 +235,9 @@ class Forker:
             os.kill(pid, signal.SIGKILL)
             if leash is not None:
                 leash.let_go()
-            if guest is None:
-                os.waitpid(pid, 0)
-            else:
-                guest.reap()
+            os.waitpid(pid, 0)
+            if guest is not None and guest.pidfd >= 0:
+                os.close(guest.pidfd)
             self.tell(launch.Refused(request, f"fork: {error.strerror}"))
             return
         self._guests.add(guest)

@@ -240,6 +240,10 @@ class GuestProcess:
             return Holdings()
         return self._meter.look(self.pid, most_files, everything=everything, alone=self.alone, filtered=self.filtered)
 
+    def folder(self, most_files: int) -> Holdings:
+        """What its folder holds, whatever keeps those who look at the rest."""
+        return Holdings() if self.closed else self._meter.folder(most_files)
+
     def unread(self) -> bool:
         """Whether something that it was sent lies there unread. Costs a microsecond."""
         fd = self.control.fileno()

@@ -59,6 +59,11 @@ class HoldingsMeter:
             self._do_rest()
         return self._seen
 
+    def folder(self, most_files: int) -> Holdings:
+        """Of its folder alone, while another thread is kept that looks at more."""
+        disk, files, largest, deep = folder_use(self._folder, most_files)
+        return Holdings(disk, files, largest=largest, unseen="depth" if deep else "")
+
     def end(self, afterwards: Callable[[], None] | None = None) -> None:
         """Look no more; then do that. Idempotent."""
         self._over = True
@@ -74,9 +79,9 @@ class HoldingsMeter:
                 self._at_it.release()
 
     def _look(self, pid: int, most_files: int, everything: bool, alone: bool, filtered: bool) -> Holdings:
-        disk, files, largest, deep = folder_use(self._folder, most_files)
+        own = self.folder(most_files)
         if not LINUX:
-            return Holdings(disk, files, largest=largest, unseen="depth" if deep else "")
+            return own
         kept, programs = self._kept, self._programs
         if not alone:
             programs.look(pid, filtered=filtered)
@@ -84,10 +89,10 @@ class HoldingsMeter:
             self._look_at_open(pid, filtered, everything)
         self._looks += 1
         hidden = kept.hidden | programs.hidden
-        unseen = "depth" if deep else "" if kept.all_seen and programs.all_seen else "maps"
+        unseen = own.unseen or ("" if kept.all_seen and programs.all_seen else "maps")
         return Holdings(
-            disk + sum(hidden.values()), files + len(hidden), self._open_files, threads_of(pid) + programs.threads,
-            largest, programs.count, unseen,
+            own.disk + sum(hidden.values()), own.files + len(hidden), self._open_files,
+            threads_of(pid) + programs.threads, own.largest, programs.count, unseen,
         )  # fmt: skip
 
     def _look_at_open(self, pid: int, filtered: bool, everything: bool) -> None:

@@ -7,12 +7,15 @@ import os
 import stat
 import sys
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+from weakref import WeakSet
 
 from .aside import begun_aside
+from .brief import AMONG_ALL
 from .removal import OWNER, PREFIX, open_folder, remove_for_good
 from .shortage import NO_FILES
 
@@ -37,16 +40,21 @@ class ScratchRoot:
     def __init__(self, parent: str | None = None) -> None:
         self._base = Path(parent or tempfile.gettempdir()).resolve()  # what is open or mapped is told without links
         _nameable(self._base)
-        self.path, self._lock = _made(self._base)
+        self._renewing = threading.Lock()
+        self.path, self._lock = AMONG_ALL.during(_made, self._base)
+        _ALL.add(self)
         self._sweeping = begun_aside(lambda: sweep(self._base))
 
     def make(self) -> str:
-        """A new empty folder, for its owner only. Raises OSError."""
+        """A new empty folder, for its owner only. From any thread: others can make who asks for one wait. Raises
+        OSError."""
         try:
-            return _folder_in(self.path)
+            return AMONG_ALL.during(_folder_in, self.path)
         except FileNotFoundError:  # somebody tidied up around us
-            self._make_anew()
-            return _folder_in(self.path)
+            with self._renewing:
+                if not os.path.isdir(self.path):
+                    AMONG_ALL.during(self._make_anew)
+            return AMONG_ALL.during(_folder_in, self.path)
 
     def _make_anew(self) -> None:
         path, lock = _made(self._base)
@@ -60,9 +68,23 @@ class ScratchRoot:
 
     def release(self) -> None:
         """Let go of the lock, so that whoever sweeps up begins to. No other folder may be made after that."""
+        if self._lock >= 0:
+            with suppress(OSError):
+                fcntl.flock(self._lock, fcntl.LOCK_UN)  # whoever else has the file
+        self.forget()
+
+    def forget(self) -> None:
+        """In another OS process: the lock is its owner's alone."""
         lock, self._lock = self._lock, -1
         if lock >= 0:
             os.close(lock)
+
+    def undo(self) -> None:
+        """As if it had never been, where nobody has worked in it: nothing has to be opened for that."""
+        with suppress(OSError):
+            os.unlink(self.path / OWNER)
+            os.rmdir(self.path)
+        self.release()
 
     def close(self) -> None:
         """Remove everything, if nobody else is at it. Idempotent; what takes long goes on behind it."""
@@ -76,6 +98,19 @@ class ScratchRoot:
                 _remove_unless_swept(self.path)
             else:
                 removed.wait(until_s - time.monotonic())
+
+
+_ALL: WeakSet[ScratchRoot] = WeakSet()
+
+
+def _forget() -> None:
+    """A fork of the kernel, as ``multiprocessing`` makes them, can outlive it, and would have its lock for so long."""
+    for root in tuple(_ALL):
+        root.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _nameable(base: Path) -> None:

@@ -20,8 +20,8 @@ import msgspec
 from ..model.boot import Boot
 from ..model.errors import LaunchFailed, PreimportFailed, SandboxError, Unsupported
 from . import launch, system
-from .aside import done_aside
-from .exec_zygote import Begun, begin
+from .aside import Fetch, done_aside, fetched, in_thread
+from .exec_zygote import Begun, Ground, begin, prepared
 from .exits import ExitStatus
 from .guest_process import GuestProcess
 from .leftovers import end_all
@@ -35,6 +35,8 @@ _LOOKS = 20
 """So many looks in a row may find that nothing was heard of a zygote that was asked for a guest: 10 s. Looks are
 counted and not the clock, so that a kernel that was busy itself takes no zygote for a dead one."""
 _AT_ONCE = 8
+_ENDED = "the sandbox launcher has ended; create the sandbox again"
+_NOTHING = "nothing can be opened for another sandbox: {}"
 _KILLED = ExitStatus(signal=int(signal.SIGKILL))
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 _Launching = tuple[GuestProcess, "asyncio.Future[None]"]
@@ -50,11 +52,11 @@ class Zygote:
     because it did not answer. Its guests have been killed by then: who waits for one gets its exit.
     """
 
-    def __init__(self, begun: Begun) -> None:
+    def __init__(self, begun: Begun, fetch: Fetch = in_thread) -> None:
         self.on_death: Callable[[], None] | None = None
         self.alive = True
         self.pid = begun.process.pid
-        self._begun = begun
+        self._begun, self._fetch = begun, fetch
         self._process, self._control, _, self._scratch = begun
         self._loop = asyncio.get_running_loop()
         self._hello: asyncio.Future[launch.Hello] = self._loop.create_future()
@@ -78,18 +80,20 @@ class Zygote:
 
     @classmethod
     async def start(
-        cls, *, preload: Sequence[str] = (), preimport: Sequence[str] = (), entry: str, sys_path: Sequence[str]
-    ) -> Zygote:
+        cls, *, preload: Sequence[str] = (), preimport: Sequence[str] = (), entry: str, sys_path: Sequence[str],
+        fetch: Fetch = in_thread,
+    ) -> Zygote:  # fmt: skip
         """Exec a new interpreter that imports ``preload``, ``preimport`` and the module of ``entry``; then it forks.
 
         ``entry`` is ``module:name`` of a function, or of a class whose object is called; ``sys_path`` is where it
-        imports from, and only its absolute paths count.
+        imports from, and only its absolute paths count. ``fetch`` does what others can keep: folders are made for it.
         Raises PreimportFailed when one of the user's modules in ``preimport`` is missing, raises, does not end or
         starts threads; LaunchFailed when the interpreter does not come up for another reason.
         """
-        begun = begin(entry=entry, preload=preload, preimport=preimport, sys_path=sys_path)
+        ground = await fetched(fetch, prepared, Ground.undo)
+        begun = begin(entry=entry, preload=preload, preimport=preimport, sys_path=sys_path, ground=ground)
         try:
-            zygote = cls(begun)
+            zygote = cls(begun, fetch)
         except OSError as error:
             begun.undo()
             raise LaunchFailed(f"the sandbox launcher cannot be watched: {unwatched(error)}") from None
@@ -115,20 +119,21 @@ class Zygote:
     async def fork(self, boot: Boot) -> GuestProcess:
         """A new guest, on its way to the entry.
 
-        Without ``boot.scratch`` it gets a folder of its own. Raises LaunchFailed when the OS process cannot be had or
+        It gets a folder of its own. Raises LaunchFailed when the OS process cannot be had or
         what was opened by name is not what it was, Unsupported when the profile cannot be had.
         A zygote that does not answer, being stopped say, is dead from then on.
         """
         if boot.profile and boot.profile not in PROFILES:
             raise Unsupported(f"profile {boot.profile!r} cannot be had here; use one of {', '.join(PROFILES)}")
-        check(boot.openings)
+        if boot.openings.places:
+            await self._fetch(lambda: check(boot.openings))
         async with self._slots:
             if not self.alive:
-                raise LaunchFailed("the sandbox launcher has ended; create the sandbox again")
+                raise LaunchFailed(_ENDED)
             return await self._fork(boot)
 
     async def _fork(self, boot: Boot) -> GuestProcess:
-        guest, theirs = self._prepare(boot.scratch)
+        guest, theirs = self._opened(await self._new_folder())
         self._last_id = number = self._last_id + 1
         answer: asyncio.Future[None] = self._loop.create_future()
         self._launching[number] = guest, answer
@@ -150,27 +155,28 @@ class Zygote:
         guest.heartbeat.release_fd()
         return guest
 
-    def _prepare(self, scratch: str) -> tuple[GuestProcess, list[int]]:
-        """The kernel's ends in a GuestProcess, and the guest's ends as ``launch.GUEST_FDS`` wants them."""
+    async def _new_folder(self) -> str:
         try:
-            folder = scratch or self._scratch.make()
-            if scratch:
-                os.makedirs(folder, mode=0o700, exist_ok=True)
-            return self._opened(folder)
+            folder = await fetched(self._fetch, self._scratch.make, self._scratch.remove)
         except OSError as error:
-            raise LaunchFailed(f"nothing can be opened for another sandbox: {shortage(error)}") from None
+            raise LaunchFailed(_NOTHING.format(shortage(error))) from None
+        if not self.alive:
+            self._scratch.remove(folder)
+            raise LaunchFailed(_ENDED)
+        return folder
 
     def _opened(self, folder: str) -> tuple[GuestProcess, list[int]]:
+        """The kernel's ends in a GuestProcess, and the guest's ends as ``launch.GUEST_FDS`` wants them."""
         try:
             guest = GuestProcess(folder, self._closed)
-        except OSError:
+        except OSError as error:
             self._scratch.remove(folder)
-            raise
+            raise LaunchFailed(_NOTHING.format(shortage(error))) from None
         try:
             return guest, guest.open()
-        except OSError:
+        except OSError as error:
             guest.close()
-            raise
+            raise LaunchFailed(_NOTHING.format(shortage(error))) from None
 
     async def _ask(self, message: launch.Fork, fds: Sequence[int], answer: asyncio.Future[None]) -> None:
         """Send it and wait for its answer. Raises TimeoutError when nothing at all is heard for too long."""

@@ -7,10 +7,12 @@ happens in between; it never decides about the sandbox it belongs to.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from ..isolation import brief
@@ -184,7 +186,9 @@ class GuestHandle:
             await asyncio.wait([self.link.ready], timeout=READY_S / READY_LOOKS)
             if self.link.ready.done():
                 return self.link.ready.result()
-            self._errands.send(brief.look_for_nobody, _ignore)  # it may wait in a queue that somebody else makes
+            for shared in ("", os.path.dirname(self.process.scratch)):
+                # It may wait in a queue that somebody else makes: there, or before the folder of all sandboxes.
+                self._errands.send(partial(brief.look_for_nobody, shared), _ignore)
         raise TimeoutError
 
     async def _ends(self) -> bool:

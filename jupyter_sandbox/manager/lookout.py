@@ -49,7 +49,7 @@ class Lookout:
         """Processor time that it had used when its holdings were looked at; -1 before that."""
         self._all_seen = False
         """Whether that look left nothing out."""
-        self._looking = False
+        self._looking = self._looking_at_folder = False
         self._kept = ""
         """How it kept those who were sent to look at it for too long, in words."""
         self._held = Holdings()
@@ -87,12 +87,25 @@ class Lookout:
         """
         ran_ns = self._process.processor_ns()
         rested = self._process.alone and ran_ns == self.ran_ns >= 0
+        if self._looking:
+            self._look_at_folder()
         if self._looking or (rested and self._all_seen):
             return
         self._looking = True
         self._errands.send(
             lambda: self._process.holdings(DISK_FILES, everything=rested), partial(self._looked, ran_ns, rested)
         )
+
+    def _look_at_folder(self) -> None:
+        """Of it alone, where somebody is kept who looks at the rest: others can do that, for as long as they like."""
+        if not self._looking_at_folder:
+            self._looking_at_folder = True
+            self._errands.send(partial(self._process.folder, DISK_FILES), self._looked_at_folder)
+
+    def _looked_at_folder(self, found: Holdings | None) -> None:
+        self._looking_at_folder = False
+        if found is not None and self._looking:  # else what was found since is newer
+            self._held = self._held.at_least(found)
 
     def _looked(self, ran_ns: int, rested: bool, held: Holdings | None) -> None:
         self._looking = False

@@ -1,7 +1,8 @@
 """Who makes the queue of a lock that any OS process can take: of a folder of ``/proc``, say.
 
 That is not to be seen. But a queue of seconds takes many threads, and honest
-sandboxes have few: so it is the one that has most of them.
+sandboxes have few: so it is the one that has most of them, or one after the
+other, where several have many together.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from .watch import KEPT_ALL
 
 FEW = 32
 """Threads. Sixty make others wait for a second, measured on two processors."""
+HARMLESS = 8
+"""Threads of a sandbox that can have no part in it."""
 AGAIN_NS = 3_000_000_000
 """A queue lasts some time longer than who made it, and the next one who has most is not to blame for it."""
 
@@ -24,12 +27,9 @@ class WhoseQueue:
         self._blamed_ns = -AGAIN_NS
 
     def blame(self, guests: Iterable[GuestHandle], now_ns: int) -> None:
-        """Have the guest ended that has most threads, unless all have few."""
-        most = max(guests, key=_threads, default=None)
-        if most is not None and _threads(most) > FEW and now_ns - self._blamed_ns >= AGAIN_NS:
+        """Have the guest ended that has most threads, unless all together have few."""
+        able = [guest for guest in guests if guest.lookout.threads > HARMLESS]
+        together = sum(guest.lookout.threads for guest in able)
+        if together > FEW and now_ns - self._blamed_ns >= AGAIN_NS:
             self._blamed_ns = now_ns
-            most.lookout.blame(KEPT_ALL)
-
-
-def _threads(guest: GuestHandle) -> int:
-    return guest.lookout.threads
+            max(able, key=lambda guest: guest.lookout.threads).lookout.blame(KEPT_ALL)

@@ -20,6 +20,7 @@ from ..isolation.zygote import Zygote
 from ..model.boot import Boot
 from ..model.errors import LaunchFailed, PreimportFailed, UsageError
 from ..model.flavour import NAMED, Flavour
+from .errands import GuestErrands, errands_of
 
 ENTRY = "jupyter_sandbox.guest.main:Program"
 PRELOAD = ("jupyter_sandbox.guest.main", "jupyter_sandbox.guest.warm")
@@ -87,9 +88,10 @@ class FlavourZygote:
             raise LaunchFailed("the sandbox launcher was closed; create the sandbox again")
 
     async def _start(self) -> Zygote:
+        fetch = GuestErrands(errands_of(asyncio.get_running_loop())).fetch
         try:
             return await Zygote.start(
-                preload=PRELOAD, preimport=self.flavour.modules, entry=ENTRY, sys_path=guest_path()
+                preload=PRELOAD, preimport=self.flavour.modules, entry=ENTRY, sys_path=guest_path(), fetch=fetch
             )
         except PreimportFailed as failed:
             if failed.missing:

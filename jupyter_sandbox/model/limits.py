@@ -37,6 +37,17 @@ class Holdings(NamedTuple):
     unseen: str = ""
     """What there is too much of to be looked at to the end: ``depth`` of folders, memory ``maps``."""
 
+    def at_least(self, folder: Holdings) -> Holdings:
+        """With what its folder holds now, where that is more.
+
+        >>> Holdings(disk=5, files=3, threads=2).at_least(Holdings(disk=9, files=1))[:4]
+        (9, 3, 0, 2)
+        """
+        return self._replace(
+            disk=max(self.disk, folder.disk), files=max(self.files, folder.files),
+            largest=max(self.largest, folder.largest), unseen=folder.unseen or self.unseen,
+        )  # fmt: skip
+
 
 def whole(field: str, value: object, most: int = MOST) -> int:
     """A count from 1 to ``most``. Raises UsageError that names the field.

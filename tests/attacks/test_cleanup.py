@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from .conftest import Arena
+from jupyter_sandbox.model.sandbox import SandboxStatus
+
+from .conftest import Arena, crash_reason
 from .tools import TOOLS
 
 BUSY = """
@@ -42,6 +45,40 @@ def test_a_folder_that_is_filled_while_it_is_removed_goes_all_the_same(strict: A
     assert strict.attempt(BUSY.format(many=12, begin=begin, go_on=go_on), sandbox) == "left"
     strict.watch(sandbox.destroy)
     strict.until(lambda: not folder.exists(), "the folder is still there")
+
+
+TRACER = """
+import os, ctypes, time
+guest, (heard, told) = os.getpid(), os.pipe()
+if not os.fork():
+    os.setsid()
+    if os.fork(): os._exit(0)
+    trace = ctypes.CDLL(None).ptrace
+    trace.argtypes = [ctypes.c_long] * 4
+    seized = trace(0x4206, guest, 0, 0)
+    os.write(told, f'{os.getpid()} {seized}'.encode())
+    time.sleep(1000)
+os.wait()
+answer = os.read(heard, 100).decode()
+"""
+"""Linux tells the end of who is traced to the tracer alone, and this one does not ask."""
+
+
+@pytest.mark.parametrize("end", ["destroyed", "killed"])
+@pytest.mark.parametrize("profile", ["basic", "off"])
+def test_who_has_itself_traced_ends_with_all_that_it_started(arena: Arena, profile: str, end: str) -> None:
+    other, sandbox = (arena.attacker(profile=profile) for _ in range(2))
+    folder, guest = arena.folder(sandbox), sandbox.info().os_pid
+    tracer, seized = str(arena.attack(TRACER, sandbox).value).split()
+    assert guest is not None and seized == "0"
+    if end == "killed":
+        os.kill(guest, signal.SIGKILL)
+        arena.until(lambda: sandbox.status is SandboxStatus.CRASHED, "its end is not told")
+        assert "signal 9" in crash_reason(sandbox)
+    arena.watch(sandbox.destroy)
+    arena.until(lambda: not Path(f"/proc/{tracer}").exists(), "who traced it lives")
+    arena.until(lambda: not Path(f"/proc/{guest}").exists() and not folder.exists(), "it is still there")
+    assert other.status is SandboxStatus.RUNNING
 
 
 ABSENT = """

@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import platform
 import threading
+from contextlib import suppress
 
 import pytest
 
 from jupyter_sandbox.manager.sandbox import Sandbox
+from jupyter_sandbox.model.errors import SandboxError
 from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from .conftest import Arena, Outcome, crash_reason
@@ -111,6 +113,7 @@ PLACES = {
     "of its own threads": "/proc/self/task/x",
     "of the kernel's threads": "/proc/{kernel}/task/x",
     "of all OS processes": "/proc/x",
+    "of all sandboxes": "{root}/x",
 }
 
 
@@ -124,7 +127,7 @@ def test_who_makes_a_queue_before_a_folder_of_all_ends_and_nobody_is_blamed_in_i
 ) -> None:
     """Neighbours are looked at, and others are created meanwhile."""
     neighbour = strict.bystander.info().os_pid
-    place = PLACES[name].format(neighbour=neighbour, kernel=os.getpid())
+    place = PLACES[name].format(neighbour=neighbour, kernel=os.getpid(), root=strict.scratch)
     sandbox = strict.attacker(limits={"handler_budget": 60_000})
     made: list[object] = []
 
@@ -145,3 +148,31 @@ def test_who_makes_a_queue_before_a_folder_of_all_ends_and_nobody_is_blamed_in_i
     creator.join(60)
     assert set(made) == {2} and strict.bystander.info().os_pid == neighbour
     assert strict.bystander.status is SandboxStatus.RUNNING
+
+
+def make(sandbox: Sandbox, source: str) -> None:
+    with suppress(SandboxError):
+        sandbox.call("evil", source, timeout_ms=60_000)
+
+
+FILL = """
+for number in range(2000):
+    with open(f'f{number}', 'wb', 0) as file:
+        for _ in range(15): file.write(bytes(1 << 20))
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="machine code of x86")
+def test_a_full_folder_is_seen_while_sandboxes_that_have_few_threads_each_make_a_queue_together(strict: Arena) -> None:
+    full = strict.attacker(limits={"handler_budget": 60_000})
+    place = f"/proc/{full.info().os_pid}/fd/x"
+    source = FOLDERS.replace("* 160", "* 20").replace("* 80", "* 11") % place
+    makers = [strict.attacker(limits={"handler_budget": 60_000}) for _ in range(3)]
+    calls = [threading.Thread(target=make, args=(maker, f"{TOOLS}{source}")) for maker in makers]
+    for call in calls:
+        call.start()
+    outcome = strict.attack(FILL, full, timeout_ms=60_000)
+    assert outcome.killed and crash_reason(full).startswith("disk: ")
+    for maker, call in zip(makers, calls, strict=True):
+        strict.watch(maker.destroy)
+        call.join(60)

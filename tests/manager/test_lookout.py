@@ -31,12 +31,16 @@ class Seen:
 
     def __init__(self) -> None:
         self.looks: list[bool] = []
+        self.filled = 7
         self.beat = Beat(steps=0, started_ns=0, process=0, phase=0)
         self.heartbeat = types.SimpleNamespace(rests=True, name=lambda: "cart <0.7.0>", read=lambda: self.beat)
 
     def holdings(self, most_files: int, *, everything: bool = False) -> Holdings:
         self.looks.append(everything)
         return Holdings(files=3)
+
+    def folder(self, most_files: int) -> Holdings:
+        return Holdings(disk=self.filled, files=2)
 
     def processor_ns(self) -> int:
         return self.ran_ns
@@ -219,13 +223,37 @@ def test_who_is_being_looked_at_is_not_looked_at_once_more(seen: Seen) -> None:
     lookout = Lookout(seen, errands, Hearing(seen, seen))  # type: ignore[arg-type]
     errands.goes_on = True
     lookout.look_at_holdings()
+    first = errands.end
+    errands.goes_on = False
     lookout.look_at_holdings()
-    assert seen.looks == [] and lookout.reading(8).held.files == 0
-    errands.end()
+    assert seen.looks == []
+    first()
     assert seen.looks == [False] and lookout.reading(8).held.files == 3
     lookout.look_at_holdings()
-    errands.end()
     assert seen.looks == [False, True]
+
+
+def test_while_who_looks_at_everything_is_kept_the_folder_is_looked_at_alone(seen: Seen) -> None:
+    errands = AtOnce()
+    lookout = Lookout(seen, errands, Hearing(seen, seen))  # type: ignore[arg-type]
+    errands.goes_on = True
+    lookout.look_at_holdings()
+    first = errands.end
+    lookout.look_at_holdings()
+    second = errands.end
+    lookout.look_at_holdings()
+    assert errands.end is second, "nobody else is sent while one is there"
+    second()
+    assert lookout.reading(8).held == Holdings(disk=7, files=2)
+    errands.goes_on, seen.filled = False, 9
+    lookout.look_at_holdings()
+    assert lookout.reading(8).held.disk == 9
+    errands.goes_on = True
+    lookout.look_at_holdings()
+    late = errands.end
+    first()
+    late()
+    assert lookout.reading(8).held == Holdings(files=3), "what was found before is older"
 
 
 def test_a_look_that_failed_changes_nothing(lookout: Lookout) -> None:
