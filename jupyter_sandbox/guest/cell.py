@@ -10,6 +10,7 @@ from ..code.compiler import compile_cell
 from ..model.anatomy import own_name
 from ..model.errors import CallTimeout, CodeRaised
 from ..runtime import Context, Down
+from ..runtime.context import check_duration
 from ..runtime.crashes import text_of
 from .drawing import Drawing, draw
 from .met import limit_met
@@ -23,6 +24,8 @@ async def run(self: Context, source: str, file: str, timeout_ms: int | None) -> 
     works at its top level. Raises CompileError, CodeRaised, or CallTimeout
     after ``timeout_ms``; the process is killed then.
     """
+    if timeout_ms is not None:
+        check_duration(timeout_ms)  # before there is a process that nobody would wait for
     cell = compile_cell(source, file)
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     outcome: list[Any] = []

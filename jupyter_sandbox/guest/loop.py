@@ -15,6 +15,8 @@ from .interrupt import Heartbeat, Interrupter
 from .last_words import LastWords
 
 _MIN_WAIT_S = 0.0005
+_MAX_WAIT_S = 3600.0
+"""Linux takes no more than some weeks at once: who has a timer in a thousand years looks again."""
 
 
 class Loop:
@@ -78,7 +80,7 @@ class Loop:
             waits.append(max(_MIN_WAIT_S, (push_ns - guest.read_ns()) / 1e9))
         if guest.pending.has_delayed:
             waits.append(0.02)
-        return min(waits) if waits else None
+        return min(_MAX_WAIT_S, *waits) if waits else None
 
     def _wait(self, patience_s: float | None) -> None:
         if self.at_leisure is not None and not self.channel.has_output:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ..model.errors import LimitExceeded, SandboxError, UsageError
-from ..model.limits import MOST
+from ..model.limits import LONGEST_WAIT_MS, MOST
 from ..model.sandbox import SandboxStatus
 from ..wire import messages as wire
 from ..wire.values import REPLY_BYTES, REPLY_ITEMS, REPLY_KEYS, decode_reply, decode_value
@@ -36,8 +36,7 @@ class Acting(Holding):
         LimitExceeded when the reply is larger than ``max_message``, or larger than any can be: 8 MB, 100,000 items, of
         which 10,000 may be keys that are no texts.
         """
-        if timeout_ms is not None and not 0 <= timeout_ms <= MOST:
-            raise UsageError("timeout", timeout_ms, hint=f"give milliseconds, at most {MOST}")
+        _check_wait(timeout_ms)
         name, args = str(target), self._packed(request, "the request")
         wait_s = None if timeout_ms is None else timeout_ms / 1000 + GRACE_S
         most = self._unit.limits.max_message
@@ -125,6 +124,7 @@ class Acting(Holding):
         matplotlib) comes as ``Drawn``: the plain data in ``value``, the checked file in ``picture.body``.
         An interrupt (KeyboardInterrupt) ends that process.
         """
+        _check_wait(timeout_ms)
         # Read in the thread that asked: an image takes a while to check, and the manager has others to serve.
         return shown(self._loop.run(_execute(self._unit, source, file, timeout_ms)))
 
@@ -149,6 +149,11 @@ class Acting(Holding):
 
     def _act(self, make: Callable[[int], wire.Request], answer: type[A], wait_s: float | None = ASK_S) -> A:
         return self._loop.run(act(self._unit, make, answer, wait_s))
+
+
+def _check_wait(timeout_ms: int | None) -> None:
+    if timeout_ms is not None and not 0 <= timeout_ms <= LONGEST_WAIT_MS:
+        raise UsageError("timeout", timeout_ms, hint=f"give milliseconds, at most {LONGEST_WAIT_MS}")
 
 
 def too_long(size: int, unit: Unit) -> str:

@@ -10,6 +10,8 @@ from .errors import UsageError
 
 MOST = 1 << 53
 """No limit and no count is above this: every part of the way, JavaScript included, holds it exactly."""
+LONGEST_WAIT_MS = (1 << 32) - 1
+"""What Erlang takes after a receive, and with that for a call, a start, a stop and a server's timeout: 49 days."""
 
 OPEN_FILES, MANY_FILES = 128, 1_000
 FILE_SIZE = 16_000_000

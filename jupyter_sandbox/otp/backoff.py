@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from ..model.limits import LONGEST_WAIT_MS
+
 
 class Backoff(msgspec.Struct, frozen=True):
     """Delays that grow with every restart in a row: ``Child(Client, backoff=Backoff(100, 2, 5_000))``.
@@ -41,4 +43,5 @@ def is_good(value: Any) -> bool:
     if not isinstance(value, Backoff):
         return False
     whole = all(type(number) is int for number in (value.first_ms, value.max_ms))
-    return whole and type(value.factor) in (int, float) and value.factor >= 1 and 0 <= value.first_ms <= value.max_ms
+    in_order = 0 <= value.first_ms <= value.max_ms <= LONGEST_WAIT_MS if whole else False
+    return in_order and type(value.factor) in (int, float) and value.factor >= 1

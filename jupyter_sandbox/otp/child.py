@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, overload
 import msgspec
 
 from ..model.errors import UsageError
+from ..model.limits import LONGEST_WAIT_MS
 from ..model.text import short_text
 from . import backoff
 from .child_keys import key_of
@@ -130,8 +131,9 @@ def check(child: Child, auto_shutdown: Any = None) -> None:
     if child.type not in KINDS:
         raise SpecError(("invalid_child_type", child.type), f"type is one of {', '.join(KINDS)}")
     shutdown_ms = child.shutdown_ms
-    if not (type(shutdown_ms) is int and shutdown_ms >= 0) and not _valid_shutdown(shutdown_ms):
-        raise SpecError(("invalid_shutdown", child.shutdown_ms), 'shutdown_ms is 0 or more, None or "brutal_kill"')
+    if not _is_wait(shutdown_ms) and not _valid_shutdown(shutdown_ms):
+        told = f'shutdown_ms is 0 to {LONGEST_WAIT_MS}, None or "brutal_kill"'
+        raise SpecError(("invalid_shutdown", child.shutdown_ms), told)
     if type(child.modules) is not list and not (isinstance(child.modules, list) or child.modules == "dynamic"):
         raise SpecError(("invalid_modules", child.modules), 'modules is a list of names or "dynamic"')
     for module in child.modules if isinstance(child.modules, list) else ():
@@ -139,12 +141,18 @@ def check(child: Child, auto_shutdown: Any = None) -> None:
             raise SpecError(("invalid_module", module), "each of the modules is a class or a name")
     if type(child.id) is not str:
         _check_id(child.id)
-    if child.timeout_ms is not None and (type(child.timeout_ms) is not int or child.timeout_ms < 0):
-        raise SpecError(("invalid_timeout", child.timeout_ms), "timeout_ms is None or milliseconds, 0 or more")
+    if child.timeout_ms is not None and not _is_wait(child.timeout_ms):
+        raise SpecError(
+            ("invalid_timeout", child.timeout_ms), f"timeout_ms is None or 0 to {LONGEST_WAIT_MS} milliseconds"
+        )
     if child.backoff is not None and not backoff.is_good(child.backoff):
         raise SpecError(("invalid_backoff", child.backoff), "backoff is None or Backoff(first_ms, factor, max_ms)")
     if child.keep_state is not False and not isinstance(child.keep_state, bool):
         raise SpecError(("invalid_keep_state", child.keep_state), "keep_state is True or False")
+
+
+def _is_wait(ms: Any) -> bool:
+    return type(ms) is int and 0 <= ms <= LONGEST_WAIT_MS
 
 
 def _check_id(id: Any) -> None:
@@ -168,11 +176,9 @@ def _check_significant(child: Child, auto_shutdown: Any) -> None:
 
 
 def _valid_shutdown(value: Any) -> bool:
-    if type(value) is int:
-        return value >= 0
     if value is None or value == "brutal_kill":
         return True
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LONGEST_WAIT_MS
 
 
 def as_child(form: Any, auto_shutdown: Any = None) -> Child:

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, get_args
 from msgspec import UNSET
 
 from ..model.ids import Ref
+from ..model.limits import MOST
 from ..runtime.signals import Caller
 from .returns import Hibernate
 from .statem_actions import POSTPONE, UPDATE, Answer, NextEvent, Timer, timer_event, timer_key
@@ -114,7 +115,7 @@ class Turn:
 
 def _is_time(timer: Timer) -> bool:
     ms = timer.ms
-    return ms is None or ms is UPDATE or (type(ms) is int and (ms >= 0 or timer.absolute))
+    return ms is None or ms is UPDATE or (type(ms) is int and ms <= MOST and (ms >= 0 or timer.absolute))
 
 
 def differs(state: Any, other: Any) -> bool:

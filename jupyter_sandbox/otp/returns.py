@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+from ..model.limits import LONGEST_WAIT_MS
+from ..runtime.context import check_duration
 from ..runtime.generic import Generic
 from ..runtime.operations import Reply as Reply
 from ..runtime.operations import State_co
@@ -51,9 +53,15 @@ class After(msgspec.Struct, frozen=True):
     ...     return (await self.receive(Down)).reason, self.now()
     >>> Node().run_function(main)
     (('shutdown', 'idle'), 1900)
+
+    Raises UsageError for more than Erlang waits: ``self.send_after`` takes more.
     """
 
     ms: int
+
+    def __post_init__(self) -> None:
+        if type(self.ms) is int and self.ms > LONGEST_WAIT_MS:
+            check_duration(self.ms)
 
 
 class Hibernate(msgspec.Struct, frozen=True):

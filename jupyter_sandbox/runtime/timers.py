@@ -6,6 +6,7 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
 from ..model.ids import Pid, Ref
+from ..model.limits import MOST
 from . import delivery, plain
 from .crashes import exit_reason
 from .isolate import ATOMIC
@@ -198,4 +199,8 @@ def _fire_again(node: Node, ref: Ref, period_ms: int, target: Any, message: Any)
         return
     if process is not None:
         delivery.deliver(node, process, (INFO, node.copy(message), None))
+    if node.now_ms + period_ms > MOST:
+        del node.timers[ref]
+        node.emit("log", _receiver(node, target), ("error", "an interval ends: its clock cannot go on that far"))
+        return
     send_interval(node, period_ms, target, message, ref)

@@ -132,6 +132,15 @@ def test_timers_fire_without_a_request(kernel: Kernel) -> None:
     assert decode_value(answer.data) == 7
 
 
+def test_a_timer_in_a_thousand_years_waits(kernel: Kernel) -> None:
+    for wait in ("self.send_after({ms}, 'front', 1)", "self.send_interval({ms}, 'front', 1)"):
+        answer = kernel.ask(m.Execute, source=wait.format(ms=1_000 * 366 * 86_400_000), file="<c>")
+        assert isinstance(answer, m.Value), answer
+    taken = kernel.ask(m.Tree).tree.step
+    kernel.until(lambda frame: isinstance(frame, m.Sample) and frame.counters.steps == taken)  # nothing else is due
+    assert [kernel.call("front", "next"), kernel.call("front", "next")] == [0, 1]
+
+
 def test_work_outside_wakes_the_guest(kernel: Kernel) -> None:
     answer = kernel.ask(m.Execute, source="await self.outside(lambda: 42)", file="<c>")
     assert decode_value(answer.data) == 42

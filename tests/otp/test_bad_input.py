@@ -143,6 +143,8 @@ def test_a_bad_flag_starts_nothing_and_is_named(spec: Spec, reason: Any, text: s
         (Child(Server, significant=1), ("invalid_significant", 1), "significant 1 is neither True nor False"),
         (Child(Server, id=UNEQUAL), ("invalid_child_id", UNEQUAL), "id bytearray(b'x') of a child cannot be compared"),
         (Child(Server, timeout_ms=WRONG), ("invalid_timeout", WRONG), "timeout_ms 'soon' is neither None nor"),
+        (Child(Server, timeout_ms=2**32), ("invalid_timeout", 2**32), "timeout_ms 4294967296 is neither None nor"),
+        (Child(Server, shutdown_ms=2**32), ("invalid_shutdown", 2**32), "shutdown_ms 4294967296 is neither"),
     ],
 )
 def test_a_bad_child_starts_nothing_and_is_named(child: Any, reason: Any, text: str) -> None:
@@ -335,6 +337,7 @@ def test_a_state_machine_needs_a_state_to_begin_with(first: Any, reason: Any) ->
         (NoReply(1), "bad_return_from_state_function"),
         (KeepState(1, ["jump"]), "bad_action_from_state_function"),
         (KeepState(1, [SetStateTimeout(-1, "x")]), "bad_action_from_state_function"),
+        (KeepState(1, [SetStateTimeout(2**53 + 1, "x")]), "bad_action_from_state_function"),
         (KeepState(1, [SetStateTimeout(WRONG, "x")]), "bad_action_from_state_function"),
     ],
     ids=repr,
@@ -423,7 +426,7 @@ def test_a_reply_that_cannot_be_copied_ends_the_server_and_its_caller_is_told(re
     assert isinstance(found, Crash) and found.error == "NotCopyable"
 
 
-@pytest.mark.parametrize("bad", ["1s", -1, 1.5, True])
+@pytest.mark.parametrize("bad", ["1s", -1, 1.5, True, 10**40])
 def test_a_bad_time_is_refused_before_anything_is_done(bad: Any) -> None:
     async def main(self: OtpContext) -> Any:
         server = await self.start(Server, 0)
@@ -443,6 +446,50 @@ def test_a_bad_time_is_refused_before_anything_is_done(bad: Any) -> None:
         return await self.call(server, "still here")
 
     assert run(main) == "still here"
+
+
+def test_nobody_waits_for_another_longer_than_erlang_does_but_a_timer_may() -> None:
+    longest = 2**32 - 1
+
+    async def main(self: OtpContext) -> Any:
+        server = await self.start(Server, 0)
+        refused: list[Callable[[], Any]] = [
+            lambda: self.receive(timeout_ms=longest + 1), lambda: self.call(server, int, longest + 1),
+            lambda: self.start(Server, 0, timeout_ms=longest + 1), lambda: self.stop(server, timeout_ms=longest + 1),
+            lambda: otp_sys.get_state(self, server, timeout_ms=longest + 1),
+        ]  # fmt: skip
+        for wait in refused:
+            with pytest.raises(UsageError, match=r"4294967296 is not valid: .* from 0 to 4294967295"):
+                await wait()
+        with pytest.raises(UsageError, match="from 0 to 4294967295; send_after takes more"):
+            After(longest + 1)
+        self.send_after(longest + 2, self.pid, "late")
+        await self.sleep(longest + 1)
+        return await self.receive(timeout_ms=longest), self.now(), After(longest)
+
+    assert run(main) == ("late", longest + 2, After(longest))
+
+
+def test_a_server_that_asks_for_more_than_its_clock_has_ends_and_is_told() -> None:
+    async def main(self: OtpContext) -> Any:
+        server = await self.start(Server, 0)
+        with pytest.raises(CallExit, match="milliseconds 9007199254740993 is not valid"):
+            await self.call(server, lambda: After(2**53 + 1))
+        await self.sleep(2**53)
+        with pytest.raises(UsageError, match="from 0 to 0"):
+            self.send_after(1, self.pid, "never")
+        return self.now()
+
+    assert run(main) == 2**53
+
+
+def test_an_interval_ends_with_its_clock() -> None:
+    async def main(self: OtpContext) -> Any:
+        timer = self.send_interval(2**52, self.pid, "tick")
+        first, left = await self.receive(), self.read_timer(timer)
+        return first, left, await self.receive(), self.read_timer(timer)
+
+    assert run(main) == ("tick", 2**52, "tick", None)
 
 
 def test_a_predicate_that_raises_does_so_in_its_receive_whenever_the_message_comes() -> None:

@@ -9,7 +9,7 @@ from ...model.ids import Ref
 from .. import timers
 from ..signals import Timeout
 from .identity import Identity
-from .waits import check_duration
+from .waits import check_timer
 
 
 class Timers(Identity):
@@ -33,21 +33,21 @@ class Timers(Identity):
         """
         node = self._process.node
         ref = node.new_ref()
-        timers.send_after(node, check_duration(ms), target, node.copy(message), ref)
+        timers.send_after(node, check_timer(node.now_ms, ms), target, node.copy(message), ref)
         return ref
 
     def start_timer(self, ms: int, target: Any, message: Any) -> Ref:
         """Like send_after, but the message is ``Timeout(ref, message)``."""
         node = self._process.node
         ref = node.new_ref()
-        timers.send_after(node, check_duration(ms), target, Timeout(ref, node.copy(message)), ref)
+        timers.send_after(node, check_timer(node.now_ms, ms), target, Timeout(ref, node.copy(message)), ref)
         return ref
 
     def send_interval(self, ms: int, target: Any, message: Any) -> Ref:
         """Send a message every ``ms`` milliseconds until cancelled, or until the target pid is dead."""
-        if check_duration(ms) == 0:
-            raise UsageError("milliseconds", ms, hint="an interval is 1 or more")
         node = self._process.node
+        if check_timer(node.now_ms, ms) == 0:
+            raise UsageError("milliseconds", ms, hint="an interval is 1 or more")
         ref = node.new_ref()
         timers.send_interval(node, ms, target, node.copy(message), ref)
         return ref

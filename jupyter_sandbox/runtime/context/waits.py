@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, overload
 
 from ...model.errors import UsageError
+from ...model.limits import LONGEST_WAIT_MS, MOST
 from ..exceptions import WaitInPlainCallback
 from ..operations import OP_OUTSIDE, OP_SLEEP, OP_YIELD, ask
 from ..signals import Value
@@ -18,7 +19,7 @@ class Waits(Identity):
     def sleep(self, ms: int) -> Awaitable[None]:
         """Wait; messages stay in the mailbox meanwhile."""
         self._may_wait("sleep")
-        return ask((OP_SLEEP, check_duration(ms), None, None, None))
+        return ask((OP_SLEEP, check_timer(self._process.node.now_ms, ms), None, None, None))
 
     def yield_(self) -> Awaitable[None]:
         """Let the others go first (``erlang:yield``)."""
@@ -47,7 +48,18 @@ class Waits(Identity):
 
 
 def check_duration(ms: int) -> int:
-    """The milliseconds, if they are some. Raises UsageError (Erlang: badarg)."""
+    """How long to wait for somebody, if it can be. Raises UsageError (Erlang: timeout_value)."""
+    return _checked(ms, LONGEST_WAIT_MS, "; send_after takes more")
+
+
+def check_timer(now_ms: int, ms: int) -> int:
+    """How long a timer or a sleep takes, if it can be: no clock goes on for ever. Raises UsageError (Erlang: badarg)."""
+    return _checked(ms, MOST - now_ms, "")
+
+
+def _checked(ms: int, most: int, hint: str) -> int:
     if isinstance(ms, bool) or not isinstance(ms, int) or ms < 0:
         raise UsageError("milliseconds", ms, hint="give a whole number, 0 or more")
+    if ms > most:
+        raise UsageError("milliseconds", ms, hint=f"give a whole number from 0 to {most}{hint}")
     return ms
