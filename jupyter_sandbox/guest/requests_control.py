@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from ..model.errors import UsageError
+from ..model.target import named
 from ..model.views import StepView
 from ..otp import inspect
 from ..runtime import SetLimits
@@ -42,9 +43,9 @@ def step(guest: Guest, request: m.Step) -> None:
 def until(guest: Guest, request: m.Until) -> None:
     """Take steps until one matches every given condition."""
     _must_be_paused(guest)
-    if not any((request.process, request.kind, request.contains, request.step)):
-        raise UsageError("until", hint="give a condition: process, kind, contains or step")
     names = () if request.process is None else _names(guest, request.process)
+    if not any((names, request.kind, request.contains, request.step)):
+        raise UsageError("until", hint="give a condition: process, kind, contains or step")
     _answer(guest, request.id, request.max_steps, lambda view: matches(request, view, names))
 
 
@@ -82,7 +83,7 @@ def _answer(guest: Guest, number: int, count: int, stop: Callable[[StepView], bo
 
 def _names(guest: Guest, target: str) -> set[str]:
     """What steps of a process are told under; a restarted one keeps its name. Raises NoProcess for a stranger."""
-    last = target.rpartition("/")[2]
+    last = named(target, guest.node.name).rpartition("/")[2]
     if last in guest.node.dead_names.values():
         return {target, last}
     process = inspect.find(guest.node, target)

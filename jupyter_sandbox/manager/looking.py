@@ -10,6 +10,7 @@ from typing import TypeVar
 from ..model.errors import NoProcess, SandboxError, UsageError
 from ..model.limits import whole
 from ..model.sandbox import NoticeTold, SandboxInfo, SandboxStatus, TreeReplaced
+from ..model.target import named
 from ..model.views import EVENT_KINDS, Event, Inspection, ModuleVersion, TreeView, WaitView, WhyView
 from ..wire import messages as wire
 from .holding import Holding
@@ -69,7 +70,7 @@ class Looking(Holding):
 
     def events(self, limit: int = 50, kinds: Iterable[str] = (), target: object = None) -> list[Event]:
         """The newest events, newest first, also those of before a restart. Raises UsageError for an unknown kind."""
-        wanted, name = list(kinds), None if target is None else str(target)
+        wanted, name = list(kinds), None if target is None else named(str(target), self._unit.name)
         for kind in wanted:
             if kind not in EVENT_KINDS:
                 raise UsageError("kind", kind, allowed=EVENT_KINDS)
@@ -77,7 +78,7 @@ class Looking(Holding):
 
     def why(self, target: object, limit: int = 1) -> list[WhyView]:
         """Why a process was restarted or exited, newest first, also before a restart of the sandbox."""
-        return self._loop.run(_why(self._unit, str(target), whole("limit", limit)))
+        return self._loop.run(_why(self._unit, named(str(target), self._unit.name), whole("limit", limit)))
 
     def waits(self) -> list[WaitView]:
         """Who waits for whom in the middle of a callback, and since when; a deadlock's processes are named."""

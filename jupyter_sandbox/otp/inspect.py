@@ -8,6 +8,7 @@ from typing import Any
 from ..model import anatomy
 from ..model.errors import NoProcess
 from ..model.ids import Pid
+from ..model.target import named
 from ..model.text import short_text
 from ..model.views import Event, Inspection, ProcessView, TreeView
 from ..runtime import Node
@@ -212,9 +213,9 @@ def _mail(node: Node, entry: Any) -> str:
 def find(node: Node, target: str) -> Process:
     """The process that a target text means: a pid, a registered name, a path in the tree, or a unique end of one.
 
-    Raises NoProcess, naming what there is.
+    Raises NoProcess, naming what there is, also for a target that is empty: it could mean only the top.
     """
-    pid = Pid.parse(target) or node.names.get(target)
+    pid = Pid.parse(named(target, node.name)) or node.names.get(target)
     if pid is None:
         pid = _by_path(node, target)
     process = node.processes.get(pid) if pid is not None else None

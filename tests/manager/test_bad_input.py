@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -162,6 +162,43 @@ def test_a_call_to_a_process_that_dies_meanwhile(sandbox: Sandbox, told: Told) -
     sandbox.kill("odd")
     waiting.join(60)
     assert "odd exited before it answered: killed" in one_line(raised[0])
+
+
+ACTS: dict[str, Callable[[Sandbox, str], object]] = {
+    "call": lambda sandbox, target: sandbox.call(target, "next"),
+    "cast": lambda sandbox, target: sandbox.cast(target, 1),
+    "send": lambda sandbox, target: sandbox.send(target, 1),
+    "kill": Sandbox.kill,
+    "suspend": Sandbox.suspend,
+    "unsuspend": Sandbox.unsuspend,
+    "state": Sandbox.state,
+    "set_state": lambda sandbox, target: sandbox.set_state(target, 1),
+    "children": Sandbox.children,
+    "restart_child": lambda sandbox, target: sandbox.restart_child(target, "front"),
+    "terminate_child": lambda sandbox, target: sandbox.terminate_child(target, "front"),
+    "restart_process": Sandbox.restart_process,
+    "inspect": Sandbox.inspect,
+    "events": lambda sandbox, target: sandbox.events(target=target),
+    "why": Sandbox.why,
+}
+
+
+@pytest.mark.parametrize("target", ["", "/", " \t", "//"])
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+def test_an_empty_target_is_nobody_and_never_the_top_supervisor(
+    sandbox: Sandbox, act: Callable[[Sandbox, str], object], target: str
+) -> None:
+    with pytest.raises(NoProcess) as caught:
+        act(sandbox, target)
+    what = "names no process: give a registered name, a path in the tree or a pid; %sandbox ps shop shows them"
+    assert one_line(caught.value) == f"{target!r} {what}"
+    assert sandbox.call("front", "next") == 0
+
+
+def test_a_step_of_nobody_is_not_looked_for(sandbox: Sandbox) -> None:
+    sandbox.pause()
+    with pytest.raises(NoProcess, match="'' names no process"):
+        sandbox.until(process="")
 
 
 def test_os_exit_in_a_handler(sandbox: Sandbox, told: Told) -> None:

@@ -53,7 +53,7 @@ def check_duration(ms: int) -> int:
 
 
 def check_timer(now_ms: int, ms: int) -> int:
-    """How long a timer or a sleep takes, if it can be: no clock goes on for ever. Raises UsageError (Erlang: badarg)."""
+    """How long a timer or a sleep takes, if it can be: no clock goes on for ever. Raises UsageError (badarg)."""
     return _checked(ms, MOST - now_ms, "")
 
 
