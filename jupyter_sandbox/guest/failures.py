@@ -95,7 +95,7 @@ def _command(*words: str) -> str:
 def reason_text(reason: object) -> str:
     """An exit reason in a few words."""
     if isinstance(reason, Crash):
-        return repr(reason)[:400] + hint(reason.text)
+        return repr(reason)[:400] + hint(reason.text, lambda: reason.frames)
     return _plain(reason)
 
 

@@ -62,7 +62,7 @@ def _last(reason: Any) -> str:
             return str(reason)
         case Crash(frames=frames, text=text):
             where = f" ({frames[-1].file} line {frames[-1].line})" if frames else ""
-            return f"{short_error(reason)}{where}{hint(text)}"
+            return f"{short_error(reason)}{where}{hint(text, lambda: frames)}"
         case ("already_started", who):
             return f"{short_text(who, 80)} has its name already; stop that one first or give another name"
         case ("not_started", needed):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import linecache
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 
 from ..model.anatomy import own_name, traceback_of
@@ -59,16 +59,16 @@ def _marked(error: BaseException) -> list[str]:
 def one_line(error: BaseException, said: str | None = None) -> str:
     """``TypeError: unsupported operand``; safe with a hostile ``__str__``, which ``said`` has answered already."""
     text, name = crashes.text_of(error) if said is None else said, own_name(type(error))
-    return (f"{name}: {text}" if text else name)[:_MAX_TEXT] + hint(text)
+    return (f"{name}: {text}" if text else name)[:_MAX_TEXT] + hint(text, lambda: user_frames(traceback_of(error)))
 
 
-def hint(text: str) -> str:
-    """What to do about a message of Python's that would leave people puzzled in a sandbox."""
+def hint(text: str, frames: Callable[[], Iterable[Frame]] = tuple) -> str:
+    """What to do about a message of Python's that would puzzle people in a sandbox; ``frames`` are the user's."""
     if text == "no running event loop":
         return "; other people's coroutines go through the door: `await self.outside(...)`"
     if text == "attempted relative import with no known parent package":
         return "; its folder is the top here: import without the dot, or load the folder above it"
-    return refusals.hint(text)
+    return refusals.hint(text, lambda: [source_line(frame.file, frame.line) for frame in frames()])
 
 
 def diagnostic_of(error: BaseException) -> Diagnostic | None:

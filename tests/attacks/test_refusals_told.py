@@ -14,10 +14,11 @@ from .conftest import Arena
 MISTAKES = {
     "a file elsewhere": ("open('/etc/hostname')", "--read or --write PATH"),
     "a new folder elsewhere": ("import os; os.mkdir('/var/sandbox')", "--read or --write PATH"),
-    "a connection": ("import socket; socket.create_connection(('127.0.0.1', 9))", "--net or --subprocess"),
+    "a connection": ("import socket; socket.create_connection(('127.0.0.1', 9))", "create it with --net"),
     "a page": ("import urllib.request; urllib.request.urlopen('http://localhost.invalid')", "create it with --net"),
-    "a program": ("import subprocess; subprocess.run(['true'])", "--net or --subprocess"),
-    "a fork": ("import os; os.fork()", "--net or --subprocess"),
+    "a program": ("import subprocess; subprocess.run(['true'])", "create it with --subprocess"),
+    "a fork": ("import os; os.fork()", "create it with --subprocess"),
+    "a server": ("import socket; socket.socket().bind(('', 0))", "no sandbox of its profile may do this"),
 }
 
 
@@ -33,6 +34,9 @@ OPENED: dict[str, tuple[str, dict[str, Any], str]] = {
     "a signal": (
         "import os; os.kill(1, 9)", {"net": True, "subprocess": True}, "no sandbox of its profile may do this",
     ),
+    "a server": ("import socket; socket.socket().bind(('', 0))", {"net": True}, "no sandbox of its profile may do"),
+    "a signal beside the network": ("import os; os.kill(1, 9)", {"net": True}, "no sandbox of its profile may do this"),
+    "another user": ("import os; os.setuid(1)", {"net": True}, "no sandbox of its profile may do this"),
 }  # fmt: skip
 
 
