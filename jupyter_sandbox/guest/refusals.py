@@ -68,7 +68,9 @@ class Refusals:
             return "" if self._folder and f"{self._folder}/" in text else f"; {_PLACES}"
         if self._places and self._openings.ports and _PORT.search(text):
             ports = ", ".join(map(str, self._openings.ports))
-            return f"; of all ports these are open to this sandbox: {ports}; name others in allow={{'ports': [...]}}"
+            return (
+                f"; of all ports these are open to this sandbox: {ports}; name others with --ports (in Python: allow=)"
+            )
         if self._calls and not self._openings.net and _NO_NAME.search(text):
             return f"; {_NO_NETWORK}"
         if self._calls and _CALL in text:

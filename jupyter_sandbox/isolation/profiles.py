@@ -207,7 +207,8 @@ def demand(boot: Boot, protection: Protection, platform: str = sys.platform) -> 
 def _instead(openings: Openings) -> str:
     """Nobody has to have named the profile that openings need."""
     if openings:
-        return "what is opened by name (net, subprocess, read, write) needs it: leave that out for the best there is"
+        names = "net, ports, subprocess, read, write"
+        return f"what is opened by name ({names}) needs it: leave that out for the best there is"
     return "leave the profile out for the best there is"
 
 

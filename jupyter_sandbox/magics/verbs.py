@@ -33,6 +33,8 @@ LIFE = (
         Option("profile", Kind.CHOICE, "protection from its code (default: the best there is)", "NAME",
                ("strict", "standard", "basic", "off")),
         Option("net", Kind.FLAG, "let it connect to the network (profile standard)"),
+        Option("ports", Kind.WORD, "let it connect, but over TCP to these ports only, such as 443,8080 (profile "
+               "standard)", "PORTS", repeat=True),
         Option("subprocess", Kind.FLAG, "let it start programs (profile standard)"),
         Option("read", Kind.PATH, "a file or folder that it may read (profile standard)", "PATH", repeat=True),
         Option("write", Kind.PATH, "a file or folder that it may change (profile standard)", "PATH", repeat=True),

@@ -27,7 +27,11 @@ PORT = "[Errno 13] Permission denied"
         (CALL, Openings(subprocess=True), "--net opens connections"),
         (CALL, Openings(net=True, subprocess=True), "no sandbox of its profile may do this"),
         (NAME, Openings(), "no network is open to this sandbox: create it with --net"),
-        (PORT, Openings(net=True, ports=(80, 443)), "these are open to this sandbox: 80, 443"),
+        (
+            PORT,
+            Openings(net=True, ports=(80, 443)),
+            "these are open to this sandbox: 80, 443; name others with --ports",
+        ),
     ],
 )
 def test_a_refusal_names_what_opens_it(text: str, openings: Openings, words: str) -> None:

@@ -347,6 +347,20 @@ def test_what_a_profile_does_not_open_is_said_in_the_words_of_the_command(
     assert manager.sandboxes["shop"].asked[0] == ("create", {"profile": "standard", "allow": {"net": True}})
 
 
+def test_named_ports_are_opened(shell: InteractiveShell, manager: FakeManager) -> None:
+    run(shell, "create shop --ports 443,8080 --ports 9000")
+    assert manager.sandboxes["shop"].asked[0] == ("create", {"allow": {"ports": [443, 8080, 9000]}})
+    with pytest.raises(IPythonUsageError, match=r"^--ports: profile strict opens nothing by name"):
+        run(shell, "create bank --profile strict --ports 443")
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "https", "443-445", "1" * 9, "٣"])
+def test_a_port_is_a_number(shell: InteractiveShell, port: str) -> None:
+    with pytest.raises(IPythonUsageError) as caught:
+        run(shell, f"create shop --ports 443,{port}")
+    assert str(caught.value) == f"--ports {port!r} is not valid: give numbers from 1 to 65535, such as 443,8080"
+
+
 def test_of_a_crashed_sandbox_it_is_not_said_that_it_was_stopped(shell: InteractiveShell, shop: FakeSandbox) -> None:
     shop.status_now = SandboxStatus.STOPPED
     assert str(run(shell, "stop shop")) == "shop is stopped; start it again with %sandbox start shop"

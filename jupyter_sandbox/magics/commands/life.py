@@ -25,6 +25,8 @@ REASON = 48
 """Characters of a reason in the list, which is to fit on a line; ``info`` shows all of it."""
 LEAST_MEMORY = 1_000_000
 """Nothing starts with less; who gives less has left out the unit."""
+OPENINGS = ("net", "ports", "subprocess", "read", "write")
+"""What can be opened by name; each is an option, too."""
 
 _STATUS = {
     SandboxStatus.STARTING: "◔",
@@ -56,12 +58,29 @@ def create(turn: Turn) -> object:
         name: options[name] for name in ("seed", "clock", "isolation", "profile") if name in options
     }
     extra |= _flavour(turn)
-    if allow := {name: options[name] for name in ("net", "subprocess", "read", "write") if name in options}:
+    if allow := _allow(turn):
         _refuse_to_open(next(iter(allow)), str(options.get("profile", "standard")))
         extra["allow"] = allow
     sandbox = turn.desk.manager.create(turn.given.sandbox, limits=limits or None, **extra)  # type: ignore[arg-type]
     turn.desk.follow(sandbox.name)
     return sandbox
+
+
+def _allow(turn: Turn) -> dict[str, object]:
+    options = turn.given.options
+    allow: dict[str, object] = {name: options[name] for name in OPENINGS if name in options}
+    if "ports" in allow:
+        allow["ports"] = _ports(options["ports"])  # type: ignore[arg-type]
+    return allow
+
+
+def _ports(texts: tuple[str, ...]) -> list[int]:
+    """``--ports 443,8080 --ports 9000``."""
+    ports = [port.strip() for text in texts for port in text.split(",")]
+    for port in ports:
+        if not (port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) < 65536):
+            raise UsageError("--ports", port, hint="give numbers from 1 to 65535, such as 443,8080")
+    return [int(port) for port in ports]
 
 
 def _refuse_to_open(option: str, profile: str) -> None:
