@@ -71,7 +71,8 @@ def _candidates(verb: Verb, words: list[str], fragment: str, sandboxes: Mapping[
         offered = dict.fromkeys(option.choices or known.of(option.kind), option.kind.value)
         return _fitting(fragment, offered, option.kind)
     if fragment.startswith("--"):
-        return _fitting(fragment, dict.fromkeys([*(f"--{each.name}" for each in verb.options), "--help"], "option"))
+        options = [each for each in verb.options if each.repeat or f"--{each.name}" not in words]
+        return _fitting(fragment, dict.fromkeys([*(f"--{each.name}" for each in options), "--help"], "option"))
     plain = [word for word in words if not word.startswith("--")]
     kind = _kind(verb, len(plain) - used)
     found: dict[str, str] = {}

@@ -18,6 +18,9 @@ from .words import Word, complaint, split, without_comment
 _NEGATIVE = re.compile(r"-\d[\d_]*")
 _SIZE = re.compile(r"(\d[\d_]*)\s*(|b|kb|mb|gb)", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
+_UNIT_ALONE = re.compile("[kmg]b", re.IGNORECASE)
+Given = dict[str, dict[int, str]]
+"""The values of each option, by where in the line it stands."""
 _OPTION = re.compile(r"--([a-z-]+)(?:=(.*))?", re.DOTALL)
 
 
@@ -65,11 +68,11 @@ def _check_magic(verb: Verb, cell: bool) -> None:
 # --- options ----------------------------------------------------------------------------------------------------------
 
 
-def _options(verb: Verb, words: list[Word]) -> tuple[list[Word], dict[str, list[str]]]:
+def _options(verb: Verb, words: list[Word]) -> tuple[list[Word], Given]:
     """Take the options out of the words. In a verb with an expression they end where the expression begins."""
     before_raw = _words_before_raw(verb)
     plain: list[Word] = []
-    given: dict[str, list[str]] = {}
+    given: Given = {}
     index = 0
     while index < len(words):
         word = words[index]
@@ -89,19 +92,28 @@ def _is_raw(verb: Verb) -> bool:
     return bool(verb.arguments) and verb.arguments[-1].kind in RAW
 
 
-def _take_option(verb: Verb, words: list[Word], index: int, given: dict[str, list[str]]) -> int:
+def _take_option(verb: Verb, words: list[Word], index: int, given: Given) -> int:
     name, equals, value = words[index].text[2:].partition("=")
     option = _known_option(verb, name)
     if option.kind is Kind.FLAG:
-        given[name] = ["yes"]
+        given.setdefault(name, {})[words[index].start] = "yes"
         return index + 1
+    start = words[index].start
     if not equals:
         index += 1
         if index == len(words):
             raise _needs_value(option)
         value = words[index].text
-    given.setdefault(name, []).append(Word(value, 0).plain)
+    _refuse_blank(option, value, words[index + 1 : index + 2])
+    given.setdefault(name, {})[start] = Word(value, 0).plain
     return index + 1
+
+
+def _refuse_blank(option: Option, value: str, following: list[Word]) -> None:
+    """``--max-memory 50 MB``: the unit would be taken for something else."""
+    if option.kind is Kind.SIZE and following and value.isdecimal() and _UNIT_ALONE.fullmatch(following[0].text):
+        written = f"{value} {following[0].text}"
+        raise UsageError(f"--{option.name}", written, hint=f"write it without the blank: {written.replace(' ', '')}")
 
 
 def _needs_value(option: Option) -> UsageError:
@@ -125,9 +137,7 @@ def _no_option(verb: Verb, name: str) -> UsageError:
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 
-def _bind(
-    verb: Verb, words: list[Word], options: dict[str, list[str]], line: str, sandboxes: Sequence[str]
-) -> Invocation:
+def _bind(verb: Verb, words: list[Word], options: Given, line: str, sandboxes: Sequence[str]) -> Invocation:
     if verb.naming is Naming.NONE:
         return _fill(verb, None, words, options, line)
     if verb.naming is Naming.NEW:
@@ -140,9 +150,7 @@ def _bind(
     raise _no_such_sandbox(verb, words, sandboxes)
 
 
-def _bind_named(
-    verb: Verb, words: list[Word], options: dict[str, list[str]], line: str, sandboxes: Sequence[str]
-) -> Invocation:
+def _bind_named(verb: Verb, words: list[Word], options: Given, line: str, sandboxes: Sequence[str]) -> Invocation:
     try:
         return _fill(verb, words[0].plain, words[1:], options, line)
     except UsageError:
@@ -153,9 +161,7 @@ def _bind_named(
         raise
 
 
-def _bind_unnamed(
-    verb: Verb, words: list[Word], options: dict[str, list[str]], line: str, sandboxes: Sequence[str]
-) -> Invocation:
+def _bind_unnamed(verb: Verb, words: list[Word], options: Given, line: str, sandboxes: Sequence[str]) -> Invocation:
     try:
         return _fill(verb, sandboxes[0], words, options, line)
     except UsageError:
@@ -169,7 +175,7 @@ def _may_be_name(words: list[Word]) -> bool:
     return bool(words) and (words[0].plain[:1].isalpha() or words[0].plain[:1] == "_")
 
 
-def _fits(verb: Verb, words: list[Word], options: dict[str, list[str]], line: str) -> bool:
+def _fits(verb: Verb, words: list[Word], options: Given, line: str) -> bool:
     try:
         _fill(verb, "", words, options, line)
     except UsageError:
@@ -199,8 +205,8 @@ def _needs_more(verb: Verb) -> bool:
     return any(argument.required for argument in verb.arguments)
 
 
-def _fill(verb: Verb, name: str | None, words: list[Word], options: dict[str, list[str]], line: str) -> Invocation:
-    options = {option: list(values) for option, values in options.items()}
+def _fill(verb: Verb, name: str | None, words: list[Word], options: Given, line: str) -> Invocation:
+    options = {option: dict(values) for option, values in options.items()}
     values: dict[str, str | int | None] = {}
     for index, argument in enumerate(verb.arguments):
         if index >= len(words):
@@ -208,7 +214,7 @@ def _fill(verb: Verb, name: str | None, words: list[Word], options: dict[str, li
                 raise UsageError(f"{verb.name} needs {argument.name}", hint=f"type {verb.magic} {usage(verb)}")
             values[argument.name] = None
         elif argument.kind in RAW:
-            values[argument.name] = _raw(verb, argument, line[words[index].start :], options)
+            values[argument.name] = _raw(verb, argument, words[index], line, options)
         else:
             values[argument.name] = _value(argument.name, argument.kind, words[index].plain)
     _refuse_surplus(verb, words)
@@ -222,12 +228,12 @@ def _refuse_surplus(verb: Verb, words: list[Word]) -> None:
     raise UsageError(f"{verb.name} does not take {surplus!r}", hint=f"type {verb.magic} {usage(verb)}")
 
 
-def _raw(verb: Verb, argument: Argument, source: str, options: dict[str, list[str]]) -> str:
-    """The expression, without the options that stand after it; what looks like one inside its quotes is part of it.
+def _raw(verb: Verb, argument: Argument, word: Word, line: str, options: Given) -> str:
+    """The expression that begins with a word, without the options after it; what looks like one in quotes is part of it.
 
     ``"x" --timeout -5`` is one option, though Python could subtract it.
     """
-    many = argument.kind is Kind.EXPRESSIONS
+    many, source = argument.kind is Kind.EXPRESSIONS, line[word.start :]
     wrong = _complaint(source, many)
     while (found := _last_option(split(source))) is not None:
         start, name, value = found
@@ -238,7 +244,7 @@ def _raw(verb: Verb, argument: Argument, source: str, options: dict[str, list[st
             break
         if value is None and option.kind is not Kind.FLAG:
             raise _needs_value(option)
-        options.setdefault(name, []).append(value or "yes")
+        options.setdefault(name, {})[word.start + start] = "yes" if value is None else value
         source = source[:start].rstrip()
         wrong = _complaint(source, many)
     if wrong is None:
@@ -265,11 +271,15 @@ def _complaint(source: str, many: bool) -> str | None:
 # --- values -----------------------------------------------------------------------------------------------------------
 
 
-def _option_values(verb: Verb, given: dict[str, list[str]]) -> dict[str, str | int | bool | tuple[str, ...]]:
+def _option_values(verb: Verb, given: Given) -> dict[str, str | int | bool | tuple[str, ...]]:
     values: dict[str, str | int | bool | tuple[str, ...]] = {}
-    for name, texts in given.items():
-        option = verb.option(name)
+    for name, places in given.items():
+        option, texts = verb.option(name), [text for _, text in sorted(places.items())]
         assert option is not None
+        if len(texts) > 1 and not option.repeat:  # of two values the user means one, and nobody can tell which
+            raise UsageError(f"--{name} is given twice", hint="give it once")
+        if not all(text.strip() for text in texts):
+            raise _needs_value(option)
         if option.kind is Kind.FLAG:
             values[name] = True
         elif option.repeat:
@@ -287,12 +297,16 @@ def _value(name: str, kind: Kind, text: str, least: int = 1) -> str | int:
             raise UsageError(name, text, hint=f"give at least {least}")
         if not text.replace("_", "").isdecimal():
             raise UsageError(name, text, hint="give a whole number")
-        return _whole(name, text)
+        number = _whole(name, text)
+        if number < least:
+            raise UsageError(name, text, hint=f"give at least {least}")
+        return number
     if kind is Kind.SIZE:
         found = _SIZE.fullmatch(text)
-        if found is None:
-            raise UsageError(name, text, hint="give bytes or a size such as 50MB")
-        return _whole(name, found.group(1)) * _UNITS[found.group(2).lower()]
+        size = 0 if found is None else _whole(name, found.group(1)) * _UNITS[found.group(2).lower()]
+        if size == 0:
+            raise UsageError(name, text, hint="give bytes, or a whole number of KB, MB or GB such as 50MB")
+        return size
     return text
 
 

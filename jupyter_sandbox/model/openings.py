@@ -85,7 +85,7 @@ def _ports(name: str, value: object) -> tuple[int, ...]:
 def _paths(name: str, value: object) -> tuple[str, ...]:
     paths = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
     if not all(isinstance(path, str) or hasattr(path, "__fspath__") for path in paths) or not all(map(str, paths)):
-        raise UsageError(name, value, hint="give a path or a list of paths")
+        raise UsageError(name, value, hint="give a path or a list of paths, none of them empty")
     for path in map(str, paths):
         if "\0" in path or path.encode(errors="replace").decode() != path:
             raise UsageError(name, path, hint="give a path without null characters, in UTF-8")

@@ -142,6 +142,54 @@ def test_a_number_below_the_smallest_is_told_what_that_is() -> None:
     assert refused("create shop --seed -1", []) == "--seed '-1' is not valid: give at least 0"
 
 
+def test_zero_is_told_as_it_was_typed() -> None:
+    assert refused("create --max-processes 0", []) == "--max-processes '0' is not valid: give at least 1"
+    assert refused("limits shop --max-output 0", ONE).startswith("--max-output '0' is not valid: give bytes")
+
+
+@pytest.mark.parametrize("size", ["1.5MB", "1TB", "many", "0"])
+def test_a_size_that_is_none_is_told_what_one_looks_like(size: str) -> None:
+    hint = "give bytes, or a whole number of KB, MB or GB such as 50MB"
+    assert refused(f"create --max-memory {size}", []) == f"--max-memory '{size}' is not valid: {hint}"
+
+
+@pytest.mark.parametrize("line", ["create shop --max-memory 50 MB", "limits --max-memory 50 MB shop"])
+def test_a_size_with_a_blank_before_its_unit_is_told_how_it_is_written(line: str) -> None:
+    assert refused(line, ONE) == "--max-memory '50 MB' is not valid: write it without the blank: 50MB"
+
+
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        ("create --max-processes 5 --max-processes 6", "--max-processes"),
+        ("create --clock real --clock=virtual", "--clock"),
+        ("create --net --net", "--net"),
+        ('call front "x" --timeout 5 --timeout 6', "--timeout"),
+        ('call front --timeout 5 "x" --timeout 6', "--timeout"),
+    ],
+)
+def test_an_option_that_is_given_twice_is_named(line: str, option: str) -> None:
+    assert refused(line, ONE) == f"{option} is given twice: give it once"
+
+
+def test_an_option_that_may_be_repeated_has_all_its_values() -> None:
+    given = parse("create --read a --read b --ports 443,80 --ports 9000", [])
+    assert given.options == {"read": ("a", "b"), "ports": ("443,80", "9000")}
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('create --read ""', "--read needs a value: type --read PATH"),
+        ("create --write=", "--write needs a value: type --write PATH"),
+        ('kill front --reason " "', "--reason needs a value: type --reason TEXT"),
+        ('spawn m.S 1 --name ""', "--name needs a value: type --name NAME"),
+    ],
+)
+def test_an_empty_value_is_none(line: str, told: str) -> None:
+    assert refused(line, ONE) == told
+
+
 def test_an_option_after_an_expression_may_have_spaces_in_its_quotes() -> None:
     given = parse('spawn m.S 1, 2 --name "front door"', ONE)
     assert (given.values["ARGS"], given.options) == ("1, 2", {"name": "front door"})
