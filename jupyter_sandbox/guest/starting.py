@@ -36,6 +36,8 @@ def _peeled(reason: Any) -> tuple[Any, str | None]:
             return inner, ""
         case ("bad_return" | "bad_return_value", ((_, str() as callback, _), ("EXIT", inner))):
             return inner, f"its {callback} raised"
+        case ("bad_return" | "bad_return_value", ((_, str(), _), "ignore")):
+            return _Said("it said ignore"), ""
         case ("bad_return" | "bad_return_value", ((_, str() as callback, _), value)):
             return _Said(f"its {callback} returned {short_text(value, 80)}, which is no process{_forgot(value)}"), ""
         case ("bad_return_value", value):

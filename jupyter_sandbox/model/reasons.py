@@ -97,6 +97,8 @@ def kind_of(reason: object) -> tuple[str, int] | None:
 
 def _inside(reason: Any) -> tuple[Any] | None:
     """What a reason that is only a wrapping holds."""
+    if _is_of_start(reason):
+        return (reason[0],)
     match kind_of(reason):
         case ("supervisor_data" | "start_spec" | "EXIT", 2):
             return (reason[1],)
@@ -104,6 +106,14 @@ def _inside(reason: Any) -> tuple[Any] | None:
             return (reason[2][1],)
         case _:
             return None
+
+
+def _is_of_start(reason: Any) -> bool:
+    """Whether this is why an application did not start: ``{Reason, {Module, start, Arguments}}``."""
+    if type(reason) is not tuple or len(reason) != 2:
+        return False
+    call = reason[1]
+    return _is_call(call) and len(call) == 3 and call[1] == "start" and type(call[2]) is tuple
 
 
 def _is_call(value: Any) -> bool:
@@ -118,6 +128,10 @@ def _last_words(reason: Any, show: Callable[[object], str]) -> str:
                 given = (*given[0][:2], given[1])
             if len(given) == 3 and type(given[1]) is str:
                 module, callback, value = given
+                if type(value) is str and value == "ignore":
+                    return "it said ignore"
+                if kind_of(value) == ("EXIT", 2):
+                    return f"its {callback} raised: {show(value[1])}"
                 return f"{callback} of {getattr(module, '__name__', show(module))} returned {show(value)}"
         case (name, 2) if name in _FIELDS:
             return _FIELDS[name].replace("{}", show(reason[1]))
@@ -132,6 +146,8 @@ def said(reason: object, room: int) -> str:
     'call to front failed: a process cannot call itself'
     >>> said(("bad_return_value", 42), 300), said(("shutdown", "maintenance"), 300)
     ('a callback returned 42, which means nothing there', "('shutdown', 'maintenance')")
+    >>> said((("shutdown", ("failed_to_start_child", "front", "no_database")), (object, "start", ("normal", 0))), 300)
+    "its child 'front' failed: 'no_database'"
     """
     if type(reason) is tuple:
         return _tuple_said(reason, room)
@@ -147,8 +163,15 @@ def said(reason: object, room: int) -> str:
             return short_text(reason, room)
 
 
+_SPECIFIED: Final = (("start_spec", 2), ("supervisor_data", 2))
+
+
 def _tuple_said(reason: tuple[Any, ...], room: int) -> str:
-    match kind_of(reason):
+    kind = kind_of(reason)
+    not_started = kind == ("shutdown", 2) and kind_of(reason[1]) == ("failed_to_start_child", 3)
+    if not_started or kind in _SPECIFIED or _is_of_start(reason):
+        return words(reason, lambda value: short_text(value, room))
+    match kind:
         case ("bad_return_value" | "bad_return_from_state_function", 2) if reason[1] is None:
             return "a callback returned None: a `return` or a `case` is missing"
         case ("unknown_system_msg", 2) if (kind_of(reason[1]) or ("", 0))[0] == "change_code":

@@ -75,6 +75,49 @@ def test_a_bad_return_is_told_in_words(bench: Any) -> None:
     assert not [text for text in shown if "('bad_return" in text]
 
 
+FAILING = """
+from jupyter_sandbox.otp import IGNORE, Application, Child, GenServer, Supervisor
+class Base(GenServer):
+    def init(self, _):
+        raise ValueError("no such table")
+class Inner(Supervisor):
+    def init(self, _):
+        return [Child(Base, name="base")]
+class Outer(Supervisor):
+    def init(self, _):
+        return [Child(Inner, name="inner")]
+class Nothing(Supervisor):
+    def init(self, _):
+        return IGNORE
+class Odd(Supervisor):
+    def init(self, _):
+        return [Child(Base, restart="sometimes")]
+class App(Application):
+    async def start(self, kind, argument):
+        raise KeyError("port")
+"""
+
+
+@pytest.mark.parametrize(
+    ("main", "told"),
+    [
+        ("Base", "its child 'Base' failed: ValueError: no such table"),
+        ("Outer", "its child 'inner' failed: its child 'base' failed: ValueError: no such table"),
+        ("Nothing", "it said ignore"),
+        ("Odd", "restart 'sometimes' is none of permanent, transient, temporary"),
+        ("App", "its start raised: KeyError: 'port'"),
+    ],
+)
+def test_a_failed_start_is_logged_in_words_and_without_names_of_our_own(bench: Any, main: str, told: str) -> None:
+    bench.load(FAILING, "tfailing")
+    refused = bench.start(f"tfailing.{main}")
+    assert isinstance(refused, m.Failed)
+    logged = [notice.text for notice in bench.of(m.Notice)]
+    assert logged[-1] == f"application sandbox_1 crashed: {told}"
+    events = [event.text for event in bench.ask(m.Events, limit=50).events]
+    assert not [text for text in (*logged, *events, refused.message) if "_Wrapper" in text or "('" in text]
+
+
 def test_giving_up_is_said_once(shop: Any) -> None:
     for _ in range(5):
         shop.ask(m.Kill, target="front")
