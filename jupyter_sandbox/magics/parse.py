@@ -229,7 +229,7 @@ def _refuse_surplus(verb: Verb, words: list[Word]) -> None:
 
 
 def _raw(verb: Verb, argument: Argument, word: Word, line: str, options: Given) -> str:
-    """The expression that begins with a word, without the options after it; what looks like one in quotes is part of it.
+    """The expression that begins with a word, without the options after it; what looks like one in quotes is its part.
 
     ``"x" --timeout -5`` is one option, though Python could subtract it.
     """

@@ -399,6 +399,13 @@ def test_the_last_tree_of_a_sandbox_that_is_gone_is_shown_with_the_reason(
     assert "then shop crashed: its OS process ended with exit 3" in str(run(shell, "why front"))
 
 
+def test_the_reason_beside_a_tree_names_the_cell(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    shell.run_cell_magic("sandbox", "module shop counter", CELL)
+    file, name = shop.last[1].file, f"In[{shell.displayhook.prompt_count}]"
+    shop.status_now, shop.reason_now = SandboxStatus.CRASHED, f"os._exit at {file} line 7"
+    assert f"shop crashed: os._exit at {name} line 7; next: " in str(run(shell, "tree"))
+
+
 def test_a_crash_shows_lines_of_the_cell_and_keeps_its_class(shell: InteractiveShell, shop: FakeSandbox) -> None:
     shell.run_cell_magic("sandbox", "module shop counter", CELL)
     file = shop.last[1].file

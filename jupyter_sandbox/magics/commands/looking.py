@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ...model.errors import SandboxGone, UsageError
 from ...model.sandbox import NoticeTold, SandboxStatus
-from ...model.views import EVENT_KINDS, Event, ProcessView, WhyView
+from ...model.views import EVENT_KINDS, Event, Inspection, ProcessView, WhyView
 from ...widgets.picture import TreePicture
 from ...widgets.safe import line
 from ...widgets.status import look, short_behaviour
@@ -47,7 +47,7 @@ def tree(turn: Turn) -> TreePicture:
         if last is None:
             raise
         view, seen = last, "as last seen; "
-    info, note = turn.sandbox.info(), ""
+    info, note = turn.desk.cells.labelled(turn.sandbox.info()), ""
     if info.status in (SandboxStatus.CRASHED, SandboxStatus.STOPPED) and info.reason:
         todo = f"%sandbox events {turn.name}, then %sandbox restart {turn.name}"
         note = f"{seen}{turn.name} {info.status}: {info.reason}; next: {todo}"
@@ -57,10 +57,16 @@ def tree(turn: Turn) -> TreePicture:
 def ps(turn: Turn) -> Table[ProcessView] | Portrait:
     target = turn.given.values["TARGET"]
     if target is not None:
-        return Portrait(turn.sandbox.inspect(str(target)))
+        return Portrait(_inspected(turn, str(target)))
     view = turn.sandbox.tree()
     empty = f"no process runs in {turn.name}: %sandbox start {turn.name}"
     return Table(view.processes, PROCESSES, caption=f"{view.sandbox} · step {view.step}", empty=empty)
+
+
+def _inspected(turn: Turn, target: str) -> Inspection:
+    seen, label = turn.sandbox.inspect(target), turn.desk.cells.label
+    told = tuple(replace(event, text=label(event.text)) for event in seen.events)
+    return replace(seen, waiting_for=label(seen.waiting_for), events=told)
 
 
 def events(turn: Turn) -> Table[Event]:
