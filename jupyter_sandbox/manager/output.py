@@ -83,11 +83,13 @@ class OutputTail:
         self._dropped += len(data) - len(shown)
 
     def mark(self, stream: str, dropped: int) -> None:
-        """Note that bytes are missing here; notes that follow each other become one."""
+        """Note on a line of its own that bytes are missing here; notes that follow each other become one."""
         if self._mark and self._tail.endswith(self._mark):
             del self._tail[-len(self._mark) :]
             self.total -= len(self._mark)
             dropped += self._marked
+        elif self._tail and not self._tail.endswith(b"\n"):
+            self.feed(b"\n")
         self._mark, self._marked = f"[{dropped} bytes of {stream} dropped]\n".encode(), dropped
         self.feed(self._mark)
 

@@ -277,6 +277,15 @@ def test_notes_of_what_is_missing_that_follow_each_other_become_one() -> None:
     assert tail.text() == "shown\n[12 bytes of stdout dropped]\nmore\n[1 bytes of stdout dropped]\n"
 
 
+def test_a_note_of_what_is_missing_stands_on_a_line_of_its_own() -> None:
+    tail = OutputTail(budget=1_000)
+    tail.mark("stdout", 1)
+    tail.feed(b"cut of")
+    tail.mark("stderr", 5)
+    tail.mark("stderr", 7)
+    assert tail.text() == "[1 bytes of stdout dropped]\ncut of\n[12 bytes of stderr dropped]\n"
+
+
 def test_what_is_withheld_is_kept_and_counts_for_nobody() -> None:
     tail = OutputTail(100)
     tail.feed(b"mine\nFatal: yours\n")
