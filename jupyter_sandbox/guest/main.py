@@ -24,6 +24,7 @@ from .large_imports import LargeImports
 from .loop import Loop
 from .sending import hide_sendmsg
 from .sessions import explain_sessions
+from .uncaught import tell_the_uncaught
 
 PRELOADED = (cell, clients, dispatch, trial)
 EXIT_OK = 0
@@ -51,6 +52,7 @@ class Program:
             hide_sendmsg()
         if boot.openings.subprocess and protection.has("seccomp"):
             explain_sessions()
+        tell_the_uncaught()
         refusals.serve(protection, boot.openings, boot.scratch)
         channel = Channel(control)
         if hasattr(os, "register_at_fork"):

@@ -16,6 +16,7 @@ from ..model.sandbox import SandboxInfo
 
 _CLASS = re.compile(r"^class\s+([^\W\d]\w*)\s*(\([^:]*)?", re.MULTILINE)
 _FILE = 'File "'
+_WARNED = re.compile(r":\d+: \w*Warning\b")
 _MAINS = tuple(re.compile(rf"\b{base}\b") for base in ("Application", "Supervisor", r"Gen\w+"))
 """Bases of what a system is started with, the likelier first."""
 
@@ -71,17 +72,26 @@ class Cells:
         candidates.append(self._shell.history_manager.input_hist_raw[-1])
         return next((text for text in candidates if isinstance(text, str) and body in text), None)
 
+    def label_printed(self, text: str) -> str:
+        """``label`` for what a sandbox has printed: in tracebacks and warnings only, the rest is as it was printed."""
+        return self._labelled(text, printed=True)
+
     def label(self, text: str) -> str:
         """The text with ``In[3]`` in place of file names of cells.
 
         ``File "…/123.py", line 9`` becomes ``Cell In[3], line 9``, as in IPython's own tracebacks.
         """
+        return self._labelled(text, printed=False)
+
+    def _labelled(self, text: str, *, printed: bool) -> str:
         pieces: list[str] = []
         done = 0
         for start, end in self._places(text):
             name = self._labels[text[start:end]]
             if text.endswith(_FILE, done, start) and text.startswith('"', end):
                 start, end, name = start - len(_FILE), end + 1, f"Cell {name}"
+            elif printed and not _WARNED.match(text, end):
+                continue
             pieces += text[done:start], name
             done = end
         return "".join((*pieces, text[done:])) if pieces else text

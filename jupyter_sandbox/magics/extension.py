@@ -57,7 +57,7 @@ class Extension:
         self.lanes = Lanes(self._lane_failed)
         self.pictures = Pictures(Hands(self._act, self._inspect))
         follow = lambda name: self.lanes.submit(name, lambda: self.follow(name))  # noqa: E731
-        self.hub = Hub(self.mirror, self.pictures, follow, self.cells.label)
+        self.hub = Hub(self.mirror, self.pictures, follow, self.cells.label, self.cells.label_printed)
         self.completer = SandboxCompleter(self.mirror)
         self.trimming = Trimming(shell)
         self.desk = Desk(self.manager, self.mirror, self.cells, shell.user_ns, self._opener(), self.follow, self._store)

@@ -35,9 +35,15 @@ class Hub:
     """
 
     def __init__(
-        self, mirror: Mirror, pictures: Pictures, follow: Callable[[str], None], label: Callable[[str], str]
+        self,
+        mirror: Mirror,
+        pictures: Pictures,
+        follow: Callable[[str], None],
+        label: Callable[[str], str],
+        label_printed: Callable[[str], str] = str,
     ) -> None:
-        self._mirror, self._pictures, self._follow, self._label = mirror, pictures, follow, label
+        self._mirror, self._pictures, self._follow = mirror, pictures, follow
+        self._label, self._label_printed = label, label_printed
         self._pacer = Pacer(self._deliver, trees=mirror.trees, hearers=self._hearers)
         self._lock = threading.Lock()
         self._followed: set[str] = set()
@@ -106,7 +112,7 @@ class Hub:
     def _print(self, update: OutputArrived) -> None:
         if update.text:
             stream = sys.stderr if update.stream == "stderr" else sys.stdout
-            stream.write(clean(update.text, 1_000_000))
+            stream.write(clean(self._label_printed(update.text), 1_000_000))
             stream.flush()
         if update.dropped:
             with self._lock:

@@ -89,13 +89,14 @@ class Kernel:
         answer = self.ask(m.Call, target=target, args=pickle.dumps(request), timeout_ms=None)
         return decode_value(answer.data) if isinstance(answer, m.Value) else answer
 
-    def printed(self, stream: Any, wanted: bytes) -> None:
-        """Wait until the guest has written this."""
+    def printed(self, stream: Any, wanted: bytes) -> str:
+        """Wait until the guest has written this; all that came."""
         seen = b""
         while wanted not in seen:
             ready, _, _ = select.select([stream], [], [], LIMIT_S)
             assert ready, seen
             seen += os.read(stream.fileno(), 1 << 16)
+        return seen.decode()
 
     def close(self) -> None:
         self.socket.close()
@@ -174,6 +175,47 @@ def test_a_callback_that_runs_too_long_is_broken_and_only_its_process_crashes(ke
     assert failed.kind == "exit" and "HandlerTimeout" in failed.message
     assert kernel.call("front", "next") == 0, "nobody else noticed"
     assert {v.key: v for v in kernel.ask(m.Tree).tree.processes}["Top/stuck"].restarts == 1
+
+
+UNCAUGHT = """
+import gc, threading
+class Lost(Exception):
+    pass
+def boom(*_):
+    raise Lost("here")
+thread = threading.Thread(target=boom, name="worker")
+thread.start()
+thread.join()
+class Held:
+    __del__ = boom
+Held()
+gc.callbacks.append(boom)
+gc.collect()
+gc.callbacks.clear()
+import sys
+sys.stderr.write("done")
+"""
+
+
+def test_what_nobody_catches_is_printed_without_lines_of_ours(kernel: Kernel) -> None:
+    assert isinstance(kernel.ask(m.Execute, source=UNCAUGHT, file="<c>"), m.Value)
+    told = kernel.printed(kernel.process.stderr, b"done")
+    assert told.startswith("Exception in thread worker:\nTraceback (most recent call last):\n")
+    assert told.count('  File "<c>", line 6, in boom\n    raise Lost("here")\nLost: here\n') >= 4
+    assert "Exception ignored in" in told and "jupyter_sandbox" not in told
+
+
+def test_a_hang_where_nobody_catches_its_end_is_printed_with_the_users_lines_alone(kernel: Kernel) -> None:
+    source = "class Held:\n    def __del__(self):\n        print('in', flush=True)\n        while True: pass\nHeld()\n7"
+    number = kernel.send(m.Execute, source=source, file="<c>")
+    kernel.printed(kernel.process.stdout, b"in\n")
+    os.kill(kernel.process.pid, signal.SIGUSR1)
+    answer = kernel.until(lambda frame: getattr(frame, "id", None) == number)
+    assert decode_value(answer.data) == 7, "nothing but that is broken"
+    told = kernel.printed(
+        kernel.process.stderr, b"HandlerTimeout: the callback ran longer than handler_budget allows\n"
+    )
+    assert '  File "<c>", line 4, in __del__\n    while True: pass\n' in told and "jupyter_sandbox" not in told
 
 
 OUTSIDE_CALLBACKS = """

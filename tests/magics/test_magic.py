@@ -496,6 +496,20 @@ def test_a_reason_and_an_alert_name_the_cell(
     assert capsys.readouterr().err == f"sandbox shop: a callback of the cell {name} hangs\n"
 
 
+def test_a_traceback_that_is_printed_names_the_cell_and_what_else_is_printed_stays(
+    shell: InteractiveShell, shop: FakeSandbox, manager: FakeManager, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run_cell_magic("sandbox", "module shop counter", CELL)
+    file, name = shop.last[1].file, f"In[{shell.displayhook.prompt_count}]"
+    printed = f'  File "{file}", line 2, in boom\n{file}:3: RuntimeWarning: never awaited\n{file}\n'
+    shown = f"  Cell {name}, line 2, in boom\n{name}:3: RuntimeWarning: never awaited\n{file}\n"
+    capsys.readouterr()
+    manager.publish(OutputArrived("shop", "stderr", printed, 0))
+    assert capsys.readouterr().err == shown
+    shop.answers["output"] = printed
+    assert list(run(shell, "log shop"))[-3:] == [f"  {line}" for line in shown.splitlines()]
+
+
 def test_a_value_is_stored_under_the_name_of_a_variable_only(shell: InteractiveShell, shop: FakeSandbox) -> None:
     with pytest.raises(IPythonUsageError, match="--out '3x' is not valid: give the name of a variable, such as result"):
         shell.run_cell_magic("sandbox", "exec shop --out 3x", "1")

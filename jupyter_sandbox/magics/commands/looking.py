@@ -157,7 +157,7 @@ def _short(name: str, value: object) -> object:
 def log(turn: Turn) -> Lines:
     limit = turn.given.number("limit", 50)
     lines = [_log_line(turn, entry) for entry in turn.sandbox.log(limit=limit)]
-    printed = turn.sandbox.output().splitlines()[-limit:]
+    printed = turn.desk.cells.label_printed(turn.sandbox.output()).splitlines()[-limit:]
     if printed:
         lines += ["printed:", *(f"  {text}" for text in printed)]
     return Lines(lines or [f"nothing was logged or printed in {turn.name}"])
