@@ -8,12 +8,13 @@ import sys
 from functools import partial
 
 from ..isolation.common_goods import may_send_files
-from ..isolation.exits import NO_CHANNEL
+from ..isolation.exits import NO_CHANNEL, PROTOCOL
 from ..isolation.system import set_name
 from ..model.boot import Boot
 from ..model.errors import RemoteProtocolError
 from ..model.protection import Protection
-from ..wire.messages import PROTOCOL, Ready
+from ..wire.messages import PROTOCOL as VERSION
+from ..wire.messages import Ready
 from . import cell, clients, dispatch, refusals, trial  # loaded here so that a zygote has them before it forks
 from .channel import Channel
 from .entropy import reseed
@@ -28,8 +29,6 @@ from .uncaught import tell_the_uncaught
 
 PRELOADED = (cell, clients, dispatch, trial)
 EXIT_OK = 0
-EXIT_PROTOCOL = 76
-"""sysexits' EX_PROTOCOL: the kernel sent what it must not."""
 
 
 class Program:
@@ -62,7 +61,7 @@ class Program:
         try:
             serve(self._guest, boot, channel, heartbeat, protection)
         except RemoteProtocolError:
-            return EXIT_PROTOCOL
+            return PROTOCOL
         if self._guest.leaving or channel.abandoned:
             return EXIT_OK
         return NO_CHANNEL  # or its kernel is gone, and nobody reads the code
@@ -75,7 +74,7 @@ def _nobody_hears(frame: object) -> None:
 def serve(guest: Guest, boot: Boot, channel: Channel, heartbeat: Heartbeat, protection: Protection) -> None:
     """A guest's whole life on its channel; it is a spare in which nothing ran. Raises RemoteProtocolError."""
     # First of all: while the kernel looks at us from outside, the rest is set up.
-    channel.send(Ready(protocol=PROTOCOL, pid=os.getpid(), protection=protection))
+    channel.send(Ready(protocol=VERSION, pid=os.getpid(), protection=protection))
     guest.emit, guest.push = channel.send, channel.push
     loop = Loop(guest, channel, heartbeat)
 

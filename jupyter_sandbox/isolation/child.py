@@ -21,13 +21,12 @@ from typing import Any, NoReturn
 
 from ..model.boot import Boot
 from . import at_fork, system
+from .exits import CRASHED, FAILED_BEFORE_ENTRY
 from .heartbeat import HeartbeatWriter
 from .layers import SWITCH, layers_for, protect, switched_off
 
 STACK_SIZE = 512 * 1024
 """Bytes of stack of each thread: the default of 8 MB would count against the memory limit."""
-FAILED_BEFORE_ENTRY = 70
-CRASHED = 71
 _CONTROL, _HEARTBEAT = 3, 4
 _leave = os._exit
 """The system's own, whatever a guest puts in its place."""

@@ -7,6 +7,12 @@ import signal
 from dataclasses import dataclass
 from typing import Final
 
+FAILED_BEFORE_ENTRY: Final = 70
+"""sysexits' EX_SOFTWARE: an exception ended the OS process before it was a guest."""
+CRASHED: Final = 71
+"""An exception ended a guest, which has printed it."""
+PROTOCOL: Final = 76
+"""sysexits' EX_PROTOCOL: the kernel sent a guest what it must not."""
 NO_CHANNEL: Final = 74
 """sysexits' EX_IOERR: the channel of a guest was closed, by the kernel or by code that closes what it did not open."""
 

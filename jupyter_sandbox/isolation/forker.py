@@ -195,15 +195,27 @@ class Forker:
         if not data:
             return False
         try:
-            match self._decode(data):
+            match self._read(data):
                 case launch.Fork() as request:
                     self._fork(request, fds)
                 case launch.End(pid):
                     self._guests.end(pid)
+                case None:
+                    pass  # who asked for it has been told
         finally:
             for fd in fds:
                 os.close(fd)
         return True
+
+    def _read(self, data: bytes) -> launch.ToZygote | None:
+        """What cannot be read is answered: all guests would end with a zygote that ends for one request."""
+        try:
+            return self._decode(data)
+        except (msgspec.MsgspecError, ValueError) as error:
+            number = _number_of(data)
+            if number is not None:
+                self.tell(launch.Unreadable(number, str(error)[:1000]))
+            return None
 
     def _fork(self, request: launch.Fork, fds: Sequence[int]) -> None:
         parent, leash = os.getpid(), None
@@ -255,6 +267,15 @@ class Forker:
             self._guests.look_after_adopted()
         for guest in self._guests.gone():
             self.tell(launch.Exited(guest.pid, guest.status))
+
+
+def _number_of(data: bytes) -> int | None:
+    """The id in a request that is none, if it is a map and has one."""
+    try:
+        number = msgspec.msgpack.decode(data)["id"]
+    except Exception:  # it may be anything
+        return None
+    return number if type(number) is int else None
 
 
 if __name__ == "__main__":  # pragma: no cover - the kernel's command line calls main

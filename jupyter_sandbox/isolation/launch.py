@@ -64,6 +64,13 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
+class Unreadable(msgspec.Struct, frozen=True, tag=True):
+    """What was asked with this id is nothing that the zygote knows; it goes on."""
+
+    id: int
+    reason: str
+
+
 class Exited(msgspec.Struct, frozen=True, tag=True):
     """A child has been reaped; ``status`` is the word of waitpid."""
 
@@ -71,7 +78,7 @@ class Exited(msgspec.Struct, frozen=True, tag=True):
     status: int
 
 
-FromZygote = Hello | Importing | CannotImport | Forked | Refused | Exited
+FromZygote = Hello | Importing | CannotImport | Forked | Refused | Unreadable | Exited
 
 
 def packet_pair() -> tuple[socket.socket, socket.socket]:

@@ -39,6 +39,8 @@ _ENDED = "the sandbox launcher has ended; create the sandbox again"
 _NOTHING = "nothing can be opened for another sandbox: {}"
 _KILLED = ExitStatus(signal=int(signal.SIGKILL))
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+_read = msgspec.msgpack.Decoder(launch.ToZygote).decode
+"""A request is read here before it is sent: what its launcher cannot read is no matter of other sandboxes."""
 _Launching = tuple[GuestProcess, "asyncio.Future[None]"]
 
 
@@ -201,8 +203,11 @@ class Zygote:
     async def _send(self, message: launch.Fork, fds: Sequence[int]) -> None:
         try:
             packet = self._encode(message)
+            _read(packet)
         except UnicodeEncodeError as error:
             raise LaunchFailed(f"{error.object!a} is no UTF-8: leave that path out") from None
+        except (msgspec.MsgspecError, TypeError, OverflowError) as error:
+            raise LaunchFailed(_unreadable(str(error))) from None
         if len(packet) > launch.MAX_PACKET:
             raise LaunchFailed(f"the sandbox's settings take {len(packet)} bytes; shorten its search path")
         async with self._sending:
@@ -249,6 +254,9 @@ class Zygote:
                     self._ended(guest, ExitStatus.of_wait(status))
             case launch.Refused(number, reason):
                 self._refused(number, reason)
+            case launch.Unreadable(number, reason):
+                if number in self._launching:
+                    _fail(self._launching[number][1], LaunchFailed(_unreadable(reason)))
             case launch.Hello():
                 if not self._hello.done():
                     self._hello.set_result(message)
@@ -365,6 +373,10 @@ class Zygote:
         _fail(self._hello, LaunchFailed(f"the sandbox launcher {why}"))
         for _, answer in self._launching.values():
             _fail(answer, LaunchFailed(f"the sandbox launcher {why}"))
+
+
+def _unreadable(reason: str) -> str:
+    return f"the sandbox's settings cannot be read by its launcher ({reason}); give other ones"
 
 
 def _as_utf8(path: str) -> str:

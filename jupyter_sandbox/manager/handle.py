@@ -26,7 +26,7 @@ from ..isolation.recheck import verify_from_outside
 from ..isolation.seclusion import seclude
 from ..isolation.shortage import unwatched
 from ..model.boot import Boot
-from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone, Unsupported
+from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone, Unsupported, UsageError
 from ..model.harmless import ending, visible
 from ..model.limits import Limits
 from ..model.protection import Protection
@@ -212,8 +212,8 @@ class GuestHandle:
                 self.retire("it cannot have the memory that was asked for")
                 return False
             self.link.begin(lambda number: Begin(id=number, boot=boot))
-        except SandboxGone as gone:
-            self.retire(str(gone))
+        except (SandboxGone, UsageError) as error:  # it has ended, or could not read what it is to become
+            self.retire(str(error))
             return False
         self.generation, self._listener, self._name = generation, listener, boot.name
         self.link.name = boot.name

@@ -5,19 +5,26 @@ All but the status are claims of the guest: bounded, and without control charact
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from ..isolation.exits import NO_CHANNEL, ExitStatus
+from ..isolation.exits import CRASHED, FAILED_BEFORE_ENTRY, NO_CHANNEL, PROTOCOL, ExitStatus
 from ..model.harmless import visible
 from .stacks import stack_in
 
 FAULT = "Fatal Python error: "
 """Begins what Python's fault handler writes."""
-_RAISED = (70, 71)
-"""The codes of a guest that an exception ended, which it has printed."""
 _XCPU = "SIGXCPU"
 CLOSED_CHANNEL = "it closed its channel; let its code close only files that it opened"
 """Why nobody can ask a guest any more, whether it has ended or lives on."""
+_OWN: Final[Mapping[int, str]] = {
+    FAILED_BEFORE_ENTRY: "it could not be made ready",
+    CRASHED: "an exception that nobody caught ended it",
+    NO_CHANNEL: CLOSED_CHANNEL,
+    PROTOCOL: "it was sent something that it cannot read; please report it",
+}
+"""What the codes mean that a guest itself ends with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +59,8 @@ def in_words(status: ExitStatus, left: Left) -> str:
         text += ": more processor time than max_runtime allows"
     if left.words:
         return f"{text}: {visible(left.words)}"
-    if status.code == NO_CHANNEL:
-        return f"{text}: {CLOSED_CHANNEL}"
-    if status.signal is None:
-        return text + (_raised(left.stderr) if status.code in _RAISED else "")
+    if status.code is not None:
+        return text + _meant(status.code, left.stderr)
     where = stack_in(left.fault) if left.fault else []
     return f"{text} {_whose(left)}" + (f", at {where[0]}" if where else "")
 
@@ -64,6 +69,12 @@ def _whose(left: Left) -> str:
     if not left.busy:
         return "while no callback ran"
     return f"in a callback of {visible(left.name)}" if left.name else "in a callback"
+
+
+def _meant(code: int, stderr: str) -> str:
+    """Nothing of a code that is none of a guest's own: whatever it means, it means to the code that chose it."""
+    raised = _raised(stderr) if code in (FAILED_BEFORE_ENTRY, CRASHED) else ""
+    return raised or (f": {_OWN[code]}" if code in _OWN else "")
 
 
 def _raised(stderr: str) -> str:

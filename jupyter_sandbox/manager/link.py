@@ -19,7 +19,15 @@ from typing import Any, TypeVar, cast
 
 from ..isolation.channel_pair import FilesSent
 from ..model.bucket import TokenBucket
-from ..model.errors import InternalError, LocalProtocolError, RemoteProtocolError, SandboxBusy, SandboxGone
+from ..model.errors import (
+    InternalError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    SandboxBusy,
+    SandboxGone,
+    Unsendable,
+    UsageError,
+)  # fmt: skip
 from ..wire.connection import Connection, Frame
 from ..wire.legality import ConnectionState
 from ..wire.messages import (
@@ -138,7 +146,8 @@ class GuestLink(asyncio.BufferedProtocol):
         """Send what ``make(id)`` builds and wait for its answer of the given type.
 
         Raises the error that the guest answers with, SandboxBusy after
-        ``timeout_s`` or when it does not read, SandboxGone when the guest ends first.
+        ``timeout_s`` or when it does not read, SandboxGone when the guest ends first,
+        UsageError when the guest could not read it: it is not sent then.
         """
         until = None if timeout_s is None else self._loop.time() + timeout_s
         await self._drain(timeout_s)
@@ -196,6 +205,8 @@ class GuestLink(asyncio.BufferedProtocol):
             raise SandboxGone(self._why_gone or "its channel is not open")
         try:
             return self._connection.send(cast("KernelFrame", frame))
+        except Unsendable as error:
+            raise UsageError(f"what was asked cannot be sent into a sandbox: {error}") from None
         except LocalProtocolError as error:
             if self._connection.state is ConnectionState.STOPPING:  # who destroys it has sent the last there is to say
                 raise SandboxGone(ENDING) from None

@@ -35,15 +35,25 @@ class UsageError(SandboxError):
         super().__init__(self._text())
 
     def _text(self) -> str:
-        shown = repr(self.value) if len(repr(self.value)) <= 80 else repr(self.value)[:77] + "..."
+        told = shown(self.value)
         if not self.allowed:
-            head = f"{self.field} {shown} is not valid" if self.value is not None else self.field
+            head = f"{self.field} {told} is not valid" if self.value is not None else self.field
             return f"{head}: {self.hint}" if self.hint else head
-        text = f"{self.field} {shown} is not known."
-        close = _closest(str(self.value), self.allowed)
+        text = f"{self.field} {told} is not known."
+        close = _closest(self.value, self.allowed) if type(self.value) is str else None
         if close:
             text += f" Did you mean {close!r}?"
         return f"{text} Known: {', '.join(self.allowed)}" + (f". {self.hint}" if self.hint else "")
+
+
+def shown(value: object) -> str:
+    """The value on one line, whatever it makes of being shown."""
+    try:
+        text = repr(value)
+    except Exception:  # its own fault, and not what is to be told
+        return f"of type {type(value).__name__}"
+    text = " ".join(text.split()) if "\n" in text else text
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _closest(word: str, known: tuple[str, ...]) -> str | None:
@@ -121,6 +131,10 @@ class ProtocolError(SandboxError):
 
 class LocalProtocolError(ProtocolError):
     """Our side tried something illegal: a bug of ours."""
+
+
+class Unsendable(LocalProtocolError):
+    """A frame that cannot be written, or that the other side could not read or would not take: it is not sent."""
 
 
 class RemoteProtocolError(ProtocolError):

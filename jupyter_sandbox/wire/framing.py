@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from struct import Struct
 
-from ..model.errors import LocalProtocolError, RemoteProtocolError
+from ..model.errors import RemoteProtocolError, Unsendable
 
 MAX_FRAME = 1 << 20
 MAX_TRANSFER = 64 << 20
@@ -24,7 +24,7 @@ _pack, _unpack_from = _HEADER.pack, _HEADER.unpack_from
 def frame(payload: bytes | bytearray, *, max_frame: int = MAX_FRAME, max_transfer: int = MAX_TRANSFER) -> bytes:
     """The bytes to write for one payload, in as many frames as it needs.
 
-    Raises LocalProtocolError when the payload is empty or above ``max_transfer`` bytes.
+    Raises Unsendable when the payload is empty or above ``max_transfer`` bytes.
 
     >>> frame(b"abc")
     b'\\x00\\x00\\x00\\x03abc'
@@ -35,7 +35,7 @@ def frame(payload: bytes | bytearray, *, max_frame: int = MAX_FRAME, max_transfe
     if 0 < size <= max_frame:
         return _pack(size) + payload
     if not 0 < size <= max_transfer:
-        raise LocalProtocolError(f"a payload of {size} bytes cannot be sent; send 1 to {max_transfer} bytes")
+        raise Unsendable(f"a payload of {size} bytes cannot be sent; send 1 to {max_transfer} bytes")
     return b"".join(_pieces(payload, max_frame))
 
 

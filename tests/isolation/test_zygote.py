@@ -20,6 +20,7 @@ from jupyter_sandbox.isolation.guest_process import GuestProcess
 from jupyter_sandbox.isolation.zygote import Zygote
 from jupyter_sandbox.model.boot import Boot
 from jupyter_sandbox.model.errors import LaunchFailed, Unsupported
+from jupyter_sandbox.model.limits import Limits
 
 from ..busy import held_program, needs_busy_programs
 from ..leaving import guests_of, name_of
@@ -93,6 +94,50 @@ def test_fifty_guests_at_once(play: Play) -> None:
         for one in told:
             one.process.kill()
         assert {await one.status() for one in told} == {"signal 9 (SIGKILL)"}
+
+    play(story)
+
+
+@pytest.mark.parametrize("looked_at", [True, False], ids=["by the kernel", "by the zygote"])
+def test_what_a_zygote_cannot_read_is_refused_and_ends_nobody(
+    play: Play, monkeypatch: pytest.MonkeyPatch, looked_at: bool
+) -> None:
+    if not looked_at:
+        monkeypatch.setattr(module, "_read", lambda packet: packet)
+
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest("precious")
+        for wrong in (
+            Boot("x", seed="7"),  # type: ignore[arg-type]
+            Boot("x", seed=True),
+            Boot("x", seed=1.5),  # type: ignore[arg-type]
+            Boot("x", limits=Limits(max_memory="x")),  # type: ignore[arg-type]
+        ):
+            with pytest.raises(LaunchFailed, match=r"cannot be read by its launcher \(.*(seed|max_memory)"):
+                await launcher.zygote.fork(wrong)
+        assert await told.ask("answer = boot.name") == "precious"
+        assert await (await launcher.guest("next")).ask("answer = boot.name") == "next"
+
+    play(story)
+
+
+@pytest.mark.parametrize("seed", [object(), 2**70, "\ud800"])
+def test_what_cannot_be_written_to_a_zygote_is_refused(play: Play, seed: object) -> None:
+    async def story(launcher: Launcher) -> None:
+        with pytest.raises(LaunchFailed):
+            await launcher.zygote.fork(Boot("x", seed=seed))  # type: ignore[arg-type]
+        assert await (await launcher.guest("next")).ask("answer = boot.name") == "next"
+
+    play(story)
+
+
+@pytest.mark.parametrize("packet", [b"\xc1", b"\x93", b"\x01", b"\x81\xa2id\xa1x", b"\x81\xa2id\x01"])
+def test_a_packet_that_is_no_request_ends_nobody(play: Play, packet: bytes) -> None:
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest("precious")
+        launcher.zygote._control.send(packet)
+        assert await (await launcher.guest("next")).ask("answer = boot.name") == "next"
+        assert await told.ask("answer = boot.name") == "precious"
 
     play(story)
 

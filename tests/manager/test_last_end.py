@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,3 +70,9 @@ def test_processor_time_is_told_wherever_the_end_is() -> None:
 def test_whatever_was_left_behind_is_told_in_one_bounded_printable_line(name: str, stderr: str) -> None:
     told = in_words(ExitStatus(signal=6), Left("", True, name, f"{DUMP}{stderr}"))
     assert "\x1b" not in told and len(told) < 4_000
+
+
+@pytest.mark.parametrize("code", [70, 71, 74, 76])
+def test_every_code_of_a_guests_own_has_words(code: int) -> None:
+    assert re.fullmatch(rf"exit {code}: [a-z ]{{10,}}.*", in_words(ExitStatus(code=code), Left()))
+    assert in_words(ExitStatus(code=code), Left("os._exit in init of a")) == f"exit {code}: os._exit in init of a"

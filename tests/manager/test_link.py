@@ -12,7 +12,7 @@ import pytest
 from jupyter_sandbox.manager import link
 from jupyter_sandbox.manager.begun import LOOKS, Begun
 from jupyter_sandbox.manager.link import GuestLink, Pushed
-from jupyter_sandbox.model.errors import SandboxBusy
+from jupyter_sandbox.model.errors import SandboxBusy, UsageError
 from jupyter_sandbox.model.views import Counters
 from jupyter_sandbox.wire import messages as m
 from jupyter_sandbox.wire.connection import Connection
@@ -279,5 +279,22 @@ def test_who_makes_much_work_of_few_bytes_waits_for_its_next_turn(monkeypatch: p
         assert peer.heard == []
         peer.link.read_rest()
         assert len(peer.heard) == 50, "but of who has ended the rest is heard"
+
+    assert play(story, monkeypatch).broken == []
+
+
+def test_what_a_guest_could_not_read_is_refused_before_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(peer: Peer) -> None:
+        await peer.say(ready())
+        await peer.link.ready
+        with pytest.raises(UsageError, match=r"Kill could not be read: .* at `\$\.reason`"):
+            await peer.link.ask(lambda number: m.Kill(id=number, target="a", reason=5), m.Done, 60)  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="Kill cannot be written"):
+            peer.link.tell(lambda number: m.Kill(id=number, target=object()))  # type: ignore[arg-type]
+        peer.link.tell(lambda number: m.Tree(id=number))
+        guest = Connection("guest")
+        guest.send(m.Ready(protocol=m.PROTOCOL, pid=1, protection=m.Protection("off")))
+        sent = await asyncio.get_running_loop().sock_recv(peer.end, 1 << 16)
+        assert [type(one) for one in guest.receive(sent)] == [m.Tree]
 
     assert play(story, monkeypatch).broken == []

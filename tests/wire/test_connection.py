@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_sandbox.model.errors import LocalProtocolError, RemoteProtocolError
+from jupyter_sandbox.model.errors import LocalProtocolError, RemoteProtocolError, Unsendable
+from jupyter_sandbox.model.limits import Limits
 from jupyter_sandbox.model.protection import Layer, Protection
 from jupyter_sandbox.model.views import Counters, Event, StepView
 from jupyter_sandbox.wire import messages as m
@@ -241,3 +242,23 @@ def test_every_frame_has_a_kind_and_every_request_its_answers() -> None:
 
 def test_nothing_leads_out_of_the_last_states() -> None:
     assert not {state for state, _ in TRANSITIONS} & {ConnectionState.CLOSED, ConnectionState.FAILED}
+
+
+@pytest.mark.parametrize(
+    ("request_", "where"),
+    [
+        (m.Kill(id=1, target="a", reason=None), "reason"),  # type: ignore[arg-type]
+        (m.Call(id=1, target="a", args=b"", timeout_ms=500.0), "timeout_ms"),  # type: ignore[arg-type]
+        (m.Execute(id=1, source=b"x", file=""), "source"),  # type: ignore[arg-type]
+        (m.Step(id=1, count=True), "count"),
+        (m.SetLimits(id=1, limits=Limits(max_memory="x")), "max_memory"),  # type: ignore[arg-type]
+        (m.Kill(id=1, target=object()), "cannot be written"),  # type: ignore[arg-type]
+        (m.Step(id=1, count=2**70), "cannot be written"),
+    ],
+)
+def test_a_request_that_a_guest_could_not_read_is_not_sent_and_changes_nothing(request_: Any, where: str) -> None:
+    kernel, guest = pair()
+    with pytest.raises(Unsendable, match=where):
+        kernel.send(request_)
+    assert kernel.unanswered == ()
+    assert guest.receive(kernel.send(m.Tree(id=1))) == [m.Tree(id=1)]
