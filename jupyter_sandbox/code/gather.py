@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import assert_never
 
 from ..model.code import Bundle, ModuleCode
-from ..model.errors import CompileError, UsageError
+from ..model.errors import CompileError, UsageError, shown
 from .archive import read_archive
 from .git import read_commit
 from .names import check_module_name, module_of
@@ -89,8 +89,8 @@ def _files(source: FilesSource) -> Bundle:
 
 
 def _folder(source: FolderSource) -> Bundle:
-    root = source.path.expanduser()
-    if root.is_file():
+    root = _placed(source.path)
+    if _is_file(root):
         if root.suffix != ".py":
             raise CompileError("invalid_code_type", f"{root} is no Python file: give a folder, .py, .pyc, .whl or .zip")
         return Bundle(modules_of([File(root.name, _read(root), str(root))]), "folder")
@@ -105,6 +105,21 @@ def _folder(source: FolderSource) -> Bundle:
         check_sizes(len(chosen), total, len(data), str(root / path if len(data) > MAX_FILE_BYTES else root))
         files.append(File(module, data, str(root / path)))
     return Bundle(modules_of(files), "folder")
+
+
+def _placed(path: Path) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        text = f"there is no home folder for {str(path)!r}: give the whole path"
+        raise CompileError("load_error", text) from None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise CompileError("load_error", f"{shown(str(path))} cannot be opened: {error.strerror}") from None
 
 
 def _walk(root: Path) -> list[str]:
@@ -160,7 +175,7 @@ def _compiled(source: CompiledSource) -> Bundle:
         code = code_of(data, name)
         modules[name] = ModuleCode(name, code, "", f"<{name}>", False, digest_of(code))
     for path in source.paths:
-        for module in modules_of(_compiled_files(Path(path).expanduser())):
+        for module in modules_of(_compiled_files(_placed(path))):
             modules[module.name] = module
     if not modules:
         raise CompileError("load_error", "no compiled modules were given: give .pyc, .whl or .zip files")

@@ -86,9 +86,16 @@ def _not_global(address: str) -> bool:
 
 
 def _local(text: str) -> Local:
-    root = Path(text).expanduser()
     if ":" in text.split("/")[0]:
         raise refused(text, "it looks like an ssh address; use https or the path of a local repository")
+    try:
+        return _found(text)
+    except (OSError, RuntimeError) as error:  # it is too long, say, or there is no such user
+        raise refused(text, f"that path cannot be opened ({type(error).__name__})") from None
+
+
+def _found(text: str) -> Local:
+    root = Path(text).expanduser()
     for folder in (root / ".git", root):
         if folder.is_file():
             folder = _linked(folder)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import assert_never, cast
 
-from ..model.errors import CompileError, UsageError
+from ..model.errors import CompileError, UsageError, shown
+from ..model.given import many, pairs, path, seconds, text, text_or_none, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,11 @@ def as_source(value: object, module: str | None = None) -> Source:
     """
     match value:
         case CellSource() | FilesSource() | FolderSource() | CompiledSource() | GitSource():
-            return value
+            return _checked(value)
         case str():
             if module is None:
                 raise UsageError("module", hint="a text of source needs the name of its module: load(text, 'counter')")
-            return CellSource(module, value)
+            return CellSource(module, text("source", value))
         case Mapping():
             return _from_map(value)
         case Path():
@@ -104,17 +106,49 @@ def as_source(value: object, module: str | None = None) -> Source:
             raise invalid_code_type(value)
 
 
+def _checked(source: Source) -> Source:
+    """Ready-made, by hand: what is in it may be anything. Raises UsageError."""
+    match source:
+        case CellSource(module, cell, file, first_line):
+            place = text("file", file), whole("first_line", first_line)
+            return CellSource(text("module", module), text("source", cell), *place)
+        case FilesSource(files):
+            return FilesSource(cast("dict[str, str]", pairs("files", files)))  # each is looked at when it is read
+        case FolderSource(root):
+            return FolderSource(Path(path("path", root)))
+        case CompiledSource(modules, paths):
+            found = tuple(Path(path("paths", one)) for one in many("paths", paths))
+            return CompiledSource(cast("dict[str, bytes]", pairs("modules", modules)), found)
+        case GitSource():
+            return _git(source)
+        case _:
+            assert_never(source)
+
+
+def _git(source: GitSource) -> GitSource:
+    hosts, ca_file = source.private_hosts, source.ca_file
+    if not isinstance(hosts, bool):
+        raise UsageError("private_hosts", hosts, hint="give True or False")
+    return GitSource(
+        text("url", source.url), text("commit", source.commit), text_or_none("subfolder", source.subfolder),
+        seconds("timeout_s", source.timeout_s), hosts, None if ca_file is None else Path(path("ca_file", ca_file)),
+    )  # fmt: skip
+
+
 def _from_map(value: Mapping[object, object]) -> Source:
-    if all(isinstance(name, str) and isinstance(text, str) for name, text in value.items()):
-        return FilesSource({str(name): str(text) for name, text in value.items()})
-    if all(isinstance(name, str) and isinstance(code, bytes) for name, code in value.items()):
-        return CompiledSource(modules={str(name): code for name, code in value.items() if isinstance(code, bytes)})
-    odd = next(item for item in value.items() if not all(isinstance(one, str) for one in item))
-    raise CompileError(
-        "invalid_code_type",
-        f"{odd[0]!r} is given as {type(odd[1]).__name__}: give a map of file name to text, "
-        "or of module name to the bytes of its .pyc",
-    )
+    hint = "give a map of file name to text, or of module name to the bytes of its .pyc"
+    try:
+        given = pairs("code", value)
+    except UsageError as odd:
+        if odd.value is value:
+            raise invalid_code_type(value) from None
+        raise CompileError("invalid_code_type", f"{shown(odd.value)} is no name of a file: {hint}") from None
+    if all(issubclass(type(held), str) for held in given.values()):
+        return FilesSource({name: text("code", held) for name, held in given.items()})
+    if all(type(held) is bytes for held in given.values()):
+        return CompiledSource(modules=cast("dict[str, bytes]", given))
+    name, kind = next((name, type(held).__name__) for name, held in given.items() if not issubclass(type(held), str))
+    raise CompileError("invalid_code_type", f"{name!r} is given as {kind}: {hint}")
 
 
 def _from_paths(value: Sequence[object]) -> Source:

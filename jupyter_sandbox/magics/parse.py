@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from ..model.errors import UsageError
-from ..model.limits import MOST
+from ..model.given import MOST
 from .grammar import RAW, Argument, Invocation, Kind, Naming, Option, Verb
 from .verbs import VERBS
 from .words import Word, complaint, split, without_comment

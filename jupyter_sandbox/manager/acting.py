@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from ..model import given
 from ..model.errors import LimitExceeded, SandboxError, UsageError
-from ..model.limits import LONGEST_WAIT_MS, MOST
+from ..model.given import MOST
 from ..model.sandbox import SandboxStatus
 from ..wire import messages as wire
 from ..wire.values import REPLY_BYTES, REPLY_ITEMS, REPLY_KEYS, decode_reply, decode_value
@@ -36,62 +37,63 @@ class Acting(Holding):
         LimitExceeded when the reply is larger than ``max_message``, or larger than any can be: 8 MB, 100,000 items, of
         which 10,000 may be keys that are no texts.
         """
-        _check_wait(timeout_ms)
-        name, args = str(target), self._packed(request, "the request")
-        wait_s = None if timeout_ms is None else timeout_ms / 1000 + GRACE_S
+        patience = given.timeout("timeout_ms", timeout_ms)
+        name, args = given.target("target", target, self._unit.name), self._packed(request, "the request")
+        wait_s = None if patience is None else patience / 1000 + GRACE_S
         most = self._unit.limits.max_message
 
         def make(number: int) -> wire.Request:
-            return wire.Call(id=number, target=name, args=args, timeout_ms=timeout_ms, most=most)
+            return wire.Call(id=number, target=name, args=args, timeout_ms=patience, most=most)
 
         # Read in the thread that asked: a long one takes a while, and the manager has others to serve.
         return decode_reply(self._act(make, wire.Value, wait_s).data)
 
     def cast(self, target: object, message: object) -> None:
         """Send to a GenServer's ``handle_cast`` without waiting for anything."""
-        name, args = str(target), self._packed(message, "the message")
+        name, args = given.target("target", target, self._unit.name), self._packed(message, "the message")
         self._act(lambda number: wire.Cast(id=number, target=name, args=args), wire.Done)
 
     def send(self, target: object, message: object) -> str:
         """Send a plain message (``handle_info``); the pid it went to, as text."""
-        name, args = str(target), self._packed(message, "the message")
+        name, args = given.target("target", target, self._unit.name), self._packed(message, "the message")
         return self._act(lambda number: wire.Send(id=number, target=name, args=args), wire.Sent).pid
 
     def spawn(self, function: str, *args: object, name: str | None = None) -> str:
         """Spawn ``module.function``, or start ``module.Class``, outside any tree; the new pid as text."""
+        what, called = given.text("function", function), given.text_or_none("name", name)
         packed = self._packed(args, "the arguments") if args else b""
         return self._act(
-            lambda number: wire.Spawn(id=number, function=function, args=packed, name=name), wire.Sent
+            lambda number: wire.Spawn(id=number, function=what, args=packed, name=called), wire.Sent
         ).pid  # fmt: skip
 
     def kill(self, target: object, reason: str = "kill") -> None:
         """Send an exit signal; ``kill`` cannot be trapped."""
-        name = str(target)
-        self._act(lambda number: wire.Kill(id=number, target=name, reason=reason), wire.Done)
+        name, why = given.target("target", target, self._unit.name), given.text("reason", reason)
+        self._act(lambda number: wire.Kill(id=number, target=name, reason=why), wire.Done)
 
     def suspend(self, target: object) -> None:
         """Have a process handle nothing but system messages (``sys:suspend``)."""
-        name = str(target)
+        name = given.target("target", target, self._unit.name)
         self._act(lambda number: wire.Suspend(id=number, target=name), wire.Done)
 
     def unsuspend(self, target: object) -> None:
         """Let a suspended process go on (``sys:resume``)."""
-        name = str(target)
+        name = given.target("target", target, self._unit.name)
         self._act(lambda number: wire.Unsuspend(id=number, target=name), wire.Done)
 
     def state(self, target: object) -> object:
         """The state of a process as plain data (``sys:get_state``)."""
-        name = str(target)
+        name = given.target("target", target, self._unit.name)
         return self._value(lambda number: wire.GetState(id=number, target=name))
 
     def set_state(self, target: object, value: object) -> object:
         """Replace the state of a process (``sys:replace_state``); the new state."""
-        name, args = str(target), self._packed(value, "the state")
+        name, args = given.target("target", target, self._unit.name), self._packed(value, "the state")
         return self._value(lambda number: wire.SetState(id=number, target=name, args=args))
 
     def children(self, target: object) -> object:
         """``which_children`` of a supervisor: (id, pid or 'undefined' or 'restarting', type, modules)."""
-        name = str(target)
+        name = given.target("target", target, self._unit.name)
         return self._value(lambda number: wire.Children(id=number, target=name))
 
     def restart_child(self, supervisor: object, child: object) -> object:
@@ -115,7 +117,7 @@ class Acting(Holding):
 
         Raises UsageError for a process that no supervisor watches.
         """
-        return self._loop.run(_restart(self._unit, str(target)))
+        return self._loop.run(_restart(self._unit, given.target("target", target, self._unit.name)))
 
     def exec(self, source: str, file: str = "<exec>", timeout_ms: int | None = None) -> object:
         """Run code in a process of its own inside the sandbox; the value of its last expression, as plain data.
@@ -124,9 +126,9 @@ class Acting(Holding):
         matplotlib) comes as ``Drawn``: the plain data in ``value``, the checked file in ``picture.body``.
         An interrupt (KeyboardInterrupt) ends that process.
         """
-        _check_wait(timeout_ms)
         # Read in the thread that asked: an image takes a while to check, and the manager has others to serve.
-        return shown(self._loop.run(_execute(self._unit, source, file, timeout_ms)))
+        code, place = given.text("source", source), given.text("file", file)
+        return shown(self._loop.run(_execute(self._unit, code, place, given.timeout("timeout_ms", timeout_ms))))
 
     # --- how ----------------------------------------------------------------------------------------------------------
 
@@ -139,7 +141,7 @@ class Acting(Holding):
         return data
 
     def _child(self, action: str, supervisor: object, child: object) -> object:
-        above, name = str(supervisor), str(child)
+        above, name = given.target("supervisor", supervisor, self._unit.name), given.term("child", child)
         return self._value(
             lambda number: wire.ChildAction(id=number, action=action, supervisor=above, child=name)
         )  # fmt: skip
@@ -149,11 +151,6 @@ class Acting(Holding):
 
     def _act(self, make: Callable[[int], wire.Request], answer: type[A], wait_s: float | None = ASK_S) -> A:
         return self._loop.run(act(self._unit, make, answer, wait_s))
-
-
-def _check_wait(timeout_ms: int | None) -> None:
-    if timeout_ms is not None and not 0 <= timeout_ms <= LONGEST_WAIT_MS:
-        raise UsageError("timeout", timeout_ms, hint=f"give milliseconds, at most {LONGEST_WAIT_MS}")
 
 
 def too_long(size: int, unit: Unit) -> str:
@@ -255,10 +252,10 @@ async def act(unit: Unit, make: Callable[[int], wire.Request], answer: type[A], 
         return frame
 
     try:
-        given = await unit.ask(measured, answer, wait_s)
-        if calls and isinstance(given, wire.Value):
-            await _admit_reply(unit, given)
-        return given
+        reply = await unit.ask(measured, answer, wait_s)
+        if calls and isinstance(reply, wire.Value):
+            await _admit_reply(unit, reply)
+        return reply
     except SandboxError as error:
         if error.kind == "too_large":
             unit.voice.alert("message_limit", str(error))

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import assert_never
 
-from ..model.errors import CompileError, NoProcess, SandboxError
+from ..model.errors import CompileError, NoProcess, SandboxError, UsageError, shown
+from ..model.given import pairs
 from ..model.harmless import shortened
 from ..model.sandbox import SandboxInfo
 from ..model.views import ProcessView, TreeView
@@ -122,7 +123,10 @@ class Control:
 
     def destroy_experiment(self, sandbox_id: int | str) -> Result:
         """``destroyed_at``. Idempotent; an id that never was is not_found."""
-        if not self.manager.destroy(sandbox_id) and not self.manager.was_destroyed(sandbox_id):
+        try:
+            if not self.manager.destroy(sandbox_id) and not self.manager.was_destroyed(sandbox_id):
+                return "error", "not_found"
+        except UsageError:
             return "error", "not_found"
         return "ok", {"destroyed_at": _moment(time.time())}
 
@@ -162,9 +166,9 @@ def _execute(sandbox: Sandbox, step: ExperimentStep) -> dict[str, object]:
 def _send(sandbox: Sandbox, step: MessageSend) -> dict[str, object]:
     sent = {"sent_to": step.target, "message": step.message}
     match step.message:
-        case ("call", request):
+        case (str() as how, request) if str.__str__(how) == "call":
             return {**sent, "reply": sandbox.call(step.target, request, step.timeout_ms)}
-        case ("cast", message):
+        case (str() as how, message) if str.__str__(how) == "cast":
             sandbox.cast(step.target, message)
             return sent
         case message:
@@ -173,10 +177,11 @@ def _send(sandbox: Sandbox, step: MessageSend) -> dict[str, object]:
 
 def _described(step_config: object) -> dict[str, object]:
     """The step as it is recorded: sources are long, and the versions tell them apart."""
-    if not isinstance(step_config, Mapping):
-        return {"step": repr(step_config)[:200]}
-    told = {str(key): value for key, value in step_config.items() if key not in ("source", "new_source", "beam_files")}
-    return {key: _brief(value) for key, value in told.items()}
+    try:
+        told = pairs("step", step_config)
+    except UsageError:
+        return {"step": shown(step_config)}
+    return {key: _brief(value) for key, value in told.items() if key not in ("source", "new_source", "beam_files")}
 
 
 def _kept(outcome: Result) -> Result:
@@ -195,9 +200,16 @@ def _brief(value: object) -> object:
     try:
         if memory_of(value) <= LARGE_BYTES:
             return value
-    except RecursionError:  # a message that holds itself, which was refused
+    except Exception:  # a message that holds itself, or a class of the user's raises what it likes: it was refused
         pass
-    return f"{shortened(value if isinstance(value, str) else reprlib.repr(value), BRIEF)}…"
+    return f"{shortened(_text(value), BRIEF)}…"
+
+
+def _text(value: object) -> str:
+    try:
+        return str.__str__(value) if isinstance(value, str) else reprlib.repr(value)
+    except Exception:  # it cannot be shown, and not even that it is too long
+        return shown(value)
 
 
 # --- state ----------------------------------------------------------------------------------------------------------

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from os import PathLike, fspath
 from pathlib import Path
 
 from ..code.sources import CompiledSource, FilesSource, GitSource, Source
-from ..model.errors import CompileError, UsageError
+from ..model.errors import CompileError, UsageError, shown
+from ..model.given import integer, kinds, many, one_of, pairs, path, term, text, text_or_none, texts, timeout
 from ..model.limits import Limits
-from ..model.views import EVENT_KINDS
 
 CODE_TYPES: Mapping[str, str] = {
     "module_source": "module_source", "source": "module_source", "files": "module_source",
@@ -105,20 +104,20 @@ def read_config(config: object) -> Experiment:
         source=_source(given),
         main=_text_or_none(given, "main_module"),
         args=tuple(_sequence(given, "args")),
-        limits=Limits.merged(_mapping("resource_limits", _or_empty(given, "resource_limits"))),
+        limits=Limits.merged(pairs("resource_limits", _or_empty(given, "resource_limits")), field="resource_limits"),
         env=_mapping("env", _pairs(given.get("env"))),
-        dependencies=_names(given, "dependencies"),
+        dependencies=texts("dependencies", _sequence(given, "dependencies"), "give a list of names"),
         capture=_capture(cinema),
         name=_text_or_none(given, "name"),
         seed=_whole_or_none(given, "seed"),
         flavour=_text_or_none(given, "flavour"),
-        preimport=tuple(str(one) for one in _sequence(given, "preimport")),
+        preimport=tuple(text("preimport", one) for one in _sequence(given, "preimport")),
     )
 
 
 def _source(given: Mapping[str, object]) -> Source:
     code_type = given.get("code_type")
-    match CODE_TYPES.get(str(code_type)):
+    match CODE_TYPES.get(code_type) if type(code_type) is str else None:
         case "module_source":
             return FilesSource(_files(given.get("source")))
         case "beam_files":
@@ -127,34 +126,41 @@ def _source(given: Mapping[str, object]) -> Source:
             return _git(given)
         case _:
             allowed = ", ".join(("module_source", "beam_files", "git_repo"))
-            raise UnknownCodeType("invalid_code_type", f"code_type {code_type!r} is not known; use one of {allowed}")
+            told = f"code_type {shown(code_type)} is not known; use one of {allowed}"
+            raise UnknownCodeType("invalid_code_type", told)
 
 
 def _files(source: object) -> Mapping[str, str]:
-    if not isinstance(source, Mapping) or not source:
-        raise UsageError("source", source, hint='give a map of file name to text: {"my_server.py": "..."}')
-    for name, text in source.items():
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise UsageError("source", name, hint="file names and their contents are texts")
-    return source
+    hint = 'give a map of file name to text: {"my_server.py": "..."}'
+    if not (files := pairs("source", source, hint)):
+        raise UsageError("source", source, hint=hint)
+    return {name: text("source", held, "file names and their contents are texts") for name, held in files.items()}
 
 
 def compiled_source(given: object) -> CompiledSource:
     """``beam_files``: a map of module to the bytes of its ``.pyc``, or a list of (module, bytes) or of paths."""
     hint = "give a map of module name to the bytes of its .pyc, or paths of .pyc, .whl or .zip files"
-    if isinstance(given, Mapping) and given:
-        pairs = list(given.items())
-    elif isinstance(given, Sequence) and not isinstance(given, str | bytes) and given:
-        if all(isinstance(one, str | PathLike) for one in given):
-            return CompiledSource(paths=tuple(Path(fspath(one)) for one in given))
-        pairs = [tuple(one) for one in given if isinstance(one, tuple | list) and len(one) == 2]
-        if len(pairs) != len(given):
-            raise UsageError("beam_files", given, hint=hint)
+    if isinstance(given, Mapping):
+        named = list(pairs("beam_files", given, hint).items())
     else:
+        listed = many("beam_files", given, hint)
+        if listed and not any(isinstance(one, tuple | list) for one in listed):
+            return CompiledSource(paths=tuple(Path(path("beam_files", one, hint)) for one in listed))
+        named = [_module(one, hint) for one in listed]
+    if not named:
         raise UsageError("beam_files", given, hint=hint)
-    if not all(isinstance(name, str) and isinstance(code, bytes | bytearray) for name, code in pairs):
-        raise UsageError("beam_files", pairs[0][0], hint=hint)
-    return CompiledSource(modules={name: bytes(code) for name, code in pairs})
+    for name, code in named:
+        if not isinstance(code, bytes | bytearray):
+            raise UsageError("beam_files", name, hint=hint)
+    return CompiledSource(modules={name: bytes(code) for name, code in named if isinstance(code, bytes | bytearray)})
+
+
+def _module(given: object, hint: str) -> tuple[str, object]:
+    match given:
+        case [name, code]:
+            return text("beam_files", name, hint), code
+        case _:
+            raise UsageError("beam_files", given, hint=hint)
 
 
 def _git(given: Mapping[str, object]) -> GitSource:
@@ -175,13 +181,8 @@ def _capture(cinema: Mapping[str, object]) -> frozenset[str] | None:
         raise UsageError(
             "visualization_endpoint", endpoint, hint="pushing events to an endpoint is not built yet; leave it out"
         )
-    wanted = _sequence(cinema, "capture_events")
-    for kind in wanted:
-        if kind not in EVENT_KINDS:
-            raise UsageError("capture_events", kind, allowed=EVENT_KINDS)
-    if not enabled or "capture_events" not in cinema:
-        return None
-    return frozenset(str(kind) for kind in wanted)
+    wanted = kinds("capture_events", _sequence(cinema, "capture_events"))
+    return frozenset(wanted) if enabled and "capture_events" in cinema else None
 
 
 def read_step(step: object) -> ExperimentStep | None:
@@ -191,15 +192,16 @@ def read_step(step: object) -> ExperimentStep | None:
     MessageSend(target='front', message=('call', 'next'), timeout_ms=5000)
     """
     kind = _mapping("step", step).get("type")
-    if not isinstance(kind, str) or kind not in STEP_KEYS:
+    kind = str.__str__(kind) if isinstance(kind, str) else ""
+    if kind not in STEP_KEYS:
         return None
     given = _mapping(kind, step, ("type", *STEP_KEYS[kind]))
     match kind:
         case "message_send":
             if "message" not in given:
                 raise UsageError("message", hint='give the message: ("call", x), ("cast", x), or a plain one')
-            timeout = given.get("timeout_ms", 5_000)
-            return MessageSend(_target(given, "target"), given["message"], _timeout(timeout))
+            patience = timeout("timeout_ms", given.get("timeout_ms", 5_000))
+            return MessageSend(_target(given, "target"), given["message"], patience)
         case "process_spawn":
             function = given.get("function", given.get("module"))
             if not isinstance(function, str):
@@ -225,12 +227,10 @@ def _reload(given: Mapping[str, object]) -> CodeReload:
 
 
 def _mapping(name: str, value: object, known: Sequence[str] = ()) -> Mapping[str, object]:
-    if not isinstance(value, Mapping):
-        raise UsageError(name, value, hint="give a map")
-    for key in value:
-        if known and key not in known:
-            raise UsageError(name, key, allowed=known)
-    return value
+    given = pairs(name, value)
+    for key in given if known else ():
+        one_of(name, key, known)
+    return given
 
 
 def _or_empty(given: Mapping[str, object], key: str) -> object:
@@ -243,7 +243,7 @@ def _pairs(env: object) -> object:
     if env is None:
         return {}
     if isinstance(env, list) and all(isinstance(one, tuple | list) and len(one) == 2 for one in env):
-        return {str(key): value for key, value in env}
+        return {term("env", key): value for key, value in env}
     return env
 
 
@@ -256,35 +256,19 @@ def _sequence(given: Mapping[str, object], key: str) -> Sequence[object]:
     return value
 
 
-def _names(given: Mapping[str, object], key: str) -> tuple[str, ...]:
-    for one in (names := _sequence(given, key)):
-        if not isinstance(one, str) or not one:
-            raise UsageError(key, one, hint="give a list of names")
-    return tuple(str(one) for one in names)
-
-
 def _text_or_none(given: Mapping[str, object], key: str) -> str | None:
-    value = given.get(key)
-    if value is not None and not isinstance(value, str):
-        raise UsageError(key, value, hint="give a text")
-    return value
+    return text_or_none(key, given.get(key))
 
 
 def _whole_or_none(given: Mapping[str, object], key: str) -> int | None:
-    value = given.get(key)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+    number, value = integer(given.get(key)), given.get(key)
+    if value is not None and number is None:
         raise UsageError(key, value, hint="give a whole number")
-    return value
-
-
-def _timeout(value: object) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
-        return value
-    raise UsageError("timeout_ms", value, hint="give milliseconds, or None to wait for ever")
+    return number
 
 
 def _target(given: Mapping[str, object], key: str) -> str:
     value = given.get(key)
-    if value is None or value == "":
+    if value is None or not (found := term(key, value)):
         raise UsageError(key, hint="name a process: a registered name, a path in the tree, or a pid")
-    return str(value)
+    return found

@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from ..model import given
 from ..model.errors import NoProcess, SandboxError, UsageError
-from ..model.limits import whole
+from ..model.given import whole
 from ..model.sandbox import NoticeTold, SandboxInfo, SandboxStatus, TreeReplaced
-from ..model.target import named
-from ..model.views import EVENT_KINDS, Event, Inspection, ModuleVersion, TreeView, WaitView, WhyView
+from ..model.views import Event, Inspection, ModuleVersion, TreeView, WaitView, WhyView
 from ..wire import messages as wire
 from .holding import Holding
 from .loading import admit
+from .newest import memory_of
 from .news import past
 from .news import whole as seen_whole
 from .state import refusal
@@ -65,20 +66,19 @@ class Looking(Holding):
 
     def inspect(self, target: object) -> Inspection:
         """Everything about one process: state, mailbox, links, monitors, last events."""
-        name = str(target)
+        name = given.target("target", target, self._unit.name)
         return self._look(lambda number: wire.Inspect(id=number, target=name), wire.InspectReply).inspection
 
     def events(self, limit: int = 50, kinds: Iterable[str] = (), target: object = None) -> list[Event]:
         """The newest events, newest first, also those of before a restart. Raises UsageError for an unknown kind."""
-        wanted, name = list(kinds), None if target is None else named(str(target), self._unit.name)
-        for kind in wanted:
-            if kind not in EVENT_KINDS:
-                raise UsageError("kind", kind, allowed=EVENT_KINDS)
-        return self._loop.run(_events(self._unit, whole("limit", limit), wanted, name))
+        most, wanted = whole("limit", limit), list(given.kinds("kinds", kinds))
+        name = None if target is None else given.target("target", target, self._unit.name)
+        return self._loop.run(_events(self._unit, most, wanted, name))
 
     def why(self, target: object, limit: int = 1) -> list[WhyView]:
         """Why a process was restarted or exited, newest first, also before a restart of the sandbox."""
-        return self._loop.run(_why(self._unit, named(str(target), self._unit.name), whole("limit", limit)))
+        name, most = given.target("target", target, self._unit.name), whole("limit", limit)
+        return self._loop.run(_why(self._unit, name, most))
 
     def waits(self) -> list[WaitView]:
         """Who waits for whom in the middle of a callback, and since when; a deadlock's processes are named."""
@@ -93,7 +93,7 @@ class Looking(Holding):
 
         Below 10 ms it is 10 ms: nobody sees more, and a guest that tells more is taken for a hostile one.
         """
-        return self._loop.run(_watch(self._unit, interval_ms))
+        return self._loop.run(_watch(self._unit, whole("interval_ms", interval_ms, least=0)))
 
     def metrics(self) -> dict[str, object]:
         """The guide's analytics: runtime_seconds, event_count, metrics, recent_events (newest 10, newest first)."""
@@ -105,10 +105,15 @@ class Looking(Holding):
         return self._loop.run(read())
 
     def record(self, kind: str, data: dict[str, object]) -> None:
-        """Add an event of the notebook's own to the analytics."""
+        """Add an event of the notebook's own to the analytics. Raises UsageError for data that is no plain data."""
+        what, facts = given.text("kind", kind), given.pairs("data", data)
+        try:
+            memory_of(facts)
+        except Exception:  # it holds itself, or a class of the user's raises what it likes
+            raise UsageError("data", data, hint="give a map of plain data that does not hold itself") from None
 
         async def write() -> None:
-            self._unit.analytics.record(kind, data, time.time())
+            self._unit.analytics.record(what, facts, time.time())
 
         self._loop.run(write())
 
@@ -220,7 +225,7 @@ async def _last(unit: Unit, kind: str, target: str | None) -> list[Event]:
 
 async def _watch(unit: Unit, interval_ms: int) -> TreeView:
     admit(unit, "look")
-    interval_ms = max(interval_ms, _SHORTEST_WATCH_MS) if interval_ms > 0 else 0
+    interval_ms = max(interval_ms, _SHORTEST_WATCH_MS) if interval_ms else 0
     reply = await unit.ask(lambda number: wire.Watch(id=number, interval_ms=interval_ms), wire.TreeReply)
     unit.watch_ms = interval_ms
     unit.publish(TreeReplaced(unit.name, seen_whole(reply.tree)))

@@ -10,17 +10,21 @@ import os
 import re
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ..isolation.aside import in_thread
 from ..isolation.places import resolve
 from ..isolation.profiles import PROFILES
 from ..model.errors import LaunchFailed, SandboxError, SandboxGone, SnapshotError, UsageError
-from ..model.flavour import Flavour
+from ..model.flavour import NAMED, Flavour
+from ..model.given import kinds, many, one_of, pairs, path, storable, text, texts, whole
+from ..model.given import name_or_id as text_of_id
 from ..model.limits import Limits
 from ..model.openings import Openings
 from ..model.sandbox import Removed, SandboxInfo, SandboxStatus, Update
+from ..model.typed import quoted
 from ..wire import messages as wire
 from . import changing
 from .errands import errands_of
@@ -42,6 +46,9 @@ GOODBYE_MS = 1_000
 BURIAL_S = 1.0
 """How long the end of a sandbox is waited for, and at the end of the kernel that of all together: how long Linux takes
 to give back what one held is in that one's hand. It goes on behind whoever waited."""
+LEAST_SEED, MOST_SEED = -(1 << 63), (1 << 64) - 1
+"""All that a message to a guest can hold: 64 bits, with a sign or without."""
+_NAMES = "use letters, digits, _ - and . (at most 64), beginning with a letter"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,63}")
 _LOG = logging.getLogger("jupyter_sandbox")
 
@@ -61,10 +68,11 @@ class SandboxManager:
     """
 
     def __init__(self, store: str | Path | None = None, flavour: str = "plain") -> None:
-        Flavour.of(flavour)
+        flavour = one_of("flavour", flavour, NAMED)
+        file = None if store is None else path("store", store, "give the path of a file")
         self._in_use = InUse(self)
         self._in_use.begin()
-        self.store = SnapshotStore(store, _folder(), _notebook())
+        self.store = SnapshotStore(file, _folder(), _notebook())
         self._flavour = flavour
         self._loop = ManagerLoop()
         self._units: dict[int, Unit] = {}
@@ -107,31 +115,34 @@ class SandboxManager:
         cannot be had, CompileError for the code, LaunchFailed; after any failure or interrupt nothing is left.
         """
         self._loop.must_be_here()
-        openings = self._opened(Openings.merged(allow)) if allow else Openings()
+        opened = Openings.merged(allow)
         spec = Spec(
-            seed=int.from_bytes(os.urandom(6)) if seed is None else seed,
-            clock=_one_of("clock", clock, ("real", "virtual")),
-            isolation=_one_of("isolation", isolation, ("copy", "share")),
-            flavour=Flavour.of(flavour or self._flavour, preimport),
-            profile=_profile(profile, openings),
-            openings=openings,
-            env=pack(dict(env), "env") if env else b"",
-            dependencies=tuple(dependencies),
-            capture=capture,
+            seed=int.from_bytes(os.urandom(6)) if seed is None else whole("seed", seed, MOST_SEED, LEAST_SEED),
+            clock=one_of("clock", clock, ("real", "virtual")),
+            isolation=one_of("isolation", isolation, ("copy", "share")),
+            flavour=Flavour.of(self._flavour if flavour is None else flavour, preimport),
+            profile=_profile(profile, opened),
+            env=_packed("env", {} if env is None else pairs("env", env, "give a map of names to values")),
+            dependencies=texts("dependencies", dependencies),
+            capture=None if capture is None else frozenset(kinds("capture", capture)),
         )
-        merged = limits if isinstance(limits, Limits) else Limits.merged(limits)
-        wanted = None if main is None else Main(main, pack(tuple(args), "args") if args else b"")
-        return self._loop.run(self._create(name, spec, merged, code, wanted))
+        given = _packed("args", many("args", args, "give a list of arguments"))
+        wanted = None if main is None else Main(text("main", main), given)
+        called = None if name is None else text("name", name, _NAMES)
+        merged = Limits.merged(limits)
+        spec = replace(spec, openings=self._opened(opened)) if opened else spec
+        return self._loop.run(self._create(called, spec, merged, code, wanted))
 
     def get(self, name_or_id: str | int) -> Sandbox:
         """The sandbox with this name or id. Raises UsageError that names the known ones, SandboxGone in a fork."""
         found = self._find(name_or_id)
         if found is not None:
             return self._sandboxes[found.life.id]
+        wanted = text_of_id("name_or_id", name_or_id)
         names = [unit.name for unit in list(self._units.values())]
         if not names:
-            raise UsageError("sandbox", name_or_id, hint=f"there is none yet: %sandbox create {name_or_id}")
-        raise UsageError("sandbox", name_or_id, allowed=names)
+            raise UsageError("sandbox", wanted, hint=f"there is none yet: %sandbox create {quoted(wanted)}")
+        raise UsageError("sandbox", wanted, allowed=names)
 
     def list(self) -> list[SandboxInfo]:
         """All sandboxes in the order of their ids, also the crashed ones. Raises SandboxGone in a fork."""
@@ -174,12 +185,12 @@ class SandboxManager:
     def stored(self, name: str) -> Iterable[SnapshotInfo]:
         """The snapshots of a sandbox of this name, also when there is none now. Raises SandboxGone in a fork."""
         self._loop.must_be_here()  # before the store: its lock may be held for ever there, and its file is the kernel's
-        return self.store.list(name)
+        return self.store.list(storable("name", name, "give the name of a sandbox"))
 
     def was_destroyed(self, name_or_id: str | int) -> bool:
         """Whether there was such a sandbox once."""
         self._loop.must_be_here()
-        return str(name_or_id) in self._destroyed
+        return text_of_id("name_or_id", name_or_id) in self._destroyed
 
     def subscribe(self, receive: Callable[[Update], None]) -> Callable[[], None]:
         """Have every update delivered, in order, on the manager's thread; call the result to end it.
@@ -187,6 +198,8 @@ class SandboxManager:
         ``receive`` must be quick and must not wait for the manager.
         """
         self._loop.must_be_here()
+        if not callable(receive):
+            raise UsageError("receive", receive, hint="give a function that takes an update")
         with self._lock:
             self._subscribers = (*self._subscribers, receive)
 
@@ -269,8 +282,8 @@ class SandboxManager:
         return unit
 
     def _free_name(self, name: str) -> str:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise UsageError("name", name, hint="use letters, digits, _ - and . (at most 64), beginning with a letter")
+        if not _NAME.fullmatch(name):
+            raise UsageError("name", name, hint=_NAMES)
         if any(unit.name == name for unit in self._units.values()):
             raise UsageError(f"the name {name!r} is taken: %sandbox info {name}, or %sandbox destroy {name}")
         return name
@@ -362,7 +375,7 @@ class SandboxManager:
 
     def _find(self, name_or_id: str | int) -> Unit | None:
         self._loop.must_be_here()
-        wanted = str(name_or_id) if type(name_or_id) in (str, int) else None
+        wanted = text_of_id("name_or_id", name_or_id)
         known = list(self._units.values())
         return next((unit for unit in known if wanted in (unit.name, str(unit.life.id))), None)
 
@@ -380,16 +393,14 @@ def _notebook() -> str:
     return Path(os.environ.get("JPY_SESSION_NAME", "")).name
 
 
-def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise UsageError(field, value, allowed=allowed)
-    return value
+def _packed(field: str, value: Collection[object]) -> bytes:
+    """Nothing at all where there is nothing in it."""
+    return pack(value, field) if value else b""
 
 
 def _profile(profile: str | None, openings: Openings) -> str:
     """Whoever opens something has left ``strict``; below ``standard`` there is nothing to open."""
-    if profile is not None:
-        _one_of("profile", profile, PROFILES)
+    profile = None if profile is None else one_of("profile", profile, PROFILES)
     if openings and profile not in (None, "standard"):
         raise UsageError("allow", hint=f"profile {profile!r} opens nothing by name; use profile='standard'")
     return profile or ("standard" if openings else "")

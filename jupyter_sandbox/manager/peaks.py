@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..model.limits import MOST
+from ..model.given import MOST
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..model.limits import MOST
+from ..model.given import MOST
 from ..wire.framing import MAX_TRANSFER
 
 MOST_BYTES = MAX_TRANSFER - 64

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 
 from ..isolation.aside import in_thread
 from ..model.errors import UsageError
-from ..model.limits import Limits, whole
+from ..model.given import storable, text_or_none, whole
+from ..model.limits import Limits
 from ..model.views import TreeView
 from ..wire import messages as wire
 from . import changing, loading, snapshots
@@ -66,14 +68,15 @@ class Sandbox(Looking, Acting):
         Running processes go to the new code with their state. Raises
         CompileError; after any failure the old version runs on.
         """
-        return self._loop.run(loading.load(self._unit, source, module))
+        return self._loop.run(loading.load(self._unit, source, text_or_none("module", module)))
 
     def start(self, main: str | None = None, *args: object) -> TreeView:
         """Start ``module.Class`` (application, supervisor or server) as the main application; the tree.
 
         Without ``main``: the one that was started before, else the only class that it can be.
         """
-        return self._loop.run(changing.start(self._unit, main, pack(args, "the arguments") if args else b""))
+        wanted, packed = text_or_none("main", main), pack(args, "the arguments") if args else b""
+        return self._loop.run(changing.start(self._unit, wanted, packed))
 
     def stop(self) -> None:
         """Stop the application in order: no process runs any more, though threads and programs that they began may.
@@ -96,10 +99,12 @@ class Sandbox(Looking, Acting):
         They act at once. Where the operating system lets nobody raise the
         memory or the processor time of a running OS process, a notice says that a restart is needed.
         """
+        checked = Limits.merged(changes)  # here: what is in them may be anything, and the manager has others to serve
+        wanted = {name: getattr(checked, name) for name in changes}
 
         async def change() -> Limits:
-            merged = Limits.merged(changes, self._unit.limits)  # here: of two that change some at once, neither is lost
-            if changes:
+            merged = Limits.merged(wanted, self._unit.limits)  # here: of two that change some at once, neither is lost
+            if wanted:
                 await change_limits(self._unit, merged)
             return merged
 
@@ -117,9 +122,9 @@ class Sandbox(Looking, Acting):
 
     def step(self, count: int = 1) -> Stepped:
         """Take up to ``count`` steps while paused; each is told."""
-        whole("count", count, MOST_STEPS)
+        steps = whole("count", count, MOST_STEPS)
         return self._loop.run(
-            changing.step(self._unit, lambda number: wire.Step(id=number, count=count), STEP_S)
+            changing.step(self._unit, lambda number: wire.Step(id=number, count=steps), STEP_S)
         )  # fmt: skip
 
     def until(
@@ -129,16 +134,13 @@ class Sandbox(Looking, Acting):
         """Step until a step matches every given condition; pauses first when it runs."""
         if process is None and kind is None and contains is None and step is None:
             raise UsageError("until", hint="give a condition: process=, kind=, contains= or step=")
-        whole("max_steps", max_steps, MOST_STEPS)
-        if step is not None:
-            whole("step", step)
+        make = partial(
+            wire.Until, process=text_or_none("process", process), kind=text_or_none("kind", kind),
+            contains=text_or_none("contains", contains), step=None if step is None else whole("step", step),
+            max_steps=whole("max_steps", max_steps, MOST_STEPS),
+        )  # fmt: skip
 
-        def make(number: int) -> wire.Request:
-            return wire.Until(
-                id=number, process=process, kind=kind, contains=contains, step=step, max_steps=max_steps
-            )  # fmt: skip
-
-        return self._loop.run(changing.until(self._unit, make, STEP_S))
+        return self._loop.run(changing.until(self._unit, lambda number: make(id=number), STEP_S))
 
     def back(self, count: int = 1) -> Stepped:
         """Go ``count`` steps back, while paused: the journal is replayed in a fresh OS process up to there."""
@@ -161,6 +163,8 @@ class Sandbox(Looking, Acting):
 
 
 def _snapshot_name(name: str) -> str:
-    if not isinstance(name, str) or not 1 <= len(name) <= 200:
-        raise UsageError("snapshot", name, hint="give a name of 1 to 200 characters")
-    return name
+    hint = "give a name of 1 to 200 characters"
+    found = storable("snapshot", name, hint)
+    if not 1 <= len(found) <= 200:
+        raise UsageError("snapshot", name, hint=hint)
+    return found

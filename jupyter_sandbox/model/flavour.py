@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from .errors import UsageError
+from .given import many, one_of, text
 
 NAMED: Final[Mapping[str, tuple[str, ...]]] = {"plain": (), "sci": ("numpy", "pandas")}
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_NAMES = "give names of modules, such as json or xml.dom"
 MOST = 50
 """Modules of one flavour; each is one more thing to wait for at the first sandbox."""
 
@@ -33,18 +35,17 @@ class Flavour:
         >>> Flavour.of("sci", ["numpy", "json"]).modules
         ('numpy', 'pandas', 'json')
         """
-        if name not in NAMED:
-            hint = f"Other modules: preimport=[{name!r}], or --preimport {name}" if _is_module(name) else ""
-            raise UsageError("flavour", name, allowed=NAMED, hint=hint)
-        if preimport == ():
+        hint = f"Other modules: preimport=[{name!r}], or --preimport {name}" if _is_module(name) else ""
+        name = one_of("flavour", name, NAMED, hint)
+        if type(preimport) is tuple and not preimport:
             return cls(NAMED[name])
-        more = preimport.split(",") if isinstance(preimport, str) else preimport
-        if not isinstance(more, Iterable):
-            raise UsageError("preimport", preimport, hint="give a list of module names")
-        named = [module.strip() if isinstance(module, str) else module for module in more]
+        is_text = issubclass(type(preimport), str)
+        more = text("preimport", preimport).split(",") if is_text else preimport
+        listed = many("preimport", more, "give a list of module names")
+        named = [text("preimport", module, _NAMES).strip() for module in listed]
         for module in named:
             if not _is_module(module):
-                raise UsageError("preimport", module, hint="give names of modules, such as json or xml.dom")
+                raise UsageError("preimport", module, hint=_NAMES)
         modules = tuple(dict.fromkeys((*NAMED[name], *named)))
         if len(modules) > MOST:
             raise UsageError("preimport", hint=f"give at most {MOST} modules, not {len(modules)}")
@@ -63,4 +64,4 @@ def _name(modules: tuple[str, ...]) -> str:
 
 
 def _is_module(name: object) -> bool:
-    return isinstance(name, str) and len(name) <= 200 and _MODULE.fullmatch(name) is not None
+    return type(name) is str and len(name) <= 200 and _MODULE.fullmatch(name) is not None

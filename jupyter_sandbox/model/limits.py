@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from .errors import UsageError
+from .given import MOST, integer, one_of, pairs
 
-MOST = 1 << 53
-"""No limit and no count is above this: every part of the way, JavaScript included, holds it exactly."""
-LONGEST_WAIT_MS = (1 << 32) - 1
-"""What Erlang takes after a receive, and with that for a call, a start, a stop and a server's timeout: 49 days."""
-
+LEAST_MEMORY = 1_000_000
+"""Bytes. Nothing starts with less; who gives less has left out the unit."""
 OPEN_FILES, MANY_FILES = 128, 1_000
 FILE_SIZE = 16_000_000
 DISK_BYTES, DISK_FILES = 100_000_000, 2_000
@@ -51,17 +49,6 @@ class Holdings(NamedTuple):
         )  # fmt: skip
 
 
-def whole(field: str, value: object, most: int = MOST) -> int:
-    """A count from 1 to ``most``. Raises UsageError that names the field.
-
-    >>> whole("count", 3)
-    3
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise UsageError(field, value, hint=f"give a whole number from 1 to {most}")
-    return value
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one sandbox may use. Every limit is enforced.
@@ -86,24 +73,38 @@ class Limits:
     handler_budget: int = 5_000
 
     @classmethod
-    def merged(cls, partial: Mapping[str, object] | None, base: Limits | None = None) -> Limits:
-        """Defaults (or ``base``) with the given keys replaced.
+    def merged(
+        cls, partial: Mapping[str, object] | Limits | None, base: Limits | None = None, field: str = "limits"
+    ) -> Limits:
+        """Defaults (or ``base``) with the given keys replaced; ready-made limits replace all of them.
 
-        Raises UsageError when it is no map, a key is unknown or a value is no positive integer.
+        Raises UsageError when it is no map, a key is unknown, a value is no positive integer, or no sandbox can be had
+        with so little.
         """
-        if partial is not None and not isinstance(partial, Mapping):
-            hint = "give a map of names to whole numbers, such as {'max_processes': 10}"
-            raise UsageError("resource_limits", partial, hint=hint)
-        if not partial:
+        if isinstance(partial, Limits):
+            partial = {name: getattr(partial, name) for name in cls.__slots__}
+        changes = {} if partial is None else _changes(field, partial)
+        if not changes:
             return base or cls()
-        names = [field.name for field in fields(cls)]
-        changes: dict[str, int] = {}
-        for name, value in partial.items():
-            if name not in names:
-                raise UsageError("resource_limits", name, allowed=names)
-            if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-                raise UsageError(name, value, hint="give a whole number above 0")
-            if value > MOST:
-                raise UsageError(name, value, hint=f"give a whole number of at most {MOST}")
-            changes[name] = value
-        return replace(base or cls(), **changes)
+        return _enough(replace(base or cls(), **changes))
+
+
+def _changes(field: str, partial: Mapping[str, object]) -> dict[str, int]:
+    given = pairs(field, partial, "give a map of names to whole numbers, such as {'max_processes': 10}")
+    return {one_of(field, name, Limits.__slots__): _limit(name, value) for name, value in given.items()}
+
+
+def _limit(name: str, value: object) -> int:
+    number = integer(value)
+    if number is None or number <= 0:
+        raise UsageError(name, value, hint="give a whole number above 0")
+    if number > MOST:
+        raise UsageError(name, value, hint=f"give a whole number of at most {MOST}")
+    return number
+
+
+def _enough(limits: Limits) -> Limits:
+    if limits.max_memory < LEAST_MEMORY:
+        hint = f"it is in bytes; give at least {LEAST_MEMORY}, such as 50_000_000"
+        raise UsageError("max_memory", limits.max_memory, hint=hint)
+    return limits

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .errors import UsageError
+from .given import integer, one_of, pairs, path
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,11 @@ class Openings:
         """From a map; one path or port may stand alone. Raises UsageError when it is no map, and for an unknown
         key or value.
         """
-        if named is not None and not isinstance(named, Mapping):
-            raise UsageError("allow", named, hint="give a map such as {'net': True, 'read': ['/data']}")
-        if not named:
+        if named is None:
             return cls()
         given: dict[str, object] = {}
-        for name, value in named.items():
-            if name not in _FORMS:
-                raise UsageError("allow", name, allowed=_FORMS)
-            given[name] = _FORMS[name](name, value)
+        for name, value in pairs("allow", named, "give a map such as {'net': True, 'read': ['/data']}").items():
+            given[name] = _FORMS[one_of("allow", name, _FORMS)](name, value)
         if given.get("ports"):
             given["net"] = True
         return cls(**given)  # type: ignore[arg-type]
@@ -76,22 +73,22 @@ def _switch(name: str, value: object) -> bool:
 
 
 def _ports(name: str, value: object) -> tuple[int, ...]:
-    ports = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
-    if not all(isinstance(port, int) and not isinstance(port, bool) and 0 < port < 65536 for port in ports):
+    return tuple(_port(name, one) for one in (value if isinstance(value, _LISTS) else (value,)))
+
+
+def _port(name: str, value: object) -> int:
+    port = integer(value)
+    if port is None or not 0 < port < 65536:
         raise UsageError(name, value, hint="give numbers from 1 to 65535")
-    return ports
+    return port
 
 
 def _paths(name: str, value: object) -> tuple[str, ...]:
-    paths = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
-    if not all(isinstance(path, str) or hasattr(path, "__fspath__") for path in paths) or not all(map(str, paths)):
-        raise UsageError(name, value, hint="give a path or a list of paths, none of them empty")
-    for path in map(str, paths):
-        if "\0" in path or path.encode(errors="replace").decode() != path:
-            raise UsageError(name, path, hint="give a path without null characters, in UTF-8")
-    return tuple(map(str, paths))
+    paths = value if isinstance(value, _LISTS) else (value,)
+    return tuple(path(name, one, "give a path or a list of paths, none of them empty") for one in paths)
 
 
+_LISTS = (list, tuple, set, frozenset)
 _FORMS: Mapping[str, Callable[[str, object], object]] = {
     "net": _switch, "subprocess": _switch, "ports": _ports, "read": _paths, "write": _paths,
 }  # fmt: skip

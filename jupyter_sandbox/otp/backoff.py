@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ..model.limits import LONGEST_WAIT_MS
+from ..model.given import LONGEST_WAIT_MS
 
 
 class Backoff(msgspec.Struct, frozen=True):

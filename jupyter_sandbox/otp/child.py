@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, overload
 import msgspec
 
 from ..model.errors import UsageError
-from ..model.limits import LONGEST_WAIT_MS
+from ..model.given import LONGEST_WAIT_MS
 from ..model.text import short_text
 from . import backoff
 from .child_keys import key_of

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple, get_args
 
 from msgspec import UNSET
 
+from ..model.given import MOST
 from ..model.ids import Ref
-from ..model.limits import MOST
 from ..runtime.signals import Caller
 from .returns import Hibernate
 from .statem_actions import POSTPONE, UPDATE, Answer, NextEvent, Timer, timer_event, timer_key

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ..model.limits import LONGEST_WAIT_MS
+from ..model.given import LONGEST_WAIT_MS
 from ..runtime.context import check_duration
 from ..runtime.generic import Generic
 from ..runtime.operations import Reply as Reply

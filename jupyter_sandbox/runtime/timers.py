@@ -5,8 +5,8 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
+from ..model.given import MOST
 from ..model.ids import Pid, Ref
-from ..model.limits import MOST
 from . import delivery, plain
 from .crashes import exit_reason
 from .isolate import ATOMIC

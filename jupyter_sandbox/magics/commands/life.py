@@ -8,7 +8,16 @@ from datetime import datetime
 from ...isolation.layers import processor_seconds
 from ...manager.news import AT_ONCE, PER_SECOND
 from ...model.errors import UsageError
-from ...model.limits import DISK_BYTES, DISK_FILES, FILE_SIZE, MANY_FILES, OPEN_FILES, THREADS, Limits
+from ...model.limits import (
+    DISK_BYTES,
+    DISK_FILES,
+    FILE_SIZE,
+    LEAST_MEMORY,
+    MANY_FILES,
+    OPEN_FILES,
+    THREADS,
+    Limits,
+)  # fmt: skip
 from ...model.sandbox import NoticeTold, SandboxInfo, SandboxStatus, Update
 from ...widgets.picture import TreePicture
 from ...widgets.safe import clean
@@ -23,8 +32,6 @@ def _mb(size: int) -> str:
 
 REASON = 48
 """Characters of a reason in the list, which is to fit on a line; ``info`` shows all of it."""
-LEAST_MEMORY = 1_000_000
-"""Nothing starts with less; who gives less has left out the unit."""
 OPENINGS = ("net", "ports", "subprocess", "read", "write")
 """What can be opened by name; each is an option, too."""
 

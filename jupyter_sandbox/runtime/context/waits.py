@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, overload
 
 from ...model.errors import UsageError
-from ...model.limits import LONGEST_WAIT_MS, MOST
+from ...model.given import LONGEST_WAIT_MS, MOST
 from ..exceptions import WaitInPlainCallback
 from ..operations import OP_OUTSIDE, OP_SLEEP, OP_YIELD, ask
 from ..signals import Value
