@@ -44,6 +44,15 @@ class ExitStatus:
         return f"signal {self.signal} ({name})"
 
     @property
+    def by_processor_time(self) -> bool:
+        """Whether it ended by the signal of who has used more processor time than it may.
+
+        >>> ExitStatus(signal=24).by_processor_time, ExitStatus(signal=9).by_processor_time
+        (True, False)
+        """
+        return self.signal is not None and self.signal == getattr(signal, "SIGXCPU", None)
+
+    @property
     def text(self) -> str:
         """The same as ``str``."""
         return str(self)

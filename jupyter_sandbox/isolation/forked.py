@@ -33,6 +33,8 @@ class Forked:
         self.ended_s = 0.0
         """When it was seen to have ended."""
         self.status = 0
+        self.ran_ns = -1
+        """Processor time that all its threads have used, once it was reaped."""
 
     def ends(self) -> bool:
         """Whether it has ended, and nobody has seen it yet: then all that it started is ended."""
@@ -78,6 +80,7 @@ class Forked:
         programs, when who traces it ends; how it ended, nobody is told."""
         if system.LINUX:
             os.close(self.pidfd)
+            self.ran_ns = system.processor_ns(system.clock_of(self.pid))  # nobody else can ask for it any more
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             self.status = status if pid else signal.SIGKILL
         return self.status

@@ -266,7 +266,7 @@ class Forker:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _AN_END)
             self._guests.look_after_adopted()
         for guest in self._guests.gone():
-            self.tell(launch.Exited(guest.pid, guest.status))
+            self.tell(launch.Exited(guest.pid, guest.status, guest.ran_ns))
 
 
 def _number_of(data: bytes) -> int | None:

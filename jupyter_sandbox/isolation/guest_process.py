@@ -7,7 +7,6 @@ import os
 import resource
 import select
 import signal
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -26,8 +25,6 @@ NICE = 5
 seven; a larger value would let programs beside the kernel starve the sandboxes."""
 _DYING_MS = 100
 """For the end of who was killed this moment."""
-_ALL_THREADS = 2
-"""In the number of the clock that counts an OS process's time on the processor, see clock_getcpuclockid(3)."""
 
 
 class Rest(NamedTuple):
@@ -41,14 +38,7 @@ class Rest(NamedTuple):
 
     def lasts(self, now_ns: int) -> bool:
         """Whether it has not been on the processor since, nor ended."""
-        return now_ns <= self.until_ns and _processor_ns(self.clock) == self.ran_ns
-
-
-def _processor_ns(clock: int) -> int:
-    try:
-        return time.clock_gettime_ns(clock)
-    except OSError:
-        return -1
+        return now_ns <= self.until_ns and system.processor_ns(self.clock) == self.ran_ns
 
 
 class GuestProcess:
@@ -91,6 +81,8 @@ class GuestProcess:
         self._use: MemoryUse | None = None
         self._looks_for_others = self._left_others = False
         self._clock: int | None = None
+        self.ran_ns = -1
+        """What ``processor_ns`` says after its end."""
         self._meter = HoldingsMeter(scratch)
         self._on_close = on_close
         self._exit: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
@@ -227,7 +219,9 @@ class GuestProcess:
 
     def processor_ns(self) -> int:
         """Processor time that all its threads have used, -1 when it cannot be asked. Costs less than a microsecond."""
-        return -1 if self._clock is None or self.closed else _processor_ns(self._clock)
+        if self._exit.done():  # its number may be another's
+            return self.ran_ns
+        return -1 if self._clock is None or self.closed else system.processor_ns(self._clock)
 
     def rest(self, ran_ns: int, until_ns: int) -> Rest | None:
         """What lasts as long as it has used no more processor time than that; None where that cannot be asked."""
@@ -287,7 +281,7 @@ class GuestProcess:
         if not system.LINUX or self.has_ended():
             return False
         try:
-            resource.prlimit(self.pid, resource.RLIMIT_CPU, (seconds - 1, seconds))
+            resource.prlimit(self.pid, resource.RLIMIT_CPU, (seconds, seconds + 1))
         except (OSError, ValueError):
             return False
         return True
@@ -310,7 +304,7 @@ class GuestProcess:
     def started(self, pid: int, pidfd: int, end_programs: Callable[[int], None]) -> None:
         """The zygote has forked it, and ends its programs when it is asked to."""
         self.pid, self.pidfd, self._end_programs = pid, pidfd, end_programs
-        self._clock = ~pid << 3 | _ALL_THREADS if system.LINUX else None
+        self._clock = system.clock_of(pid) if system.LINUX else None
 
     def ended(self, status: ExitStatus) -> None:
         """The zygote has reaped it, or is dead itself."""

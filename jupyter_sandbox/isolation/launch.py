@@ -72,10 +72,11 @@ class Unreadable(msgspec.Struct, frozen=True, tag=True):
 
 
 class Exited(msgspec.Struct, frozen=True, tag=True):
-    """A child has been reaped; ``status`` is the word of waitpid."""
+    """A child has been reaped; ``status`` is the word of waitpid, ``ran_ns`` its processor time, -1 if unknown."""
 
     pid: int
     status: int
+    ran_ns: int = -1
 
 
 FromZygote = Hello | Importing | CannotImport | Forked | Refused | Unreadable | Exited

@@ -205,7 +205,7 @@ def rlimits_for(limits: Limits, mapped: int, private: int) -> dict[int, int]:
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_FSIZE: FILE_SIZE,
         resource.RLIMIT_MEMLOCK: 0,
-        resource.RLIMIT_CPU: processor_seconds(limits),
+        resource.RLIMIT_CPU: processor_seconds(limits) + 1,
     }
     if system.LINUX:
         values[resource.RLIMIT_SIGPENDING] = PENDING_SIGNALS

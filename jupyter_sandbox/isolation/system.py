@@ -7,6 +7,7 @@ import functools
 import os
 import signal
 import sys
+import time
 from collections.abc import Collection
 from contextlib import suppress
 
@@ -18,6 +19,8 @@ CLOSE_RANGE = 436
 _LAST_FILE = (1 << 31) - 2
 _WHOLE_GROUP = 1 << 2
 """Flag of pidfd_send_signal(2)."""
+_ALL_THREADS = 2
+"""In the number of the clock that counts an OS process's time on the processor, see clock_getcpuclockid(3)."""
 _THREADS = 17
 """Where /proc/PID/stat, from its third word on, says how many threads are left."""
 _SET_PDEATHSIG, _GET_PDEATHSIG = 1, 2
@@ -237,6 +240,20 @@ def unshare_nothing() -> None:
     """Asks for no new namespace at all: harmless, and only a filter refuses it."""
     if _libc().unshare(0) < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def clock_of(pid: int) -> int:
+    """The number of the clock for ``processor_ns``."""
+    return ~pid << 3 | _ALL_THREADS
+
+
+def processor_ns(clock: int) -> int:
+    """Processor time that all threads of an OS process have used, also of one that is not reaped yet; -1 when it
+    cannot be asked."""
+    try:
+        return time.clock_gettime_ns(clock)
+    except (OSError, OverflowError):
+        return -1
 
 
 def step_back(pid: int, nice: int) -> bool:

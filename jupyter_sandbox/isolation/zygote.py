@@ -249,8 +249,9 @@ class Zygote:
         match message:
             case launch.Forked(number, pid):
                 self._forked(number, pid, fds.pop() if fds else -1)
-            case launch.Exited(pid, status):
+            case launch.Exited(pid, status, ran_ns):
                 if (guest := self._guests.pop(pid, None)) is not None:
+                    guest.ran_ns = ran_ns
                     self._ended(guest, ExitStatus.of_wait(status))
             case launch.Refused(number, reason):
                 self._refused(number, reason)

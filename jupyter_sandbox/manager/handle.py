@@ -28,7 +28,7 @@ from ..isolation.shortage import unwatched
 from ..model.boot import Boot
 from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone, Unsupported, UsageError
 from ..model.harmless import ending, visible
-from ..model.limits import Limits
+from ..model.limits import MOST, Limits
 from ..model.protection import Protection
 from ..wire.messages import Answer, Begin, Ready, Request
 from .errands import GuestErrands, errands_of
@@ -303,6 +303,16 @@ class GuestHandle:
             else:
                 kept.append("max_runtime")
         return tuple(kept)
+
+    def processor_ms(self) -> int:
+        """Processor time of all its threads, also after its end; -1 when it cannot be asked.
+
+        That all of what it may have is used up the operating system finds out by another clock, of whole ticks.
+        """
+        ran_ns, how = self.process.processor_ns(), self.process.exit_status
+        used_up = how is not None and how.by_processor_time
+        least = processor_seconds(Limits(max_runtime=self._max_runtime)) * 1_000 if used_up else -1
+        return min(max(ran_ns // 1_000_000, least), MOST)
 
     @property
     def limits_files(self) -> bool:

@@ -15,7 +15,6 @@ from .stacks import stack_in
 
 FAULT = "Fatal Python error: "
 """Begins what Python's fault handler writes."""
-_XCPU = "SIGXCPU"
 CLOSED_CHANNEL = "it closed its channel; let its code close only files that it opened"
 """Why nobody can ask a guest any more, whether it has ended or lives on."""
 _OWN: Final[Mapping[int, str]] = {
@@ -55,7 +54,7 @@ def in_words(status: ExitStatus, left: Left) -> str:
     'signal 9 (SIGKILL) while no callback ran'
     """
     text = str(status)
-    if _XCPU in text:
+    if status.by_processor_time:
         text += ": more processor time than max_runtime allows"
     if left.words:
         return f"{text}: {visible(left.words)}"

@@ -197,6 +197,7 @@ class Unit:
         self._most_files = OPEN_FILES if guest.limits_files else MANY_FILES
         self._ready_at = time.time() - (time.monotonic_ns() - guest.lookout.ready_ns) / 1e9
         self.watch_anew()
+        self.see_processor_time(guest)
         self.analytics.next_guest(replays_history=replayed_from is not None)
         self.history.next_guest(replayed_from)
         self.dispatch(GuestTook(guest.generation, paused, main.name if main else None))
@@ -279,6 +280,7 @@ class Unit:
         if guest is not None and guest.generation == generation:
             guest.link.read_rest()
             self.see_peaks(guest)
+            self.see_processor_time(guest)
             self.guest, self.memory, self.ended_at = None, 0, time.time()
             guest.retire(reason)
 
@@ -300,6 +302,12 @@ class Unit:
         seen, news = self.analytics.peaks, guest.link.most_news
         if lived > seen.processes or waited > seen.mailbox or news > seen.news:
             self.analytics.rose(processes=lived, mailbox=waited, news=news)
+
+    def see_processor_time(self, guest: GuestHandle) -> None:
+        """What it has used by now, or until its end."""
+        used_ms = guest.processor_ms()
+        if used_ms >= 0:  # else the last that was seen
+            self.processor_ms = used_ms
 
     def _pushed(self, guest: GuestHandle, frame: Pushed) -> None:
         match frame := bounded(frame):

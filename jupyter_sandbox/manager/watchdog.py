@@ -157,6 +157,7 @@ def look(unit: Unit, now_ns: int, *, holdings: bool = False) -> None:
     seen.see_errands()
     if holdings:
         seen.look_at_holdings()
+        unit.see_processor_time(guest)  # which threads use too while no callback runs and nothing else changes
     if seen.unchanged(now_ns, unit.limits):
         return
     reading = seen.reading(now_ns)
@@ -178,7 +179,6 @@ def _remember(unit: Unit, guest: GuestHandle, reading: Reading) -> None:
     held, judged = reading.held, guest.lookout.judged
     if judged is None or held is not judged[1]:
         unit.analytics.rose(disk=held.disk, files=held.files, open_files=held.open_files, threads=held.threads)
-        unit.processor_ms = max(0, guest.lookout.ran_ns) // 1_000_000
     if reading.callback_ns and not reading.importing:
         unit.analytics.rose(callback_ms=reading.callback_ms)
     unit.see_peaks(guest)

@@ -8,6 +8,7 @@ import resource
 import pytest
 
 from jupyter_sandbox.isolation.layers import processor_seconds
+from jupyter_sandbox.isolation.system import clock_of, processor_ns
 from jupyter_sandbox.magics.commands.life import card_of
 from jupyter_sandbox.model.errors import LimitExceeded, SandboxError
 from jupyter_sandbox.model.limits import OPEN_FILES, Limits
@@ -278,7 +279,7 @@ def test_processor_time_is_limited_by_the_operating_system_too(arena: Arena) -> 
     sandbox = arena.attacker(limits=limits)
     seconds = processor_seconds(Limits.merged(limits))
     pid = sandbox.info().os_pid
-    assert pid is not None and resource.prlimit(pid, resource.RLIMIT_CPU) == (seconds - 1, seconds)
+    assert pid is not None and resource.prlimit(pid, resource.RLIMIT_CPU) == (seconds, seconds + 1)
 
 
 def test_too_much_processor_time_is_told_as_what_it_is(arena: Arena) -> None:
@@ -297,3 +298,26 @@ def test_processor_time_that_is_really_used_up_ends_the_sandbox(arena: Arena) ->
     resource.prlimit(pid, resource.RLIMIT_CPU, (1, 2))
     outcome = arena.attack("while True: pass", sandbox, timeout_ms=80_000)
     assert outcome.killed and "SIGXCPU" in crash_reason(sandbox)
+    used_up = processor_seconds(sandbox.info().limits) * 1_000
+    assert sandbox.info().processor_ms >= used_up, "less is told than what it was ended for"
+
+
+THREADS_IN_C = """
+import hashlib, threading
+data = b'x' * 10_000_000
+def compute():
+    while True: hashlib.sha256(data).digest()
+for _ in range(2): threading.Thread(target=compute, daemon=True).start()
+"""
+
+
+def test_processor_time_of_threads_beside_processes_that_rest_is_told(arena: Arena) -> None:
+    """Nothing else of it changes: no callback runs, and it takes no more memory."""
+    sandbox = arena.attacker(limits={"max_memory": 100_000_000})
+    assert arena.attack(THREADS_IN_C, sandbox).error is None
+    clock = clock_of(sandbox.info().os_pid or 0)
+    arena.until(lambda: processor_ns(clock) > 2 * 10**9, "it computes")
+    counted = processor_ns(clock) // 1_000_000
+    arena.until(lambda: sandbox.info().processor_ms >= counted, "what the machine counts is not told")
+    assert arena.attack("import os; os._exit(3)", sandbox).killed
+    assert sandbox.info().processor_ms >= counted

@@ -6,7 +6,7 @@ import asyncio
 import types
 from itertools import pairwise
 
-from jupyter_sandbox.manager.watchdog import DISK_EVERY, SLICE_NS, Watchdog
+from jupyter_sandbox.manager.watchdog import DISK_EVERY, SLICE_NS, Watchdog, look
 
 OTHERS = -1
 
@@ -76,3 +76,16 @@ def test_each_round_looks_into_some_of_the_folders() -> None:
     holdings = Story(look_ns=1, rounds=DISK_EVERY).holdings
     per_round = [sorted(holdings[at : at + 2]) for at in range(0, 6, 2)]
     assert sorted(holdings) == list(range(6)) and all(other - one == DISK_EVERY for one, other in per_round)
+
+
+def test_processor_time_is_read_of_who_changes_nothing_else() -> None:
+    """Threads beside processes that rest compute, and no callback runs."""
+    read: list[object] = []
+    seen = types.SimpleNamespace(
+        see_errands=lambda: None, look_at_holdings=lambda: None, unchanged=lambda now_ns, limits: True
+    )  # fmt: skip
+    guest = types.SimpleNamespace(lookout=seen)
+    unit = types.SimpleNamespace(building=(), guest=guest, limits=None, see_processor_time=read.append)
+    look(unit, 0)  # type: ignore[arg-type]
+    look(unit, 1, holdings=True)  # type: ignore[arg-type]
+    assert read == [guest], "three times a second, with its files"
