@@ -38,7 +38,6 @@ from .last_end import CLOSED_CHANNEL, FAULT, Left, in_words
 from .link import ENDING, LOST, GuestLink, Pushed
 from .lookout import Lookout, Question
 from .output import OutputPump
-from .stacks import without_stacks
 from .throttle import Alerts
 from .whose import told_by
 from .zygotes import FlavourZygote
@@ -109,7 +108,7 @@ class GuestHandle:
         self.burial: asyncio.Task[None] | None = None
         """Goes on after it was retired, until nothing of it is left; some seconds, where it takes its time to end."""
         self._losing: asyncio.Task[None] | None = None
-        self._dump_from, self._dump_asked = 0, False
+        self._dump_from = 0
         self._end = asyncio.get_running_loop().create_task(self._watch_end())
 
     @classmethod
@@ -221,12 +220,6 @@ class GuestHandle:
         return True
 
     def _printed(self, stream: str, text: str, dropped: int) -> None:
-        if self._dump_asked and stream == "stderr":
-            shown = without_stacks(text)
-            self.stderr.tail.cell -= len(text) - len(shown)
-            if not shown and not dropped:
-                return
-            text = shown
         self._listener.on_output(self, stream, text, dropped)
 
     # --- asking -----------------------------------------------------------------------------------------------------
@@ -321,7 +314,8 @@ class GuestHandle:
 
     def ask_for_dump(self) -> None:
         """Have the guest write to stderr where it is stuck; ``dump`` reads it later."""
-        self._dump_from, self._dump_asked = self.stderr.tail.total, True
+        self._dump_from = self.stderr.tail.total
+        self.stderr.tail.sieve.expect()
         self.process.dump()
 
     def dump(self) -> str:

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 from ..model.harmless import visible
 from .errands import Errand
+from .stacks import StackSieve
 
 T = TypeVar("T")
 
@@ -68,15 +69,24 @@ class OutputTail:
         self._fresh = bytearray()
         self._dropped = 0
         self._mark, self._marked = b"", 0
+        self.sieve = StackSieve()
+        """What it keeps back is not shown and counts for no cell."""
         self._decoder = _Decoder("replace")
 
     def feed(self, data: bytes) -> None:
         """Bytes that arrived."""
         self.total += len(data)
-        self.cell += len(data)
         self._tail += data[-TAIL_BYTES:]
         if len(self._tail) > 2 * TAIL_BYTES:
             del self._tail[:-TAIL_BYTES]
+        self._show(self.sieve.passed(data))
+
+    def release(self) -> None:
+        """Show what was kept back because more was to come, as far as it is to be shown."""
+        self._show(self.sieve.rest())
+
+    def _show(self, data: bytes) -> None:
+        self.cell += len(data)
         shown = data[: self._left]
         self._fresh += shown
         self._left -= len(shown)
@@ -241,6 +251,7 @@ class OutputPump:
                     await self._fetched.wait()
             except TimeoutError:
                 break
+        self.tail.release()
         while self.tail.fresh:
             self._tell()
             await asyncio.sleep(0)
@@ -249,6 +260,7 @@ class OutputPump:
     def drain(self) -> None:
         """Tell all that the pipe holds, at once: when who wrote to it has ended, or is about to."""
         self.read()
+        self.tail.release()
         while self.tail.fresh:
             self._tell()
         self.flush()

@@ -9,10 +9,14 @@ from typing import NamedTuple
 _FRAME = re.compile(r'  File "(.{1,500})", line (\d{1,9}) in (.{1,200})')
 _THREAD = re.compile(r"(?:(?:Current thread|Thread) 0x[0-9a-f]+ .*|Stack )\(most recent call first\):")
 """One thread of several, or the only one that is told."""
-_STACKS = re.compile(
-    r"^(?:(?:Current thread|Thread) 0x[0-9a-f]{1,16} .{0,200}\(most recent call first\):\n(?:  .{0,800}\n){0,200}\n?)+",
-    re.MULTILINE,
+_HEAD = re.compile(rb"(?:Current thread|Thread) 0x[0-9a-f]{1,16} [^\n]{0,200}\(most recent call first\):\n")
+_HEADS = (b"Current thread 0x", b"Thread 0x")
+_BELOW = re.compile(
+    rb'(?:  (?:File "[^\n]{1,6000}", line (?:\d{1,9}|\?\?\?) in [^\n"]{1,6000}|\.\.\.|<[^\n]{1,60}>'
+    rb"|Garbage-collecting)\n)*"
 )
+"""What stands below a head. Names have 500 characters at most, of which one may be told in ten."""
+_MOST_HELD = 20_000
 _NOT_THE_USERS = re.compile(r"/jupyter_sandbox/|/lib(?:32|64)?/python\d|/(?:site|dist)-packages/|^<frozen ")
 _MOST = 40
 
@@ -84,13 +88,95 @@ def _without_our_start(frames: list[Place]) -> list[Place]:
             return frames
 
 
-def without_stacks(text: str) -> str:
-    """What a guest printed, without the stacks that it was asked to write among it: they are told in other words.
+class StackSieve:
+    """Keeps the stacks that a guest was asked to write from what it prints: they are told in other words.
 
-    >>> without_stacks('hi\\nCurrent thread 0x01 (most recent call first):\\n  File "cell", line 2 in spin\\nho\\n')
-    'hi\\nho\\n'
+    They are written bit by bit, so that the end of one is seen only when something else comes. What only looks like
+    the beginning of one is kept back until it is seen to be none.
+
+    >>> sieve = StackSieve()
+    >>> sieve.expect()
+    >>> sieve.passed(b'hi\\nCurrent th'), sieve.passed(b'read 0x01 (most recent call first):\\n  File "cell", li')
+    (b'hi\\n', b'')
+    >>> sieve.passed(b'ne 2 in spin\\nho\\n')
+    b'ho\\n'
     """
-    return _STACKS.sub("", text)
+
+    def __init__(self) -> None:
+        self._expected = self._inside = self._last = False
+        self._held = b""
+
+    def expect(self) -> None:
+        """Those of all threads are to come, once."""
+        self._expected = True
+
+    def passed(self, data: bytes) -> bytes:
+        """What of that, and of what was kept back, is the guest's own."""
+        if not (self._expected or self._inside):
+            return data
+        data, self._held = self._held + data, b""
+        own = b""
+        if not self._inside:
+            head = _HEAD.search(data)
+            if head is None:
+                return self._without_beginning(data)
+            own, data = data[: head.start()], data[head.end() :]
+            self._enter(head)
+        return own + self._below(data)
+
+    def rest(self) -> bytes:
+        """What was kept back and is the guest's own, when no more is to be waited for."""
+        held, self._held = self._held, b""
+        cut = self._inside or any(word in held for word in _HEADS)
+        return b"" if cut else held
+
+    def _without_beginning(self, data: bytes) -> bytes:
+        at = min(_begins(data, word) for word in _HEADS)
+        if len(data) - at > _MOST_HELD:
+            return data
+        self._held = data[at:]
+        return data[:at]
+
+    def _enter(self, head: re.Match[bytes]) -> None:
+        """The thread that was asked stands below all others: it is the oldest."""
+        self._expected, self._inside, self._last = False, True, head[0].startswith(b"Current")
+
+    def _below(self, data: bytes) -> bytes:
+        """After a head: its frames, and those of more threads."""
+        while True:
+            below = _BELOW.match(data)
+            data = data[below.end() :] if below is not None else data
+            head = None if self._last else _HEAD.match(data, data.startswith(b"\n"))
+            if head is None:
+                break
+            self._enter(head)
+            data = data[head.end() :]
+        if _may_go_on(data, last=self._last):
+            self._held = data
+            return b""
+        self._inside = False
+        return self.passed(data)
+
+
+def _begins(data: bytes, word: bytes) -> int:
+    """Where the last line may begin a head; the length of all when it does not."""
+    line = data.rfind(b"\n") + 1
+    at = data.find(word, line)
+    if at >= 0:
+        return at
+    for size in range(min(len(word) - 1, len(data) - line), 0, -1):
+        if data.endswith(word[:size]):
+            return len(data) - size
+    return len(data)
+
+
+def _may_go_on(data: bytes, *, last: bool) -> bool:
+    """Whether this is the beginning of what could stand below a head, ``last``: of the last one."""
+    if len(data) > _MOST_HELD or b"\n" in data[1:]:
+        return False
+    if data.startswith(b"\n"):
+        return not last and any(data[1:].startswith(word) or word.startswith(data[1:]) for word in _HEADS)
+    return data.startswith(b"  ") or b"  ".startswith(data)  # nothing at all, too
 
 
 def as_traceback(frames: list[Place]) -> tuple[str, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_sandbox.manager.stacks import as_traceback, stack_in, without_stacks
+from jupyter_sandbox.manager.stacks import StackSieve, as_traceback, stack_in
 
 DUMP = """something it printed before
 Thread 0x00007f01 (most recent call first):
@@ -94,8 +96,54 @@ def test_no_name_that_a_guest_gives_ends_a_line(end: str) -> None:
 
 
 def test_what_else_was_printed_is_shown_without_the_stacks() -> None:
-    assert without_stacks(f"{DUMP}something after\n") == "something it printed before\nsomething after\n"
-    assert without_stacks("Thread 7 (most recent call first):\nmine\n") == "Thread 7 (most recent call first):\nmine\n"
+    assert shown(f"{DUMP}something after\n") == "something it printed before\nsomething after\n"
+    assert shown("Thread 7 (most recent call first):\nmine\n") == "Thread 7 (most recent call first):\nmine\n"
+
+
+def shown(*pieces: str) -> str:
+    """What of them is shown, when they were read one by one after the stacks were asked for."""
+    sieve = StackSieve()
+    sieve.expect()
+    return (b"".join(sieve.passed(piece.encode()) for piece in pieces) + sieve.rest()).decode()
+
+
+@given(st.lists(st.integers(0, len(DUMP)), max_size=8))
+def test_in_whatever_pieces_the_stacks_come_nothing_of_them_is_shown(cuts: list[int]) -> None:
+    places = [0, *sorted(cuts), len(DUMP)]
+    pieces = [DUMP[begin:end] for begin, end in pairwise(places)]
+    assert shown(*pieces) == "something it printed before\n"
+    assert shown(*pieces, "\n  indented\nend") == "something it printed before\n\n  indented\nend"
+    assert shown("no line end ", *pieces) == "no line end something it printed before\n"
+
+
+def test_a_stack_that_was_cut_by_the_end_is_not_shown() -> None:
+    for end in range(DUMP.index("File"), len(DUMP)):
+        assert shown(DUMP[:end]) == "something it printed before\n"
+
+
+@pytest.mark.parametrize("printed", [
+    "Th", "Current thread", "a Thread 0x7 of mine\n", "\n\n", "  File \"x\", line 3 in f\n",
+    'Traceback (most recent call last):\n  File "x", line 3, in f\nValueError: Thread',
+])  # fmt: skip
+def test_what_only_looks_like_stacks_is_shown_whole(printed: str) -> None:
+    assert shown(*printed) == shown(printed) == printed
+    assert shown("before\n", DUMP, "over\n", printed) == f"before\nsomething it printed before\nover\n{printed}"
+
+
+def test_stacks_that_nobody_asked_for_are_shown_also_behind_those_that_were() -> None:
+    own = DUMP.removeprefix("something it printed before\n")
+    assert shown(DUMP, own) == f"something it printed before\n{own}"
+    assert StackSieve().passed(DUMP.encode()) == DUMP.encode()
+
+
+@given(
+    st.lists(
+        st.sampled_from(["\n", "  ", "Thread 0x1", " (most recent call first):\n", "x", '  File "x", line 1 in f\n'])
+    )
+)
+def test_whatever_is_printed_beside_stacks_is_passed_in_its_order(pieces: list[str]) -> None:
+    whole = iter("".join(pieces))
+    assert all(letter in whole for letter in shown(*pieces))
 
 
 @given(st.text())
