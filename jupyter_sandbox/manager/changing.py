@@ -19,6 +19,7 @@ from .handle import GuestHandle
 from .history import DECISIONS_KEPT, EVENTS_KEPT
 from .life import BuildFailed, MainStarted, Paused, RestartBegan, Resumed, StopBegan, StopEnded, StopRefused
 from .loading import admit, default_main, load_into, main_name, prepare, remember, whole
+from .loop import unbroken
 from .news import deeds, past
 from .news import whole as seen_whole
 from .reports import Stepped
@@ -162,11 +163,25 @@ async def _start_here(unit: Unit, guest: GuestHandle, main: Main) -> None:
             await _stop_application(unit, guest)
         await start_main(unit, guest, main)
     except BaseException:
-        if stands:  # and its status goes on to say so
-            guest.tell(lambda number: wire.Pause(id=number))
+        if stands:
+            await unbroken(_stand_still(unit, guest))
         raise
     unit.main = main
     unit.dispatch(MainStarted(guest.generation, main.name))
+
+
+async def _stand_still(unit: Unit, guest: GuestHandle) -> None:
+    """A start has failed or was called off: what there is of it is stopped, and the sandbox is as its status says.
+
+    Only then may it be told to take no more steps: it needs some to stop.
+    """
+    try:
+        await _stop_application(unit, guest)
+        await unit.ask(lambda number: wire.Pause(id=number), wire.PausedAt, guest=guest)
+    except SandboxBusy:
+        unit.give_up(guest, f"its start was called off, and it did not stop within {STOP_S:g} s and was killed")
+    except SandboxError:
+        return  # it is gone, which its status says
 
 
 def _wanted_main(unit: Unit, main: str | None, args: bytes) -> Main:

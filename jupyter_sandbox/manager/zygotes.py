@@ -88,6 +88,16 @@ class FlavourZygote:
             raise LaunchFailed("the sandbox launcher was closed; create the sandbox again")
 
     async def _start(self) -> Zygote:
+        """Whoever is interrupted does not wait until it has ended: it may be busy with an import."""
+        starting = asyncio.get_running_loop().create_task(self._started())
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.cancel()
+            self._leave(asyncio.get_running_loop().create_task(_called_off(starting)))
+            raise
+
+    async def _started(self) -> Zygote:
         fetch = GuestErrands(errands_of(asyncio.get_running_loop())).fetch
         try:
             return await Zygote.start(
@@ -114,9 +124,18 @@ class FlavourZygote:
         zygote, self._zygote = self._zygote, None
         if zygote is not None:
             zygote.on_death = None
-            leaving = asyncio.get_running_loop().create_task(zygote.close())
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
+            self._leave(asyncio.get_running_loop().create_task(zygote.close()))
+
+    def _leave(self, leaving: asyncio.Task[None]) -> None:
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+
+
+async def _called_off(starting: asyncio.Task[Zygote]) -> None:
+    """Wait until a start that was cancelled has left nothing."""
+    await asyncio.wait([starting])
+    if not starting.cancelled() and starting.exception() is None:
+        await starting.result().close()  # it was ready at that very moment
 
 
 def _beside(module: str) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from jupyter_sandbox.isolation.zygote import Zygote
-from jupyter_sandbox.manager import handle, loading, loop, spares
+from jupyter_sandbox.manager import changing, handle, loading, loop, spares
 from jupyter_sandbox.manager.handle import GuestHandle
 from jupyter_sandbox.manager.link import GuestLink
 from jupyter_sandbox.manager.manager import SandboxManager
@@ -27,7 +27,7 @@ from jupyter_sandbox.manager.spares import Kind, Shelf
 from jupyter_sandbox.manager.zygotes import FlavourZygote, Zygotes
 from jupyter_sandbox.model.errors import LaunchFailed, SandboxBusy, SandboxError, SandboxGone, StartFailed
 from jupyter_sandbox.model.flavour import Flavour
-from jupyter_sandbox.model.sandbox import SandboxStatus
+from jupyter_sandbox.model.sandbox import OutputArrived, SandboxStatus
 from jupyter_sandbox.wire import messages as m
 from jupyter_sandbox.wire.connection import Connection
 
@@ -35,7 +35,8 @@ from ..waiting import until
 from .conftest import COUNTER, Told
 
 TICKING = """
-from jupyter_sandbox.otp import GenServer, NoReply, Reply
+import time
+from jupyter_sandbox.otp import Child, GenServer, NoReply, Reply, Supervisor
 
 class Good(GenServer):
     def init(self, _):
@@ -44,6 +45,18 @@ class Good(GenServer):
 class Bad(GenServer):
     def init(self, _):
         raise RuntimeError("no")
+
+class Slow(GenServer):
+    def init(self, seconds):
+        print("up", flush=True)
+        time.sleep(seconds)
+        self.send_interval(5, self.pid, "tick")
+        return 0
+
+class Slowly(Supervisor):
+    strategy = "one_for_one"
+    def init(self, seconds):
+        return [Child(Slow, seconds, name="slow")]
 
 class Ticker(GenServer):
     def init(self, _):
@@ -141,6 +154,60 @@ def test_a_start_that_fails_leaves_a_stopped_sandbox_standing_still(manager: San
     assert [steps() for _ in range(100)] == [stood] * 100
     sandbox.start("ticking.Good")
     until(lambda: steps() > stood + 20)
+
+
+@pytest.mark.parametrize("stop_s", [60.0, 0.01])
+def test_a_start_that_is_interrupted_leaves_nothing_of_it_in_a_stopped_sandbox(
+    manager: SandboxManager, told: Told, monkeypatch: pytest.MonkeyPatch, stop_s: float
+) -> None:
+    sandbox = manager.create(code={"ticking.py": TICKING}, main="ticking.Good")
+    sandbox.stop()
+    monkeypatch.setattr(changing, "STOP_S", stop_s)
+
+    def interrupt() -> None:
+        told.wait(lambda update: isinstance(update, OutputArrived) and "up" in update.text)
+        signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        sandbox.start("ticking.Slowly", 1 if stop_s > 1 else 3)
+    thread.join()
+    until(lambda: not sandbox._unit.lane._lock.locked())  # until then it is being undone
+    if stop_s > 1:
+        assert (sandbox.status, sandbox.info().reason) == (SandboxStatus.STOPPED, "stopped by the user")
+        assert not sandbox.tree().processes
+        sandbox.start("ticking.Good")
+    else:
+        assert sandbox.status is SandboxStatus.CRASHED and "its start was called off" in sandbox.info().reason
+
+
+def test_a_creation_that_is_interrupted_leaves_nothing_while_its_launcher_is_still_being_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It imports, say, and takes its time to end."""
+    ended = threading.Event()
+
+    async def start(**_: object) -> Zygote:
+        signal.raise_signal(signal.SIGINT)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            while not ended.is_set():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.01)
+        raise AssertionError
+
+    with SandboxManager(store=":memory:") as manager:
+        with monkeypatch.context() as patched:
+            patched.setattr(Zygote, "start", start)
+            with pytest.raises(KeyboardInterrupt):
+                manager.create("shop")
+        try:
+            until(lambda: not manager.list())
+            assert manager.create("shop").exec("1 + 1") == 2, "its name is free, and nobody waits for the launcher"
+        finally:
+            ended.set()
 
 
 def test_a_restart_that_no_os_process_can_be_had_for_leaves_the_sandbox_running(
