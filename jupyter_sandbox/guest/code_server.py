@@ -47,6 +47,8 @@ class CodeServer:
         """Whether a load is being carried out."""
         self._imports: dict[str, set[str]] = {}
         self.on_load: Callable[[str], None] = lambda text: None
+        self.on_move: Callable[[], None] = lambda: None
+        """Called when a process that is to go on in new code is the one at work."""
         """Told of every module in a new version."""
 
     def install(self) -> None:
@@ -85,7 +87,7 @@ class CodeServer:
         try:
             stage.run()
             moves = moving.plan(self.node, stage.old, self.table, options.get("extra"))
-            moved = moving.perform(moves)
+            moved = moving.perform(moves, self.on_move)
         except BaseException:
             stage.undo()
             raise

@@ -56,6 +56,8 @@ class Guest:
         self.wake: Callable[[], None] = lambda: None
         self.on_begin: Callable[[Boot], None] = lambda boot: None
         """Told when a spare has become a sandbox."""
+        self.on_move: Callable[[], None] = lambda: None
+        """Told when a process is about to change to new code, and is the one at work."""
         self.reseed: Callable[[int], object] = lambda seed: None
         """Seeds the generators that were made in this OS process before it was a sandbox."""
         self.aside = Aside()
@@ -75,6 +77,7 @@ class Guest:
         self.code = CodeServer(self.node)
         self.code.install()
         self.code.on_load = self._loaded
+        self.code.on_move = lambda: self.on_move()
         self.watching = Watching(self)
         self.paused = False
         self.leaving = False

@@ -19,7 +19,7 @@ import signal
 from types import FrameType
 from typing import Final, Protocol
 
-from ..isolation.heartbeat import IMPORTS
+from ..isolation.heartbeat import CODE_CHANGE, IMPORTS
 from ..runtime import Node
 from ..runtime.process import Process
 from .aside import Aside, HandlerTimeout
@@ -109,6 +109,15 @@ class Interrupter:
         node = self.guest.node
         self.heartbeat.counted(max(node.most_processes, node.living, 0), node.longest if node.process_spawns else 0)
         self.heartbeat.leave()
+
+    def changes(self) -> None:
+        """A process is about to change to new code, beside its callbacks: told at once, for what hangs below Python
+        before the first tick is told by nobody."""
+        current = self.guest.node.current
+        if current is not None:
+            self._seen = self._at_work()
+            self.heartbeat.say(self.guest.whose(current)[0], CODE_CHANGE)
+            self.heartbeat.enter(current.number)
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
         work = self._at_work()

@@ -36,6 +36,7 @@ class Loop:
         self._selector.register(channel.socket, selectors.EVENT_READ)
         self._mask = selectors.EVENT_READ
         guest.wake = self._wake
+        guest.on_move = self._interrupter.changes
 
     def run(self) -> None:
         """Until the end."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import EnumMeta
 from types import FunctionType, ModuleType
@@ -78,13 +78,16 @@ def plan(node: Node, old: Mapping[str, ModuleType], table: VersionTable, extra: 
     return moves
 
 
-def perform(moves: list[Move]) -> int:
-    """Move all of them, or none: raises CompileError that names the process and tells why. Returns how many moved."""
+def perform(moves: list[Move], begins: Callable[[], None]) -> int:
+    """Move all of them, or none: raises CompileError that names the process and tells why. Returns how many moved.
+
+    ``begins`` is called before each runs what is its own.
+    """
     done: list[_Before] = []
     for step in moves:
         done.append(_Before.of(step.process))
         try:
-            _perform(step)
+            _perform(step, begins)
         except BaseException as error:  # the user's code_change may raise anything
             for before in reversed(done):
                 before.restore()
@@ -128,7 +131,7 @@ def counts(node: Node, table: VersionTable) -> dict[tuple[str, int], int]:
     return found
 
 
-def _perform(step: Move) -> None:
+def _perform(step: Move, begins: Callable[[], None]) -> None:
     process, renew = step.process, step.renewal
     if process.mailbox is not None:
         process.mailbox = deque(renew(entry) for entry in process.mailbox)
@@ -136,10 +139,10 @@ def _perform(step: Move) -> None:
     if process.coro is not None:
         process.upgrade = _later(step)  # the callback in progress works on the very state
     else:
-        _go_over(step)
+        _go_over(step, begins)
 
 
-def _go_over(step: Move) -> None:
+def _go_over(step: Move, begins: Callable[[], None] = lambda: None) -> None:
     process = step.process
     if step.behaviour is None:
         process.state = step.renewal(process.state)
@@ -147,6 +150,7 @@ def _go_over(step: Move) -> None:
     node, renew = process.node, step.renewal.copied if _may_change(step.behaviour) else step.renewal
     before, node.current = node.current, process  # so that a code_change without end can be broken like any callback
     try:
+        begins()
         process.state = renew(process.state)
         move(process, step.behaviour, step.old_version, step.extra)
     finally:

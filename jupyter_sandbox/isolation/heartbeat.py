@@ -23,6 +23,8 @@ if LINUX:
 PAGE = mmap.PAGESIZE
 IMPORTS = (1 << 64) - 1
 """In the place of a process's number: the top level of a module is at work."""
+CODE_CHANGE = (1 << 64) - 2
+"""As the mark: what is at work is no callback but how a process changes to new code."""
 _LAYOUT = struct.Struct("@4Q")
 _STEPS, _STARTED, _PROCESS, _PHASE, _LIVED, _WAITED = range(6)
 _STARTED_AT, _ZERO = slice(8, 16), bytes(8)

@@ -173,6 +173,8 @@ class HandlerOver:
     """It is no callback but what a module does while it is loaded, or our own work on that."""
     stopped: bool = False
     """A signal keeps the OS process from going on, SIGSTOP say."""
+    changing: bool = False
+    """It is no callback but the change of a process to new code."""
     deaf: bool = False
     """It is no callback either, but another thread of its OS process, for which the first one waits."""
 

@@ -86,9 +86,19 @@ async def _try(unit: Unit, guest: GuestHandle, modules: tuple[ModuleCode, ...]) 
         _must_live(unit)
         raise CompileError(
             "load_error",
-            f"the import of the code ended the OS process ({gone}); nothing was loaded. "
-            "Look for os._exit or a crash at module level",
+            f"the import of the code ended the OS process ({gone}); nothing was loaded. {_todo(unit, str(gone))}",
         ) from None
+
+
+def _todo(unit: Unit, why: str) -> str:
+    """What to do about an import that ended its trial, by the reason of the end."""
+    if why.startswith("hang"):
+        return "Look for an endless loop at module level, and leave long work to a process"
+    if why.startswith("it used"):
+        return f"Take less memory at module level, or give it more: %sandbox limits {unit.name} --max-memory SIZE"
+    if why.startswith(("it filled", "it has", "threads", "files")):
+        return "Do less of that at module level, and leave it to a process"
+    return "Look for os._exit or a crash at module level"
 
 
 def _must_live(unit: Unit) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ..isolation.guest_process import GuestProcess, Rest
-from ..isolation.heartbeat import IMPORTS, Beat
+from ..isolation.heartbeat import CODE_CHANGE, IMPORTS, Beat
 from ..model.harmless import name
 from ..model.limits import DISK_FILES, Holdings, Limits
 from ..wire.messages import Call, Execute, Request
@@ -144,7 +144,7 @@ class Lookout:
         return Reading(
             now_ns, (now_ns - self.ready_ns) // 1_000_000, grown, begun_ns, whose, self._held,
             importing=importing, stopped=stopped, headless=self._process.headless, kept=self._kept,
-            deaf=deaf_ns > 0,
+            deaf=deaf_ns > 0, changing=whose != "" and beat.process != 0 and beat.phase == CODE_CHANGE,
         )  # fmt: skip
 
     def _deaf_since(self, now_ns: int, *, rests: bool) -> int:

@@ -291,6 +291,8 @@ def stuck(event: HandlerOver) -> str:
         return "a thread beside its processes, for which everything waits,"
     if event.importing:
         return f"the import of {event.process}" if event.process else "an import"
+    if event.changing:
+        return f"the code_change of {event.process}"
     return f"a callback of {event.process}" if event.process else "a callback"
 
 

@@ -106,7 +106,7 @@ def test_a_module_whose_top_level_hangs_is_interrupted_and_told_with_its_line(st
 
 
 def test_a_trial_that_cannot_be_interrupted_ends_with_the_line_and_its_sandbox_runs_on(strictly: Sandbox) -> None:
-    with pytest.raises(CompileError, match=r"could not be interrupted; it hangs at <late> line 2 in <module>"):
+    with pytest.raises(CompileError, match=r"it hangs at <late> line 2 in <module>\); .* endless loop"):
         strictly.load("x = 1\nsum(range(10**15))", "late")
     assert strictly.exec("import kept; kept.n") == 1
 
@@ -153,3 +153,27 @@ def test_processes_whose_code_changes_take_long_together_are_no_hang(patiently: 
     patiently.start("changing.Top")
     assert patiently.load(CHANGING.replace("{state}", "'new'"), "changing").moved == 41
     assert patiently.state("slow39") == "new" and patiently.info().alerts == ()
+
+
+def test_a_code_change_that_hangs_is_told_as_that_with_the_budget_of_a_callback(
+    manager: SandboxManager,
+) -> None:
+    """Below Python, where it cannot be interrupted; more time than that is for the top level of a module alone."""
+    sandbox = manager.create(code={"changing.py": CHANGING.replace("{state}", "state")}, main="changing.Top")
+    sandbox.limits(handler_budget=300)
+    words = r"the code_change of slow\d+ <[\d.]+> ran longer than 300 ms"
+    with pytest.raises(SandboxGone, match=rf"hang: {words} and could not .* line 6 in code_change"):
+        sandbox.load({"changing.py": CHANGING.replace("time.sleep(0.03)", "sum(range(10**15))")})
+    assert re.search(words, sandbox.info().alerts[0])
+
+
+@pytest.mark.parametrize(("text", "todo"), [
+    ("import os; os._exit(3)", "Look for os._exit"),
+    ("n = 0\nwhile True:\n    n += 1\n    open(f'f{n}', 'wb').write(bytes(10**7))", "Do less of that"),
+    ("import mmap\nkeep = []\nwhile True: keep.append(mmap.mmap(-1, 10**6)); keep[-1].write(bytes(10**6))",
+     "Take less memory at module level|or give the sandbox more"),
+])  # fmt: skip
+def test_who_loads_what_ends_its_trial_is_told_what_to_look_for(manager: SandboxManager, text: str, todo: str) -> None:
+    sandbox = manager.create(limits={"max_memory": 20_000_000})
+    with pytest.raises(CompileError, match=todo):
+        sandbox.load({"late.py": text})
