@@ -175,6 +175,8 @@ class HandlerOver:
     """A signal keeps the OS process from going on, SIGSTOP say."""
     changing: bool = False
     """It is no callback but the change of a process to new code."""
+    waits: bool = False
+    """It may be no callback but another thread, for which the first one waits."""
     deaf: bool = False
     """It is no callback either, but another thread of its OS process, for which the first one waits."""
 

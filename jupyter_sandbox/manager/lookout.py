@@ -49,6 +49,7 @@ class Lookout:
         """Processor time that it had used when its holdings were looked at; -1 before that."""
         self._all_seen = False
         """Whether that look left nothing out."""
+        self._since_ns = self._looks = self._waits = 0
         self._looking = self._looking_at_folder = False
         self._kept = ""
         """How it kept those who were sent to look at it for too long, in words."""
@@ -141,11 +142,27 @@ class Lookout:
             begun_ns = deaf_ns  # else what it was asked for waits for others
         if begun_ns and not (whose or importing or deaf_ns):
             whose = self._asked_for()
+        self._see_whether_it_waits(beat, now_ns)
         return Reading(
             now_ns, (now_ns - self.ready_ns) // 1_000_000, grown, begun_ns, whose, self._held,
             importing=importing, stopped=stopped, headless=self._process.headless, kept=self._kept,
-            deaf=deaf_ns > 0, changing=whose != "" and beat.process != 0 and beat.phase == CODE_CHANGE,
+            deaf=deaf_ns > 0, waits=self.waits and not beat.process,
+            changing=whose != "" and beat.process != 0 and beat.phase == CODE_CHANGE,
         )  # fmt: skip
+
+    def _see_whether_it_waits(self, beat: Beat, now_ns: int) -> None:
+        """Of who is at something for long. One that waits for the lock is woken now and then to ask for it."""
+        if beat.started_ns != self._since_ns:
+            self._since_ns, self._looks, self._waits = beat.started_ns, 0, 0
+        if beat.started_ns and now_ns - beat.started_ns >= LONG_NS:
+            self._looks += 1
+            self._waits += self._process.threads > 1 and self._process.waits()
+
+    @property
+    def waits(self) -> bool:
+        """Whether its first thread, which is at something for long, is mostly found waiting while it has others. One
+        that cannot even say what it is at, for which it would be woken, then waits for one that has Python's lock."""
+        return self._waits > 0 and self._waits * 4 >= self._looks
 
     def _deaf_since(self, now_ns: int, *, rests: bool) -> int:
         """Looked at of who is asked for something, and of who did not hear it: who asked may have given up."""

@@ -52,6 +52,18 @@ def stack_in(dump: str, *, beside: bool = False) -> list[Place]:
     return (other if beside else []) or _of_the_user(frames) or other or frames
 
 
+def hangs_beside(dump: str, *, waits: bool) -> bool:
+    """Whether what hangs is another thread than the current one, which waits: code of the user's runs there, and here
+    it does not, or ``waits`` for the other's sake.
+
+    >>> hangs_beside('Thread 0x02 (most recent call first):\\n  File "cell", line 2 in spin\\n', waits=True)
+    True
+    """
+    stacks = _stacks_in(dump)
+    elsewhere = any(_of_the_user(one.frames) for one in stacks if not one.current)
+    return elsewhere and (waits or not any(_of_the_user(one.frames) for one in stacks if one.current))
+
+
 class _Stack(NamedTuple):
     current: bool
     frames: list[Place]

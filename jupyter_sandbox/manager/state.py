@@ -293,7 +293,8 @@ def stuck(event: HandlerOver) -> str:
         return f"the import of {event.process}" if event.process else "an import"
     if event.changing:
         return f"the code_change of {event.process}"
-    return f"a callback of {event.process}" if event.process else "a callback"
+    text = f"a callback of {event.process}" if event.process else "a callback"
+    return f"{text}, or a thread that has everything wait," if event.waits else text
 
 
 def _killed(life: Life, target: S, reason: str, alert: RaiseAlert | None) -> _Step:

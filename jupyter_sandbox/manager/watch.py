@@ -65,6 +65,8 @@ class Reading:
     """How it kept those who were sent to look at it for too long, in words."""
     deaf: bool = False
     """Whether its first thread waits for another one: ``callback_ns`` is since when."""
+    waits: bool = False
+    """Whether its first thread waits and cannot say what for, which may be another thread."""
     changing: bool = False
     """Whether it is no callback but the change of a process to new code, as the guest says."""
 
@@ -208,7 +210,7 @@ def _callback(
     over = HandlerOver(
         generation, attempt, last=attempt > ATTEMPTS, process=process,
         budget_ms=budget_ms, importing=reading.importing, stopped=reading.stopped, deaf=reading.deaf,
-        changing=reading.changing,
+        changing=reading.changing, waits=reading.waits,
     )  # fmt: skip
     after = replace(
         watched, stuck_ns=start, attempts=attempt, next_ns=reading.now_ns + RETRY_NS, process=process

@@ -18,7 +18,7 @@ from ..model.sandbox import SandboxStatus
 from .errands import kept_by_somebody
 from .handle import GuestHandle
 from .life import DiskOver, GivenUp, HandlerOver, LifeEvent, MemoryOver
-from .stacks import stack_in
+from .stacks import hangs_beside, stack_in
 from .state import stuck
 from .unit import Unit
 from .watch import Reading, disk_text, judge
@@ -211,7 +211,7 @@ def _break_import(unit: Unit, guest: GuestHandle, event: LifeEvent) -> None:
     if not event.last:
         guest.process.interrupt()
         return
-    stack = stack_in(event.dump)
+    stack = stack_in(event.dump, beside=event.deaf)
     where = f"; it hangs at {stack[0]}" if stack else ""
     text = f"{stuck(event)} ran longer than {event.budget_ms} ms and could not be interrupted{where}"
     unit.discard(guest, f"hang: {text}")
@@ -222,7 +222,9 @@ def _with_dump(guest: GuestHandle, event: LifeEvent) -> LifeEvent:
     if not isinstance(event, HandlerOver):
         return event
     if event.last:
-        return replace(event, dump=guest.dump())
+        dump = guest.dump()
+        beside = guest.lookout.waits and not event.stopped and hangs_beside(dump, waits=event.waits)
+        return replace(event, dump=dump, deaf=event.deaf or beside, waits=False)
     if event.attempt > 1:
         guest.ask_for_dump()
     return event

@@ -131,6 +131,19 @@ def test_a_thread_beside_the_processes_that_keeps_everything_waiting_ends_the_sa
     assert arena.works_again(sandbox)
 
 
+@pytest.mark.parametrize("then", ["", "; time.sleep(0.3)"])
+def test_a_thread_that_keeps_everything_waiting_is_no_callback_that_hangs(arena: Arena, then: str) -> None:
+    """Its process may be about to return from the callback that began it, or have returned."""
+    sandbox = arena.attacker(limits=HANGING)
+    work = "import threading, time\ndef work():\n    sum(range(10**15))\n"
+    source = f"{work}threading.Thread(target=work, daemon=True).start(){then}"
+    outcome = arena.watch(lambda: sandbox.exec(source, "<attack>"))
+    assert outcome.killed
+    assert "hang: a thread beside its processes, for which everything waits," in crash_reason(sandbox)
+    assert "; it hangs at <attack> line 3 in work" in crash_reason(sandbox)
+    assert arena.works_again(sandbox)
+
+
 def test_a_loop_in_a_destructor_ends_in_an_error_or_the_end_of_the_sandbox(arena: Arena) -> None:
     source = "class Sticky:\n    def __del__(self):\n        while True: pass\nsticky = Sticky(); del sticky"
     sandbox = arena.attacker(limits=HANGING)
