@@ -186,11 +186,18 @@ class GuestProcess:
     def take_baseline(self) -> int:
         """Call when the guest is ready and empty: ``growth`` counts from here."""
         self.baseline = self.memory()
+        if self._use is not None:
+            self._use.count_from_here()
         return self.baseline
 
     def growth(self) -> int:
         """Bytes above the empty sandbox, with those that wait in its connections: what ``max_memory`` limits."""
         return max(0, self.memory() + self._meter.connections.waiting - self.baseline)
+
+    @property
+    def most_grown(self) -> int:
+        """What ``growth`` was at its most, as far as it was seen, or Linux noted it between two readings."""
+        return max(0, self._use.most - self.baseline) if self._use is not None else 0
 
     @property
     def connected(self) -> bool:

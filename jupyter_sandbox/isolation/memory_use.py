@@ -34,6 +34,8 @@ class _Told(NamedTuple):
     """Pages of files."""
     beside: int = 0
     """Bytes in tables of pages and in huge pages."""
+    largest: int = 0
+    """Bytes of all that was in memory at one time, at most so far."""
 
 
 class MemoryUse:
@@ -51,6 +53,9 @@ class MemoryUse:
         self._apart = None if filtered or not system.LINUX else SharedMemory(pid, send)
         self.nothing = False
         """Whether it had no memory at all at the last reading: it has ended, or its first thread has."""
+        self.most = 0
+        """The most that ``read`` would have said at any moment since ``count_from_here``, as far as that is certain."""
+        self._counted_from = self._most_files = 0
         self._seen = b""
         self._used = self._used_shared = 0
         self._told = _Told()
@@ -81,10 +86,25 @@ class MemoryUse:
         if self._unasked >= _ASK_EVERY or self._shared < 0 or abs(shared - self._shared) > _SLACK:
             self._shared, self._unasked = shared, 0
             self._told, may_be_whole = _ask(self.figures, look_beside=self._apart is not None)
+            self._most_files = max(self._most_files, self._told.files)
             if may_be_whole:
                 self._send(self._look_for_whole)
         self._used_shared = max(0, shared - self._told.files) * _PAGE
         self._used = (resident - shared) * _PAGE + self._used_shared + self._told.beside + self._whole
+
+        self.most = max(self.most, self._used, self._largest())
+
+    def _largest(self) -> int:
+        """Who was largest once gave it back before anybody looked; pages of files are no growth, and may have been
+        gone by then, too."""
+        told = self._told
+        if told.largest <= self._counted_from:
+            return 0
+        return told.largest - self._most_files * _PAGE + told.beside
+
+    def count_from_here(self) -> None:
+        """What was before is of no interest: it was another one's beginning."""
+        self.most, self._counted_from = self._used, self._told.largest
 
     def _look_for_whole(self) -> None:
         self._whole = kept_whole(self._pid)
@@ -114,9 +134,10 @@ def _ask(figures: Figures, *, look_beside: bool) -> tuple[_Told, bool]:
     except OSError:
         return _Told(), False
     files, beside = _kilobytes(text, b"\nRssFile:") * 1024 // _PAGE, _kilobytes(text, b"\nVmPTE:") * 1024
+    largest = _kilobytes(text, b"\nVmHWM:") * 1024
     if not look_beside:
-        return _Told(files, beside), False
-    return _Told(files, beside + _kilobytes(text, b"\nHugetlbPages:") * 1024), b"\nTHP_enabled:\t1" in text
+        return _Told(files, beside, largest), False
+    return _Told(files, beside + _kilobytes(text, b"\nHugetlbPages:") * 1024, largest), b"\nTHP_enabled:\t1" in text
 
 
 def _kilobytes(text: bytes, name: bytes) -> int:

@@ -134,6 +134,8 @@ class MemoryOver:
     kill: bool
     process: str = ""
     """Whose callback ran, if one did."""
+    over: bool = True
+    """Whether it has more than it may, and not just all of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ class Lookout:
         self.watched = Watched()
         self.judged: tuple[int, Holdings, Limits] | None = None
         """Memory and holdings at the last reading, and the limits they were judged by."""
+        self.most = 0
+        """Memory at its most, as it was known at the last reading."""
         self.ran_ns = -1
         """Processor time that it had used when its holdings were looked at; -1 before that."""
         self._all_seen = False
@@ -133,6 +135,7 @@ class Lookout:
         self._process.step_back()
         beat = self._process.heartbeat.read()
         grown = self._process.growth()
+        self.most = self._process.most_grown
         importing = self.imports and beat.process in (0, IMPORTS)
         whose = self.whose(beat)
         begun_ns = beat.started_ns or min((one.asked_ns for one in self.open.values()), default=0)
@@ -146,7 +149,7 @@ class Lookout:
         return Reading(
             now_ns, (now_ns - self.ready_ns) // 1_000_000, grown, begun_ns, whose, self._held,
             importing=importing, stopped=stopped, headless=self._process.headless, kept=self._kept,
-            deaf=deaf_ns > 0, waits=self.waits and not beat.process,
+            deaf=deaf_ns > 0, waits=self.waits and not beat.process, most=self.most,
             changing=whose != "" and beat.process != 0 and beat.phase == CODE_CHANGE,
         )  # fmt: skip
 
@@ -210,6 +213,7 @@ class Lookout:
     def unchanged(self, now_ns: int, limits: Limits) -> bool:
         """Whether there is nothing new to judge, which is nearly always so: it costs a fifth of a reading."""
         same = self._nothing_runs(now_ns, limits) and self.judged == (self._process.growth(), self._held, limits)
+        same = same and self.most == self._process.most_grown
         return same and not self._process.headless  # who has no memory looks like who takes no more
 
     def rest(self, now_ns: int, limits: Limits) -> Rest | None:

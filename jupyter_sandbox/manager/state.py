@@ -8,6 +8,7 @@ here reads a clock, waits, or touches a guest.
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
@@ -329,6 +330,18 @@ def _exit_reason(life: Life, reason: str) -> str:
 
 
 def _memory_text(name: str, event: MemoryOver) -> str:
-    over = f"{event.used / 1e6:.1f} MB, more than max_memory ({event.limit / 1e6:g} MB)"
-    text = f"it used {over}, and was killed" if event.kill else f"it uses {over}"
-    return f"{text}{meanwhile(event.process)}; `%sandbox limits {name} --max-memory SIZE` lets it have more"
+    more = f"{meanwhile(event.process)}; `%sandbox limits {name} --max-memory SIZE` lets it have more"
+    if not event.over:
+        had = f"it has had {min(event.used, event.limit) / 1e6:.1f} of the {event.limit / 1e6:g} MB of max_memory"
+        return f"{had}; what it asks for above that is refused{more}"
+    over = f"{_up(event.used / 1e6)} MB, more than max_memory ({event.limit / 1e6:g} MB)"
+    return (f"it used {over}, and was killed" if event.kill else f"it uses {over}") + more
+
+
+def _up(figure: float) -> str:
+    """With one decimal, and never less than it is.
+
+    >>> _up(50.01), _up(60.0)
+    ('50.1', '60.0')
+    """
+    return f"{math.ceil(figure * 10) / 10:.1f}"

@@ -341,7 +341,9 @@ class Unit:
     def _alert(self, guest: GuestHandle, limit: str, message: str) -> None:
         """Told at once when it is news; else it has to fit into what the cell may print, and is counted."""
         told = guest.alerts.passed(limit, message, time.monotonic())
-        guest.met_memory = guest.met_memory or limit == "memory_limit"
+        if limit == "memory_limit":
+            guest.met_memory = True
+            guest.lookout.watched = replace(guest.lookout.watched, all_told=True)  # it is told now, and better
         if limit == "files_limit" and self._most_files == OPEN_FILES:  # it may have closed them before anybody looked
             self.analytics.rose(open_files=OPEN_FILES)
         if told is not None and guest.stderr.tail.spends(len(told), free=limit in KINDS):

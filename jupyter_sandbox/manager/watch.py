@@ -65,6 +65,8 @@ class Reading:
     """How it kept those who were sent to look at it for too long, in words."""
     deaf: bool = False
     """Whether its first thread waits for another one: ``callback_ns`` is since when."""
+    most: int = 0
+    """Bytes that it had at its most, also between two looks."""
     waits: bool = False
     """Whether its first thread waits and cannot say what for, which may be another thread."""
     changing: bool = False
@@ -83,6 +85,8 @@ class Watched:
     """What the watchdog remembers of a guest between two readings."""
 
     memory_told: bool = False
+    all_told: bool = False
+    """That it has had as good as all of its memory."""
     files_told: bool = False
     file_told: bool = False
     stuck_ns: int = 0
@@ -126,17 +130,30 @@ def judge(
     return watched, (*events, *of_files, *more)
 
 
+def as_good_as(memory: int) -> int:
+    """What is told as all of it: that more was refused is to be seen by nobody, and it was mostly asked for in pieces.
+
+    >>> as_good_as(50_000_000)
+    48500000
+    """
+    return memory * 97 // 100
+
+
 def _memory(
     watched: Watched, reading: Reading, limits: Limits, generation: int
 ) -> tuple[Watched, tuple[LifeEvent, ...]]:
     over = reading.memory > limits.max_memory
     if over and not watched.memory_told:
         told = MemoryOver(generation, reading.memory, limits.max_memory, False, reading.process)
-        return replace(watched, memory_told=True), (told,)
+        return replace(watched, memory_told=True, all_told=True), (told,)
     # Told again only after it went well below, so that a value around the limit is no storm of alerts.
     if watched.memory_told and reading.memory < limits.max_memory * 9 // 10:
-        return replace(watched, memory_told=False), ()
-    return watched, ()
+        watched = replace(watched, memory_told=False)
+    if (reading.most >= as_good_as(limits.max_memory)) == watched.all_told:
+        return watched, ()
+    watched = replace(watched, all_told=not watched.all_told)
+    had_all = MemoryOver(generation, reading.most, limits.max_memory, False, reading.process, over=False)
+    return watched, (had_all,) if watched.all_told else ()
 
 
 def _files(watched: Watched, held: Holdings, generation: int) -> tuple[Watched, tuple[LifeEvent, ...]]:

@@ -162,7 +162,7 @@ def look(unit: Unit, now_ns: int, *, holdings: bool = False) -> None:
         return
     reading = seen.reading(now_ns)
     unit.memory = reading.memory
-    unit.analytics.memory(reading.memory)
+    unit.analytics.memory(max(reading.memory, min(reading.most, unit.limits.max_memory)))
     _remember(unit, guest, reading)
     timed = seen.timed(ended=unit.life.status in (SandboxStatus.STOPPED, SandboxStatus.CRASHED))
     limited = guest.protection is not None and guest.protection.has("rlimits")

@@ -90,6 +90,55 @@ def test_a_cell_that_meets_the_limit_of_memory_is_told_with_its_peak(arena: Aren
     assert sandbox.info().memory_peak <= 50_000_000 and arena.alive(sandbox)
 
 
+CAUGHT = """
+import threading
+def take():
+    keep = []
+    try:
+        while True: keep.append(bytearray({size}))
+    except MemoryError:
+        if {silent}: return
+        raise
+{run}
+"""
+
+
+@pytest.mark.parametrize("size", [1_000, 1_000_000])
+@pytest.mark.parametrize("run", ["take()", "t = threading.Thread(target=take); t.start(); t.join()"])
+def test_who_has_had_all_of_its_memory_is_told_though_its_code_catches_the_error(
+    arena: Arena, run: str, size: int
+) -> None:
+    """What was refused is gone before anybody looks."""
+    sandbox = arena.attacker(limits={"max_memory": 50_000_000, "handler_budget": 9_000})
+    source = CAUGHT.format(size=size, silent=run == "take()", run=run)
+    assert arena.attack(source, sandbox).error is None
+    arena.until(lambda: sandbox.info().alerts != (), "nobody was told")
+    told = re.compile(
+        r"it has had (4[89]\.\d|50\.0) of the 50 MB of max_memory; what it asks for above that is refused"
+    )
+    assert told.match(sandbox.info().alerts[0]) and sandbox.info().memory_peak > 48_000_000
+
+
+def test_who_merely_uses_much_memory_or_reads_large_files_is_told_nothing(arena: Arena) -> None:
+    sandbox = arena.attacker(limits={"max_memory": 50_000_000, "handler_budget": 9_000})
+    source = """
+    import builtins, mmap, os, time
+    for number in range(5):
+        with open(f'f{number}', 'wb') as file: file.write(bytes(10**7))
+    mapped = [mmap.mmap(os.open(f'f{number}', os.O_RDONLY), 0, access=mmap.ACCESS_READ) for number in range(5)]
+    assert sum(len(one[::4096]) for one in mapped)
+    time.sleep(0.5)
+    del mapped
+    builtins.keep = bytearray(44_000_000)
+    builtins.keep[::4096] = bytes(len(builtins.keep[::4096]))
+    """
+    assert arena.attack(source, sandbox).error is None
+    arena.until(lambda: sandbox.info().memory_peak > 43_000_000, "nobody looked")
+    assert arena.attack("keep.clear()", sandbox).error is None
+    arena.until(lambda: sandbox.info().memory < 5_000_000, "nobody looked again")
+    assert sandbox.info().alerts == ()
+
+
 def test_peaks_are_kept_after_the_end(arena: Arena) -> None:
     sandbox = arena.attacker(limits={"handler_budget": 9_000})
     source = """

@@ -28,6 +28,7 @@ class Seen:
 
     modest, ran_ns, grown, alone, headless, connected, stopped, threads = True, 5, 0, True, False, False, False, 3
     heard, pauses, is_unread = 0, False, False
+    most_grown = 0
 
     def __init__(self) -> None:
         self.looks: list[bool] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from jupyter_sandbox.manager.life import DiskOver, GivenUp, HandlerOver, LimitCounted, MemoryOver, RuntimeOver
 from jupyter_sandbox.manager.watch import ATTEMPTS, MEMORY_SLACK, RETRY_NS, Reading, Watched, disk_text, judge
 from jupyter_sandbox.model.limits import DISK_BYTES, DISK_FILES, FILE_SIZE, MANY_FILES, OPEN_FILES, Holdings, Limits
@@ -21,6 +23,21 @@ def test_memory_over_the_limit_is_told_once_until_it_went_down_again() -> None:
     assert judge(told, over, LIMITS, 1)[1] == ()
     low, _ = judge(told, Reading(0, 0, LIMITS.max_memory // 2), LIMITS, 1)
     assert len(judge(low, over, LIMITS, 1)[1]) == 1
+
+
+def test_that_it_has_had_all_of_its_memory_is_told_once_and_not_of_who_merely_has_much() -> None:
+    watched, told = judge(Watched(), Reading(0, 0, 1_000_000, most=48_000_000), LIMITS, 1)
+    assert told == ()
+    watched, told = judge(watched, Reading(0, 0, 1_000_000, most=49_000_000), LIMITS, 1)
+    assert told == (MemoryOver(1, 49_000_000, LIMITS.max_memory, False, over=False),)
+    watched, told = judge(watched, Reading(0, 0, 1_000_000, most=49_900_000), LIMITS, 1)
+    assert told == ()
+    more = replace(LIMITS, max_memory=100_000_000)
+    watched, told = judge(watched, Reading(0, 0, 1_000_000, most=49_900_000), more, 1)
+    watched, (again,) = judge(watched, Reading(0, 0, 1_000_000, most=99_900_000), more, 1)
+    assert told == () and isinstance(again, MemoryOver), "with more of it, it can have all once more"
+    watched, (over,) = judge(Watched(), Reading(0, 0, 51_000_000, most=51_000_000), LIMITS, 1)
+    assert isinstance(over, MemoryOver) and over.over and watched.all_told, "one alert, and not two"
 
 
 def test_memory_far_over_the_limit_kills() -> None:
