@@ -47,9 +47,9 @@ class CodeServer:
         """Whether a load is being carried out."""
         self._imports: dict[str, set[str]] = {}
         self.on_load: Callable[[str], None] = lambda text: None
+        """Told of every module in a new version."""
         self.on_move: Callable[[], None] = lambda: None
         """Called when a process that is to go on in new code is the one at work."""
-        """Told of every module in a new version."""
 
     def install(self) -> None:
         """Make the modules importable."""

@@ -27,8 +27,9 @@ from ..isolation.seclusion import seclude
 from ..isolation.shortage import unwatched
 from ..model.boot import Boot
 from ..model.errors import LaunchFailed, SandboxBusy, SandboxGone, Unsupported, UsageError
+from ..model.given import MOST
 from ..model.harmless import ending, visible
-from ..model.limits import MOST, Limits
+from ..model.limits import Limits
 from ..model.protection import Protection
 from ..wire.messages import Answer, Begin, Ready, Request
 from .errands import GuestErrands, errands_of

@@ -135,7 +135,9 @@ def refusal(life: Life, verb: Verb) -> SandboxError | None:
             start = "Start it again"
             if life.present and life.status is S.CRASHED:
                 start = f"Go back some steps: %sandbox back {name} 5; or start it again"
-            return SandboxGone(f"sandbox {name!r} {_been(life)}{why}. {start}: %sandbox restart {name}")
+            # Stopped, it may have processes beside its application, which a start lets go on and a restart ends.
+            how = "start" if life.status is S.STOPPED and life.main is not None else "restart"
+            return SandboxGone(f"sandbox {name!r} {_been(life)}{why}. {start}: %sandbox {how} {name}")
         case S.RUNNING:
             return UsageError(f"sandbox {name!r} is running; pause it first: %sandbox pause {name}")
         case S.PAUSED:
@@ -232,7 +234,7 @@ def _ended(
             news = life.status in _ALIVE and target is S.CRASHED
             told = (Tell(ended.reason, "", as_traceback(stack_in(dump))),) if news else ()
             retired = Retire(life.generation, ended.reason)
-            return ended, (retired, *_of_processor_time(by), *told, Announce())
+            return ended, (retired, *_of_processor_time(life.name, by), *told, Announce())
         case MemoryOver(kill=kill):
             alert = RaiseAlert("memory_limit", _memory_text(life.name, event), again=not kill)
             return _killed(life, target, f"memory: {alert.message}", alert) if kill else (life, (alert, Announce()))
@@ -240,7 +242,7 @@ def _ended(
             text = f"it {disk_text(used, files, unseen)} and was killed{meanwhile(process)}"
             return _killed(life, target, f"disk: {text}", RaiseAlert("disk_limit", text))
         case RuntimeOver(_, limit_ms):
-            text = f"it ran longer than max_runtime ({limit_ms / 1000:g} s) and was stopped"
+            text = f"it ran longer than max_runtime ({limit_ms / 1000:g} s) and was stopped{_longer(life.name)}"
             reason = f"it ran longer than max_runtime ({limit_ms / 1000:g} s)"
             if life.status in (S.STOPPED, S.CRASHED) and life.reason:
                 reason = f"{life.reason}; its OS process ran on, longer than max_runtime ({limit_ms / 1000:g} s)"
@@ -315,12 +317,16 @@ def _kept_reason(life: Life, target: S) -> str:
     return life.reason if target in (S.CRASHED, S.STOPPED) else ""
 
 
-def _of_processor_time(by: int | None) -> tuple[RaiseAlert, ...]:
+def _of_processor_time(name: str, by: int | None) -> tuple[RaiseAlert, ...]:
     """The one limit that the operating system enforces by a signal of its own."""
     if by is None or by != getattr(signal, "SIGXCPU", None):
         return ()
-    text = "it used more processor time than max_runtime allows and was ended by the system"
+    text = f"it used more processor time than max_runtime allows and was ended by the system{_longer(name)}"
     return (RaiseAlert("cpu_limit", text),)
+
+
+def _longer(name: str) -> str:
+    return f"; `%sandbox limits {name} --max-runtime MS` and `%sandbox restart {name}` let it run longer"
 
 
 def _exit_reason(life: Life, reason: str) -> str:

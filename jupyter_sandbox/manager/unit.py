@@ -7,6 +7,7 @@ comes back as an event.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -132,7 +133,11 @@ class Unit:
         )  # fmt: skip
 
     def _lived_s(self) -> int:
-        return max(0, int((self.ended_at or time.time()) - self._ready_at)) if self._ready_at else 0
+        """When it has ended, a second that was begun counts: no less is told than what it was ended for."""
+        if not self._ready_at:
+            return 0
+        lived_s = (self.ended_at or time.time()) - self._ready_at
+        return max(0, math.ceil(lived_s) if self.ended_at else int(lived_s))
 
     def _counters(self) -> Counters:
         """Of a guest that is gone, what it has done; no process is left of it."""

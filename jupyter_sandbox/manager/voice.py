@@ -70,5 +70,6 @@ class Voice:
         """Told once for a flood, which is cut again and again."""
         if now - self._cut_at > CUT_AGAIN_S:
             text = f"it printed more than max_output ({most} bytes); the rest is counted and not shown"
+            text += f"; `%sandbox limits {self._name} --max-output SIZE` has more shown"
             self.alert("output_limit", text)
         self._cut_at = now

@@ -12,6 +12,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError as IPythonUsageError
 
 from jupyter_sandbox.magics.commands import HANDLERS
+from jupyter_sandbox.magics.commands.life import _beside
 from jupyter_sandbox.magics.extension import BUSY_MS, load, unload
 from jupyter_sandbox.magics.verbs import VERBS
 from jupyter_sandbox.manager.manager import SandboxManager
@@ -20,7 +21,7 @@ from jupyter_sandbox.manager.store import SnapshotInfo
 from jupyter_sandbox.model.errors import CallExit, CallTimeout, CompileError, Diagnostic, NoProcess, SandboxGone
 from jupyter_sandbox.model.ids import Pid
 from jupyter_sandbox.model.sandbox import AlertRaised, NoticeTold, OutputArrived, SandboxInfo, SandboxStatus
-from jupyter_sandbox.model.views import WhyView
+from jupyter_sandbox.model.views import Counters, WhyView
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -364,6 +365,8 @@ def test_a_port_is_a_number(shell: InteractiveShell, port: str) -> None:
 def test_of_a_crashed_sandbox_it_is_not_said_that_it_was_stopped(shell: InteractiveShell, shop: FakeSandbox) -> None:
     shop.status_now = SandboxStatus.STOPPED
     assert str(run(shell, "stop shop")) == "shop is stopped; start it again with %sandbox start shop"
+    with_one = replace(shop.info(), status=SandboxStatus.STOPPED, counters=Counters(processes=1))
+    assert _beside(with_one).startswith(". Until then 1 process beside its application stands still; a restart ends")
     shop.status_now, shop.reason_now = SandboxStatus.CRASHED, "its OS process ended with exit 3"
     assert str(run(shell, "stop shop")) == (
         "shop crashed, so nothing is left to be stopped (its OS process ended with exit 3); "

@@ -100,6 +100,8 @@ def test_run_time_over_the_limit_stops_the_sandbox(manager: SandboxManager, told
     info = sandbox.info()
     assert (info.status, info.os_pid) == (SandboxStatus.STOPPED, None)
     assert info.reason == "it ran longer than max_runtime (0.3 s)"
+    assert info.lived_s >= 1, "no less than it was stopped for"
+    assert "`%sandbox limits short --max-runtime MS`" in info.alerts[0]
     sandbox.limits(max_runtime=60_000)
     sandbox.restart()
     assert sandbox.exec("1 + 1") == 2
@@ -425,7 +427,10 @@ def test_a_change_of_what_a_cell_may_print_counts_for_the_cell_that_runs(manager
     thread.join()
     arrived = [update for update in told.updates if isinstance(update, OutputArrived)]
     assert "".join(one.text for one in arrived) == "up\n" + "x" * 10 and sum(one.dropped for one in arrived) == 91
-    assert sandbox.info().alerts == ("it printed more than max_output (13 bytes); the rest is counted and not shown",)
+    assert sandbox.info().alerts == (
+        "it printed more than max_output (13 bytes); the rest is counted and not shown; "
+        f"`%sandbox limits {sandbox.name} --max-output SIZE` has more shown",
+    )
 
 
 def test_changed_limits_are_told_and_checked(shop: Sandbox) -> None:

@@ -166,7 +166,7 @@ def test_stop_ends_the_application_and_looking_stays_possible(shop: Sandbox) -> 
     shop.stop()
     assert (shop.status, shop.info().reason) == (SandboxStatus.STOPPED, "stopped by the user")
     assert all(view.behaviour != "counter.Counter" for view in shop.tree().processes)
-    with pytest.raises(SandboxGone, match="%sandbox restart shop"):
+    with pytest.raises(SandboxGone, match="%sandbox start shop"):
         shop.call("front", "next")
     shop.start("counter.Shop")
     assert (shop.status, shop.call("front", "next")) == (SandboxStatus.RUNNING, 0)
@@ -346,6 +346,18 @@ def test_who_interrupts_a_cell_that_cannot_be_broken_has_the_notebook_back_withi
         sandbox.exec(DEAF)
     thread.join()
     assert INTERRUPT_S < 1 and sandbox.busy_ms() > 0, "it waited for its end"
+
+
+def test_processes_beside_a_stopped_application_stand_still_until_it_is_started_again(shop: Sandbox) -> None:
+    shop.spawn("counter.Counter", 0, name="beside")
+    shop.stop()
+    with pytest.raises(SandboxGone, match=r"stopped by the user\. Start it again: %sandbox start shop"):
+        shop.call("beside", "next")
+    shop.start()
+    assert shop.call("beside", "next") == 0
+    shop.restart()
+    with pytest.raises(SandboxError, match="beside"):
+        shop.call("beside", "next")
 
 
 def test_values_that_cannot_travel_say_so(shop: Sandbox) -> None:

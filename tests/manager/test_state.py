@@ -271,7 +271,7 @@ def test_an_event_that_the_table_does_not_have_is_a_bug() -> None:
         (S.PAUSED, "start", UsageError, "%sandbox resume shop"),
         (S.STARTING, "act", SandboxBusy, "%sandbox info shop"),
         (S.RELOADING, "load", SandboxBusy, "%sandbox info shop"),
-        (S.STOPPED, "act", SandboxGone, "%sandbox restart shop"),
+        (S.STOPPED, "act", SandboxGone, "%sandbox start shop"),
         (S.CRASHED, "pause", SandboxGone, "%sandbox restart shop"),
     ],
 )

@@ -113,11 +113,19 @@ def start(turn: Turn) -> TreePicture:
 
 def stop(turn: Turn) -> Lines:
     turn.sandbox.stop()
+    turn.desk.manager.refresh(turn.name)
     info = turn.desk.cells.labelled(turn.sandbox.info())
     if info.status is SandboxStatus.CRASHED:
         again = f"start it again with %sandbox restart {turn.name}"
         return Lines([f"{turn.name} crashed, so nothing is left to be stopped ({clean(info.reason, 500)}); {again}"])
-    return Lines([f"{turn.name} is stopped; start it again with %sandbox start {turn.name}"])
+    return Lines([f"{turn.name} is stopped; start it again with %sandbox start {turn.name}{_beside(info)}"])
+
+
+def _beside(info: SandboxInfo) -> str:
+    """What becomes of processes that are not its application's, if there are any."""
+    count = info.counters.processes
+    stand = "1 process beside its application stands" if count == 1 else f"{count} processes beside it stand"
+    return f". Until then {stand} still; a restart ends what is there: %sandbox tree {info.name}" if count else ""
 
 
 def restart(turn: Turn) -> TreePicture:
