@@ -35,10 +35,11 @@ from ..wire.messages import Answer, Begin, Ready, Request
 from .errands import GuestErrands, errands_of
 from .hearing import Hearing
 from .held import Held
-from .last_end import CLOSED_CHANNEL, FAULT, Left, in_words
+from .last_end import CLOSED_CHANNEL, Left, in_words
 from .link import ENDING, LOST, GuestLink, Pushed
 from .lookout import Lookout, Question
-from .output import OutputPump
+from .output import TAIL_BYTES, OutputPump
+from .stacks import FAULT
 from .throttle import Alerts
 from .whose import told_by
 from .zygotes import FlavourZygote
@@ -321,7 +322,7 @@ class GuestHandle:
 
     def dump(self) -> str:
         """What was written since ``ask_for_dump``, bounded."""
-        return ending(self.stderr.tail.text(self._dump_from), 4000)
+        return ending(self.stderr.tail.text(self._dump_from), TAIL_BYTES)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

@@ -11,10 +11,8 @@ from typing import Final
 
 from ..isolation.exits import CRASHED, FAILED_BEFORE_ENTRY, NO_CHANNEL, PROTOCOL, ExitStatus
 from ..model.harmless import visible
-from .stacks import stack_in
+from .stacks import FAULT, stack_in
 
-FAULT = "Fatal Python error: "
-"""Begins what Python's fault handler writes."""
 CLOSED_CHANNEL = "it closed its channel; let its code close only files that it opened"
 """Why nobody can ask a guest any more, whether it has ended or lives on."""
 _OWN: Final[Mapping[int, str]] = {

@@ -16,6 +16,8 @@ _BELOW = re.compile(
     rb"|Garbage-collecting)\n)*"
 )
 """What stands below a head. Names have 500 characters at most, of which one may be told in ten."""
+FAULT = "Fatal Python error: "
+"""Begins what Python's fault handler writes of a thread that dies."""
 _MOST_HELD = 20_000
 _NOT_THE_USERS = re.compile(r"/jupyter_sandbox/|/lib(?:32|64)?/python\d|/(?:site|dist)-packages/|^<frozen ")
 _MOST = 40
@@ -36,13 +38,16 @@ class Place:
 def stack_in(dump: str, *, beside: bool = False) -> list[Place]:
     """The frames of the current thread, innermost first; those of the user where there are any.
 
-    Where there are none, or ``beside`` is true, those of another thread that has some.
+    Where there are none, or ``beside`` is true, those of another thread that has some. Who was asked to write a dump
+    is any thread, mostly one that runs: then the current one is that which we started, if it is among them.
 
     >>> dump = 'Current thread 0x01 (most recent call first):\\n  File "cell", line 2 in spin\\n'
     >>> [str(place) for place in stack_in(dump)]
     ['cell line 2 in spin']
     """
     stacks = _stacks_in(dump)
+    if not dump.startswith(FAULT):
+        stacks = _ours_is_current(stacks)
     current = [one for one in stacks if one.current] or stacks
     if not current:
         return []
@@ -59,7 +64,7 @@ def hangs_beside(dump: str, *, waits: bool) -> bool:
     >>> hangs_beside('Thread 0x02 (most recent call first):\\n  File "cell", line 2 in spin\\n', waits=True)
     True
     """
-    stacks = _stacks_in(dump)
+    stacks = _ours_is_current(_stacks_in(dump))
     elsewhere = any(_of_the_user(one.frames) for one in stacks if not one.current)
     return elsewhere and (waits or not any(_of_the_user(one.frames) for one in stacks if one.current))
 
@@ -67,6 +72,12 @@ def hangs_beside(dump: str, *, waits: bool) -> bool:
 class _Stack(NamedTuple):
     current: bool
     frames: list[Place]
+    started_by_us: bool = False
+
+
+def _ours_is_current(stacks: list[_Stack]) -> list[_Stack]:
+    ours = any(one.started_by_us for one in stacks)
+    return [one._replace(current=one.started_by_us) for one in stacks] if ours else stacks
 
 
 def _stacks_in(dump: str) -> list[_Stack]:
@@ -80,7 +91,7 @@ def _stacks_in(dump: str) -> list[_Stack]:
         follows = _THREAD.match(line) is not None
         if follows:
             found.append(_Stack(line.startswith("Current"), []))
-    return [_Stack(one.current, _without_our_start(one.frames)) for one in found]
+    return [_without_our_start(one) for one in found]
 
 
 def _of_the_user(frames: list[Place]) -> list[Place]:
@@ -91,13 +102,13 @@ def _is_ours(frame: Place) -> bool:
     return _NOT_THE_USERS.search(frame.file) is not None
 
 
-def _without_our_start(frames: list[Place]) -> list[Place]:
+def _without_our_start(stack: _Stack) -> _Stack:
     """Below everything lies the text that started the OS process, which has no file of ours; ours called nobody's."""
-    match frames:
+    match stack.frames:
         case [*above, ours, Place(file="<string>", function="<module>")] if "/jupyter_sandbox/" in ours.file:
-            return [*above, ours]
+            return _Stack(stack.current, [*above, ours], started_by_us=True)
         case _:
-            return frames
+            return stack
 
 
 class StackSieve:
@@ -115,7 +126,7 @@ class StackSieve:
     """
 
     def __init__(self) -> None:
-        self._expected = self._inside = self._last = False
+        self._expected = self._inside = False
         self._held = b""
 
     def expect(self) -> None:
@@ -133,7 +144,7 @@ class StackSieve:
             if head is None:
                 return self._without_beginning(data)
             own, data = data[: head.start()], data[head.end() :]
-            self._enter(head)
+            self._expected, self._inside = False, True
         return own + self._below(data)
 
     def rest(self) -> bytes:
@@ -149,21 +160,16 @@ class StackSieve:
         self._held = data[at:]
         return data[:at]
 
-    def _enter(self, head: re.Match[bytes]) -> None:
-        """The thread that was asked stands below all others: it is the oldest."""
-        self._expected, self._inside, self._last = False, True, head[0].startswith(b"Current")
-
     def _below(self, data: bytes) -> bytes:
-        """After a head: its frames, and those of more threads."""
+        """After a head: its frames, and those of more threads, behind an empty line each."""
         while True:
             below = _BELOW.match(data)
             data = data[below.end() :] if below is not None else data
-            head = None if self._last else _HEAD.match(data, data.startswith(b"\n"))
+            head = _HEAD.match(data, 1) if data.startswith(b"\n") else None
             if head is None:
                 break
-            self._enter(head)
             data = data[head.end() :]
-        if _may_go_on(data, last=self._last):
+        if _may_go_on(data):
             self._held = data
             return b""
         self._inside = False
@@ -182,12 +188,12 @@ def _begins(data: bytes, word: bytes) -> int:
     return len(data)
 
 
-def _may_go_on(data: bytes, *, last: bool) -> bool:
-    """Whether this is the beginning of what could stand below a head, ``last``: of the last one."""
+def _may_go_on(data: bytes) -> bool:
+    """Whether this is the beginning of what could stand below a head."""
     if len(data) > _MOST_HELD or b"\n" in data[1:]:
         return False
     if data.startswith(b"\n"):
-        return not last and any(data[1:].startswith(word) or word.startswith(data[1:]) for word in _HEADS)
+        return any(data[1:].startswith(word) or word.startswith(data[1:]) for word in _HEADS)
     return data.startswith(b"  ") or b"  ".startswith(data)  # nothing at all, too
 
 

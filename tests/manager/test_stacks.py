@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_sandbox.manager.stacks import StackSieve, as_traceback, stack_in
+from jupyter_sandbox.manager.stacks import StackSieve, as_traceback, hangs_beside, stack_in
 
 DUMP = """something it printed before
 Thread 0x00007f01 (most recent call first):
@@ -45,6 +45,27 @@ STARTED = """Current thread 0x00007f02 (most recent call first):
   File "/home/me/jupyter_sandbox/isolation/forker.py", line 58 in main
   File "<string>", line 6 in <module>
 """
+
+
+ASKED_ANOTHER = (
+    """Current thread 0x00007f01 (most recent call first):
+  File "<cell>", line 3 in work
+  File "/usr/lib/python3.11/threading.py", line 982 in run
+
+"""
+    + STARTED.replace("Current thread", "Thread") % '  File "<cell>", line 4 in <module>\n'
+)
+
+
+def test_whichever_thread_was_asked_what_hangs_is_that_of_the_processes_or_another_one() -> None:
+    assert str(stack_in(ASKED_ANOTHER)[0]) == "<cell> line 4 in <module>"
+    assert str(stack_in(ASKED_ANOTHER, beside=True)[0]) == "<cell> line 3 in work"
+    assert hangs_beside(ASKED_ANOTHER, waits=True) and not hangs_beside(ASKED_ANOTHER, waits=False)
+    assert shown(f"it printed\n{ASKED_ANOTHER}something after\n") == "it printed\nsomething after\n"
+
+
+def test_who_dies_is_the_one_that_was_at_work() -> None:
+    assert str(stack_in(f"Fatal Python error: Aborted\n\n{ASKED_ANOTHER}")[0]) == "<cell> line 3 in work"
 
 
 def test_how_a_sandbox_was_started_is_no_place_where_code_of_the_user_hangs() -> None:
