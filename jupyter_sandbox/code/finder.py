@@ -20,14 +20,18 @@ from .compiler import padded
 class ModuleFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Put it first on ``sys.meta_path``; it finds and runs the modules it holds.
 
-    ``finished`` lists modules in the order in which their code ended, so a
-    dependency stands before its user. ``running`` are those whose code runs, each
-    imported by the one before it; ``turns`` grows whenever one begins or ends.
+    Since ``note_anew``, ``begun`` lists modules in the order in which their code
+    began and ``finished`` in the order in which it ended, so a dependency stands
+    before its user. ``running`` are those whose code runs, each imported by the one
+    before it; ``turns`` grows whenever one begins or ends.
     """
 
     def __init__(self) -> None:
         self.modules: dict[str, ModuleCode] = {}
+        self.begun: list[str] = []
         self.finished: list[str] = []
+        self.in_a_circle = False
+        """Whether one that began had the name of one that was running in its code: that may be an import of it."""
         self.running: list[str] = []
         self.turns = 0
         self._packages: set[str] = set()
@@ -39,6 +43,23 @@ class ModuleFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             self.modules[module.name] = module
             self._packages.update(_packages_of(module.name))
             show_lines(module)
+
+    def note_anew(self) -> None:
+        """Forget which modules began and finished."""
+        self.begun.clear()
+        self.finished.clear()
+        self.in_a_circle = False
+
+    def ran(self) -> list[str]:
+        """The modules that finished, in an order in which they can be imported again.
+
+        That is a dependency before its user. A circle of imports can often be begun at
+        some of its modules only, so what ran in one is listed as it began.
+        """
+        if not self.in_a_circle:
+            return list(dict.fromkeys(self.finished))
+        finished = set(self.finished)
+        return [name for name in dict.fromkeys(self.begun) if name in finished]
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -73,6 +94,8 @@ class ModuleFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         held = self.modules[module.__name__]
         module.__file__ = held.file
         code = code_object(held)
+        self.in_a_circle = self.in_a_circle or not _leaves(self.running).isdisjoint(_leaves(code.co_names))
+        self.begun.append(held.name)
         self.running.append(held.name)
         self.turns += 1
         try:
@@ -81,6 +104,19 @@ class ModuleFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             self.running.pop()
             self.turns += 1
         self.finished.append(held.name)
+
+
+def take_out(name: str) -> None:
+    """Have a module imported again by whoever needs it next: also by ``from package import module``."""
+    module = sys.modules.pop(name, None)
+    package, _, leaf = name.rpartition(".")
+    held = sys.modules.get(package)
+    if module is not None and getattr(held, "__dict__", {}).get(leaf) is module:
+        delattr(held, leaf)
+
+
+def _leaves(names: Iterable[str]) -> set[str]:
+    return {name.rpartition(".")[2] for name in names}
 
 
 def _packages_of(name: str) -> list[str]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
-from ..code.finder import ModuleFinder, imports_of, show_lines
+from ..code.finder import ModuleFinder, imports_of, show_lines, take_out
 from ..code.versions import VersionTable
 from ..model.code import Bundle, ModuleCode
 from ..model.errors import CompileError
@@ -24,6 +25,9 @@ from ..runtime import Node
 from . import moving
 from .aside import HandlerTimeout
 from .tracebacks import diagnostic_of, error_lines, one_line
+
+MOST_BEGINNINGS: Final = 100
+"""At how many wrong modules an import of many may begin circles: each is run again from another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ class CodeServer:
         return self.table.views(moving.counts(self.node, self.table))
 
     def _affected(self, changed: list[ModuleCode]) -> list[str]:
-        """The changed modules, then those that use them directly or through others."""
+        """The changed modules and those that use them directly or through others, in the order of an earlier load."""
         for module in changed:
             self._imports.pop(module.name, None)
         names = dict.fromkeys(module.name for module in changed)
@@ -132,7 +136,8 @@ class CodeServer:
             fresh = [name for name in users.get(waiting.pop(), ()) if name not in names]
             names.update(dict.fromkeys(fresh))
             waiting += fresh
-        return list(names)
+        place = {name: number for number, name in enumerate(self.finder.modules)}
+        return sorted(names, key=lambda name: place.get(name, len(place)))
 
     def _imported_by(self, name: str) -> set[str]:
         found = self._imports.get(name)
@@ -152,11 +157,9 @@ class _Stage:
     def run(self) -> None:
         """Run the code of all modules, each when it is first imported."""
         self.finder.hold(self.changed)
-        self.finder.finished.clear()
         for name in self.names:
-            sys.modules.pop(name, None)
-        for name in self.names:
-            import_or_refuse(name, self.finder)
+            take_out(name)
+        import_all(self.names, self.finder)
         below = _below(self.names)
         for name in self.names:
             _bind_children(name, below.get(name, ()))
@@ -174,6 +177,45 @@ class _Stage:
             parent, _, leaf = name.rpartition(".")
             if parent in sys.modules:
                 setattr(sys.modules[parent], leaf, module)
+
+
+def import_all(names: Iterable[str], finder: ModuleFinder) -> list[str]:
+    """Import modules, each when it is first needed. Returns those that ran, in an order that does the same again.
+
+    What cannot be imported first, because the circle of imports that it is in has
+    to be begun at another module, is put aside until that is done. Raises
+    CompileError as ``import_or_refuse``: of what was put aside first when no module is left to begin at.
+    """
+    order: dict[str, None] = {}
+    aside: dict[str, CompileError] = {}
+    waiting, beginnings = deque(names), 0
+    while waiting:
+        name = waiting.popleft()
+        if name in order:
+            continue
+        finder.note_anew()
+        try:
+            import_or_refuse(name, finder)
+        except CompileError as refused:
+            if not _met_half_made(refused):
+                raise
+            aside.setdefault(name, refused)
+            beginnings += 1
+            if beginnings > MOST_BEGINNINGS or aside.keys() >= set(waiting) - order.keys():
+                raise next(iter(aside.values())) from None
+            for begun in finder.begun:
+                take_out(begun)
+            waiting.append(name)
+        else:
+            order.update(dict.fromkeys(finder.ran()))
+            aside.clear()
+    return list(order)
+
+
+def _met_half_made(refused: CompileError) -> bool:
+    """Whether an import failed at a module that is still running: Python has no error of its own for that."""
+    why = refused.__context__
+    return isinstance(why, ImportError | AttributeError) and "circular import" in str(why)
 
 
 def import_or_refuse(name: str, finder: ModuleFinder) -> ModuleType:

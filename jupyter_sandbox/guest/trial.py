@@ -11,12 +11,12 @@ from types import ModuleType
 from ..code.finder import ModuleFinder
 from ..model.code import ClassInfo, ModuleCode
 from ..otp.application import Application
-from .code_server import import_or_refuse
+from .code_server import import_all
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The names of all modules, in the order in which they need each other; classes that can be started."""
+    """The names of all modules, in an order in which they can be imported; classes that can be started."""
 
     order: list[str]
     classes: list[ClassInfo]
@@ -28,13 +28,9 @@ def try_modules(modules: Sequence[ModuleCode], finder: ModuleFinder) -> Trial:
     Raises CompileError (compilation_error or load_error) for what raises while imported.
     """
     finder.hold(modules)
-    finished: set[str] = set()
-    for module in modules:
-        finished.update(finder.finished[len(finished) :])
-        if module.name not in finished:
-            import_or_refuse(module.name, finder)
-    names = {module.name for module in modules}
-    order = [name for name in dict.fromkeys(finder.finished) if name in names]
+    names = [module.name for module in modules]
+    known = set(names)
+    order = [name for name in import_all(names, finder) if name in known]
     classes = [found for name in order for found in classes_of(sys.modules[name])]
     return Trial(order, classes)
 

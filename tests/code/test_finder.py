@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from jupyter_sandbox.code.compiler import compile_bundle
-from jupyter_sandbox.code.finder import ModuleFinder, imports_of
+from jupyter_sandbox.code.finder import ModuleFinder, imports_of, take_out
 from jupyter_sandbox.code.gather import gather
 from jupyter_sandbox.code.sources import CellSource
 from jupyter_sandbox.model.code import ModuleCode
@@ -54,6 +54,23 @@ def test_a_folder_without_init_is_a_package_until_it_gets_one(finder: ModuleFind
 def test_a_circular_import_behaves_as_in_ordinary_python(finder: ModuleFinder) -> None:
     hold(finder, {"cc_a.py": "import cc_b\nn = 1", "cc_b.py": "import cc_a\nm = 2"})
     assert importlib.import_module("cc_a").n == 1
+
+
+def test_what_ran_is_listed_as_it_began_where_there_may_be_a_circle_and_else_as_it_ended(finder: ModuleFinder) -> None:
+    hold(finder, {"cc_a.py": "from cc_b import m\nn = m", "cc_b.py": "import cc_a\nm = 2", "cc_c.py": "import cc_a"})
+    importlib.import_module("cc_a")
+    assert (finder.finished, finder.ran()) == (["cc_b", "cc_a"], ["cc_a", "cc_b"])
+    finder.note_anew()
+    take_out("cc_a")
+    importlib.import_module("cc_c")
+    assert finder.ran() == finder.finished == ["cc_a", "cc_c"]
+
+
+def test_what_is_taken_out_is_run_again_by_whoever_takes_it_from_its_package(finder: ModuleFinder) -> None:
+    hold(finder, {"tshop/__init__.py": "", "tshop/back.py": "n = []", "cc_a.py": "from tshop import back"})
+    first = importlib.import_module("tshop.back")
+    take_out("tshop.back")
+    assert importlib.import_module("cc_a").back is sys.modules["tshop.back"] is not first
 
 
 def test_names_that_are_not_held_are_left_to_python(finder: ModuleFinder) -> None:

@@ -13,6 +13,8 @@ from jupyter_sandbox.code.sources import CellSource
 from jupyter_sandbox.model.code import Bundle
 from jupyter_sandbox.wire import messages as m
 
+from .conftest import retire
+
 
 def versions(bench: Any) -> list[tuple[str, int, bool, int]]:
     return [(v.module, v.version, v.current, v.processes) for v in bench.ask(m.Versions).versions]
@@ -300,6 +302,47 @@ def test_a_module_in_a_package_is_replaced_in_its_package_too(bench: Any) -> Non
     assert (sys.modules["tpack"].n, sys.modules["tpack"].inner.n, sys.modules["tpack"].other.k) == (2, 2, 5)
     assert isinstance(bench.load({"tpack/inner.py": "n = 1 / 0"}), m.Failed)
     assert (sys.modules["tpack"].n, sys.modules["tpack"].inner.n) == (2, 2)
+
+
+CIRCLE = {"tc_first.py": "from tc_second import n\nm = n + 1", "tc_second.py": "import tc_first\nn = 1"}
+"""Can be begun at the first one only, as in Python."""
+
+
+def test_a_circle_of_imports_is_begun_where_it_can_be_whatever_comes_first(make_bench: Any) -> None:
+    modules = compile_bundle(gather(CIRCLE)).bundle.modules
+    for given in (modules, modules[::-1]):
+        bench = make_bench()
+        assert isinstance(bench.ask(m.Load, bundle=Bundle(given)), m.Loaded)
+        assert sys.modules["tc_first"].m == 2 and sys.modules["tc_second"].tc_first is sys.modules["tc_first"]
+        assert isinstance(bench.load({"tc_second.py": "import tc_first\nn = 5"}), m.Loaded)
+        assert sys.modules["tc_first"].m == 6 and sys.modules["tc_second"].tc_first is sys.modules["tc_first"]
+        retire(bench)
+        assert not {"tc_first", "tc_second"} & set(sys.modules)
+
+
+def test_a_trial_tells_a_circle_of_imports_in_the_order_in_which_it_can_be_imported(bench: Any) -> None:
+    tried = bench.try_out(Bundle(gather(CIRCLE).modules[::-1]))
+    assert tried.order == ["tc_first", "tc_second"]
+
+
+def test_a_circle_of_imports_that_can_be_begun_nowhere_is_told_by_its_first_module(bench: Any) -> None:
+    circle = {"tc_first.py": "from tc_second import n\nm = 1", "tc_second.py": "from tc_first import m\nn = 1"}
+    failed = bench.load(circle)
+    assert "circular import" in failed.message and failed.message.startswith("module tc_first raised ImportError")
+    assert not {"tc_first", "tc_second"} & set(sys.modules)
+
+
+def test_what_fails_beside_a_circle_of_imports_is_told_as_itself(bench: Any) -> None:
+    failed = bench.load(CIRCLE | {"tc_first.py": "from tc_second import n\nm = n / 0"})
+    assert "ZeroDivisionError" in failed.message and not {"tc_first", "tc_second"} & set(sys.modules)
+
+
+def test_a_user_and_its_module_in_a_package_are_replaced_together_whatever_comes_first(bench: Any) -> None:
+    program = {"tpack/__init__.py": "", "tpack/inner.py": "n = 1", "taa_user.py": "from tpack import inner"}
+    bench.load(program)
+    changed = gather(program | {"tpack/inner.py": "n = 2", "taa_user.py": "from tpack import inner  # new"}).modules
+    bench.ask(m.Load, bundle=compile_bundle(Bundle(changed)).bundle)
+    assert sys.modules["taa_user"].inner is sys.modules["tpack.inner"] and sys.modules["taa_user"].inner.n == 2
 
 
 SLOW_START = """

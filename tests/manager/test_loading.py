@@ -135,6 +135,23 @@ def test_modules_that_take_long_together_are_no_hang(patiently: Sandbox) -> None
     assert (patiently.status, patiently.info().alerts) == (SandboxStatus.RUNNING, ())
 
 
+def test_a_circle_of_imports_is_loaded_and_comes_back_in_a_restart_and_in_a_restored_sandbox(
+    manager: SandboxManager,
+) -> None:
+    cart = "import front\ndef total(): return 7\n"
+    front = (
+        "from cart import total\nfrom jupyter_sandbox.otp import GenServer\n"
+        "class Front(GenServer):\n    def init(self, _): return total()\n"
+    )
+    sandbox = manager.create(code={"cart.py": cart, "front.py": front}, main="front.Front")
+    sandbox.load({"cart.py": cart.replace("7", "8")})
+    sandbox.restart()
+    assert sandbox.state("Front") == 8
+    sandbox.snapshot("eight")
+    sandbox.restore("eight")
+    assert sandbox.state("Front") == 8
+
+
 CHANGING = """
 import time
 from jupyter_sandbox.otp import Child, GenServer, Supervisor
