@@ -7,7 +7,8 @@ the turn is over the Machine settles it and says which timers to set and cancel.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Final, NamedTuple, get_args
 
 from msgspec import UNSET
@@ -119,8 +120,34 @@ def _is_time(timer: Timer) -> bool:
 
 
 def differs(state: Any, other: Any) -> bool:
-    """Whether two states are different terms: 1 and 1.0 are, as in Erlang."""
-    return type(state) is not type(other) or state != other
+    """Whether two states are different terms, as in Erlang: 1 and 1.0 are, at the top and all the way down.
+
+    >>> differs("idle", "idle"), differs(("step", [1]), ("step", [1])), differs(("step", [1]), ("step", [1.0]))
+    (False, False, True)
+    """
+    if state is other:
+        return False
+    kind = type(state)
+    if kind is not type(other) or state != other:
+        return True
+    if isinstance(state, (tuple, list)):
+        return any(map(differs, state, other))
+    if kind is dict:
+        return _differ(state, other) or any(differs(value, other[key]) for key, value in state.items())
+    if kind is set or kind is frozenset:
+        return _differ(state, other)
+    if is_dataclass(kind):
+        pairs = [(getattr(state, one.name), getattr(other, one.name)) for one in fields(kind) if one.compare]
+        return any(
+            mine == theirs and differs(mine, theirs) for mine, theirs in pairs
+        )  # its own equality may allow more
+    return False
+
+
+def _differ(keys: Iterable[Any], others: Iterable[Any]) -> bool:
+    """Whether keys, each of which is equal to one of the others, are other terms."""
+    twin = {key: key for key in others}
+    return any(differs(key, twin[key]) for key in keys)
 
 
 def only_answer(result: Any, caller: Caller) -> Answer | None:

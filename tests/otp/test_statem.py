@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pytest
@@ -169,6 +171,35 @@ def test_states_that_only_look_equal_are_different() -> None:
     assert [event for _, event, _ in told(NextState(1), NextState(1.0), NextState(True), machine=Entering)] == [
         Enter("a"), Enter("a"), Enter(1), Enter(1.0),
     ]  # fmt: skip
+
+
+@dataclass
+class Place:
+    row: Any
+    note: Any = field(default=0, compare=False)
+
+
+@pytest.mark.parametrize(
+    ("state", "other"),
+    [
+        ([1], [1.0]),
+        (("at", (1,)), ("at", (True,))),
+        ({"n": [1]}, {"n": [1.0]}),
+        ({1: "n"}, {1.0: "n"}),
+        ({1}, {1.0}),
+        (frozenset({(0,)}), frozenset({(False,)})),
+        (Place([1]), Place([1.0])),
+    ],
+)
+def test_states_are_told_apart_all_the_way_down(state: Any, other: Any) -> None:
+    changes = NextState(state), NextState(deepcopy(state)), NextState(other), NextState(deepcopy(other))
+    events = told(*changes, machine=Entering)
+    assert [repr(event) for _, event, _ in events] == [repr(Enter(old)) for old in ("a", "a", state)]
+
+
+def test_a_states_own_equality_says_what_is_left_out() -> None:
+    events = told(NextState(Place(1, note=1)), NextState(Place(1, note=1.0)), machine=Entering)
+    assert [event for _, event, _ in events] == [Enter("a"), Enter("a")]
 
 
 def test_a_callback_that_receives_does_not_see_the_machines_own_events() -> None:
