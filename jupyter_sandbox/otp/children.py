@@ -8,11 +8,12 @@ from typing import Any
 
 from ..model.exits import KILL, SHUTDOWN
 from ..model.ids import Pid, Ref
+from ..runtime import relations
 from ..runtime.crashes import exit_reason
 from ..runtime.exceptions import ProcessExit, StartError, Throw
 from ..runtime.operations import OP_RECEIVE, ask
 from ..runtime.process import Process
-from ..runtime.signals import EXIT, Down, Exit
+from ..runtime.signals import Down, Exit
 from . import gen, inheritance, restart
 from .child import Child
 from .returns import Ignore
@@ -86,16 +87,8 @@ async def stop_child(process: Process, entry: restart.Entry) -> Any:
 
 
 def _forget_exit(process: Process, pid: Pid) -> None:
-    """Drop the exit message that came by the link (``unlink_flush``): who stops many would look through all of them.
-
-    It is among the last that came.
-    """
-    box = process.mailbox or deque()
-    for back in range(1, len(box) + 1):
-        kind, _, source = box[-back]
-        if kind == EXIT and source == pid:
-            del box[-back]
-            break
+    """Drop the exit message that came by the link (``unlink_flush``): who stops many would look through all of them."""
+    relations.flush_exit(process, pid)
     inheritance.left(process, pid)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from ..model.errors import UsageError
 from ..model.exits import KILL
 from ..model.ids import Ref
+from ..runtime import relations
 from ..runtime.context import Context
 from ..runtime.exceptions import CallTimeout
 from ..runtime.signals import Down
@@ -24,7 +25,8 @@ async def stream(
 ) -> AsyncIterator[Outcome]:
     """The outcomes; whoever stops early ends the tasks that still run.
 
-    A task that takes longer than ``timeout_ms`` raises CallTimeout, or is killed
+    The exits of its tasks are the stream's alone: who traps exits finds none of
+    them in the mailbox. A task that takes longer than ``timeout_ms`` raises CallTimeout, or is killed
     and gives ``Died("timeout")`` with ``on_timeout="kill_task"``.
     """
     run = _Run(ctx, linked, *options)
@@ -94,7 +96,7 @@ class _Run:
             self._late()
             return
         number, task, _ = self.running.pop(message.ref)
-        drop(self.ctx, task.ref)
+        self._take_leave(task)
         self.over[number] = Done(message.value) if type(message) is TaskReply else Died(message.reason)
 
     def _is_end(self, message: Any) -> bool:
@@ -109,10 +111,15 @@ class _Run:
         self.over[number] = Died("timeout")
 
     def _end(self, task: Task[Any]) -> None:
+        self._take_leave(task)
+        self.ctx.exit_signal(task.pid, KILL)
+
+    def _take_leave(self, task: Task[Any]) -> None:
+        """Hear of a task no more: neither of its result nor, by its link, of its end."""
         drop(self.ctx, task.ref)
         if self.linked:
             self.ctx.unlink(task.pid)
-        self.ctx.exit_signal(task.pid, KILL)
+            relations.flush_exit(self.ctx._process, task.pid)
 
     def close(self) -> None:
         """End the tasks that nobody waits for any more."""

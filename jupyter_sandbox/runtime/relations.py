@@ -11,7 +11,7 @@ from . import delivery
 from .isolate import ATOMIC
 from .names import KEPT, drop_alias, make_alias
 from .process import Process
-from .signals import DOWN, MISSING, Down
+from .signals import DOWN, EXIT, MISSING, Down
 
 if TYPE_CHECKING:
     from .node import Node
@@ -59,6 +59,15 @@ def unlink(node: Node, process: Process, target: Pid) -> None:
     other = node.processes.get(target)
     if other is not None and other.links is not None:
         other.links.pop(process.pid, None)
+
+
+def flush_exit(process: Process, target: Pid) -> None:
+    """Drop the exit message that came by a link, if there is one; it is among the last that came."""
+    box = process.mailbox or deque()
+    for back, (kind, _, source) in enumerate(reversed(box), 1):
+        if kind == EXIT and source == target:
+            del box[-back]
+            break
 
 
 def monitor(node: Node, process: Process, target: Any, *, alias: str | None = None, tag: Any = MISSING) -> Ref:

@@ -20,9 +20,11 @@ from jupyter_sandbox.otp import (
     NoReply,
     OtpContext,
     ReceiveTimeout,
+    Reply,
     Supervisor,
     Task,
     TaskReply,
+    TaskSupervisor,
     count_children,
 )  # fmt: skip
 
@@ -272,6 +274,61 @@ def test_a_task_of_a_stream_that_takes_too_long_ends_the_stream_or_is_killed() -
         return killed, len(self._process.links or ())
 
     assert run(main) == ([Done(10), Died("timeout"), Done(20)], 0)
+
+
+@pytest.mark.parametrize("supervised", [False, True])
+def test_nothing_of_a_streams_tasks_is_left_with_an_owner_that_traps_exits(supervised: bool) -> None:
+    """They end well, crash, are late, and are left behind; the exits of others are told as ever."""
+
+    async def crash(self: OtpContext, ms: int) -> int:
+        await self.sleep(ms)
+        return ms if ms else self.exit("tired")
+
+    async def main(self: OtpContext) -> Any:
+        self.trap_exit()
+        tasks = await self.start(TaskSupervisor)
+
+        def begin(items: Any, **options: Any) -> Any:
+            if supervised:
+                return TaskSupervisor.async_stream(self, tasks, items, crash, **options)
+            return Task.async_stream(self, items, crash, **options)
+
+        found = [outcome async for outcome in begin([30, 0, 10], max_concurrency=2)]
+        late = [outcome async for outcome in begin([10, 100], timeout_ms=50, on_timeout="kill_task")]
+        async for outcome in begin([10, 0, 20, 100], ordered=False):
+            if outcome == Done(10):
+                break
+        other = self.spawn_link(lambda self: self.exit("other"))
+        await self.sleep(500)
+        left = [await self.receive(timeout_ms=0, default=None) for _ in range(2)]
+        return found, late, left == [Exit(other, "other"), None]
+
+    expected = [Done(30), Died("tired"), Done(10)], [Done(10), Died("timeout")], True
+    assert run(main) == expected
+
+
+def test_a_server_that_traps_exits_hears_nothing_of_its_streams() -> None:
+    class Owner(GenServer):
+        def init(self, _: Any) -> Any:
+            self.trap_exit()
+            return []
+
+        async def handle_cast(self, items: Any, state: Any) -> Any:
+            return NoReply(await outcomes(self, items, _itself, max_concurrency=2))
+
+        def handle_info(self, message: Any, state: Any) -> Any:
+            return NoReply([*state, message])
+
+        def handle_call(self, request: Any, caller: Any, state: Any) -> Any:
+            return Reply(state, state)
+
+    async def main(self: OtpContext) -> Any:
+        owner = await self.start(Owner)
+        self.cast(owner, [3, 0, 2, 1])
+        await self.sleep(50)
+        return await self.call(owner, "heard")
+
+    assert run(main) == [Done(3), Done(0), Done(2), Done(1)]
 
 
 @pytest.mark.parametrize("options", [{"max_concurrency": 0}, {"max_concurrency": True}, {"on_timeout": "wait"}])
