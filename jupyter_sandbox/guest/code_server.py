@@ -1,7 +1,8 @@
 """Modules of a live sandbox: load them, or replace them while processes run. A failed load leaves no trace.
 
 New code runs in fresh module objects beside the old ones. Modules that import
-a changed one are run again too: they would otherwise keep its old classes.
+a changed one are run again too: they would otherwise keep its old classes;
+their processes follow without a ``code_change``.
 Only when everything has succeeded do the processes move (``moving``) and the
 new modules take the place of the old.
 """
@@ -90,7 +91,8 @@ class CodeServer:
         stage = _Stage(self, changed, self._affected(changed))
         try:
             stage.run()
-            moves = moving.plan(self.node, stage.old, self.table, options.get("extra"))
+            names = {module.name for module in changed}
+            moves = moving.plan(self.node, stage.old, names, self.table, options.get("extra"))
             moved = moving.perform(moves, self.on_move)
         except BaseException:
             stage.undo()

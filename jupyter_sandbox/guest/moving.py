@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from enum import EnumMeta
 from types import FunctionType, ModuleType
@@ -16,6 +16,7 @@ from typing import Any
 
 from ..code.versions import VersionTable
 from ..model.errors import CompileError
+from ..otp import debug
 from ..otp.sys import move
 from ..runtime import Node, delivery
 from ..runtime.crashes import exit_reason
@@ -29,13 +30,17 @@ _OURS = __name__.rpartition("guest.")[0]
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One process and where it goes; ``behaviour`` is None when only what it holds has to follow."""
+    """One process and where it goes; ``behaviour`` is None when only what it holds has to follow.
+
+    ``changes`` says whether its ``code_change`` is called.
+    """
 
     process: Process
     behaviour: Any
     old_version: Any
     extra: Any
     renewal: Renewal
+    changes: bool = False
 
 
 @dataclass(slots=True)
@@ -56,8 +61,12 @@ class _Before:
          process.dictionary, process.upgrade) = self.values  # fmt: skip
 
 
-def plan(node: Node, old: Mapping[str, ModuleType], table: VersionTable, extra: Any) -> list[Move]:
-    """Every process that has to move, by age. Raises CompileError when its class is gone from the new code."""
+def plan(node: Node, old: Mapping[str, ModuleType], changed: Set[str], table: VersionTable, extra: Any) -> list[Move]:
+    """Every process that has to move, by age. Raises CompileError when its class is gone from the new code.
+
+    ``changed`` are the modules with another text. Of the others that are run
+    again for using one of these, ``code_change`` is not called: nothing in them makes another state.
+    """
     if not old:
         return []
     renewal = _renewal(node, old)
@@ -72,7 +81,8 @@ def plan(node: Node, old: Mapping[str, ModuleType], table: VersionTable, extra: 
                 raise _refusal(process, f"the new code has no {behaviour.__qualname__} that it could go on in")
             before = getattr(behaviour, "version", None)
             version = table.number(behaviour.__module__) if before is None else before
-            moves.append(Move(process, target, version, extra, renewal))
+            changes = not _may_change(target) or _is_of(changed, behaviour, target)
+            moves.append(Move(process, target, version, extra, renewal, changes))
         elif mentions((process.state, process.mailbox, process.dictionary), renewal.old):
             moves.append(Move(process, None, None, extra, renewal))
     return moves
@@ -113,6 +123,11 @@ def purge(node: Node, old: Mapping[str, ModuleType]) -> int:
     return killed
 
 
+def _is_of(modules: Set[str], *classes: type) -> bool:
+    """Whether any of these classes, or one that it inherits from, is defined in one of the modules."""
+    return any(base.__module__ in modules for one in classes for base in one.__mro__)
+
+
 def _is_one_of(home: dict[str, Any], *modules: ModuleType) -> bool:
     return any(home is module.__dict__ for module in modules)
 
@@ -146,6 +161,11 @@ def _go_over(step: Move, begins: Callable[[], None] = lambda: None) -> None:
     process = step.process
     if step.behaviour is None:
         process.state = step.renewal(process.state)
+        return
+    if not step.changes:
+        process.state = step.renewal(process.state)
+        process.context, process.behaviour = step.behaviour(process), step.behaviour
+        debug.switch(process)
         return
     node, renew = process.node, step.renewal.copied if _may_change(step.behaviour) else step.renewal
     before, node.current = node.current, process  # so that a code_change without end can be broken like any callback

@@ -128,6 +128,41 @@ def test_modules_that_use_a_changed_one_are_renewed_with_it(bench: Any, shop_sou
     assert sys.modules["ttop"].Counter is sys.modules["tparts"].Counter
 
 
+USING = """
+from jupyter_sandbox.otp import GenServer, Reply
+from {base} import {name}
+class Clerk({name}):
+    version = "1"
+    def init(self, _):
+        return 1
+    def handle_call(self, request, caller, state):
+        return Reply((state, {name}.FEE), state)
+"""
+DOUBLES = """
+    def code_change(self, old_version, state, extra):
+        return state * 2
+"""
+
+
+def test_a_module_that_is_run_again_for_using_another_gets_its_new_classes_and_no_code_change(bench: Any) -> None:
+    fees = "from jupyter_sandbox.otp import GenServer\nclass Fees(GenServer):\n    FEE = 1\n"
+    clerk = USING.format(base="tfees", name="Fees").replace("class Clerk(Fees)", "class Clerk(GenServer)") + DOUBLES
+    bench.load({"tfees.py": fees, "tclerk.py": clerk})
+    bench.start("tclerk.Clerk")
+    assert bench.load({"tfees.py": fees.replace("FEE = 1", "FEE = 2")}).moved == 1
+    assert bench.call("Clerk", "?") == (1, 2)
+    assert bench.load({"tclerk.py": clerk + "# another text"}).moved == 1
+    assert bench.call("Clerk", "?") == (2, 2)
+
+
+def test_a_code_change_is_called_where_what_its_class_inherits_from_changed(bench: Any) -> None:
+    base = "from jupyter_sandbox.otp import GenServer\nclass Base(GenServer):\n    FEE = 1\n" + DOUBLES
+    bench.load({"tbase.py": base, "tclerk.py": USING.format(base="tbase", name="Base")})
+    bench.start("tclerk.Clerk")
+    bench.load({"tbase.py": base.replace("FEE = 1", "FEE = 2")})
+    assert bench.call("Clerk", "?") == (2, 2)
+
+
 DATA = """
 from dataclasses import dataclass
 from enum import Enum
