@@ -191,7 +191,7 @@ def _start_child(ctx: Context, argument: tuple[Any, ...]) -> Pid:
 
 def begun(ctx: Context, pid: Pid, function: Any) -> Task[Any]:
     """Watch a process that runs ``_run`` and has taken no step yet: it learns where its result goes."""
-    ref = ctx.monitor(pid, alias="reply_demonitor")
+    ref = ctx.monitor(pid, alias="demonitor")
     child = ctx._process.node.processes.get(pid)
     if child is not None:
         child.dictionary = {**(child.dictionary or {}), "$reply_to": ref, "$callers": _callers(ctx)}

@@ -140,7 +140,7 @@ async def _begin(
     pid: Pid = await start_child(ctx, supervisor, child)
     if linked:
         ctx.link(pid)
-    ref = ctx.monitor(pid, alias="reply_demonitor")
+    ref = ctx.monitor(pid, alias="demonitor")
     ctx.send(pid, _Go(ref))
     return Task(pid, ref, ctx.pid, getattr(function, "__qualname__", repr(function)))
 

@@ -14,6 +14,7 @@ from jupyter_sandbox.otp import (
     Child,
     Died,
     Done,
+    Down,
     Exit,
     GenServer,
     Node,
@@ -192,6 +193,34 @@ def test_a_server_may_take_the_result_as_a_message() -> None:
         return await self.receive()
 
     assert run(main) == "answer"
+
+
+@pytest.mark.parametrize("nolink", [False, True])
+def test_who_takes_the_result_as_a_message_hears_of_the_end_too_unless_it_demonitors(nolink: bool) -> None:
+    async def main(self: OtpContext) -> Any:
+        tasks = await self.start(TaskSupervisor)
+
+        async def begin() -> Task[Any]:
+            if nolink:
+                return await TaskSupervisor.async_nolink(self, tasks, work, 10, "done")
+            return Task.async_(self, work, 10, "done")
+
+        first, heard = await begin(), []
+        await self.sleep(20)
+        while (message := await self.receive(timeout_ms=0, default=None)) is not None:
+            heard.append(message)
+        for _ in range(2):
+            task = await begin()
+            await self.receive(TaskReply)
+            self.demonitor(task.ref, flush=True)
+        awaited = await begin()
+        await Task.await_(self, awaited)
+        await self.sleep(20)
+        left = await self.receive(timeout_ms=0, default=None), self._process.aliases
+        return heard == [TaskReply(first.ref, "done"), Down(first.ref, first.pid, "normal")], left
+
+    heard, (left, aliases) = run(main)
+    assert heard and left is None and not aliases
 
 
 def test_a_task_among_children_runs_once() -> None:
