@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from jupyter_sandbox.otp import (
+    IGNORE,
     Child,
     Down,
     Exit,
@@ -17,8 +19,10 @@ from jupyter_sandbox.otp import (
     Node,
     NoReply,
     OtpContext,
+    ProcessExit,
     Reply,
     StartError,
+    Stop,
     Supervisor,
     sys,
 )
@@ -155,6 +159,24 @@ def test_a_server_that_does_not_start_says_so_itself() -> None:
         return failed.value.reason
 
     assert in_main(body) == "normal"
+
+
+@pytest.mark.parametrize("outcome", [Stop("why"), Stop("normal"), IGNORE, ProcessExit("why"), ValueError("why")])
+def test_a_failed_start_with_a_link_leaves_no_exit_message(outcome: Any) -> None:
+    class Unwilling(GenServer):
+        def init(self, argument: Any) -> Any:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            return outcome
+
+    async def body(self: OtpContext) -> Any:
+        self.trap_exit()
+        with suppress(StartError):
+            assert await self.start_link(Unwilling) is None
+        await self.sleep(20)
+        return await self.receive(timeout_ms=0, default=None)
+
+    assert in_main(body) is None
 
 
 def test_a_plain_process_may_pass_requests_on() -> None:

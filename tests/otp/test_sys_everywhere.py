@@ -10,6 +10,7 @@ import pytest
 from jupyter_sandbox.otp import (
     IGNORE,
     KEEP,
+    After,
     Agent,
     CallExit,
     CallTimeout,
@@ -20,6 +21,8 @@ from jupyter_sandbox.otp import (
     GenStatem,
     NextState,
     Node,
+    NoReply,
+    Ok,
     OtpContext,
     Partitions,
     PartitionSupervisor,
@@ -287,3 +290,34 @@ def test_who_is_started_twice_under_a_name_that_sys_suspended_is_refused_all_the
         return refused.value.reason == ("already_started", pid)
 
     assert Node().run_function(main) is True
+
+
+class Waiting(GenServer):
+    """Waits 100 ms for a message; its state is when it heard of the timeout."""
+
+    def init(self, _: Any) -> Any:
+        return Ok(None, After(100))
+
+    def handle_info(self, message: Any, state: Any) -> Any:
+        return NoReply(self.now())
+
+
+def test_system_messages_leave_the_timeout_of_a_server_as_it_is() -> None:
+    async def looked_at(self: OtpContext) -> Any:
+        server = await self.start(Waiting)
+        for _ in range(3):
+            await self.sleep(30)
+            await sys.get_state(self, server)
+        await self.sleep(100)
+        return await sys.get_state(self, server)
+
+    async def suspended(self: OtpContext) -> Any:
+        server = await self.start(Waiting)
+        await self.sleep(60)
+        await sys.suspend(self, server)
+        await self.sleep(60)
+        await sys.resume(self, server)
+        await self.sleep(0)
+        return await sys.get_state(self, server)
+
+    assert (Node().run_function(looked_at), Node().run_function(suspended)) == (100, 120)
