@@ -54,6 +54,8 @@ def opened(data: bytes) -> Any:
     """A value that the kernel sent. Raises UsageError when it needs something that is not in the sandbox."""
     try:
         return pickle.loads(data)
+    except UsageError:  # a record whose class is not there, or is another one now
+        raise
     except BaseException as error:  # a pickle runs what it names, and that may raise anything
         hint = "send plain data, or objects of classes that the sandbox has loaded too"
         why = one_line(error)
