@@ -9,10 +9,11 @@ from ..model.code import Bundle, ModuleCode
 from ..model.errors import CompileError, InternalError
 from ..runtime import LoadCode
 from ..wire import messages as m
-from ..wire.values import encode_value
+from ..wire.values import PICTURED_BYTES
 from .guest import CELL, OTP_CLIENTS, Handlers, pid_text
 from .met import NO_MEMORY
 from .tracebacks import error_lines, one_line
+from .values import value_answer
 
 if TYPE_CHECKING:
     from .guest import Guest
@@ -86,10 +87,11 @@ def execute(guest: Guest, request: m.Execute) -> None:
 
     def answer(outcome: Any) -> m.Answer:
         value, drawing = outcome
-        data = encode_value(value)
-        if drawing is None:
-            return m.Value(id=request.id, data=data)
-        return m.Pictured(id=request.id, data=data, mime=drawing.mime, image=drawing.image, why=drawing.why)
+        most = request.most if drawing is None or request.most is None else min(request.most, PICTURED_BYTES)
+        told = value_answer(request.id, value, most)
+        if drawing is None or type(told) is m.Oversized:
+            return told
+        return m.Pictured(id=request.id, data=told.data, mime=drawing.mime, image=drawing.image, why=drawing.why)
 
     guest.pending.apply(request, CELL, (request.source, request.file, request.timeout_ms), answer)
     guest.cells.add(request.id, request.file, guest.node)

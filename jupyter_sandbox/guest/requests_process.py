@@ -9,9 +9,9 @@ from ..otp import inspect
 from ..runtime import Tell
 from ..runtime.exceptions import StartError
 from ..wire import messages as m
-from ..wire.values import Oversize, encode_reply, encode_value
 from . import clients
 from .guest import CLIENTS, OTP_CLIENTS, Handlers, pid_text
+from .values import value_answer
 
 if TYPE_CHECKING:
     from .guest import Guest
@@ -21,7 +21,7 @@ def call(guest: Guest, request: m.Call) -> None:
     """GenServer call; the reply comes back as data, and whole."""
     guest.must_run("call", "leave a message that waits for the next step: %sandbox cast, %sandbox send")
     args = (request.target, request.args, request.timeout_ms)
-    guest.pending.apply(request, f"{CLIENTS}call", args, _reply(request))
+    guest.pending.apply(request, f"{CLIENTS}call", args, _value(request.id, request.most))
 
 
 def cast(guest: Guest, request: m.Cast) -> None:
@@ -76,7 +76,7 @@ def unsuspend(guest: Guest, request: m.Unsuspend) -> None:
 def get_state(guest: Guest, request: m.GetState) -> None:
     """The state as it is between two steps: looking takes no step, so it works while paused and in any callback."""
     process = inspect.find(guest.node, request.target)
-    guest.emit(m.Value(id=request.id, data=encode_value(process.state)))
+    guest.emit(value_answer(request.id, process.state, request.most))
 
 
 def set_state(guest: Guest, request: m.SetState) -> None:
@@ -98,18 +98,8 @@ def children(guest: Guest, request: m.Children) -> None:
     guest.pending.apply(request, f"{OTP_CLIENTS}children", (request.target,), _value(request.id))
 
 
-def _reply(request: m.Call) -> Callable[[Any], m.Answer]:
-    def answer(value: Any) -> m.Answer:
-        try:
-            return m.Value(id=request.id, data=encode_reply(value, request.most))
-        except Oversize as error:
-            return m.Oversized(id=request.id, size=error.size, many=error.many)
-
-    return answer
-
-
-def _value(number: int) -> Callable[[Any], m.Answer]:
-    return lambda value: m.Value(id=number, data=encode_value(value))
+def _value(number: int, most: int | None = None) -> Callable[[Any], m.Answer]:
+    return lambda value: value_answer(number, value, most)
 
 
 HANDLERS: Handlers = {

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ..model import given
 from ..model.errors import LimitExceeded, SandboxError, UsageError
 from ..model.given import MOST
 from ..model.sandbox import SandboxStatus
 from ..wire import messages as wire
-from ..wire.values import REPLY_BYTES, REPLY_ITEMS, REPLY_KEYS, decode_reply, decode_value
+from ..wire.values import PICTURED_BYTES, REPLY_BYTES, REPLY_ITEMS, REPLY_KEYS, decode_reply, decode_value
 from .handle import ASK_S, GuestHandle
 from .holding import Holding
 from .loading import admit
@@ -81,13 +81,20 @@ class Acting(Holding):
         name = given.target("target", target, self._unit.name)
         self._act(lambda number: wire.Unsuspend(id=number, target=name), wire.Done)
 
-    def state(self, target: object) -> object:
-        """The state of a process as plain data (``sys:get_state``)."""
-        name = given.target("target", target, self._unit.name)
-        return self._value(lambda number: wire.GetState(id=number, target=name))
+    def state(self, target: object, cut: bool = False) -> object:
+        """The state of a process as plain data (``sys:get_state``), whole; with ``cut`` as much as one looks at.
+
+        Of what was cut the last thing says how much is left out. Raises LimitExceeded as ``call`` does.
+        """
+        name, most = given.target("target", target, self._unit.name), self._most(cut)
+        answer = self._act(lambda number: wire.GetState(id=number, target=name, most=most), wire.Value)
+        return decode_value(answer.data) if cut else decode_reply(answer.data)
 
     def set_state(self, target: object, value: object) -> object:
-        """Replace the state of a process (``sys:replace_state``); the new state."""
+        """Replace the state of a process (``sys:replace_state``); the new state, cut to what one looks at.
+
+        What came out of the sandbox in words only is refused with UsageError: it would replace what it tells of.
+        """
         name, args = given.target("target", target, self._unit.name), self._packed(value, "the state")
         return self._value(lambda number: wire.SetState(id=number, target=name, args=args))
 
@@ -119,8 +126,11 @@ class Acting(Holding):
         """
         return self._loop.run(_restart(self._unit, given.target("target", target, self._unit.name)))
 
-    def exec(self, source: str, file: str = "<exec>", timeout_ms: int | None = None) -> object:
+    def exec(self, source: str, file: str = "<exec>", timeout_ms: int | None = None, cut: bool = False) -> object:
         """Run code in a process of its own inside the sandbox; the value of its last expression, as plain data.
+
+        It comes whole, or, with ``cut``, as much of it as one looks at, with what was left out. Raises LimitExceeded as
+        ``call`` does: what the code did is done then.
 
         A value whose class draws itself (``_repr_png_``, ``_repr_jpeg_``, ``_repr_mimebundle_``, a figure of
         matplotlib) comes as ``Drawn``: the plain data in ``value``, the checked file in ``picture.body``.
@@ -128,9 +138,14 @@ class Acting(Holding):
         """
         # Read in the thread that asked: an image takes a while to check, and the manager has others to serve.
         code, place = given.text("source", source), given.text("file", file)
-        return shown(self._loop.run(_execute(self._unit, code, place, given.timeout("timeout_ms", timeout_ms))))
+        patience, most = given.timeout("timeout_ms", timeout_ms), self._most(cut)
+        return shown(self._loop.run(_execute(self._unit, code, place, patience, most)), cut=cut)
 
     # --- how ----------------------------------------------------------------------------------------------------------
+
+    def _most(self, cut: bool) -> int | None:
+        """Bytes that a value may have which comes whole; None for one that is cut."""
+        return None if given.truth("cut", cut) else self._unit.limits.max_message
 
     def _packed(self, value: object, what: str) -> bytes:
         data = pack(value, what)
@@ -180,12 +195,12 @@ async def _restart(unit: Unit, target: str) -> object:
     return decode_value(reply.data)
 
 
-async def _execute(unit: Unit, source: str, file: str, timeout_ms: int | None) -> wire.Value:
+async def _execute(unit: Unit, source: str, file: str, timeout_ms: int | None, most: int | None) -> wire.Value:
     asked: list[int] = []
 
     def make(number: int) -> wire.Request:
         asked.append(number)
-        return wire.Execute(id=number, source=source, file=file, timeout_ms=timeout_ms)
+        return wire.Execute(id=number, source=source, file=file, timeout_ms=timeout_ms, most=most)
 
     guest, wait_s = unit.guest, None if timeout_ms is None else timeout_ms / 1000 + GRACE_S
     try:
@@ -208,30 +223,41 @@ async def _call_off(guest: GuestHandle, request: int) -> None:
     told.exception()  # seen: a cell that cannot be broken runs into handler_budget, which ends it
 
 
-async def _admit_reply(unit: Unit, reply: wire.Value) -> None:
+_WHOLE: Final[dict[type[wire.Request], str]] = {
+    wire.Call: "the reply",
+    wire.GetState: "the state",
+    wire.Execute: "the value",
+}
+"""What is asked for that may have to come whole."""
+
+
+async def _admit_whole(unit: Unit, reply: wire.Value, what: str) -> None:
     """Raises LimitExceeded for one that is larger than a message may be; it is not decoded then."""
     if isinstance(reply, wire.Oversized):
         size = min(max(0, reply.size), MOST)
-        hint = _of_reply(size, reply.many) or too_long(size, unit)
+        drawn = what == "the value" and PICTURED_BYTES < size <= unit.limits.max_message
+        hint = _of_reply(size, reply.many, PICTURED_BYTES if drawn else REPLY_BYTES) or too_long(size, unit)
     else:
         size = len(reply.data)
         unit.analytics.message(size)
         if size <= unit.limits.max_message:
             return
         hint = too_long(size, unit)
-    await _refuse(unit, "the reply", hint, size)
-    raise LimitExceeded(f"the reply: {hint}", "message_limit")
+    hint += "; with cut=True as much of it comes as one looks at" if what == "the state" else ""
+    await _refuse(unit, what, hint, size)
+    raise LimitExceeded(f"{what}: {hint}", "message_limit")
 
 
-def _of_reply(size: int, many: str) -> str:
+def _of_reply(size: int, many: str, most: int) -> str:
     """Why no limit of a sandbox lets it through; empty where one does."""
     ask = "ask for a part of it, or have it written to a file"
     if many == "items":
         return f"it has more than the {REPLY_ITEMS} items that a reply can have; {ask}"
     if many:
         return f"it has more than the {REPLY_KEYS} keys that are no texts which a reply can have; {ask}"
-    if size > REPLY_BYTES:
-        return f"it has {size} bytes or more, and no reply can have more than {REPLY_BYTES}; {ask}"
+    if size > most:
+        beside = "" if most == REPLY_BYTES else " beside a picture"
+        return f"it has {size} bytes or more, and no reply can have more than {most}{beside}; {ask}"
     return ""
 
 
@@ -242,19 +268,19 @@ async def act(unit: Unit, make: Callable[[int], wire.Request], answer: type[A], 
     if guest is not None:
         guest.renew_output()
 
-    calls = False
+    what = None
 
     def measured(number: int) -> wire.Request:
-        nonlocal calls
+        nonlocal what
         frame = make(number)
-        calls = isinstance(frame, wire.Call)
+        what = _WHOLE.get(type(frame)) if getattr(frame, "most", None) is not None else None
         unit.analytics.message(len(getattr(frame, "args", b"")))
         return frame
 
     try:
         reply = await unit.ask(measured, answer, wait_s)
-        if calls and isinstance(reply, wire.Value):
-            await _admit_reply(unit, reply)
+        if what is not None and isinstance(reply, wire.Value):
+            await _admit_whole(unit, reply, what)
         return reply
     except SandboxError as error:
         if error.kind == "too_large":

@@ -6,21 +6,21 @@ from ..model.harmless import shortened
 from ..model.images import checked
 from ..model.picture import Drawn, Picture
 from ..wire.messages import Pictured, Value
-from ..wire.values import decode_value
+from ..wire.values import decode_reply, decode_value
 
 _LONGEST = 400
 """Characters of a reason."""
 
 
-def shown(answer: Value) -> object:
-    """The value; a ``Drawn`` when its class draws it. Raises RemoteProtocolError for what is no value.
+def shown(answer: Value, *, cut: bool = False) -> object:
+    """The value, cut or whole; a ``Drawn`` when its class draws it. Raises RemoteProtocolError for what is no value.
 
     >>> from ..wire.values import encode_value
-    >>> shown(Pictured(id=1, data=encode_value(7), image=b"<svg>"))
+    >>> shown(Pictured(id=1, data=encode_value(7), image=b"<svg>"), cut=True)
     7
     (no picture: image/png was refused: it does not begin as a PNG does)
     """
-    value = decode_value(answer.data)
+    value = decode_value(answer.data) if cut else decode_reply(answer.data)
     if not isinstance(answer, Pictured):
         return value
     picture, why = _picture(answer)

@@ -49,6 +49,17 @@ def whole(field: str, value: object, most: int = MOST, least: int = 1) -> int:
     return number
 
 
+def truth(field: str, value: object) -> bool:
+    """True or False, and nothing that counts as one of them. Raises UsageError.
+
+    >>> truth("cut", True)
+    True
+    """
+    if type(value) is not bool:
+        raise UsageError(field, value, hint="give True or False")
+    return value
+
+
 def text(field: str, value: object, hint: str = "give a text") -> str:
     """A text. Raises UsageError that names the field.
 

@@ -51,6 +51,8 @@ class Execute(Request, frozen=True, kw_only=True):
     source: str
     file: str
     timeout_ms: int | None = None
+    most: int | None = None
+    """Bytes that the value may have; without it what is too much is left out."""
 
 
 class CallOff(Request, frozen=True, kw_only=True):
@@ -152,6 +154,8 @@ class GetState(Request, frozen=True, kw_only=True):
     """sys:get_state. Answer: Value."""
 
     target: str
+    most: int | None = None
+    """Bytes that the state may have; without it what is too much is left out."""
 
 
 class SetState(Request, frozen=True, kw_only=True):

@@ -2,7 +2,8 @@
 
 The guest's side takes any object, however hostile, runs none of its code and
 always returns bytes: what has no form as data becomes its type's name and a
-bounded text. What is shown is cut; a reply comes whole or not at all. The
+bounded text. What is shown is cut; what was asked for comes whole or
+not at all. The
 kernel's side builds plain values only; nothing is imported, unpickled or
 evaluated.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import msgspec
 
 from ..model.errors import RemoteProtocolError
+from ..model.picture import MOST_BYTES
 from .encoding import encode
 from .legality import LARGE
 from .value_decoder import ValueDecoder
@@ -19,14 +21,16 @@ from .value_encoder import Oversize, ValueEncoder, WholeEncoder, opaque_node
 from .value_heads import refuse_many
 from .value_nodes import Node
 
-__all__ = ["MAX_BYTES", "REPLY_BYTES", "REPLY_ITEMS", "REPLY_KEYS", "Oversize", "decode_reply", "decode_value",
-           "encode_reply", "encode_value"]  # fmt: skip
+__all__ = ["MAX_BYTES", "PICTURED_BYTES", "REPLY_BYTES", "REPLY_ITEMS", "REPLY_KEYS", "Oversize", "decode_reply",
+           "decode_value", "encode_reply", "encode_value"]  # fmt: skip
 
 MAX_BYTES = 256_000
 MAX_ITEMS = 10_000
 MAX_DEPTH = 20
 REPLY_BYTES = LARGE["Value"] - 4096
 """Of the reply to a call, however much a sandbox may send: what fits into the longest frame of its kind."""
+PICTURED_BYTES = LARGE["Pictured"] - MOST_BYTES - 65_536
+"""Of the value of a cell that comes with its picture, and with words about that."""
 REPLY_ITEMS, REPLY_KEYS = 100_000, 10_000
 """Of such a reply: things in it, and those of them that are keys and no texts."""
 _MARKS = 200

@@ -54,7 +54,7 @@ def test_an_answer_that_there_is_no_memory_for_raises_the_alert_too(shop: Any, m
     def no_memory(value: object) -> bytes:
         raise MemoryError
 
-    monkeypatch.setattr("jupyter_sandbox.guest.requests_code.encode_value", no_memory)
+    monkeypatch.setattr("jupyter_sandbox.guest.values.encode_value", no_memory)
     assert "MemoryError" in execute(shop, "1 + 1").message
     assert [alert.limit for alert in shop.of(m.Alert)] == ["memory_limit"]
 

@@ -190,7 +190,7 @@ def test_spawn_gives_a_pid(shell: InteractiveShell, shop: FakeSandbox) -> None:
     [
         ("suspend front", ("suspend", "front")),
         ("unsuspend front", ("unsuspend", "front")),
-        ("state front", ("state", "front")),
+        ("state front", ("state", ("front",), {"cut": True})),
         ("set-state front 2 * 3", ("set_state", "front", 6)),
         ("children shop", ("children", "shop")),
         ("restart-child shop front", ("restart_child", "shop", "front")),
@@ -243,8 +243,16 @@ def test_snapshots_of_other_notebooks_say_whose_they_are(shell: InteractiveShell
 def test_exec_keeps_its_line_numbers_and_its_value(shell: InteractiveShell, shop: FakeSandbox) -> None:
     shop.answers["exec"] = 5
     assert shell.run_cell_magic("sandbox", "exec shop --out five", "2 + 3\n") == 5
-    assert shop.asked[-1][1] == "\n2 + 3\n"
+    assert shop.asked[-1][1][0] == "\n2 + 3\n"
     assert shell.user_ns["five"] == 5
+
+
+def test_a_value_that_gets_a_name_comes_whole_and_one_that_is_shown_may_be_cut(
+    shell: InteractiveShell, shop: FakeSandbox
+) -> None:
+    shell.run_cell_magic("sandbox", "exec shop --out five", "2 + 3\n")
+    shell.run_cell_magic("sandbox", "exec shop", "2 + 3\n")
+    assert [options for _, _, options in shop.asked[-2:]] == [{"cut": False}, {"cut": True}]
 
 
 def test_an_empty_source_is_not_the_folder_of_the_notebook(shell: InteractiveShell, shop: FakeSandbox) -> None:

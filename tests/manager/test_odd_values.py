@@ -92,7 +92,8 @@ ODD: dict[str, Callable[[], object]] = {
 
 RIGHT: dict[str, object] = {
     "allow": {"net": False}, "args": (0,), "capture": frozenset({"crash"}), "child": "front", "clock": "virtual",
-    "code": {"ward.py": SOURCE}, "contains": "x", "count": 1, "data": {"n": 1}, "dependencies": (), "env": {"n": 1},
+    "code": {"ward.py": SOURCE}, "contains": "x", "count": 1, "cut": False, "data": {"n": 1},
+    "dependencies": (), "env": {"n": 1},
     "file": "<here>", "flavour": "plain", "function": "ward.Patient", "interval_ms": 0, "isolation": "copy",
     "kind": "experiment_step", "kinds": ("crash",), "limit": 5, "limits": {"max_processes": 50}, "main": "ward.Ward",
     "max_steps": 1, "message": "m", "module": "ward", "name": "fresh", "name_or_id": "odd", "preimport": (),

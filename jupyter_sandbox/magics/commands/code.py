@@ -43,7 +43,7 @@ def execute(turn: Turn) -> object:
     if out is not None and (not out.isidentifier() or iskeyword(out)):
         raise UsageError("--out", out, hint="give the name of a variable, such as result")
     cell = turn.desk.cells.enter(turn.line, turn.body or "")
-    value = turn.sandbox.exec(cell.padded, cell.file)
+    value = turn.sandbox.exec(cell.padded, cell.file, cut=out is None)  # what gets a name is there to be used
     if out is not None:
         turn.desk.store(out, value)
     return value

@@ -68,7 +68,7 @@ def unsuspend(turn: Turn) -> Lines:
 def state(turn: Turn) -> object:
     """The state itself; of a supervisor a card that tells it, with the state as its ``subject``."""
     target = turn.given.text("TARGET")
-    return supervisor_card(target, turn.sandbox.state(target))
+    return supervisor_card(target, turn.sandbox.state(target, cut=True))
 
 
 def set_state(turn: Turn) -> object:
