@@ -241,8 +241,8 @@ class _Writer:
             raise self._too_much(error, of) from None
         except HandlerTimeout as error:
             raise _takes_too_long(error, of) from None
-        except BaseException as plain_error:  # the user's __reduce__ may raise anything
-            blob = self._dumps_by_value(value, of, plain_error)
+        except BaseException:  # the user's __reduce__ may raise anything
+            blob = self._dumps_by_value(value, of)
         self._room -= len(blob)
         return blob
 
@@ -255,8 +255,11 @@ class _Writer:
             self._begin()  # forgetting takes as long as the longest memory it ever had
         return blob
 
-    def _dumps_by_value(self, value: Any, of: Process | str, first: BaseException) -> bytes:
-        """Functions and classes made inside functions travel by value, for which cloudpickle knows how."""
+    def _dumps_by_value(self, value: Any, of: Process | str) -> bytes:
+        """Functions and classes made inside functions travel by value, for which cloudpickle knows how.
+
+        Its error is the one to tell: what only plain pickle cannot save is no obstacle.
+        """
         import cloudpickle
 
         self._out.clear(self._room)
@@ -269,9 +272,9 @@ class _Writer:
             raise self._too_much(error, of) from None
         except HandlerTimeout as error:
             raise _takes_too_long(error, of) from None
-        except BaseException:
+        except BaseException as error:
             raise SnapshotError(
-                f"{_of(of)} cannot be saved: {_said(first)}. Keep plain data in states, and open files and connections "
+                f"{_of(of)} cannot be saved: {_said(error)}. Keep plain data in states, and open files and connections "
                 "through `await self.outside(...)`"
             ) from None
 

@@ -131,6 +131,15 @@ def test_state_that_cannot_be_saved_is_named_with_its_process(shop: Any) -> None
     assert isinstance(shop.ask(m.TakeSnapshot), m.SnapshotBlob)
 
 
+def test_the_error_of_a_state_names_what_cannot_be_saved_and_nothing_beside_it(shop: Any) -> None:
+    process = next(p for p in shop.guest.node.processes.values() if p.name == "back")
+    process.state = {"discount": lambda price: price, "ids": (number for number in range(3))}
+    message = shop.ask(m.TakeSnapshot).message
+    assert "cannot pickle 'generator' object" in message and "lambda" not in message
+    del process.state["ids"]
+    assert isinstance(shop.ask(m.TakeSnapshot), m.SnapshotBlob)
+
+
 def test_state_that_is_too_large_is_named_with_its_process_and_its_size(shop: Any) -> None:
     process = next(p for p in shop.guest.node.processes.values() if p.name == "back")
     process.state = bytes(100_000_000)
