@@ -6,6 +6,7 @@ A context keeps nothing else: what a process knows is in the state that its call
 from __future__ import annotations
 
 import random
+from abc import ABCMeta
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
@@ -13,8 +14,11 @@ from ...model.ids import Pid
 from ..process import Process
 
 
-class _NoAttributes(type):
-    """Gives every class no instance attributes: what a process knows is in the state its callbacks return."""
+class _NoAttributes(ABCMeta):
+    """Gives every class no instance attributes: what a process knows is in the state its callbacks return.
+
+    A behaviour may be an abstract base of others, as any class of Python may.
+    """
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
         namespace.setdefault("__slots__", ())
