@@ -80,7 +80,8 @@ class Extension:
             self.hub.bridge.attach()
 
     def close(self) -> None:
-        """Take everything away again and stop every sandbox."""
+        """Take everything away again and stop every sandbox, which is told: who reloads may not have meant that."""
+        ended = self._names()
         self.lanes.close()
         self._unsubscribe()
         self.hub.close()
@@ -96,6 +97,15 @@ class Extension:
         for kind in ("line", "cell"):
             self.shell.magics_manager.magics[kind].pop("sandbox", None)
         self.manager.close()
+        if ended:
+            sys.stdout.write(f"ended: {', '.join(ended)}; the snapshots that were taken are kept\n")
+
+    def _names(self) -> list[str]:
+        """Of all sandboxes that there are; in a fork of the kernel there are none."""
+        try:
+            return [info.name for info in self.manager.list()]
+        except SandboxError:
+            return []
 
     def _forms(self) -> Mapping[type, Callable[..., Any]]:
         """How objects of the Python API look as the last value of a cell."""

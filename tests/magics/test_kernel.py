@@ -285,8 +285,14 @@ def test_tab_completes_in_the_kernel(shop: Notebook) -> None:
 
 
 def test_reloading_the_extension_begins_anew(shop: Notebook) -> None:
-    shop.run("%reload_ext jupyter_sandbox")
+    shop.run("%sandbox snapshot shop before")
+    assert shop.text("%reload_ext jupyter_sandbox") == "ended: shop; the snapshots that were taken are kept\n"
     assert shop.text("%sandbox list").startswith("no sandbox yet")
+    shop.run("%sandbox create shop")
+    shop.run("%sandbox restore shop before")
+    assert shop.text('%sandbox call shop front "next"') == "0"
+    assert shop.text("%unload_ext jupyter_sandbox").startswith("ended: shop;")
+    assert shop.run("%load_ext jupyter_sandbox\n%unload_ext jupyter_sandbox") == [], "of nothing nothing is told"
 
 
 def test_reloading_every_module_is_refused_in_a_sentence_and_harms_no_sandbox(shop: Notebook) -> None:
