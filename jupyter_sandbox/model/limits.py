@@ -58,7 +58,8 @@ class Limits:
     paused counts too, and after the application has ended if its OS process
     works on), ``max_output`` in bytes a cell may print before the
     rest is dropped and counted, ``max_message`` in bytes of one message into it
-    or of the reply to a call, ``handler_budget`` in milliseconds one callback may run.
+    or of a reply, a state or the value of a cell that comes whole,
+    ``handler_budget`` in milliseconds one callback may run.
 
     >>> Limits.merged({"max_processes": 10}).max_memory
     50000000
