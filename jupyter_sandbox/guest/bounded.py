@@ -32,7 +32,7 @@ class Bounded(io.BytesIO):
 
     def write(self, data: Any, /) -> int:
         """Raises Overfull before anything of ``data`` is copied."""
-        self.wanted += len(data)
+        self.wanted += memoryview(data).nbytes  # an array comes as a buffer that has no length
         if self.wanted > self.room:
             raise Overfull
         return super().write(data)

@@ -12,6 +12,16 @@ from jupyter_sandbox.wire import messages as m
 
 from .conftest import TICKER
 
+ARRAY = """
+import numpy
+from jupyter_sandbox.otp import GenServer, Reply
+class Holder(GenServer):
+    def init(self, argument):
+        return numpy.ones(200_000)
+    def handle_call(self, request, caller, array):
+        return Reply(int(array.sum()), array)
+"""
+
 
 def snapshot(bench: Any) -> Any:
     answer = bench.ask(m.TakeSnapshot)
@@ -138,6 +148,13 @@ def test_the_error_of_a_state_names_what_cannot_be_saved_and_nothing_beside_it(s
     assert "cannot pickle 'generator' object" in message and "lambda" not in message
     del process.state["ids"]
     assert isinstance(shop.ask(m.TakeSnapshot), m.SnapshotBlob)
+
+
+def test_a_state_with_a_large_array_can_be_saved(bench: Any, make_bench: Any) -> None:
+    pytest.importorskip("numpy")
+    bench.load(ARRAY, "tarray")
+    bench.start("tarray.Holder")
+    assert restored(make_bench, snapshot(bench).blob).call("Holder", "sum") == 200_000
 
 
 def test_state_that_is_too_large_is_named_with_its_process_and_its_size(shop: Any) -> None:
