@@ -25,6 +25,7 @@ from ..model.views import ModuleVersion
 from ..runtime import Node
 from . import moving
 from .aside import HandlerTimeout
+from .module_values import ModuleValues
 from .tracebacks import diagnostic_of, error_lines, one_line
 
 MOST_BEGINNINGS: Final = 100
@@ -46,6 +47,7 @@ class CodeServer:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.finder = ModuleFinder()
+        self.values = ModuleValues(self.finder)
         self.table = VersionTable()
         self.last = Outcome()
         self.loading = False
@@ -102,6 +104,7 @@ class CodeServer:
         for name in stage.names:
             _mark(sys.modules[name], self.table.number(name))
         self.last = Outcome(tuple(stage.names), moved, killed)
+        self.values.note(stage.names)
         self._tell(moves)
 
     def _tell(self, moves: list[moving.Move]) -> None:

@@ -7,6 +7,7 @@ forked from one zygote would draw the same numbers.
 
 from __future__ import annotations
 
+import pickle
 import random
 import sys
 from typing import Any
@@ -24,5 +25,44 @@ def reseed(seed: int) -> None:
     random.seed(seed ^ _SHARED)
     numpy: Any = sys.modules.get("numpy.random")  # never imported for this: only where a flavour has it
     if numpy is not None:
-        words = [seed >> shift & 0xFFFFFFFF for shift in (0, 32, 64)]
-        numpy.seed([len(words), *words])
+        numpy.seed(_words(seed))
+
+
+def changed(seed: int) -> dict[str, Any]:
+    """The states of the shared generators that are others than ``reseed`` left them, for a snapshot.
+
+    >>> reseed(7); changed(7)
+    {}
+    >>> _ = random.random(); saved = changed(7); first = random.random()
+    >>> put_back(saved); random.random() == first
+    True
+    """
+    states: dict[str, Any] = {}
+    plain = random._inst.getstate()
+    if plain != random.Random(seed ^ _SHARED).getstate():
+        states["random"] = plain
+    numpy: Any = sys.modules.get("numpy.random")
+    if numpy is not None:
+        state = numpy.get_state(legacy=False)
+        if not _alike(state, numpy.RandomState(_words(seed)).get_state(legacy=False)):
+            states["numpy"] = state
+    return states
+
+
+def put_back(states: dict[str, Any]) -> None:
+    """Go on from these states; generators that are not among them stay as they are."""
+    if "random" in states:
+        random._inst.setstate(states["random"])
+    if "numpy" in states:
+        import numpy.random
+
+        numpy.random.set_state(states["numpy"])
+
+
+def _words(seed: int) -> list[int]:
+    words = [seed >> shift & 0xFFFFFFFF for shift in (0, 32, 64)]
+    return [len(words), *words]
+
+
+def _alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return pickle.dumps(one) == pickle.dumps(other)

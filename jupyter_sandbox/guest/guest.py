@@ -83,6 +83,8 @@ class Guest:
         self.leaving = False
         self.start = b""
         """The snapshot that the journal begins with, if any."""
+        self.lost: tuple[str, ...] = ()
+        """What modules held when the journal began anew, and that snapshot has not."""
         self.since = 0
         """The step that the log begins with: what was before it happened in another guest."""
         self.brought: list[ModuleCode] = []
@@ -256,7 +258,8 @@ class Guest:
     def begin_journal(self) -> None:
         """Let the journal begin with a snapshot of now. Raises SnapshotError, HandlerTimeout where none can be had."""
         with self.aside:
-            self.start = snapshot.take(self.node, self.code, self.reporter.app).blob
+            taken = snapshot.take(self.node, self.code, self.reporter.app)
+        self.start, self.lost = taken.blob, taken.lost
         self.node.begin_journal()
         self.journal_room.begin(self.node.step_number)
 
@@ -285,8 +288,8 @@ class Guest:
 
     # --- after a restore or a replay --------------------------------------------------------------------------------
 
-    def begin_from(self, blob: bytes) -> None:
-        """Fill this fresh guest from a snapshot. Its journal begins here."""
+    def begin_from(self, blob: bytes) -> tuple[str, ...]:
+        """Fill this fresh guest from a snapshot. Its journal begins here. Returns which values it could not have."""
         saved = snapshot.opened(blob)
         self.code.on_load = lambda text: None  # it belongs to the step of the snapshot, not to step 0
         self.node.admit(LoadCode(saved.bundle, {}))
@@ -295,10 +298,13 @@ class Guest:
             snapshot.restore(self.node, self.code, saved)
         self.capture.look_again()
         self.start, self.since = blob, self.node.step_number
+        self.lost = ()  # they are here as they will be in each replay
         self.node.begin_journal()
         self.journal_room.begin(self.node.step_number)
         self.reporter.app = saved.app
         self.clock.jump(self.node.now_ms, self.read_ns())
+        held = snapshot.held_of(saved)
+        return () if held is None else held.lost
 
     def tell_loaded(self) -> None:
         """The modules of a snapshot were loaded just now."""

@@ -73,6 +73,10 @@ class Reporter:
         if self.node is not None:
             self.log.note("code_load", self.node.step_number, self.node.now_ms, ("", ""), text)
 
+    def warn(self, text: str) -> None:
+        """Tell the user something that no process has to do with."""
+        self._tell("warning", text, "")
+
     @property
     def dropped(self) -> int:
         """Events that the log has lost."""

@@ -9,6 +9,7 @@ from ..runtime.crashes import text_of
 from ..wire import messages as m
 from . import history, snapshot
 from .aside import HandlerTimeout
+from .held_values import no_way_back, told_at_restore
 from .too_large import Endless, TooLarge, no_memory_for_journal
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ def take_snapshot(guest: Guest, request: m.TakeSnapshot) -> None:
 def restore_snapshot(guest: Guest, request: m.RestoreSnapshot) -> None:
     """Fill this guest; it stays paused until it is told to go on."""
     guest.pause()
-    guest.begin_from(request.blob)
+    lost = guest.begin_from(request.blob)
     guest.tell_loaded()
+    if lost:
+        guest.reporter.warn(told_at_restore(lost))
     guest.emit(m.Done(id=request.id))
 
 
@@ -53,6 +56,8 @@ def take_journal(guest: Guest, request: m.TakeJournal) -> None:
     guest.watching.flush()
     if guest.journal_room.broken:
         _begin_anew(guest)
+    if guest.lost:
+        raise no_way_back(guest.lost, guest.journal_room.begins, guest.node.name)
     with guest.aside:
         blob = history.take(guest)
     shown = sum(not process.hidden for process in guest.node.processes.values())

@@ -8,12 +8,14 @@ because what they know can be read and handed to a new one.
 
 from __future__ import annotations
 
-import copyreg
 import io
+import itertools
 import operator
 import pickle
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import compress
 from typing import Any, Final
 
@@ -29,9 +31,11 @@ from ..runtime.crashes import text_of
 from ..runtime.operations import Receive
 from ..runtime.process import Process
 from ..runtime.signals import INIT
+from . import held_values
 from .aside import HandlerTimeout
 from .bounded import Bounded, Overfull
 from .code_server import CodeServer
+from .refilling import SAVED, count_parts
 from .too_large import MOST, Endless, TooLarge, no_memory, too_large
 from .tracebacks import diagnostic_of, one_line
 
@@ -60,10 +64,11 @@ _OF_NODE: Final = [name for name in Node.__slots__ if name not in _COUNTERS | _O
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A snapshot as bytes, and how many processes are in it."""
+    """A snapshot as bytes, how many processes are in it, and which values of modules are not."""
 
     blob: bytes
     processes: int
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,8 @@ class Saved:
     """What processes run: many have the same."""
     processes: tuple[tuple[int, int, bytes], ...]
     """Number, place of its kind, and what else there is to it."""
+    held: held_values.Held | None
+    """What modules hold. Snapshots that were taken before it was saved do not even have the field."""
 
 
 def take(node: Node, code: CodeServer, app: str | None) -> Taken:
@@ -91,6 +98,7 @@ def take(node: Node, code: CodeServer, app: str | None) -> Taken:
 
 @uncollected()  # thousands of objects come at once and none of them is garbage: a tenth of the time
 def _taken(node: Node, code: CodeServer, app: str | None, writer: _Writer) -> Taken:
+    held = _held(node, code, writer)
     kinds = _Kinds(writer)
     processes = tuple(
         (process.number, kinds.place(process), _process_blob(process, writer)) for process in node.processes.values()
@@ -98,9 +106,9 @@ def _taken(node: Node, code: CodeServer, app: str | None, writer: _Writer) -> Ta
     facts: dict[str, Any] = {name: getattr(node, name) for name in _OF_NODE}
     facts["ready"] = list(node.ready)
     blob = writer.dumps(facts, "the node's tables and timers")
-    saved = Saved(code.bundle, code.table, app, blob, tuple(kinds.blobs), processes)
+    saved = Saved(code.bundle, code.table, app, blob, tuple(kinds.blobs), processes, held)
     shown = sum(not process.hidden for process in node.processes.values())
-    return Taken(writer.whole((_FORMAT, saved)), shown)
+    return Taken(writer.whole((_FORMAT, saved)), shown, () if held is None else held.lost)
 
 
 def opened(blob: bytes) -> Saved:
@@ -120,17 +128,27 @@ def restore(node: Node, code: CodeServer, saved: Saved) -> None:
     code.restore_table(saved.table)
     processes = {number: Process(node, number, plain.run_plain) for number, _, _ in saved.processes}
     node.processes.update((process.pid, process) for process in processes.values())
-    facts = _loads(node, processes, saved.node, "the node")
+    reader = _Reader(node, processes)
+    held = held_of(saved)
+    if held is not None:
+        reader.met = held_values.put_back(held, lambda blob, met: reader.loads_with(met, blob, "what modules hold"))
+    facts = reader.loads(saved.node, "the node")
     ready = facts.pop("ready")
     node.other_tags += facts["next_tag"] - node.next_tag  # those taken before are no calls of this guest
     for name, value in facts.items():
         setattr(node, name, value)
     node.ready = deque(ready)
-    kinds = [_loads(node, processes, blob, "what a process runs") for blob in saved.kinds]
+    kinds = [reader.loads(blob, "what a process runs") for blob in saved.kinds]
     for number, kind, blob in saved.processes:
-        _fill(processes, processes[number], kinds[kind], blob)
+        _fill(reader, processes[number], kinds[kind], blob)
     shown = sum(not process.hidden for process in processes.values())
     node.uncounted = node.process_spawns - node.process_exits - shown
+
+
+def held_of(saved: Saved) -> held_values.Held | None:
+    """What modules hold; None for a snapshot that has nothing of it, also of an earlier version of jupyter_sandbox."""
+    held: held_values.Held | None = getattr(saved, "held", None)
+    return held
 
 
 def refuse_busy(node: Node) -> None:
@@ -147,6 +165,19 @@ def refuse_busy(node: Node) -> None:
             f"process {name} is in the middle of {inspect.behaviour_name(process.behaviour)} and {doing}: that cannot "
             "be saved. Stop it, or keep what it knows in the state of a GenServer"
         )
+
+
+def _held(node: Node, code: CodeServer, writer: _Writer) -> held_values.Held | None:
+    """What modules hold; from here on the writer knows it."""
+    try:
+        held, writer.met = held_values.taken(code.values, node.seed, len(node.processes), writer.try_dumps)
+    except HandlerTimeout:
+        raise
+    except BaseException as error:  # the user's classes may raise anything anywhere
+        raise SnapshotError(f"what modules hold at their top level cannot be saved: {_said(error)}") from None
+    if held is not None:
+        writer.take(len(held.blob))
+    return held
 
 
 class _Kinds:
@@ -178,8 +209,8 @@ def _process_blob(process: Process, writer: _Writer) -> bytes:
     return writer.dumps((facts, master), process)
 
 
-def _fill(processes: dict[int, Process], process: Process, kind: tuple[Any, Any, Any], blob: bytes) -> None:
-    facts, master = _loads(process.node, processes, blob, f"process {process.pid}")
+def _fill(reader: _Reader, process: Process, kind: tuple[Any, Any, Any], blob: bytes) -> None:
+    facts, master = reader.loads(blob, f"process {process.pid}")
     for name, value in facts.items():
         setattr(process, name, value)
     context, process.behaviour, process.dispatch = kind
@@ -226,12 +257,14 @@ class _Writer:
         contexts = dict.fromkeys(_with_subclasses(Context), _context_by_name)
         self._named: dict[type, Any] = {Process: _process_by_name, Node: _node_by_name, **contexts}
         self._sandbox, self._room = sandbox, MOST
+        self.met: held_values.Met = {}
+        """What each pickle begins with: it is in another one."""
         self._begin()
 
     def _begin(self) -> None:
         self._out = Bounded()
         self._pickler = pickle.Pickler(self._out, pickle.HIGHEST_PROTOCOL)
-        self._pickler.dispatch_table = {**copyreg.dispatch_table, **self._named}
+        self._pickler.dispatch_table = {**SAVED, **self._named}
 
     def dumps(self, value: Any, of: Process | str) -> bytes:
         """Raises SnapshotError that says of what it was."""
@@ -248,7 +281,10 @@ class _Writer:
 
     def _plainly(self, value: Any) -> bytes:
         self._out.clear(self._room)
-        self._pickler.clear_memo()
+        if self.met:
+            self._pickler.memo = self.met
+        else:
+            self._pickler.clear_memo()
         self._pickler.dump(value)
         blob = self._out.getvalue()
         if len(blob) > _LARGE:
@@ -260,14 +296,8 @@ class _Writer:
 
         Its error is the one to tell: what only plain pickle cannot save is no obstacle.
         """
-        import cloudpickle
-
-        self._out.clear(self._room)
-        pickler = cloudpickle.Pickler(self._out)
-        pickler.dispatch_table = {**pickler.dispatch_table, **self._named}
         try:
-            pickler.dump(value)
-            return self._out.getvalue()
+            return self._by_value(value, self.met, self._room)[0]
         except (Overfull, MemoryError) as error:
             raise self._too_much(error, of) from None
         except HandlerTimeout as error:
@@ -277,6 +307,38 @@ class _Writer:
                 f"{_of(of)} cannot be saved: {_said(error)}. Keep plain data in states, and open files and connections "
                 "through `await self.outside(...)`"
             ) from None
+
+    def _by_value(self, value: Any, met: held_values.Met, room: int) -> tuple[bytes, held_values.Met]:
+        import cloudpickle
+
+        self._out.clear(room)
+        pickler = cloudpickle.Pickler(self._out)
+        pickler.dispatch_table = {**pickler.dispatch_table, itertools.count: count_parts, **self._named}
+        if met:
+            pickler.memo = met
+        pickler.dump(value)
+        return self._out.getvalue(), pickler.memo.copy()
+
+    def try_dumps(self, value: Any, met: held_values.Met, room: int) -> tuple[bytes, held_values.Met]:
+        """A pickle that begins with what another one has met, and what it has met then.
+
+        Raises whatever the hooks of the value raise, and Overfull.
+        """
+        try:
+            self._out.clear(room)
+            self._pickler.memo = met
+            self._pickler.dump(value)
+            return self._out.getvalue(), self._pickler.memo.copy()
+        except (Overfull, MemoryError, HandlerTimeout):
+            raise
+        except BaseException:
+            return self._by_value(value, met, room)
+        finally:
+            self._begin()
+
+    def take(self, size: int) -> None:
+        """So much of the room is used."""
+        self._room -= size
 
     def whole(self, saved: Any) -> bytes:
         """All that was written, in one. Raises SnapshotError."""
@@ -344,12 +406,15 @@ def _named(kind: str, number: int) -> Any:
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, data: bytes, node: Node, processes: dict[int, Process]) -> None:
+    def __init__(self, data: bytes, node: Node, processes: dict[int, Process], met: Sequence[Any]) -> None:
         super().__init__(io.BytesIO(data))
-        self._node, self._processes = node, processes
+        self._node, self._processes, self._met = node, processes, met
 
     def find_class(self, module: str, name: str) -> Any:
         return self._find if name == "_named" and module == __name__ else super().find_class(module, name)
+
+    def persistent_load(self, number: str) -> Any:
+        return self._met[int(number)]
 
     def _find(self, kind: str, number: int) -> Any:
         if kind == "node":
@@ -358,9 +423,37 @@ class _Unpickler(pickle.Unpickler):
         return process.context if kind == "context" and process is not None else process
 
 
-def _loads(node: Node, processes: dict[int, Process], data: bytes, what: str) -> Any:
-    try:
-        return _Unpickler(data, node, processes).load()
-    except BaseException as error:  # the user's __setstate__ may raise anything
-        why = one_line(error)
-        raise SnapshotError(f"{what} cannot be restored ({why}); load the code it was saved with") from None
+class _Reader:
+    """Reads one pickle after another: what each begins with has been read from another one."""
+
+    def __init__(self, node: Node, processes: dict[int, Process]) -> None:
+        self._node, self._processes = node, processes
+        self.met: Sequence[Any] = ()
+
+    def loads(self, data: bytes, what: str) -> Any:
+        """Raises SnapshotError that says of what it was."""
+        return self._read(data, self.met, what)[0]
+
+    def loads_with(self, met: Sequence[Any], data: bytes, what: str) -> tuple[Any, dict[int, Any]]:
+        """The same of a pickle that begins with these, and what it has met then, by number."""
+        value, unpickler = self._read(data, met, what)
+        return value, unpickler.memo.copy()
+
+    def _read(self, data: bytes, met: Sequence[Any], what: str) -> tuple[Any, Any]:
+        unpickler = _Unpickler(_meeting(len(met)) + data, self._node, self._processes, met)
+        try:
+            if met:
+                unpickler.load()
+            return unpickler.load(), unpickler
+        except BaseException as error:  # the user's __setstate__ may raise anything
+            why = one_line(error)
+            raise SnapshotError(f"{what} cannot be restored ({why}); load the code it was saved with") from None
+
+
+@lru_cache(maxsize=1)
+def _meeting(count: int) -> bytes:
+    """A pickle that does nothing but give their numbers to so many objects."""
+    if not count:
+        return b""
+    each = (pickle.PERSID + str(number).encode() + b"\n" + pickle.MEMOIZE + pickle.POP for number in range(count))
+    return pickle.PROTO + bytes([pickle.HIGHEST_PROTOCOL]) + b"".join(each) + pickle.NONE + pickle.STOP
