@@ -67,6 +67,19 @@ class Keeper(GenServer):
     def handle_call(self, request, caller, n):
         return Reply(next(NUMBERS) if request == "draw" else n, n + 1)
 """
+EVIL = """
+from jupyter_sandbox.otp import GenServer, Reply
+class Evil:
+    def __reduce__(self):
+        raise SystemExit("no")
+held = [Evil()]
+class Keeper(GenServer):
+    def init(self, argument):
+        return 0
+    def handle_call(self, request, caller, n):
+        held.append(Evil())
+        return Reply(n, n + 1)
+"""
 CHANCE = """
 import numpy
 dice = numpy.random.default_rng(1)
@@ -196,6 +209,15 @@ def test_what_changed_and_cannot_be_saved_is_named_once_after_a_restore(bench: A
     (notice,) = fresh.of(m.Notice)
     assert notice.level == "warning" and "tunsaved.NUMBERS" in notice.text and "state of a process" in notice.text
     assert isinstance(fresh.ask(m.TakeJournal), m.SnapshotBlob)  # there it began as a replay has it
+
+
+def test_values_whose_own_code_raises_anything_harm_no_load_and_no_snapshot(bench: Any, make_bench: Any) -> None:
+    bench.load(EVIL, "tevil")
+    bench.start("tevil.Keeper")
+    bench.call("Keeper", "next")
+    fresh = restored(make_bench, snapshot(bench).blob)
+    assert [notice.text.split(",")[0] for notice in fresh.of(m.Notice)] == ["not restored: tevil.held"]
+    assert fresh.call("Keeper", "next") == 1
 
 
 def test_no_step_back_shows_a_past_that_never_was(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
