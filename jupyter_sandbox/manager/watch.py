@@ -134,9 +134,9 @@ def as_good_as(memory: int) -> int:
     """What is told as all of it: that more was refused is to be seen by nobody, and it was mostly asked for in pieces.
 
     >>> as_good_as(50_000_000)
-    48500000
+    47500000
     """
-    return memory * 97 // 100
+    return memory * 95 // 100
 
 
 def _memory(

@@ -49,16 +49,18 @@ def test_a_folder_that_is_filled_while_it_is_removed_goes_all_the_same(strict: A
 
 TRACER = """
 import os, ctypes, time
-guest, (heard, told) = os.getpid(), os.pipe()
+guest, (heard, told), (waits, begin) = os.getpid(), os.pipe(), os.pipe()
 if not os.fork():
     os.setsid()
     if os.fork(): os._exit(0)
     trace = ctypes.CDLL(None).ptrace
     trace.argtypes = [ctypes.c_long] * 4
+    os.read(waits, 1)
     seized = trace(0x4206, guest, 0, 0)
     os.write(told, f'{os.getpid()} {seized}'.encode())
     time.sleep(1000)
-os.wait()
+os.wait()  # first: a signal that comes while it is traced stops it
+os.write(begin, b'x')
 answer = os.read(heard, 100).decode()
 """
 """Linux tells the end of who is traced to the tracer alone, and this one does not ask."""
