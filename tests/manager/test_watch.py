@@ -26,7 +26,7 @@ def test_memory_over_the_limit_is_told_once_until_it_went_down_again() -> None:
 
 
 def test_that_it_has_had_all_of_its_memory_is_told_once_and_not_of_who_merely_has_much() -> None:
-    watched, told = judge(Watched(), Reading(0, 0, 1_000_000, most=48_000_000), LIMITS, 1)
+    watched, told = judge(Watched(), Reading(0, 0, 1_000_000, most=47_000_000), LIMITS, 1)
     assert told == ()
     watched, told = judge(watched, Reading(0, 0, 1_000_000, most=49_000_000), LIMITS, 1)
     assert told == (MemoryOver(1, 49_000_000, LIMITS.max_memory, False, over=False),)
