@@ -8,7 +8,6 @@ none of those is in its session, there is none at all. Nothing here waits.
 from __future__ import annotations
 
 import os
-import select
 import signal
 import time
 from collections.abc import Iterator
@@ -56,14 +55,9 @@ class Forked:
         """Of one that a program of it traces, Linux tells nobody else's wait."""
         if system.LINUX:
             ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-            return ended or self._is_over()
+            return ended or system.is_ready(self.pidfd)
         pid, self.status = os.waitpid(self.pid, os.WNOHANG)
         return pid != 0
-
-    def _is_over(self) -> bool:
-        poll = select.poll()
-        poll.register(self.pidfd, select.POLLIN)
-        return bool(poll.poll(0))
 
     @property
     def has_ender(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import select
 import signal
 from collections.abc import Callable
 from typing import NamedTuple
@@ -150,17 +149,11 @@ class GuestProcess:
         """Asks the operating system, without waiting for anyone."""
         if self._exit.done() or self.pidfd < 0:
             return self._exit.done() or self.closed
-        poll = select.poll()
-        poll.register(self.pidfd, select.POLLIN)
-        return bool(poll.poll(0))
+        return system.is_ready(self.pidfd)
 
     def _certainly_ended(self) -> bool:
         """As the operating system says; the zygote may have been taken over by a guest that Landlock does not hold."""
-        if self.pidfd < 0:
-            return False
-        poll = select.poll()
-        poll.register(self.pidfd, select.POLLIN)
-        return bool(poll.poll(_DYING_MS))
+        return self.pidfd >= 0 and system.is_ready(self.pidfd, _DYING_MS)
 
     def step_back(self) -> None:
         """Have the operating system serve the kernel first, whatever the guest computes. Call until ``modest``."""

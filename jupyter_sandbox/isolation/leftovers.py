@@ -8,7 +8,6 @@ is nothing of ours left.
 from __future__ import annotations
 
 import os
-import select
 import signal
 import time
 from collections.abc import Iterable
@@ -68,13 +67,7 @@ def end_session(leader: int, pidfd: int, signalled: set[int]) -> bool:
 
 
 def _is_anothers(leader: int, pidfd: int) -> bool:
-    return not system.is_over(leader) and (pidfd < 0 or _has_ended(pidfd))
-
-
-def _has_ended(pidfd: int) -> bool:
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    return bool(poll.poll(0))
+    return not system.is_over(leader) and (pidfd < 0 or system.is_ready(pidfd))
 
 
 def _end_one(pid: int, session: int) -> None:

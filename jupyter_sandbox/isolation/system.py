@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import select
 import signal
 import sys
 import time
@@ -240,6 +241,13 @@ def unshare_nothing() -> None:
     """Asks for no new namespace at all: harmless, and only a filter refuses it."""
     if _libc().unshare(0) < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def is_ready(fd: int, within_ms: int = 0) -> bool:
+    """Whether there is something to read; of a pidfd: whether its OS process has ended, also one that is traced."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(within_ms))
 
 
 def clock_of(pid: int) -> int:

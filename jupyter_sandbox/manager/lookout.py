@@ -19,7 +19,7 @@ from ..model.limits import DISK_FILES, Holdings, Limits
 from ..wire.messages import Call, Execute, Request
 from .claimed_end import ClaimedEnd
 from .errands import GuestErrands
-from .hearing import Hearing
+from .hearing import Hearing, Looks
 from .watch import KEPT, Reading, Watched
 
 LONG_NS = 100_000_000
@@ -51,7 +51,7 @@ class Lookout:
         """Processor time that it had used when its holdings were looked at; -1 before that."""
         self._all_seen = False
         """Whether that look left nothing out."""
-        self._since_ns = self._looks = self._waits = 0
+        self._since_ns, self._looks = 0, Looks()
         self._looking = self._looking_at_folder = False
         self._kept = ""
         """How it kept those who were sent to look at it for too long, in words."""
@@ -154,18 +154,17 @@ class Lookout:
         )  # fmt: skip
 
     def _see_whether_it_waits(self, beat: Beat, now_ns: int) -> None:
-        """Of who is at something for long. One that waits for the lock is woken now and then to ask for it."""
+        """Of who is at something for long."""
         if beat.started_ns != self._since_ns:
-            self._since_ns, self._looks, self._waits = beat.started_ns, 0, 0
+            self._since_ns, self._looks = beat.started_ns, Looks()
         if beat.started_ns and now_ns - beat.started_ns >= LONG_NS:
-            self._looks += 1
-            self._waits += self._process.threads > 1 and self._process.waits()
+            self._looks.saw(self._process.threads > 1 and self._process.waits())
 
     @property
     def waits(self) -> bool:
         """Whether its first thread, which is at something for long, is mostly found waiting while it has others. One
         that cannot even say what it is at, for which it would be woken, then waits for one that has Python's lock."""
-        return self._waits > 0 and self._waits * 4 >= self._looks
+        return self._looks.mostly_waits
 
     def _deaf_since(self, now_ns: int, *, rests: bool) -> int:
         """Looked at of who is asked for something, and of who did not hear it: who asked may have given up."""

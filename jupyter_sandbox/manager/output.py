@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import codecs
 import os
-import select
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from ..isolation.system import is_ready
 from ..model.harmless import visible
 from .errands import Errand
 from .stacks import StackSieve
@@ -213,11 +213,7 @@ class OutputPump:
 
     def _holds_more(self) -> bool:
         """Whether there is something to read, as far as that can be seen without a lock."""
-        if not self._open:
-            return False
-        poll = select.poll()
-        poll.register(self._fd, select.POLLIN)
-        return bool(poll.poll(0))
+        return self._open and is_ready(self._fd)
 
     # --- telling ---
 
