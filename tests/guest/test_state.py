@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from jupyter_sandbox.guest import snapshot as snapshots
+from jupyter_sandbox.guest.snapshot_names import named
 from jupyter_sandbox.wire import messages as m
 
 from .conftest import TICKER
@@ -20,6 +22,19 @@ class Holder(GenServer):
         return numpy.ones(200_000)
     def handle_call(self, request, caller, array):
         return Reply(int(array.sum()), array)
+"""
+SELF_MADE = """
+from jupyter_sandbox.otp import Child, GenServer, Reply, Supervisor
+KNOWN = {}
+class Itself(GenServer):
+    def init(self, name):
+        KNOWN[name] = self
+        return list(KNOWN.values())
+    def handle_call(self, request, caller, known):
+        return Reply([(one.pid, type(one).__name__, one is KNOWN[name]) for name, one in zip(KNOWN, known)], known)
+class SelfMade(Supervisor):
+    def init(self, _):
+        return [Child(Itself, "one", name="one"), Child(Itself, "two", name="two")]
 """
 
 
@@ -54,6 +69,30 @@ def test_states_names_and_the_tree_come_back(shop: Any, make_bench: Any) -> None
         (v.key, v.pid, v.state) for v in tree.processes
     ]
     assert (fresh.call("front", "next"), fresh.call("back", "next")) == (1, 105)
+
+
+def test_who_holds_the_self_of_a_process_holds_it_in_the_restored_system(bench: Any, make_bench: Any) -> None:
+    """A module and each state do, also that of a process which is restored later."""
+    bench.load(SELF_MADE, "tself")
+    assert isinstance(bench.start("tself.SelfMade"), m.Done)
+    known = bench.call("two", "known")
+    assert [found[1:] for found in known] == [("Itself", True)] * 2
+    assert restored(make_bench, snapshot(bench).blob).call("two", "known") == known
+
+
+def test_a_snapshot_that_an_earlier_version_took_is_read(
+    bench: Any, make_bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands for a process in its pickles had another name then."""
+    bench.load(SELF_MADE, "tself")
+    assert isinstance(bench.start("tself.SelfMade"), m.Done)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(snapshots, "_named", named, raising=False)
+        earlier.setattr(named, "__module__", snapshots.__name__)
+        earlier.setattr(named, "__qualname__", "_named")
+        taken = snapshot(bench)
+    assert b"_named" in taken.blob
+    assert restored(make_bench, taken.blob).call("two", "known") == bench.call("two", "known")
 
 
 def test_supervision_links_and_the_restart_window_come_back(shop: Any, make_bench: Any) -> None:

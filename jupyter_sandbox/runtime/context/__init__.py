@@ -10,13 +10,13 @@ from __future__ import annotations
 from .births import Args, Births
 from .calls import Calls
 from .ends import Ends
-from .identity import set_process
+from .identity import set_class, set_process
 from .messages import Messages
 from .names import Names
 from .timers import Timers
 from .waits import check_duration
 
-__all__ = ["Args", "Context", "check_duration", "set_process"]
+__all__ = ["Args", "Context", "check_duration", "set_class", "set_process"]
 
 
 class Context(Messages, Calls, Births, Ends, Names, Timers):

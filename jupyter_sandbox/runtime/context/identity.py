@@ -89,3 +89,5 @@ class Identity(metaclass=_NoAttributes):
 
 set_process: Final[Callable[[Identity, Process], None]] = Identity.__dict__["_process"].__set__
 """Sets the one attribute there is, past ``__setattr__``, which refuses."""
+set_class: Final[Callable[[Identity, type[Identity]], None]] = object.__dict__["__class__"].__set__
+"""Makes it the ``self`` of another behaviour, past ``__setattr__``: one met before its class was known."""
