@@ -85,9 +85,9 @@ def test_who_has_itself_traced_ends_with_all_that_it_started(arena: Arena, profi
 
 ABSENT = """
 import time
-look, until, n = _libc.access, time.monotonic() + 10, 0
+look, until, n = _libc.access, time.monotonic() + 50, 0
 _os.chdir({place!r})
-while time.monotonic() < until:
+while n < 1_000_000 and time.monotonic() < until:
     for n in range(n + 1, n + 10_001): look(b'%d' % n, 0)
 answer = n
 """
@@ -96,10 +96,10 @@ answer = n
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("place", [".", ".."])
-def test_nobody_waits_for_a_folder_in_which_millions_of_names_were_looked_for(strict: Arena, place: str) -> None:
+def test_nobody_waits_for_a_folder_in_which_a_million_names_were_looked_for(strict: Arena, place: str) -> None:
     sandbox = strict.attacker(limits={"handler_budget": 60_000})
     folder = strict.folder(sandbox)
-    assert strict.attack(TOOLS + ABSENT.format(place=place), sandbox, timeout_ms=60_000).value > 1_000_000
+    assert strict.attack(TOOLS + ABSENT.format(place=place), sandbox, timeout_ms=60_000).value >= 1_000_000
     strict.watch(sandbox.destroy)
     strict.until(lambda: not folder.exists(), "the folder is still there")
     strict.watch(strict.attacker)

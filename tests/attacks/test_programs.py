@@ -172,7 +172,8 @@ def test_a_sandbox_that_was_killed_does_not_live_on_while_its_programs_compute(s
     with session(sandbox) as number:
         assert strict.attack(CROWD, sandbox).killed
         # Whoever looks at so many may be kept by them before he has counted them.
-        assert any(end in crash_reason(sandbox) for end in ("programs among them) and was killed", f"hang: {KEPT}"))
+        reason = crash_reason(sandbox)
+        assert any(end in reason for end in ("programs among them) and was killed", f"hang: {KEPT}")), reason
         strict.until(lambda: not in_session(number), "they have not given up yet, and nobody ended them", within_s=30)
 
 
