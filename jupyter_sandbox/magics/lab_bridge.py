@@ -208,7 +208,7 @@ def _lived_s(info: SandboxInfo) -> int:
     """The run time of now: the mirror's is of when something changed last, which may be long ago."""
     if info.status not in ("running", "paused"):
         return info.lived_s
-    return max(info.lived_s, int(time.time() - info.ready_at))
+    return max(info.lived_s, (time.monotonic_ns() - info.ready_ns) // 1_000_000_000)
 
 
 def step_data(step: StepView) -> dict[str, Any]:

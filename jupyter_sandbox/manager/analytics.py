@@ -52,7 +52,6 @@ class SandboxAnalytics:
     block); experiment steps are always kept, because the user made them.
     """
 
-    started_at: float
     capture: frozenset[str] | None = None
     event_count: int = 0
     """Everything that was recorded, also what the ring no longer holds and what the guest dropped."""
@@ -114,11 +113,11 @@ class SandboxAnalytics:
         chosen = (event for event in reversed(self._recent) if not wanted or event.type in wanted)
         return [event.plain() for event in islice(chosen, max(0, limit))]
 
-    def metrics(self, now: float) -> dict[str, object]:
+    def metrics(self, runtime_s: int) -> dict[str, object]:
         """The guide's ``get_metrics``: runtime_seconds, event_count, metrics, recent_events."""
         totals = self.totals()
         return {
-            "runtime_seconds": max(0, int(now - self.started_at)),
+            "runtime_seconds": runtime_s,
             "event_count": self.event_count,
             "metrics": {
                 "process_spawns": totals.process_spawns,

@@ -100,7 +100,7 @@ class Looking(Holding):
 
         async def read() -> dict[str, object]:
             await sampled(self._unit)
-            return self._unit.analytics.metrics(self._unit.ended_at or time.time())
+            return self._unit.analytics.metrics(self._unit.ages.runtime_s)
 
         return self._loop.run(read())
 

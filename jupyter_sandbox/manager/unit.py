@@ -7,7 +7,6 @@ comes back as an event.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +26,7 @@ from ..model.sandbox import (
 )  # fmt: skip
 from ..model.views import Counters
 from ..wire.messages import Alert, Answer, MainExited, Notice, Request, Sample, TreeChanged
+from .ages import Ages
 from .analytics import SandboxAnalytics
 from .handle import ASK_S, GuestHandle, Listener
 from .history import History
@@ -76,11 +76,9 @@ class Unit:
         self.spec, self.limits, self.spares = spec, limits, spares
         self.publish, self._on_forget = publish, on_forget
         self.voice = Voice(name, publish)
-        self.created_at = time.time()
-        self.ended_at: float | None = None
-        self._ready_at = 0.0
+        self.ages = Ages()
         self._most_files = OPEN_FILES
-        self.analytics = SandboxAnalytics(self.created_at, spec.capture)
+        self.analytics = SandboxAnalytics(spec.capture)
         self.guest: GuestHandle | None = None
         self.building: set[GuestHandle] = set()
         self.lane = Lane(name)
@@ -121,32 +119,21 @@ class Unit:
         life, guest, peaks = self.life, self.guest, self.analytics.peaks
         return SandboxInfo(
             id=life.id, name=life.name, app_name=self.app_name, status=life.status, reason=life.reason,
-            created_at=self.created_at, os_pid=guest.process.pid if guest else None, main=life.main,
+            created_at=self.ages.created_at, os_pid=guest.process.pid if guest else None, main=life.main,
             limits=self.limits, protection=guest.protection if guest else None, memory=self.memory,
-            memory_peak=self.analytics.memory_peak, runtime_s=self.runtime_s(), counters=self._counters(),
+            memory_peak=self.analytics.memory_peak, runtime_s=self.ages.runtime_s, counters=self._counters(),
             modules=tuple(self.modules), alerts=self.voice.alerts, flavour=self.spec.flavour.name,
             disk_peak=peaks.disk, open_files_peak=peaks.open_files, most_files=self._most_files, files_peak=peaks.files,
             threads_peak=peaks.threads, processes_peak=peaks.processes, mailbox_peak=peaks.mailbox,
             message_peak=peaks.message, output_peak=peaks.output, callback_peak_ms=peaks.callback_ms,
             processor_ms=self.processor_ms, news_peak=peaks.news,
-            printed=self.voice.output.total, ready_at=self._ready_at, lived_s=self._lived_s(),
+            printed=self.voice.output.total, ready_ns=self.ages.ready_ns, lived_s=self.ages.lived_s,
         )  # fmt: skip
-
-    def _lived_s(self) -> int:
-        """When it has ended, a second that was begun counts: no less is told than what it was ended for."""
-        if not self._ready_at:
-            return 0
-        lived_s = (self.ended_at or time.time()) - self._ready_at
-        return max(0, math.ceil(lived_s) if self.ended_at else int(lived_s))
 
     def _counters(self) -> Counters:
         """Of a guest that is gone, what it has done; no process is left of it."""
         totals = self.analytics.totals()
         return totals if self.guest is not None else replace(totals, processes=0, longest_queue=0)
-
-    def runtime_s(self) -> int:
-        """Whole seconds since it was created, until it ended."""
-        return max(0, int((self.ended_at or time.time()) - self.created_at))
 
     # --- guests -----------------------------------------------------------------------------------------------------
 
@@ -198,9 +185,9 @@ class Unit:
         before, self.guest = self.guest, guest
         if before is not None:
             before.retire(REPLACED)
-        self.main, self.ended_at = main, None
+        self.main = main
+        self.ages.begin(guest.lookout.ready_ns)
         self._most_files = OPEN_FILES if guest.limits_files else MANY_FILES
-        self._ready_at = time.time() - (time.monotonic_ns() - guest.lookout.ready_ns) / 1e9
         self.watch_anew()
         self.see_processor_time(guest)
         self.analytics.next_guest(replays_history=replayed_from is not None)
@@ -286,7 +273,8 @@ class Unit:
             guest.link.read_rest()
             self.see_peaks(guest)
             self.see_processor_time(guest)
-            self.guest, self.memory, self.ended_at = None, 0, time.time()
+            self.guest, self.memory = None, 0
+            self.ages.end()
             guest.retire(reason)
 
     def _interrupt(self) -> None:

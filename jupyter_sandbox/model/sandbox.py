@@ -71,8 +71,8 @@ class SandboxInfo:
     """Things that it told at once, of the ``AT_ONCE`` that it may."""
     printed: int = 0
     """Bytes of output that were shown or kept, over all its guests."""
-    ready_at: float = 0.0
-    """When its newest OS process was ready, in seconds since the epoch: from then on ``max_runtime`` counts."""
+    ready_ns: int = 0
+    """When its newest OS process was ready, by ``time.monotonic_ns``: from then on ``max_runtime`` counts."""
     lived_s: int = 0
     """Whole seconds that this OS process has had, or had until it ended."""
 

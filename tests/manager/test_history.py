@@ -143,7 +143,7 @@ def test_the_past_is_bounded_by_memory_however_much_a_guest_tells() -> None:
 
 
 def test_what_is_kept_is_nothing_that_pythons_collector_walks_through() -> None:
-    history, voice, analytics = History(), Voice("shop", lambda _: None), SandboxAnalytics(0.0)
+    history, voice, analytics = History(), Voice("shop", lambda _: None), SandboxAnalytics()
 
     def tell(most: int) -> int:
         history.told([replace(event(1), data={"of": "shop"}) for _ in range(most)], [decision(1) for _ in range(most)])
