@@ -19,9 +19,11 @@ from typing import Any, Final
 
 from ..code.finder import ModuleFinder, imports_of, show_lines, take_out
 from ..code.versions import VersionTable
+from ..model import anatomy
 from ..model.code import Bundle, ModuleCode
 from ..model.errors import CompileError
 from ..model.views import ModuleVersion
+from ..otp.gen import Engine
 from ..runtime import Node
 from . import moving
 from .aside import HandlerTimeout
@@ -256,8 +258,10 @@ def import_or_refuse(name: str, finder: ModuleFinder) -> ModuleType:
 def _mark(module: ModuleType, version: int) -> None:
     """Classes know their version, for the pictures."""
     for value in vars(module).values():
-        if isinstance(value, type) and value.__module__ == module.__name__ and hasattr(value, "engine"):
-            value.__sandbox_version__ = version  # type: ignore[attr-defined]
+        if not anatomy.is_class(value) or anatomy.home_of(value) != module.__name__:
+            continue
+        if type(anatomy.lookup(value, "engine")) is Engine:
+            value.__sandbox_version__ = version
 
 
 def _bind_children(name: str, children: Iterable[tuple[str, ModuleType]]) -> None:

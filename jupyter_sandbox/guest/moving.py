@@ -15,6 +15,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from ..code.versions import VersionTable
+from ..model.anatomy import home_of, is_class
 from ..model.errors import CompileError
 from ..otp import debug
 from ..otp.sys import move
@@ -213,7 +214,9 @@ def _renewal(node: Node, old: Mapping[str, ModuleType]) -> Renewal:
 
 def _pair(renewal: Renewal, old: Any, new: Any, module: str, depth: int) -> None:
     for key, value in list(vars(old).items()):
-        if not isinstance(value, type | FunctionType) or value.__module__ != module or id(value) in renewal.old:
+        if type(value) is not FunctionType and not is_class(value):
+            continue
+        if home_of(value) != module or id(value) in renewal.old:
             continue
         renewal.old[id(value)] = value
         twin = getattr(new, key, None)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from ..code.finder import ModuleFinder
+from ..model import anatomy
 from ..model.code import ClassInfo, ModuleCode
 from ..otp.application import Application
+from ..otp.gen import Engine
 from .code_server import import_all
 
 
@@ -39,16 +41,16 @@ def classes_of(module: ModuleType) -> list[ClassInfo]:
     """Classes that are defined in the module and can be started, in the order of their definition."""
     found = []
     for value in vars(module).values():
-        if isinstance(value, type) and value.__module__ == module.__name__ and not inspect.isabstract(value):
+        if anatomy.is_class(value) and anatomy.home_of(value) == module.__name__:
             kind = kind_of(value)
-            if kind is not None:
+            if kind is not None and not inspect.isabstract(value):
                 found.append(ClassInfo(module.__name__, value.__qualname__, kind))
     return found
 
 
 def kind_of(value: type) -> str | None:
     """application · supervisor · server · statem, or None for a class that cannot be started."""
-    if issubclass(value, Application):
+    if Application in anatomy.mro_of(value):
         return "application"
-    engine = getattr(value, "engine", None)
-    return getattr(engine, "kind", None)
+    engine = anatomy.lookup(value, "engine")
+    return engine.kind if type(engine) is Engine else None

@@ -35,6 +35,7 @@ _STANDARD = {
 }
 _NAME_CAP = 100
 _UNSET = object()
+_FUNCTION_MODULE: Any = types.FunctionType.__dict__["__module__"]
 _STORED = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 
@@ -57,6 +58,16 @@ def mro_of(cls: type) -> tuple[type, ...]:
 def isinstance_of(value: Any, cls: type) -> bool:
     """``isinstance`` by the true type: a lying ``__class__`` or ``__instancecheck__`` is not asked."""
     return type(value) is cls or any(one is cls for one in mro_of(type(value)))
+
+
+def is_class(value: Any) -> bool:
+    """Whether it is one itself: proxies raise for whatever is asked of them before they stand for something."""
+    return isinstance_of(value, type)
+
+
+def home_of(code: type | types.FunctionType) -> object:
+    """The name of the module that a class or a function says it was defined in, past any metaclass."""
+    return (_FUNCTION_MODULE if type(code) is types.FunctionType else _MODULE).__get__(code)
 
 
 def lookup(cls: type, name: str) -> object:

@@ -10,10 +10,22 @@ from typing import Any
 from jupyter_sandbox.code.compiler import compile_bundle
 from jupyter_sandbox.code.gather import gather
 from jupyter_sandbox.code.sources import CellSource
+from jupyter_sandbox.guest.trial import classes_of
 from jupyter_sandbox.model.code import Bundle
 from jupyter_sandbox.wire import messages as m
 
 from .conftest import retire
+
+STANDS_FOR_NOTHING = """
+class Proxy:
+    def __getattribute__(self, name):
+        raise RuntimeError("working outside of request context")
+    @property
+    def __class__(self):
+        raise RuntimeError("working outside of request context")
+request = Proxy()
+"""
+"""As the proxies of web frameworks are at the top of a module."""
 
 
 def versions(bench: Any) -> list[tuple[str, int, bool, int]]:
@@ -26,6 +38,14 @@ def test_running_processes_go_on_in_the_new_code_with_their_state(shop: Any, sho
     loaded = shop.load(shop_source.replace("n + 1)", "n + 10)"), "tshop")
     assert isinstance(loaded, m.Loaded) and loaded.moved == 3
     assert [shop.call("front", "next"), shop.call("front", "next")] == [2, 12]
+
+
+def test_proxies_that_stand_for_nothing_yet_lie_at_the_top_of_a_module(shop: Any, shop_source: str) -> None:
+    source = STANDS_FOR_NOTHING + shop_source
+    assert shop.load(source, "tshop").moved == 3
+    assert [one.behaviour for one in classes_of(sys.modules["tshop"])] == ["server", "supervisor"]
+    assert shop.load(source.replace("n + 1)", "n + 10)"), "tshop").moved == 3
+    assert [shop.call("front", "next"), shop.call("front", "next")] == [0, 10]
 
 
 def test_restarted_children_use_the_new_code_too(shop: Any, shop_source: str) -> None:
