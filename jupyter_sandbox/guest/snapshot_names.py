@@ -18,7 +18,7 @@ def by_name() -> dict[type, Callable[[Any], Any]]:
     return {Process: _process, Node: _node, **dict.fromkeys(_with_subclasses(Context), _context)}
 
 
-def named(kind: str, number: int) -> Any:
+def named(kind: str, number: int, of: type[Context] = Context) -> Any:
     """Stands in pickles for what is only named there; reading one puts its own function in this place."""
     raise AssertionError("only a snapshot can be asked for it")
 
@@ -32,7 +32,9 @@ def _process(process: Process) -> Any:
 
 
 def _context(context: Context) -> Any:
-    return named, ("context", context._process.number)
+    process = context._process
+    # Of a process that has ended, nothing else in the snapshot tells the class.
+    return named, ("context", process.number) if process.alive else ("context", process.number, type(context))
 
 
 def _node(_: Node) -> Any:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from ..model.errors import SnapshotError
-from ..runtime import Node
+from ..runtime import Node, plain
 from ..runtime.context import Context
-from ..runtime.process import Process
+from ..runtime.process import DEAD, Process
 from .snapshot_names import WRITTEN_IN
 from .tracebacks import one_line
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, data: bytes, node: Node, processes: dict[int, Process], met: Sequence[Any]) -> None:
+    def __init__(self, data: bytes, find: Callable[..., Any], met: Sequence[Any]) -> None:
         super().__init__(io.BytesIO(data))
-        self._node, self._processes, self._met = node, processes, met
+        self._find, self._met = find, met
 
     def find_class(self, module: str, name: str) -> Any:
         if name in ("named", "_named") and module in WRITTEN_IN:
@@ -29,22 +29,14 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, number: str) -> Any:
         return self._met[int(number)]
 
-    def _find(self, kind: str, number: int) -> Any:
-        if kind == "node":
-            return self._node
-        process = self._processes.get(number)
-        if kind == "process" or process is None:
-            return process
-        if process.context is None:  # of which class it is, is read later
-            process.context = Context(process)
-        return process.context
-
 
 class Reader:
     """Reads one pickle after another: what each begins with has been read from another one."""
 
     def __init__(self, node: Node, processes: dict[int, Process]) -> None:
         self._node, self._processes = node, processes
+        self._ended: dict[int, Process] = {}
+        """Processes that somebody still holds, although they were gone when the snapshot was taken."""
         self.met: Sequence[Any] = ()
 
     def loads(self, data: bytes, what: str) -> Any:
@@ -57,7 +49,7 @@ class Reader:
         return value, unpickler.memo.copy()
 
     def _read(self, data: bytes, met: Sequence[Any], what: str) -> tuple[Any, Any]:
-        unpickler = _Unpickler(_meeting(len(met)) + data, self._node, self._processes, met)
+        unpickler = _Unpickler(_meeting(len(met)) + data, self._find, met)
         try:
             if met:
                 unpickler.load()
@@ -65,6 +57,24 @@ class Reader:
         except BaseException as error:  # the user's __setstate__ may raise anything
             why = one_line(error)
             raise SnapshotError(f"{what} cannot be restored ({why}); load the code it was saved with") from None
+
+    def _find(self, kind: str, number: int, of: type[Context] = Context) -> Any:
+        """What stands for ``named``. Of which class the ``self`` of a living process is, is read later."""
+        if kind == "node":
+            return self._node
+        process = self._processes.get(number) or self._gone(number)
+        if kind == "process":
+            return process
+        if process.context is None:
+            process.context = of(process)
+        return process.context
+
+    def _gone(self, number: int) -> Process:
+        process = self._ended.get(number)
+        if process is None:
+            process = self._ended[number] = Process(self._node, number, plain.run_plain)
+            process.status = DEAD
+        return process
 
 
 @lru_cache(maxsize=1)

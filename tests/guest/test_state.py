@@ -80,6 +80,17 @@ def test_who_holds_the_self_of_a_process_holds_it_in_the_restored_system(bench: 
     assert restored(make_bench, snapshot(bench).blob).call("two", "known") == known
 
 
+def test_the_self_of_a_process_that_ended_is_still_one_in_the_restored_system(bench: Any, make_bench: Any) -> None:
+    bench.load(SELF_MADE, "tself")
+    bench.start("tself.SelfMade")
+    before = bench.call("two", "known")
+    bench.ask(m.Kill, target="one")
+    bench.run(5)
+    known = bench.call("two", "known")
+    assert known[0][:2] == before[0][:2] and known[0][2] is False, "the new one is known in its place"
+    assert restored(make_bench, snapshot(bench).blob).call("two", "known") == known
+
+
 def test_a_snapshot_that_an_earlier_version_took_is_read(
     bench: Any, make_bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
