@@ -28,6 +28,7 @@ from ..runtime import Node
 from . import moving
 from .aside import HandlerTimeout
 from .module_values import ModuleValues
+from .pairing import Retired, renewal_of
 from .tracebacks import diagnostic_of, error_lines, one_line
 
 MOST_BEGINNINGS: Final = 100
@@ -41,6 +42,8 @@ class Outcome:
     modules: tuple[str, ...] = ()
     moved: int = 0
     killed: int = 0
+    kept: tuple[str, ...] = ()
+    """What is still of the old code, in words."""
 
 
 class CodeServer:
@@ -55,6 +58,7 @@ class CodeServer:
         self.loading = False
         """Whether a load is being carried out."""
         self._imports: dict[str, set[str]] = {}
+        self._retired = Retired()
         self.on_load: Callable[[str], None] = lambda text: None
         """Told of every module in a new version."""
         self.on_move: Callable[[], None] = lambda: None
@@ -96,8 +100,9 @@ class CodeServer:
         try:
             stage.run()
             names = {module.name for module in changed}
-            moves = moving.plan(self.node, stage.old, names, self.table, options.get("extra"))
-            moved = moving.perform(moves, self.on_move)
+            renewal = renewal_of(self.node, stage.old, self._retired)
+            moves = moving.plan(self.node, renewal, names, self.table, options.get("extra"))
+            kept = moving.perform(self.node, renewal, moves, self.on_move)
         except BaseException:
             stage.undo()
             raise
@@ -105,7 +110,9 @@ class CodeServer:
         self.table = self.table.loaded([self.finder.modules[name] for name in stage.names], self.node.step_number)
         for name in stage.names:
             _mark(sys.modules[name], self.table.number(name))
-        self.last = Outcome(tuple(stage.names), moved, killed)
+        moved = sum(move.behaviour is not None for move in moves)
+        self.last = Outcome(tuple(stage.names), moved, killed, tuple(kept))
+        self._retired.note(renewal)
         self.values.note(stage.names)
         self._tell(moves)
 

@@ -10,18 +10,17 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
-from enum import EnumMeta
 from types import FunctionType, ModuleType
 from typing import Any
 
 from ..code.versions import VersionTable
-from ..model.anatomy import home_of, is_class
 from ..model.errors import CompileError
 from ..otp import debug
 from ..otp.sys import move
 from ..runtime import Node, delivery
 from ..runtime.crashes import exit_reason
 from ..runtime.process import Process
+from .beside import Beside
 from .mentions import mentions
 from .renewal import Renewal
 from .tracebacks import error_lines, one_line
@@ -62,15 +61,14 @@ class _Before:
          process.dictionary, process.upgrade) = self.values  # fmt: skip
 
 
-def plan(node: Node, old: Mapping[str, ModuleType], changed: Set[str], table: VersionTable, extra: Any) -> list[Move]:
+def plan(node: Node, renewal: Renewal, changed: Set[str], table: VersionTable, extra: Any) -> list[Move]:
     """Every process that has to move, by age. Raises CompileError when its class is gone from the new code.
 
     ``changed`` are the modules with another text. Of the others that are run
     again for using one of these, ``code_change`` is not called: nothing in them makes another state.
     """
-    if not old:
+    if not renewal.old:
         return []
-    renewal = _renewal(node, old)
     moves = []
     for process in sorted(node.processes.values(), key=lambda found: found.number):
         behaviour = process.behaviour
@@ -89,22 +87,48 @@ def plan(node: Node, old: Mapping[str, ModuleType], changed: Set[str], table: Ve
     return moves
 
 
-def perform(moves: list[Move], begins: Callable[[], None]) -> int:
-    """Move all of them, or none: raises CompileError that names the process and tells why. Returns how many moved.
+def perform(node: Node, renewal: Renewal, moves: list[Move], begins: Callable[[], None]) -> list[str]:
+    """Move all of them, or none: raises CompileError that names the process and tells why.
 
-    ``begins`` is called before each runs what is its own.
+    ``begins`` is called before each runs what is its own. Returns what is still of the old code, in words.
     """
     done: list[_Before] = []
-    for step in moves:
-        done.append(_Before.of(step.process))
-        try:
-            _perform(step, begins)
-        except BaseException as error:  # the user's code_change may raise anything
-            for before in reversed(done):
-                before.restore()
-            lines = tuple(error_lines(error))
-            raise _refusal(step.process, f"its code_change raised {one_line(error)}", lines) from None
-    return sum(step.behaviour is not None for step in moves)
+    beside = Beside(node, renewal, begins)
+    kept: list[tuple[str, str]] = []
+    try:
+        for step in moves:
+            done.append(_Before.of(step.process))
+            _or_refuse(step, begins)
+            kept += [(shown_name(step.process), why) for why in renewal.kept]
+            renewal.kept.clear()
+        beside.go_over()
+    except BaseException:
+        beside.put_back()
+        for before in reversed(done):
+            before.restore()
+        raise
+    return [still_old(who, why) for who, why in dict.fromkeys(kept + beside.kept)]
+
+
+def _or_refuse(step: Move, begins: Callable[[], None]) -> None:
+    try:
+        _perform(step, begins)
+    except BaseException as error:  # the user's code_change may raise anything
+        lines = tuple(error_lines(error))
+        raise _refusal(step.process, f"its code_change raised {one_line(error)}", lines) from None
+
+
+def still_old(who: str, why: str) -> str:
+    """What a user is told who has such objects.
+
+    >>> print(still_old("bag", "TypeError: cannot pickle 'generator' object"))  # doctest: +NORMALIZE_WHITESPACE
+    bag still holds objects of the old code, which could not be copied (TypeError: cannot pickle 'generator' object):
+    isinstance and match of the new code do not know them; make them anew in code_change, or restart it
+    """
+    return (
+        f"{who} still holds objects of the old code, which could not be copied ({why}): isinstance and match of the "
+        "new code do not know them; make them anew in code_change, or restart it"
+    )
 
 
 def purge(node: Node, old: Mapping[str, ModuleType]) -> int:
@@ -191,6 +215,9 @@ def _later(step: Move) -> Any:
         process.upgrade = None
         try:
             _go_over(step)
+            for why in step.renewal.kept:
+                process.node.emit("log", process, ("warning", still_old(shown_name(process), why)))
+            step.renewal.kept.clear()
         except BaseException as error:  # too late to go back: it ends, and its supervisor starts it in the new code
             node = process.node
             reason = exit_reason(error)
@@ -198,42 +225,6 @@ def _later(step: Move) -> Any:
             node.exit_process(process, reason)
 
     return upgrade
-
-
-def _renewal(node: Node, old: Mapping[str, ModuleType]) -> Renewal:
-    """Pairs of old and new by their qualified names. The node's own records must never be copied."""
-    renewal = Renewal({id(node): node})
-    for process in node.processes.values():
-        renewal.memo[id(process)] = process
-        renewal.memo[id(process.context)] = process.context
-    for name, module in old.items():
-        renewal.memo[id(module)] = sys.modules[name]
-        _pair(renewal, module, sys.modules[name], name, 0)
-    return renewal
-
-
-def _pair(renewal: Renewal, old: Any, new: Any, module: str, depth: int) -> None:
-    for key, value in list(vars(old).items()):
-        if type(value) is not FunctionType and not is_class(value):
-            continue
-        if home_of(value) != module or id(value) in renewal.old:
-            continue
-        renewal.old[id(value)] = value
-        twin = getattr(new, key, None)
-        if type(twin) is not type(value):
-            continue
-        renewal.memo[id(value)] = twin
-        if isinstance(value, EnumMeta) and isinstance(twin, EnumMeta):
-            _pair_members(renewal, value, twin)
-        elif isinstance(value, type) and depth < 8:
-            _pair(renewal, value, twin, module, depth + 1)
-
-
-def _pair_members(renewal: Renewal, old: EnumMeta, new: EnumMeta) -> None:
-    members: dict[str, Any] = dict(old.__members__)
-    for key, member in members.items():
-        renewal.old[id(member)] = member
-        renewal.memo[id(member)] = new.__members__.get(key, member)
 
 
 def _home(process: Process) -> dict[str, Any] | None:
@@ -249,7 +240,11 @@ def _home(process: Process) -> dict[str, Any] | None:
     return getattr(runs, "__globals__", None)
 
 
+def shown_name(process: Process) -> str:
+    """Its registered name, or its pid."""
+    return process.name or repr(process.pid)
+
+
 def _refusal(process: Process, why: str, traceback: tuple[str, ...] = ()) -> CompileError:
-    who = process.name or repr(process.pid)
-    text = f"process {who} stays in the old code: {why}; all others do too. Correct it and load again"
+    text = f"process {shown_name(process)} stays in the old code: {why}; all others do too. Correct it and load again"
     return CompileError("load_error", text, (), traceback)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _AT_ONCE_NS: Final = 500_000_000
 """After which no other module is begun to be compiled in the same answer."""
 
+_MOST_KEPT: Final = 20
+_LONGEST: Final = 1_000
+"""So many sentences about what is still of the old code, of so many characters."""
+
 
 def load(guest: Guest, request: m.Load) -> None:
     """Try modules, or load them into the live node."""
@@ -35,7 +39,8 @@ def load(guest: Guest, request: m.Load) -> None:
         raise CompileError("load_error", NO_MEMORY, (), tuple(error_lines(error))) from None
     outcome = guest.code.last
     step = guest.node.step_number
-    guest.emit(m.Loaded(id=request.id, versions=guest.code.views(), moved=outcome.moved, step=step))
+    kept = [text[:_LONGEST] for text in outcome.kept[:_MOST_KEPT]]
+    guest.emit(m.Loaded(id=request.id, versions=guest.code.views(), moved=outcome.moved, step=step, kept=kept))
 
 
 def bring(guest: Guest, request: m.Bring) -> None:

@@ -120,6 +120,7 @@ async def load(unit: Unit, source: object, module: str | None = None) -> LoadRep
         versions=tuple(loaded.versions) if loaded else (), moved=loaded.moved if loaded else 0,
         diff=diff, elapsed_ms=(time.perf_counter() - began) * 1000,
         modules=tuple(one.name for one in ready.bundle.modules), main=_only_main(unit), warnings=ready.warnings,
+        kept=tuple(loaded.kept) if loaded else (),
     )  # fmt: skip
 
 

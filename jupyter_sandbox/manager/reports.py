@@ -22,6 +22,8 @@ class LoadReport:
     """The class that can only be meant by a start, if there is one."""
     warnings: tuple[Diagnostic, ...] = ()
     """What the compiler and the check of callbacks found odd, but let pass."""
+    kept: tuple[str, ...] = ()
+    """What processes, tables or timers still hold of the old code, in words: it could not be copied."""
 
 
 @dataclass(frozen=True, slots=True)

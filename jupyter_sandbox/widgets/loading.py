@@ -31,6 +31,8 @@ class Report(Protocol):
     def modules(self) -> tuple[str, ...]: ...
     @property
     def warnings(self) -> tuple[Diagnostic, ...]: ...
+    @property
+    def kept(self) -> tuple[str, ...]: ...
 
 
 class Loaded(Result):
@@ -57,7 +59,8 @@ class Loaded(Result):
         found = self.report.warnings
         places = [(one, f"{self.label(one.file)} line {one.line}") for one in found[:_MOST]]
         told = [line(f"{one.severity}: {where}: {one.text}", 400) for one, where in places]
-        return [*told, f"{len(found) - _MOST} more warnings"] if len(found) > _MOST else told
+        told += [f"{len(found) - _MOST} more warnings"] if len(found) > _MOST else []
+        return told + [line(f"warning: {text}", 500) for text in self.report.kept[:_MOST]]
 
     def text(self) -> str:
         parts = [self.summary(), *self.warnings(), clean(self.report.diff.rstrip(), 20_000)]

@@ -61,11 +61,13 @@ class Failed(Answer, frozen=True, kw_only=True):
 
 
 class Loaded(Answer, frozen=True, kw_only=True):
-    """``moved`` counts processes that went to the new code with their state."""
+    """``moved`` counts processes that went to the new code with their state; ``kept`` says in words what they, or
+    tables and timers, still hold of the old code."""
 
     versions: ManyOf[ModuleVersion]
     moved: int = 0
     step: int = 0
+    kept: ManyOf[str] = msgspec.field(default_factory=list)
 
 
 class Brought(Answer, frozen=True, kw_only=True):

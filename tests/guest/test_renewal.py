@@ -6,6 +6,7 @@ import copy
 import datetime
 import decimal
 import enum
+import queue
 import threading
 import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -17,7 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_sandbox.guest.renewal import Renewal, renewed
+from jupyter_sandbox.guest.mentions import mentions
+from jupyter_sandbox.guest.renewal import Memo, Renewal, renewed
 
 
 class Old:
@@ -99,7 +101,7 @@ PLAIN = st.recursive(
 
 @given(PLAIN)
 def test_with_nothing_to_replace_it_is_a_deep_copy(value: Any) -> None:
-    ours, theirs = renewed(value, {}), copy.deepcopy(value)
+    ours, theirs = renewed(value, Memo({})), copy.deepcopy(value)
     assert ours == value and type(ours) is type(value)
     assert (ours is value) == (theirs is value)
 
@@ -113,12 +115,12 @@ def test_with_nothing_to_replace_it_is_a_deep_copy(value: Any) -> None:
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_a_class_is_replaced_wherever_it_is_held(value: Any) -> None:
-    assert repr(renewed(value, MEMO)) == repr(value).replace("Old", "New")
+    assert repr(renewed(value, Memo(MEMO))) == repr(value).replace("Old", "New")
 
 
 def test_an_object_becomes_one_of_the_new_class_and_a_bound_method_goes_with_it() -> None:
     kept = Old([Old(1)])
-    copied = renewed([kept, kept.told, len], MEMO)
+    copied = renewed([kept, kept.told, len], Memo(MEMO))
     assert type(copied[0]) is New and type(copied[0].x[0]) is New and copied[0].x[0].x == 1
     assert isinstance(copied[1], MethodType) and copied[1]() == "new" and copied[1].__self__ is copied[0]
     assert copied[2] is max
@@ -128,21 +130,61 @@ def test_what_is_held_twice_or_holds_itself_stays_so() -> None:
     shared: list[Any] = [1]
     ring: list[Any] = [shared, shared]
     ring.append((ring, Old))
-    copied = renewed(ring, MEMO)
+    copied = renewed(ring, Memo(MEMO))
     assert copied[0] is copied[1] is not shared
     assert copied[2][0] is copied and copied[2][1] is New
 
 
 def test_a_value_may_say_itself_how_it_is_copied() -> None:
     inner = [1]
-    copied = renewed([Keeps(inner), inner], MEMO)
+    copied = renewed([Keeps(inner), inner], Memo(MEMO))
     assert copied[0].x == [[1], "copied"] and copied[0].x[0] is copied[1]
 
 
-def test_what_cannot_be_copied_stays_the_very_object() -> None:
-    lock = threading.Lock()
-    value = [Old, lock]
-    assert Renewal(MEMO, {id(Old): Old})(value) is value
+class Holds:
+    """Neither it nor anything that is made of it can be copied."""
+
+    def __init__(self, x: Any) -> None:
+        self.x, self.lock = x, threading.Lock()
+
+
+@pytest.mark.parametrize(
+    "made", [lambda x: x, lambda x: [x], lambda x: {"k": (x, 1)}, lambda x: deque([x]), Old, Holds]
+)
+def test_what_cannot_be_copied_stays_the_very_object_and_the_rest_is_renewed(made: Any) -> None:
+    lock, renewal = threading.Lock(), Renewal({**MEMO, id(Holds): Holds}, {id(Old): Old})
+    new, held = renewal([Old(1), made(lock)])
+    assert type(new) is New
+    assert mentions(held, {id(lock): lock})
+    assert renewal.kept == []
+
+
+def test_an_object_of_a_library_that_holds_such_a_thing_stays_whole() -> None:
+    jobs: queue.Queue[Any] = queue.Queue()
+    renewal = Renewal(MEMO, {id(Old): Old})
+    new, kept = renewal([Old(1), jobs])
+    assert (type(new), kept) == (New, jobs)
+
+
+def test_what_cannot_be_copied_and_shares_something_with_the_rest_keeps_all_of_it_as_it_is() -> None:
+    shared = [Old(1)]
+    value = [shared, (one for one in shared)]
+    renewal = Renewal(MEMO, {id(Old): Old})
+    assert renewal(value) is value
+    assert renewal.kept == ["TypeError: cannot pickle 'generator' object"]
+
+
+class Longer(NamedTuple):
+    first: Any
+    second: Any
+    third: Any
+
+
+def test_an_object_that_the_new_class_cannot_be_made_of_stays_and_is_told() -> None:
+    renewal = Renewal({id(Longer): Pair, id(Old): New}, {id(Longer): Longer, id(Old): Old})
+    kept, new = renewal([Longer(1, 2, 3), Old(1)])
+    assert (type(kept), type(new)) == (Longer, New)
+    assert renewal.kept == ["TypeError: Pair.__new__() takes 3 positional arguments but 4 were given"]
 
 
 def test_what_mentions_nothing_old_is_not_copied() -> None:

@@ -123,10 +123,11 @@ def test_a_portrait_tells_state_queue_and_events() -> None:
 def test_a_load_tells_what_moved_and_what_changed() -> None:
     report = SimpleNamespace(
         versions=(ModuleVersion("counter", 2, "d", True, "f", 0),), moved=3, diff="-a\n+<b>", elapsed_ms=11.6,
-        modules=("counter",),
+        modules=("counter",), kept=("bag still <holds>",),
     )  # fmt: skip
     report.warnings = (Diagnostic("/tmp/1.py", 7, 1, "it <never> ends", "", "warning"),)
     loaded = Loaded(report, "shop", label=lambda text: text.replace("/tmp/1.py", "In[2]"))
+    assert "warning: bag still <holds>" in loaded.text() and "bag still &lt;holds&gt;" in loaded.html()
     assert "warning: In[2] line 7: it <never> ends" in loaded.text() and "it &lt;never&gt; ends" in loaded.html()
     assert (
         loaded.summary()
