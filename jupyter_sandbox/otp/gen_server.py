@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from types import CoroutineType
-from typing import Any
+from typing import Any, Final
 
 from msgspec import UNSET
 
@@ -23,8 +23,8 @@ from ..runtime.signals import CALL, CAST, CONTINUE, EXIT, INIT, SYSTEM, TIMEOUT,
 from . import gen, sys
 from .hints import CallResult, CastResult, InitResult, Maybe
 from .process import MissingCallback, OtpProcess
+from .returns import NO_STATE, Error, Ignore, NoReply, Ok, Reply, Stop
 from .returns import TIMEOUT as TIMEOUT_MESSAGE
-from .returns import Error, NoReply, Reply, Stop
 
 State = TypeVar("State", default=Any)
 Request = TypeVar("Request", default=Any)
@@ -84,8 +84,8 @@ class GenServer(OtpProcess, Generic[State, Request, Answer, Order]):
     def terminate(self, reason: Any, state: State) -> Any:
         """Clean up; called on every stop or crash, and when the parent says so if exits are trapped, never on kill."""
 
-    def code_change(self, old_version: Any, state: Any, extra: Any) -> Maybe[State | Error]:
-        """The state as the new code wants it."""
+    def code_change(self, old_version: Any, state: Any, extra: Any) -> Maybe[State | Ok[State] | Error]:
+        """The state as the new code wants it, ``Ok(None)`` for None; ``Error(reason)`` keeps the old code."""
         return state  # type: ignore[no-any-return]
 
 
@@ -231,12 +231,26 @@ def _stop(process: Process, stop: Stop, caller: Caller | None) -> Running | None
     return gen.stop(process, stop.reason, caller, answer)
 
 
+_NO_CHANGE: Final = (CoroutineType, Ok, Ignore, Stop, *(kind for kind in NO_STATE if kind is not Error))
+"""What code_change cannot mean as a state. A None mostly means that its ``return`` was forgotten."""
+
+
 def _terminate(process: Process, reason: Any) -> Any:
     return process.context.terminate(reason, process.state)
 
 
 def _code_change(process: Process, context: Any, old_version: Any, extra: Any) -> Any:
-    return context.code_change(old_version, process.state, extra)
+    result = context.code_change(old_version, process.state, extra)
+    if type(result) is Ok and result.then is None:
+        return result.state
+    if isinstance(result, _NO_CHANGE) or (result is None and process.state is not None):
+        if isinstance(result, CoroutineType):
+            result.close()
+        raise TypeError(
+            f"code_change returned {short_text(result)}: it returns the new state (one that is None as Ok(None)), or "
+            "Error(reason)"
+        )
+    return result
 
 
 GenServer.engine = gen.Engine("server", dispatch, gen.initial, _terminate, _code_change)

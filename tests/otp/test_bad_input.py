@@ -272,6 +272,42 @@ def test_whatever_terminate_raises_is_the_reason() -> None:
     assert isinstance(found, Crash) and (found.error, found.value) == ("KeyError", "normal")
 
 
+async def changed_to(self: OtpContext, made: Any, state: Any = "state") -> Any:
+    """The state after a code_change that returns this, or what is told of it."""
+
+    class Newer(Server):
+        def code_change(self, old_version: Any, state: Any, extra: Any) -> Any:
+            return made() if callable(made) else made
+
+    server = await self.start(Server, state)
+    await otp_sys.suspend(self, server)
+    try:
+        await otp_sys.change_code(self, server, Newer)
+    except SysError as error:
+        return str(error)
+    return await otp_sys.get_state(self, server)
+
+
+async def forgot_to_be_plain() -> None:
+    """A code_change that is ``async def``."""
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [None, Ok(1, After(5)), NoReply(1), Reply(1, 2), Stop("x"), IGNORE, forgot_to_be_plain],
+    ids=lambda returned: type(returned).__name__,
+)
+def test_a_code_change_that_returns_no_state_is_refused_and_told_what_it_returns(returned: Any) -> None:
+    told = run(lambda self: changed_to(self, returned))
+    assert "code_change returned" in told and "it returns the new state" in told
+
+
+def test_a_code_change_may_wrap_the_state_and_so_return_none() -> None:
+    assert run(lambda self: changed_to(self, Ok(7))) == 7
+    assert run(lambda self: changed_to(self, Ok(None))) is None
+    assert run(lambda self: changed_to(self, None, state=None)) is None
+
+
 @pytest.mark.parametrize("refusal", ["raise", "error"])
 def test_a_code_change_that_fails_keeps_code_and_state(refusal: str) -> None:
     class Newer(Server):
