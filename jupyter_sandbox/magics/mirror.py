@@ -45,9 +45,10 @@ class Mirror:
         self.mains = _without(self.mains, name)
         self.snapshots = _without(self.snapshots, name)
 
-    def add_mains(self, name: str, mains: tuple[str, ...]) -> None:
-        """Classes that can be started."""
-        self.mains = {**self.mains, name: tuple(dict.fromkeys((*mains, *self.mains.get(name, ()))))}
+    def set_mains(self, name: str, module: str, classes: tuple[str, ...]) -> None:
+        """Classes of a module that can be started, the likeliest last, in the place of those it had before."""
+        others = (one for one in self.mains.get(name, ()) if one.rpartition(".")[0] != module)
+        self.mains = {**self.mains, name: (*others, *(f"{module}.{found}" for found in classes))}
 
     def set_snapshots(self, name: str, snapshots: tuple[str, ...]) -> None:
         """Names of the saved snapshots."""

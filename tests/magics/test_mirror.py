@@ -19,7 +19,7 @@ def test_facts_trees_and_diffs_are_kept() -> None:
     mirror.take(InfoChanged(INFO))
     mirror.take(TreeReplaced("shop", TreeView("shop", 1, 0)))
     mirror.take(TreePatched("shop", TreeDiff("shop", 2, 0, (FRONT,))))
-    mirror.add_mains("shop", ("counter.Shop",))
+    mirror.set_mains("shop", "counter", ("Shop",))
     mirror.set_snapshots("shop", ("before",))
     assert mirror.trees["shop"].processes == (FRONT,)
     assert mirror.known() == {"shop": Known(("front", "shop/front"), ("counter",), ("counter.Shop",), ("before",))}
@@ -31,6 +31,14 @@ def test_a_removed_sandbox_is_forgotten() -> None:
     mirror.take(TreeReplaced("shop", TreeView("shop", 1, 0)))
     mirror.take(Removed("shop", 1))
     assert (mirror.known(), mirror.trees) == ({}, {})
+
+
+def test_classes_that_a_module_has_no_more_are_not_offered_and_the_likeliest_is_the_newest() -> None:
+    mirror = Mirror()
+    mirror.set_mains("shop", "counter", ("Price", "Counter", "Shop"))
+    mirror.set_mains("shop", "stock", ("Stock",))
+    mirror.set_mains("shop", "counter", ("Counter", "Store"))
+    assert mirror.mains == {"shop": ("stock.Stock", "counter.Counter", "counter.Store")}
 
 
 def test_values_read_before_do_not_change() -> None:

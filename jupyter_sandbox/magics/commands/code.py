@@ -34,7 +34,7 @@ def module(turn: Turn) -> Loaded:
     cell = turn.desk.cells.enter(turn.line, turn.body or "")
     name = turn.given.text("MODULE")
     report = _load(turn, CellSource(name, cell.body, cell.file, cell.first_line))
-    turn.desk.mirror.add_mains(turn.name, tuple(f"{name}.{found}" for found in cell.classes()))
+    turn.desk.mirror.set_mains(turn.name, name, cell.classes())
     return _loaded(turn, report)
 
 
