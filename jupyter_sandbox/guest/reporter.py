@@ -153,7 +153,10 @@ class Reporter:
                 f"`%sandbox limits {process.node.name} --max-processes {2 * allowed}`"
             )
         else:
-            text = f"{_name(process)} was stopped: over {allowed} messages waited for it; see `%sandbox events`"
+            text = (
+                f"{_name(process)} was stopped: over {allowed} messages waited for it; see `%sandbox events`, or "
+                f"`%sandbox limits {process.node.name} --max-mailbox {2 * allowed}`"
+            )
         self._raise(limit, text)
 
     def _raise(self, limit: str, text: str) -> None:

@@ -185,12 +185,16 @@ class HandlerOver:
 
 @dataclass(frozen=True, slots=True)
 class LimitCounted:
-    """A limit was reached that the node itself counts (process_limit, mailbox_limit), or one that was ``seen``."""
+    """A limit was reached that the node itself counts (process_limit, mailbox_limit), or one that was ``seen``.
+
+    ``ends``: it ends the sandbox.
+    """
 
     generation: int
     limit: str
     message: str
     seen: bool = False
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)

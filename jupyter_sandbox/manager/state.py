@@ -203,8 +203,9 @@ def _decide(life: Life, event: LifeEvent, target: S) -> _Step:
             return _announced(replace(life, status=target, main=main, reason="", over=False))
         case StopEnded():
             return _announced(replace(life, status=target, reason="stopped by the user"))
-        case LimitCounted(_, limit, message, seen):
-            return life, (RaiseAlert(limit, message, again=seen), Announce())
+        case LimitCounted(_, limit, message, seen, ends):
+            text = message + _anew(life.name) if ends else message
+            return life, (RaiseAlert(limit, text, again=seen), Announce())
         case DestroyAsked():
             gone = replace(life, status=target, reason="destroyed", present=False, destroyed=True)
             return gone, (*_retired(life, "destroyed"), Forget())
@@ -240,7 +241,8 @@ def _ended(
             return _killed(life, target, f"memory: {alert.message}", alert) if kill else (life, (alert, Announce()))
         case DiskOver(_, used, files, process, unseen):
             text = f"it {disk_text(used, files, unseen)} and was killed{meanwhile(process)}"
-            return _killed(life, target, f"disk: {text}", RaiseAlert("disk_limit", text))
+            alert = RaiseAlert("disk_limit", f"{text}{_anew(life.name)} with an empty folder")
+            return _killed(life, target, f"disk: {text}", alert)
         case RuntimeOver(_, limit_ms):
             text = f"it ran longer than max_runtime ({limit_ms / 1000:g} s) and was stopped{_longer(life.name)}"
             reason = f"it ran longer than max_runtime ({limit_ms / 1000:g} s)"
@@ -281,9 +283,11 @@ def _handler_over(life: Life, event: HandlerOver, target: S) -> _Step:
         where = f": {_STOPPED}" if event.stopped else ""
         where += f"; it hangs at {stack[0]}" if stack else ""
         reason = f"hang: {text} and could not be interrupted{where}"
-        ended, actions = _killed(life, target, reason, RaiseAlert("hang", f"{text}; the sandbox was killed{where}"))
+        alert = RaiseAlert("hang", f"{text}; the sandbox was killed{where}{_anew(life.name)}")
+        ended, actions = _killed(life, target, reason, alert)
         return ended, (Tell(reason, event.process, as_traceback(stack)), *actions)
-    todo = _STOPPED if event.stopped else _UNBREAKABLE if event.deaf else "it is being interrupted"
+    slower = f"it is being interrupted; `%sandbox limits {life.name} --handler-budget MS` lets it run longer"
+    todo = _STOPPED if event.stopped else _UNBREAKABLE if event.deaf else slower
     alerts = (RaiseAlert("hang", f"{text}; {todo}", again=True),) if event.attempt == 1 else ()
     return life, (Interrupt(life.generation), *alerts)
 
@@ -323,6 +327,10 @@ def _of_processor_time(name: str, by: int | None) -> tuple[RaiseAlert, ...]:
         return ()
     text = f"it used more processor time than max_runtime allows and was ended by the system{_longer(name)}"
     return (RaiseAlert("cpu_limit", text),)
+
+
+def _anew(name: str) -> str:
+    return f"; `%sandbox restart {name}` begins anew"
 
 
 def _longer(name: str) -> str:

@@ -116,13 +116,14 @@ class Unit:
 
     def info(self) -> SandboxInfo:
         """A frozen picture of the facts. Safe from any thread: it reads only values that are replaced as a whole."""
-        life, guest, peaks = self.life, self.guest, self.analytics.peaks
+        life, guest, peaks, raised = self.life, self.guest, self.analytics.peaks, self.voice.raised
         return SandboxInfo(
             id=life.id, name=life.name, app_name=self.app_name, status=life.status, reason=life.reason,
             created_at=self.ages.created_at, os_pid=guest.process.pid if guest else None, main=life.main,
             limits=self.limits, protection=guest.protection if guest else None, memory=self.memory,
             memory_peak=self.analytics.memory_peak, runtime_s=self.ages.runtime_s, counters=self._counters(),
-            modules=tuple(self.modules), alerts=self.voice.alerts, flavour=self.spec.flavour.name,
+            modules=tuple(self.modules), alerts=tuple(message for message, _ in raised),
+            alerted_at=tuple(at for _, at in raised), flavour=self.spec.flavour.name,
             disk_peak=peaks.disk, open_files_peak=peaks.open_files, most_files=self._most_files, files_peak=peaks.files,
             threads_peak=peaks.threads, processes_peak=peaks.processes, mailbox_peak=peaks.mailbox,
             message_peak=peaks.message, output_peak=peaks.output, callback_peak_ms=peaks.callback_ms,

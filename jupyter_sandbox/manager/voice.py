@@ -28,7 +28,8 @@ class Voice:
         """Of whoever acted on it last: what it prints and its alerts are told in there, so that they find its cell."""
         self.output = OutputTail(TAIL_BYTES)
         self.notices = Packed(NoticeTold, NOTICES_KEPT, NOTICES_BYTES)
-        self.alerts: tuple[str, ...] = ()
+        self.raised: tuple[tuple[str, float], ...] = ()
+        """Its alerts, and when each was raised, in seconds since the epoch."""
         self._cut_at = float("-inf")
         self._repeated = Alerts()
 
@@ -36,6 +37,11 @@ class Voice:
         """What it prints from now on, and its alerts, are told in the context of the task that calls this."""
         self._hearer = contextvars.copy_context()
         self._repeated = Alerts()
+
+    @property
+    def alerts(self) -> tuple[str, ...]:
+        """The newest alerts, without their times."""
+        return tuple(message for message, _ in self.raised)
 
     def alert(self, limit: str, message: str, *, again: bool = False) -> None:
         """Raise an alert that observers are told, and that ``info`` and ``log`` show.
@@ -49,9 +55,10 @@ class Voice:
                 return
             message = told
         message = on_one_line(message, ALERT)
-        self.alerts = (*self.alerts, message)[-ALERTS_KEPT:]
+        now = time.time()
+        self.raised = (*self.raised, (message, now))[-ALERTS_KEPT:]
         self.notices.append(NoticeTold(self._name, "warning", message))
-        self._hearer.run(self._publish, AlertRaised(self._name, limit, message, time.time()))
+        self._hearer.run(self._publish, AlertRaised(self._name, limit, message, now))
 
     def tell(self, told: NoticeTold) -> None:
         """A notice of the sandbox's."""

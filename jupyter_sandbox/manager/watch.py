@@ -110,7 +110,7 @@ def judge(
         return watched, (GivenUp(generation, HEADLESS),)
     if reading.kept:
         text = reading.kept + meanwhile(reading.process)
-        return watched, (LimitCounted(generation, "hang", text), GivenUp(generation, f"hang: {text}"))
+        return watched, (LimitCounted(generation, "hang", text, ends=True), GivenUp(generation, f"hang: {text}"))
     if reading.memory > limits.max_memory + MEMORY_SLACK:
         return watched, (MemoryOver(generation, reading.memory, limits.max_memory, True, reading.process),)
     if timed and reading.runtime_ms > limits.max_runtime:
@@ -166,7 +166,8 @@ def _open_files(watched: Watched, open_files: int, generation: int) -> tuple[Wat
     """Opening more is an error inside; that it came so far is worth telling, once."""
     if open_files < OPEN_FILES or watched.files_told:
         return watched, ()
-    text = f"the sandbox has all of its {OPEN_FILES} files open: opening another one is an error there"
+    text = f"the sandbox has all of its {OPEN_FILES} files open: opening another one is an error there; close those "
+    text += "that are done with, as `with open(...)` does"
     return replace(watched, files_told=True), (LimitCounted(generation, "files_limit", text),)
 
 
@@ -176,6 +177,7 @@ def _file_size(watched: Watched, largest: int, generation: int) -> tuple[Watched
         return watched, ()
     told = replace(watched, file_told=not watched.file_told)
     text = f"a file of the sandbox has all of the {FILE_SIZE // 1_000_000} MB that one may have: more is an error there"
+    text += "; write several files"
     return told, (LimitCounted(generation, "file_limit", text, seen=True),) if told.file_told else ()
 
 
@@ -209,7 +211,7 @@ def _too_many(text: str, what: str, generation: int, process: str) -> tuple[Life
     """Threads below Python cost next to no memory, and some ten thousand are all that a machine can number. Open files
     keep whoever looks at them; above the most they are not counted to the end."""
     text += f" ({meanwhile(process).strip()})" if process else ""
-    return LimitCounted(generation, f"{what}_limit", text), GivenUp(generation, f"{what}: {text}")
+    return LimitCounted(generation, f"{what}_limit", text, ends=True), GivenUp(generation, f"{what}: {text}")
 
 
 def _callback(

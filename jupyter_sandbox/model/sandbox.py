@@ -45,6 +45,8 @@ class SandboxInfo:
     counters: Counters = field(default_factory=Counters)
     modules: tuple[str, ...] = ()
     alerts: tuple[str, ...] = ()
+    alerted_at: tuple[float, ...] = ()
+    """When each of them was raised, in seconds since the epoch."""
     flavour: str = "plain"
     """What it had imported before its own code ran."""
     disk_peak: int = 0

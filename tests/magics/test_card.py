@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -15,6 +17,13 @@ from jupyter_sandbox.model.sandbox import SandboxInfo, SandboxStatus
 from jupyter_sandbox.widgets.story import Card
 
 LONG = tuple(f"/home/me/{number}/{'x' * 200}" for number in range(20))
+
+
+def test_an_alert_is_shown_with_the_time_of_day_that_it_was_raised_at() -> None:
+    at = datetime(2026, 1, 2, 13, 5, 7).timestamp()
+    facts = SandboxInfo(1, "shop", "shop", SandboxStatus.RUNNING, "", 0.0, 7, None, Limits(), None)
+    card = card_of(replace(facts, alerts=("it filled its folder",), alerted_at=(at,)))
+    assert "13:05:07 it filled its folder" in str(card)
 
 
 @pytest.mark.parametrize("opened", [Openings(), Openings(net=True, subprocess=True, read=LONG, write=LONG)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -159,6 +160,13 @@ def test_memory_over_the_limit_alerts_and_far_over_kills() -> None:
     assert kinds(actions) == [Retire, RaiseAlert, Announce]
 
 
+@pytest.mark.parametrize("event", [DiskOver(1, 134_000_000, 9), LimitCounted(1, "threads_limit", "x", ends=True)])
+def test_who_was_ended_by_a_limit_is_told_how_to_begin_anew_and_the_reason_stays_short(event: Any) -> None:
+    ended, actions = apply(RUNNING, event)
+    (alert,) = [action for action in actions if isinstance(action, RaiseAlert)]
+    assert "; `%sandbox restart shop` begins anew" in alert.message and "restart" not in ended.reason
+
+
 def test_run_time_over_the_limit_stops_with_an_alert() -> None:
     life, actions = apply(RUNNING, RuntimeOver(1, 300_000))
     assert (life.status, life.reason, life.present) == (S.STOPPED, "it ran longer than max_runtime (300 s)", False)
@@ -178,7 +186,8 @@ def test_a_stuck_callback_is_interrupted_first_and_the_sandbox_killed_last_with_
     first = HandlerOver(1, 1, last=False, process="front <0.7.0>", budget_ms=5000)
     life, actions = apply(RUNNING, first)
     assert life.status is S.RUNNING and kinds(actions) == [Interrupt, RaiseAlert]
-    doing = "a callback of front <0.7.0> ran longer than 5000 ms; it is being interrupted"
+    doing = "a callback of front <0.7.0> ran longer than 5000 ms; it is being interrupted; "
+    doing += "`%sandbox limits shop --handler-budget MS` lets it run longer"
     assert actions[1] == RaiseAlert("hang", doing, again=True)  # whether it works nobody knows yet
     assert kinds(apply(RUNNING, replace(first, attempt=2))[1]) == [Interrupt]
     dump = 'Current thread 0x7f (most recent call first):\n  File "cell", line 3 in spin\n  File "cell", line 9 in go\n'
@@ -189,6 +198,7 @@ def test_a_stuck_callback_is_interrupted_first_and_the_sandbox_killed_last_with_
     )
     assert kinds(actions) == [Tell, Retire, RaiseAlert, Announce]
     assert isinstance(actions[2], RaiseAlert) and not actions[2].again
+    assert actions[2].message.endswith("it hangs at cell line 3 in spin; `%sandbox restart shop` begins anew")
     assert isinstance(actions[0], Tell) and actions[0].traceback == (
         "Traceback (most recent call last):", '  File "cell", line 9, in go', '  File "cell", line 3, in spin',
     )  # fmt: skip

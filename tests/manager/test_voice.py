@@ -7,7 +7,7 @@ import time
 import pytest
 
 from jupyter_sandbox.manager.throttle import AGAIN_S
-from jupyter_sandbox.manager.voice import ALERT, Voice
+from jupyter_sandbox.manager.voice import ALERT, ALERTS_KEPT, Voice
 from jupyter_sandbox.model.sandbox import AlertRaised, Update
 
 
@@ -25,6 +25,17 @@ def test_alerts_of_what_comes_and_goes_are_counted_and_told_once_in_a_while(monk
         "a callback ran too long", "a file is full", "a callback ran too long; the sandbox was killed",
         "a callback ran too long (and 29 more like it)",
     ]  # fmt: skip
+
+
+def test_each_alert_keeps_its_time_as_long_as_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    voice = Voice("shop", list[Update]().append)
+    for number in range(ALERTS_KEPT + 1):
+        now[0] += 1
+        voice.alert("hang", str(number))
+    assert voice.raised[0] == ("1", 102.0) and voice.raised[-1] == (str(ALERTS_KEPT), now[0])
+    assert len(voice.raised) == ALERTS_KEPT
 
 
 def test_an_alert_is_one_bounded_line_whoever_words_it() -> None:

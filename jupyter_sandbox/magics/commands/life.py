@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import datetime
+from itertools import zip_longest
 
 from ...isolation.layers import processor_seconds
 from ...manager.news import AT_ONCE, PER_SECOND
@@ -164,9 +165,15 @@ def card_of(info: SandboxInfo) -> Card:
         ("created", datetime.fromtimestamp(info.created_at).strftime("%Y-%m-%d %H:%M:%S")),
         ("protection", protection.line() if protection else "none: it has no OS process now"),
         *(Fact("not stopped", text, OUR_OWN) for text in (protection.not_stopped if protection else ())),
-        *(("alert", text) for text in info.alerts),
+        *_alerts(info),
     ]
     return Card(f"sandbox {info.name}", facts, info)
+
+
+def _alerts(info: SandboxInfo) -> list[tuple[str, str]]:
+    """Each with the time of day that it was raised at."""
+    times = [datetime.fromtimestamp(at).strftime("%H:%M:%S ") for at in info.alerted_at]
+    return [("alert", time + text) for time, text in zip_longest(times, info.alerts, fillvalue="")]
 
 
 def _use(info: SandboxInfo) -> list[tuple[str, object]]:
