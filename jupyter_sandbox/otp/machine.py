@@ -216,7 +216,12 @@ class Machine:
             todo.append(Cancel(timer.ref))
 
     def _set(self, timeouts: list[tuple[Any, Timer]], todo: list[Start | Cancel]) -> None:
-        """Of several for one timeout the last counts, and that is its place, too."""
+        """Of several for one timeout the last counts, and that is its place, too.
+
+        Timers are set from the last to the first, as ``gen_statem`` does: of those that are due at one time the last
+        fires first.
+        """
+        starts: list[Start] = []
         last = {key: number for number, (key, _) in enumerate(timeouts)}
         for number, (key, action) in enumerate(timeouts):
             if last[key] != number:
@@ -229,4 +234,5 @@ class Machine:
                 self.timers[key] = Armed(None, action.content)
                 self.zero.append(key)
             elif action.ms is not None:
-                todo.append(Start(key, action.ms, action.content, action.absolute))
+                starts.append(Start(key, action.ms, action.content, action.absolute))
+        todo += reversed(starts)

@@ -376,6 +376,41 @@ def test_a_code_change_that_is_refused_leaves_the_machine_as_it_was(extra: Any, 
     assert Node().run_function(main) == (reason, ("locked", 1))
 
 
+class Clock(GenStatem):
+    """Tells whoever began it which of its timeouts came."""
+
+    mode = "handle_event_function"
+
+    def init(self, argument: Any) -> Any:
+        return NextState("waits", argument[0], argument[1])
+
+    def handle_event(self, event: Any, state: Any, data: Any) -> Any:
+        self.send(data, event.content)
+        return KEEP
+
+
+@pytest.mark.parametrize(
+    ("actions", "come"),
+    [
+        ((SetTimeout("x", 50, "x"), SetTimeout("y", 50, "y"), SetTimeout("z", 50, "z")), ["z", "y", "x"]),
+        ((SetStateTimeout(50, "s"), SetTimeout("x", 50, "x")), ["x", "s"]),
+        ((SetTimeout("x", 50, "x"), SetEventTimeout(50, "t")), ["t", "x"]),
+        ((SetEventTimeout(50, "t"), SetTimeout("x", 50, "x")), ["x"]),
+        ((SetTimeout("x", 0, "x"), SetTimeout("y", 0, "y"), SetStateTimeout(0, "s")), ["x", "y", "s"]),
+        ((SetTimeout("x", 50, "x"), SetTimeout("y", 50, "y"), SetTimeout("x", 50, "w")), ["w", "y"]),
+    ],
+)
+def test_of_timeouts_that_are_set_together_and_due_together_the_last_comes_first(actions: Any, come: Any) -> None:
+    """As recorded from Erlang/OTP: an event timeout that is listed before another timer of its time is cancelled."""
+
+    async def main(self: OtpContext) -> Any:
+        await self.start(Clock, (self.pid, list(actions)))
+        await self.sleep(80)
+        return [await self.receive(timeout_ms=0) for _ in come], await self.receive(timeout_ms=0, default=None)
+
+    assert Node().run_function(main) == (come, None)
+
+
 def test_hibernation_shows_until_the_next_event() -> None:
     async def main(self: OtpContext) -> Any:
         door = await self.start(Door, 1)
