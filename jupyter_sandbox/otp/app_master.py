@@ -184,6 +184,7 @@ async def attend(ctx: OtpContext, entry: Loaded, app: Any, top: Pid, state: Any)
     reason: Any = None if _is_stop(message) else message.reason
     if reason is not None:
         await ask((OP_YIELD, None, None, None, None))  # whom the end of the tree reaches as well takes note of it first
+    app = _of_now(app, entry)
     state = await _told(ctx, app.prep_stop, state, state)
     if reason is None:
         ctx.exit_signal(top, SHUTDOWN)
@@ -194,6 +195,12 @@ async def attend(ctx: OtpContext, entry: Loaded, app: Any, top: Pid, state: Any)
     forget_unloaded(process.node, entry)
     if reason is not None:
         await _ended(ctx, entry, reason)
+
+
+def _of_now(app: Any, entry: Loaded) -> Any:
+    """The application in the code of now: OTP calls ``Module:stop`` in the newest version, too."""
+    newest = entry.spec.module
+    return app if newest is type(app) else newest(app._process)
 
 
 def _is_stop(message: Any) -> bool:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from jupyter_sandbox.wire import messages as m
+
 HELD = """
 import enum
 from dataclasses import dataclass
@@ -72,6 +74,29 @@ def test_the_environment_of_an_application_holds_objects_of_the_new_classes(benc
     held(bench)
     bench.load(NEW, "theld")
     assert bench.call("Hall", 'application.get_env(self, "kernel", "seat") == Seat(5)')
+
+
+APP = """
+from jupyter_sandbox.otp import Child, GenServer, application
+class Hall(GenServer):
+    pass
+class App(application.Application):
+    async def start(self, kind, argument):
+        return Child(Hall)
+    def prep_stop(self, state):
+        self.log("error", "door closes in the old code")
+    def stop(self, state):
+        self.log("error", "door is closed in the old code")
+"""
+
+
+def test_an_application_is_stopped_by_its_newest_code(bench: Any) -> None:
+    bench.load(APP, "tapp")
+    bench.start("tapp.App")
+    bench.load(APP.replace("old", "new"), "tapp")
+    bench.ask(m.Stop, app="sandbox_1")
+    told = str(bench.of(m.Notice))
+    assert "door closes in the new code" in told and "door is closed in the new code" in told and "old" not in told
 
 
 def test_several_flags_at_once_are_those_of_the_new_enum(bench: Any) -> None:
