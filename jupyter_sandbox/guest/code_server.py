@@ -27,7 +27,8 @@ from ..otp.gen import Engine
 from ..runtime import Node
 from . import moving
 from .aside import HandlerTimeout
-from .module_values import ModuleValues
+from .held_values import begins_anew
+from .module_values import ModuleValues, words_of
 from .pairing import Retired, renewal_of
 from .tracebacks import diagnostic_of, error_lines, one_line
 
@@ -43,7 +44,7 @@ class Outcome:
     moved: int = 0
     killed: int = 0
     kept: tuple[str, ...] = ()
-    """What is still of the old code, in words."""
+    """What is still of the old code, and what of modules began anew, in words."""
 
 
 class CodeServer:
@@ -97,12 +98,13 @@ class CodeServer:
 
     def _load(self, changed: list[ModuleCode], options: dict[str, Any]) -> None:
         stage = _Stage(self, changed, self._affected(changed))
+        lost = self._changed_since(stage.old)
         try:
             stage.run()
             names = {module.name for module in changed}
             renewal = renewal_of(self.node, stage.old, self._retired)
             moves = moving.plan(self.node, renewal, names, self.table, options.get("extra"))
-            kept = moving.perform(self.node, renewal, moves, self.on_move)
+            kept = [*lost, *moving.perform(self.node, renewal, moves, self.on_move)]
         except BaseException:
             stage.undo()
             raise
@@ -115,6 +117,14 @@ class CodeServer:
         self._retired.note(renewal)
         self.values.note(stage.names)
         self._tell(moves)
+
+    def _changed_since(self, old: Iterable[str]) -> list[str]:
+        """What is told of values of these modules that code has changed, and that begin anew with them."""
+        names = frozenset(old)
+        if not names:
+            return []
+        changed = [words_of(place) for place in self.values.found().changed if place[0] in names]
+        return [begins_anew(changed)] if changed else []
 
     def _tell(self, moves: list[moving.Move]) -> None:
         for name in self.last.modules:

@@ -192,6 +192,19 @@ def told_at_restore(lost: Sequence[str]) -> str:
     )
 
 
+def begins_anew(names: Sequence[str]) -> str:
+    """What the user is told of values of a module that is replaced while processes go on.
+
+    >>> print(begins_anew(["shop.orders"]))  # doctest: +NORMALIZE_WHITESPACE
+    shop.orders had changed since its module was loaded, and begins anew: keep what has to last in the state of a
+    process
+    """
+    return (
+        f"{_listed(names)} had changed since its module was loaded, and begins anew: keep what has to last in the "
+        "state of a process"
+    )
+
+
 def no_way_back(lost: Sequence[str], begins: int, sandbox: str) -> SnapshotError:
     """A replay that would begin without values that the sandbox had then would show what never was.
 

@@ -23,7 +23,8 @@ class LoadReport:
     warnings: tuple[Diagnostic, ...] = ()
     """What the compiler and the check of callbacks found odd, but let pass."""
     kept: tuple[str, ...] = ()
-    """What processes, tables or timers still hold of the old code, in words: it could not be copied."""
+    """What processes, tables or timers still hold of the old code, in words: it could not be copied. And what code
+    had changed in modules, which began anew."""
 
 
 @dataclass(frozen=True, slots=True)

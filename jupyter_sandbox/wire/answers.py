@@ -62,7 +62,7 @@ class Failed(Answer, frozen=True, kw_only=True):
 
 class Loaded(Answer, frozen=True, kw_only=True):
     """``moved`` counts processes that went to the new code with their state; ``kept`` says in words what they, or
-    tables and timers, still hold of the old code."""
+    tables and timers, still hold of the old code, and what of modules began anew."""
 
     versions: ManyOf[ModuleVersion]
     moved: int = 0

@@ -76,6 +76,28 @@ def test_the_environment_of_an_application_holds_objects_of_the_new_classes(benc
     assert bench.call("Hall", 'application.get_env(self, "kernel", "seat") == Seat(5)')
 
 
+ORDERS = """
+from jupyter_sandbox.otp import GenServer, Reply
+orders, known = [], {"a": 1}
+class Shop(GenServer):
+    made = 0
+    def handle_call(self, request, caller, state):
+        orders.append(request)
+        Shop.made += 1
+        return Reply(len(orders), state)
+"""
+
+
+def test_what_a_module_held_and_code_has_changed_begins_anew_and_is_told(bench: Any) -> None:
+    bench.load(ORDERS, "torders")
+    bench.start("torders.Shop")
+    assert bench.load(ORDERS + "\nn = 1", "torders").kept == []
+    assert bench.call("Shop", "tea") == 1
+    (text,) = bench.load(ORDERS + "\nn = 2", "torders").kept
+    assert text.startswith("torders.orders, torders.Shop.made had changed since its module was loaded, and begins anew")
+    assert bench.call("Shop", "tea") == 1
+
+
 APP = """
 from jupyter_sandbox.otp import Child, GenServer, application
 class Hall(GenServer):
