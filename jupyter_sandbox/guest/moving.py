@@ -25,6 +25,7 @@ from .mentions import mentions
 from .renewal import Renewal
 from .tracebacks import error_lines, one_line
 
+_KINDS = {"server": "GenServer", "statem": "GenStatem", "supervisor": "Supervisor"}
 _OURS = __name__.rpartition("guest.")[0]
 
 
@@ -75,9 +76,7 @@ def plan(node: Node, renewal: Renewal, changed: Set[str], table: VersionTable, e
         if process.hidden or not isinstance(behaviour, type):
             continue
         if id(behaviour) in renewal.old:
-            target = renewal.memo.get(id(behaviour))
-            if target is None or getattr(target, "engine", None) is None:
-                raise _refusal(process, f"the new code has no {behaviour.__qualname__} that it could go on in")
+            target = _target(process, behaviour, renewal)
             before = getattr(behaviour, "version", None)
             version = table.number(behaviour.__module__) if before is None else before
             changes = not _may_change(target) or _is_of(changed, behaviour, target)
@@ -85,6 +84,18 @@ def plan(node: Node, renewal: Renewal, changed: Set[str], table: VersionTable, e
         elif mentions((process.state, process.mailbox, process.dictionary), renewal.old):
             moves.append(Move(process, None, None, extra, renewal))
     return moves
+
+
+def _target(process: Process, behaviour: Any, renewal: Renewal) -> Any:
+    """The class that it goes on in. Raises CompileError; another behaviour would take its state for what it is not."""
+    target = renewal.memo.get(id(behaviour))
+    name = behaviour.__qualname__
+    if target is None or getattr(target, "engine", None) is None:
+        raise _refusal(process, f"the new code has no {name} that it could go on in")
+    was, now = behaviour.engine.kind, target.engine.kind
+    if was != now:
+        raise _refusal(process, f"it is a {_KINDS[was]}, and the new {name} is a {_KINDS[now]}; give that another name")
+    return target
 
 
 def perform(node: Node, renewal: Renewal, moves: list[Move], begins: Callable[[], None]) -> list[str]:

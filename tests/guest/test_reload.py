@@ -7,6 +7,8 @@ import sys
 import time
 from typing import Any
 
+import pytest
+
 from jupyter_sandbox.code.compiler import compile_bundle
 from jupyter_sandbox.code.gather import gather
 from jupyter_sandbox.code.sources import CellSource
@@ -130,6 +132,16 @@ def test_code_that_raises_while_imported_leaves_the_old_running(shop: Any) -> No
 def test_a_class_that_is_gone_is_refused_with_the_name_of_its_process(shop: Any, shop_source: str) -> None:
     failed = shop.load(shop_source.replace("Counter", "Meter"), "tshop")
     assert failed.kind == "load_error" and "front" in failed.message and "Counter" in failed.message
+    assert shop.call("front", "next") == 0
+
+
+@pytest.mark.parametrize("kind", ["Supervisor", "GenStatem"])
+def test_a_class_that_becomes_another_behaviour_is_refused_in_words(shop: Any, shop_source: str, kind: str) -> None:
+    source = shop_source.replace(
+        "class Counter(GenServer)", f"from jupyter_sandbox.otp import *\nclass Counter({kind})"
+    )
+    failed = shop.load(source, "tshop")
+    assert f"front stays in the old code: it is a GenServer, and the new Counter is a {kind}" in failed.message
     assert shop.call("front", "next") == 0
 
 
