@@ -29,7 +29,7 @@ from . import moving
 from .aside import HandlerTimeout
 from .held_values import begins_anew
 from .module_values import ModuleValues, words_of
-from .pairing import Retired, renewal_of
+from .pairing import renewal_of
 from .tracebacks import diagnostic_of, error_lines, one_line
 
 MOST_BEGINNINGS: Final = 100
@@ -59,7 +59,6 @@ class CodeServer:
         self.loading = False
         """Whether a load is being carried out."""
         self._imports: dict[str, set[str]] = {}
-        self._retired = Retired()
         self.on_load: Callable[[str], None] = lambda text: None
         """Told of every module in a new version."""
         self.on_move: Callable[[], None] = lambda: None
@@ -102,7 +101,7 @@ class CodeServer:
         try:
             stage.run()
             names = {module.name for module in changed}
-            renewal = renewal_of(self.node, stage.old, self._retired)
+            renewal = renewal_of(self.node, stage.old)
             moves = moving.plan(self.node, renewal, names, self.table, options.get("extra"))
             kept = [*lost, *moving.perform(self.node, renewal, moves, self.on_move)]
         except BaseException:
@@ -114,7 +113,6 @@ class CodeServer:
             _mark(sys.modules[name], self.table.number(name))
         moved = sum(move.behaviour is not None for move in moves)
         self.last = Outcome(tuple(stage.names), moved, killed, tuple(kept))
-        self._retired.note(renewal)
         self.values.note(stage.names)
         self._tell(moves)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
-import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from enum import EnumMeta
 from functools import reduce
 from types import FunctionType, ModuleType
@@ -13,41 +12,18 @@ from typing import Any, Final
 
 from ..model.anatomy import home_of, is_class
 from ..runtime import Node
+from .mentions import inside
 from .renewal import Renewal
 
 _DEEPEST: Final = 8
 
 
-class Retired:
-    """Classes of versions that are no longer there, which objects may still be of.
+def renewal_of(node: Node, old: Mapping[str, ModuleType]) -> Renewal:
+    """Pairs of old and new by their qualified names. The node's own records must never be copied.
 
-    A class that was renamed by mistake and has its name again takes back the objects of then. Who nobody has an
-    object of is not kept alive for it.
+    Of versions before the old one are those classes that something in the node is still of: one that was renamed by
+    mistake and has its name again takes back the objects of then.
     """
-
-    def __init__(self) -> None:
-        self._classes: dict[str, list[weakref.ref[type]]] = {}
-
-    def note(self, renewal: Renewal) -> None:
-        """After a load: what was replaced. Processes have left their behaviours, or have been ended with them."""
-        for value in renewal.old.values():
-            if is_class(value) and getattr(value, "engine", None) is None:
-                known = self._classes.setdefault(value.__module__, [])
-                if not any(one() is value for one in known):
-                    known.append(weakref.ref(value))
-
-    def of(self, module: str) -> Iterator[type]:
-        """The classes of this module that are still alive, the newest first: it knows its objects best."""
-        alive = [one for one in self._classes.get(module, ()) if one() is not None]
-        self._classes[module] = alive
-        for one in reversed(alive):
-            found = one()
-            if found is not None:
-                yield found
-
-
-def renewal_of(node: Node, old: Mapping[str, ModuleType], retired: Retired) -> Renewal:
-    """Pairs of old and new by their qualified names. The node's own records must never be copied."""
     renewal = Renewal({id(node): node})
     for process in node.processes.values():
         renewal.memo[id(process)] = process
@@ -55,10 +31,28 @@ def renewal_of(node: Node, old: Mapping[str, ModuleType], retired: Retired) -> R
     for name, module in old.items():
         renewal.memo[id(module)] = sys.modules[name]
         _pair(renewal, module, sys.modules[name], name, 0)
-        for kind in retired.of(name):
-            if id(kind) not in renewal.old:
-                _pair_class(renewal, kind, _named(sys.modules[name], kind.__qualname__))
+    for kind in _strays(node, old) if old else ():
+        if id(kind) not in renewal.old:
+            _pair_class(renewal, kind, _named(sys.modules[kind.__module__], kind.__qualname__))
     return renewal
+
+
+def _strays(node: Node, modules: Collection[str]) -> list[type]:
+    """Classes of these modules that something in the node is of, or holds, but what processes run."""
+    processes = [(one.state, one.mailbox, one.dictionary) for one in node.processes.values()]
+    tables = [(one.table.objects, one.heir_data) for one in node.tables.by_id.values()]
+    kinds: dict[int, type] = {}
+    for found in inside((processes, tables, node.timer_heap, node.globals)):
+        kind = found if issubclass(type(found), type) else type(found)
+        kinds.setdefault(id(kind), kind)
+    return [kind for kind in kinds.values() if _is_of(kind, modules)]
+
+
+def _is_of(kind: type, modules: Collection[str]) -> bool:
+    try:
+        return kind.__module__ in modules and getattr(kind, "engine", None) is None
+    except Exception:  # of its metaclass
+        return False
 
 
 def _pair(renewal: Renewal, old: Any, new: Any, module: str, depth: int) -> None:

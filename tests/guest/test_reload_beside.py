@@ -8,6 +8,8 @@ import pytest
 
 from jupyter_sandbox.wire import messages as m
 
+from .conftest import retire
+
 HELD = """
 import enum
 from dataclasses import dataclass
@@ -162,6 +164,20 @@ def test_a_class_that_was_gone_for_a_while_has_its_objects_again(bench: Any) -> 
     bench.load(NEW, "theld")
     assert bench.call("Hall", 'state["seat"] == Seat(6) and state["rights"] is Right.READ | Right.WRITE')
     assert bench.call("Hall", 'self.ets.lookup("seats", Seat(1)) == [(Seat(1), Seat(10))]')
+
+
+def test_it_has_them_again_also_after_a_restore(bench: Any, make_bench: Any) -> None:
+    held(bench)
+    bench.run(200)
+    renamed = NEW.replace("Seat", "Chair")
+    bench.load(renamed, "theld")
+    saved = bench.ask(m.TakeSnapshot).blob
+    retire(bench)
+    restored = make_bench()
+    assert isinstance(restored.ask(m.RestoreSnapshot, blob=saved), m.Done)
+    restored.ask(m.Resume)
+    restored.load(NEW, "theld")
+    assert restored.call("Hall", 'state["seat"] == Seat(6)')
 
 
 def test_what_the_new_class_cannot_be_made_of_is_told_by_the_load_and_all_else_goes_over(bench: Any) -> None:
