@@ -5,7 +5,8 @@ operating system ends a child when the *thread* that started it ends. A wait is
 interruptible: on KeyboardInterrupt the work is cancelled, and the wait returns
 after the work has cleaned up after itself, or in less than a second: then the
 work goes on cleaning up. A fork of the kernel has no such
-thread: whoever asks there is told so, and waits for nobody.
+thread: whoever asks there is told so, and waits for nobody. Nor does anybody
+wait for a thread that could not go on, see ``serving``.
 """
 
 from __future__ import annotations
@@ -16,18 +17,24 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
+from contextlib import suppress
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from ..isolation.aside import no_thread
 from ..model.errors import InternalError, SandboxGone
+from .serving import serve
 
 T = TypeVar("T")
 CLOSED = "the sandbox manager was closed; make another one: SandboxManager()"
+DIED = (
+    "the thread of the sandbox manager has ended, and all its sandboxes with it ({}): begin anew with "
+    "%reload_ext jupyter_sandbox, or with another SandboxManager()"
+)
 LOOK_UP_S = 0.2
 INTERRUPT_S = 0.7
 """How long an interrupted wait lets the work clean up: killing a guest takes milliseconds. Whoever interrupts has the
 notebook back within a second; what takes longer goes on behind it."""
-_ROUNDS = 20
 UNWIND_S = 5.0
 """How long ``close`` waits for what it cancelled."""
 
@@ -47,6 +54,7 @@ class ManagerLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._died = ""
         self._owner = os.getpid()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -61,7 +69,7 @@ class ManagerLoop:
         except BaseException:
             work.close()
             raise
-        ticket: _Ticket[T] = _Ticket(work, loop)
+        ticket: _Ticket[T] = _Ticket(work, loop, self._must_live)
         try:
             loop.call_soon_threadsafe(ticket.begin)
             return ticket.wait()
@@ -83,7 +91,8 @@ class ManagerLoop:
 
     @property
     def closed(self) -> bool:
-        return self._closed
+        """Whether it does nothing any more: it was closed, or its thread could not go on."""
+        return self._closed or bool(self._died)
 
     @property
     def is_here(self) -> bool:
@@ -91,12 +100,19 @@ class ManagerLoop:
         return os.getpid() == self._owner
 
     def must_be_here(self) -> None:
-        """Raises SandboxGone in a fork of the kernel, as ``multiprocessing`` makes them."""
+        """Raises SandboxGone in a fork of the kernel, as ``multiprocessing`` makes them, and where the thread died."""
         if not self.is_here:
             raise SandboxGone(
                 "this OS process was forked from the kernel and has none of its sandboxes: ask for them there, or make "
                 "others here with a manager of its own: SandboxManager()"
             )
+        self._must_live()
+
+    def _must_live(self) -> None:
+        """Raises SandboxGone when the thread could not go on: nobody would ever answer."""
+        thread = self._thread
+        if self._died or (thread is not None and not self._closed and not thread.is_alive()):
+            raise SandboxGone(DIED.format(self._died or "for want of memory"))
 
     def _started(self) -> asyncio.AbstractEventLoop:
         self.must_be_here()  # before the lock: whoever held it during the fork never lets go
@@ -104,7 +120,7 @@ class ManagerLoop:
             if self._closed:
                 raise SandboxGone(CLOSED)
             if self._loop is None:
-                self._loop, self._thread = _started_thread()
+                self._loop, self._thread = self._started_thread()
             return self._loop
 
     def close(self) -> None:
@@ -114,8 +130,30 @@ class ManagerLoop:
             loop, thread = self._loop, self._thread
             self._loop = None
         if loop is not None and thread is not None:
-            loop.call_soon_threadsafe(loop.stop)
+            with suppress(RuntimeError):  # it died, and has closed its loop
+                loop.call_soon_threadsafe(loop.stop)
             thread.join(UNWIND_S)
+
+    def _started_thread(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
+        """A loop and the thread that serves it; neither is kept when it does not start.
+
+        asyncio's own loop, whatever policy the notebook has for those of its own.
+        """
+        loop = asyncio.SelectorEventLoop()
+        serving = partial(serve, loop, lambda: self._closed, self._die)
+        thread = threading.Thread(target=serving, name="jupyter-sandbox-manager", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            loop.close()
+            raise no_thread(error) from None
+        except BaseException:  # interrupted: should the thread have begun, then it ends and closes its loop
+            loop.call_soon_threadsafe(loop.stop)
+            raise
+        return loop, thread
+
+    def _die(self, why: str) -> None:
+        self._died = why
 
 
 class _Ticket(Generic[T]):
@@ -125,8 +163,10 @@ class _Ticket(Generic[T]):
     waited for.
     """
 
-    def __init__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
-        self._work, self._loop = work, loop
+    def __init__(
+        self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop, must_live: Callable[[], None]
+    ) -> None:
+        self._work, self._loop, self._must_live = work, loop, must_live
         self._task: asyncio.Task[None] | None = None
         self._called_off = False
         self._over = _thread.allocate_lock()
@@ -140,8 +180,16 @@ class _Ticket(Generic[T]):
         if self._called_off:
             self._finish()
             return
-        self._task = self._loop.create_task(self._carry_out())
-        self._task.add_done_callback(self._finish)
+        carried_out = self._carry_out()
+        try:
+            self._task = self._loop.create_task(carried_out)
+            self._task.add_done_callback(self._finish)
+        except MemoryError as error:  # else whoever waits would wait for ever
+            if self._task is None:
+                carried_out.close()
+                self._work.close()
+            self._error = error
+            self._let_go()
 
     async def _carry_out(self) -> None:
         try:
@@ -154,8 +202,9 @@ class _Ticket(Generic[T]):
         self._let_go()
 
     def _let_go(self) -> None:
-        self._ended = True
-        self._over.release()
+        if not self._ended:
+            self._ended = True
+            self._over.release()
 
     def _finish(self, task: asyncio.Task[None] | None = None) -> None:
         """Lets go who waits for work that was cancelled, also for such that never began."""
@@ -166,7 +215,8 @@ class _Ticket(Generic[T]):
     def wait(self) -> T:
         """The result. Looks up now and then: a signal that comes just before a lock is waited for wakes nobody."""
         while not self._over.acquire(timeout=LOOK_UP_S):
-            continue
+            if not self._ended:
+                self._must_live()
         try:
             if self._error is not None:
                 raise self._error
@@ -177,8 +227,9 @@ class _Ticket(Generic[T]):
     def cancel_and_wait(self) -> None:
         if self._ended:
             return
-        self._loop.call_soon_threadsafe(self._cancel)
         try:
+            self._must_live()
+            self._loop.call_soon_threadsafe(self._cancel)
             self._over.acquire(timeout=INTERRUPT_S)
         except BaseException:  # the caller raises what interrupted the wait, whatever became of the work
             return
@@ -187,43 +238,6 @@ class _Ticket(Generic[T]):
         self._called_off = True
         if self._task is not None:
             self._task.cancel()
-
-
-def _started_thread() -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
-    """A loop and the thread that serves it; neither is kept when it does not start."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=_serve, args=(loop,), name="jupyter-sandbox-manager", daemon=True)
-    try:
-        thread.start()
-    except (RuntimeError, MemoryError) as error:
-        loop.close()
-        raise no_thread(error) from None
-    except BaseException:  # interrupted: should the thread have begun, then it ends and closes its loop
-        loop.call_soon_threadsafe(loop.stop)
-        raise
-    return loop, thread
-
-
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-    finally:
-        _cancel_all(loop)
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        asyncio.set_event_loop(None)
-        loop.close()
-
-
-def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
-    """In rounds: what is cancelled may begin something to clean up after itself."""
-    for _ in range(_ROUNDS):
-        tasks = asyncio.all_tasks(loop)
-        if not tasks:
-            return
-        for task in tasks:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
 async def unbroken(work: Coroutine[Any, Any, T]) -> T:

@@ -370,7 +370,7 @@ class SandboxManager:
         for receive in self._subscribers:
             try:
                 receive(update)
-            except Exception:  # an observer's fault is its own: the others and the sandboxes go on
+            except BaseException:  # an observer's fault is its own, sys.exit() too: the others and the sandboxes go on
                 _LOG.exception("a subscriber of sandbox updates raised")
 
     def _find(self, name_or_id: str | int) -> Unit | None:

@@ -254,9 +254,10 @@ def test_updates_arrive_in_order_on_the_managers_thread(manager: SandboxManager)
     assert seen[-1][1] == "running"
 
 
-def test_an_observer_that_raises_harms_nobody(manager: SandboxManager, told: Told) -> None:
+@pytest.mark.parametrize("kind", [RuntimeError, SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_an_observer_that_raises_harms_nobody(manager: SandboxManager, told: Told, kind: type[BaseException]) -> None:
     def bad(_: object) -> None:
-        raise RuntimeError("mine")
+        raise kind("mine")
 
     manager.subscribe(bad)
     assert manager.create().status is SandboxStatus.RUNNING
