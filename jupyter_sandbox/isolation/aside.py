@@ -1,7 +1,8 @@
 """A thread for something that may take long and that nobody has to wait for, not even Python's exit.
 
 Not ``threading``, whose start waits until the new thread has run: in a notebook of many busy threads that keeps the
-loop for a tenth of a second.
+loop for a tenth of a second. But a thread that Linux gives is none yet: where Python has no memory for it, it ends
+before it has begun, and nobody is told. So whoever waits for one looks now and then whether it still is there.
 """
 
 from __future__ import annotations
@@ -9,19 +10,45 @@ from __future__ import annotations
 import _thread
 import asyncio
 import threading
+import time
+import weakref
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Protocol, TypeVar, cast
 
 from ..model.errors import LaunchFailed
 
 T = TypeVar("T")
+LOOK_S = 0.5
+_PAUSE_S = 0.02
 
 
 class Fetch(Protocol):
     """Who gets the result of a blocking function: ``in_thread``, or somebody who is watched meanwhile."""
 
     def __call__(self, act: Callable[[], T], /) -> Awaitable[T]: ...
+
+
+def started(run: Callable[[], None]) -> Callable[[], bool]:
+    """Begin a thread that does ``run``, which nobody else may hold; the answer says whether it still is at it, or will.
+
+    Raises RuntimeError or MemoryError where there is none to be had.
+    """
+    held = weakref.ref(run)  # by its thread alone, which lets go when it ends, also before it has begun
+    _thread.start_new_thread(run, ())
+    return lambda: held() is not None
+
+
+def told(loop: asyncio.AbstractEventLoop, act: Callable[[], object]) -> None:
+    """Have the loop do something soon, from another thread; as soon as there is memory for that."""
+    while True:
+        try:
+            loop.call_soon_threadsafe(act)
+        except MemoryError:
+            time.sleep(_PAUSE_S)
+        except RuntimeError:  # the loop was closed meanwhile: nobody waits any more
+            return
+        else:
+            return
 
 
 def begun_aside(act: Callable[[], object]) -> threading.Event | None:
@@ -68,14 +95,38 @@ async def in_thread(act: Callable[[], T]) -> T:
             result = act()
         except BaseException as caught:  # delivered to whoever awaits it
             error = caught
-        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
-            loop.call_soon_threadsafe(settle, result, error)
+        told(loop, lambda: settle(result, error))
 
     try:
-        _thread.start_new_thread(run, ())
+        is_there = started(run)
     except (RuntimeError, MemoryError) as error:
         raise no_thread(error) from None
-    return await outcome
+    del run
+    watch = _Watch(loop, is_there, lambda: settle(None, no_thread(MemoryError())))
+    try:
+        return await outcome
+    finally:
+        watch.end()
+
+
+class _Watch:
+    """Calls ``gone`` when a thread is not there any more, after all that it told the loop before."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, is_there: Callable[[], bool], gone: Callable[[], None]) -> None:
+        self._loop, self._is_there, self._gone = loop, is_there, gone
+        self._next = loop.call_later(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        try:
+            if self._is_there():
+                self._next = self._loop.call_later(LOOK_S, self._look)
+            else:
+                self._loop.call_soon(self._gone)
+        except MemoryError:  # nor to look again: whoever waits is not to wait for ever
+            self._gone()
+
+    def end(self) -> None:
+        self._next.cancel()
 
 
 async def fetched(fetch: Fetch, act: Callable[[], T], undo: Callable[[T], object]) -> T:

@@ -3,12 +3,12 @@
 Whoever lists a folder, reads memory maps or reads a pipe takes a lock that the
 guest's threads take as well, and hundreds of them can queue there for seconds.
 The manager's own thread never does: it sends somebody, and whoever is kept for
-too long by a guest is let go by its end.
+too long by a guest is let go by its end. A thread that ended for want of memory,
+or never began, is replaced.
 """
 
 from __future__ import annotations
 
-import _thread
 import asyncio
 import logging
 import os
@@ -16,11 +16,13 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from ..isolation import brief, long_list
+from ..isolation.aside import started, told
 
 T = TypeVar("T")
 MOST = 250
@@ -75,7 +77,9 @@ class Errand(Generic[T]):
         self._thread = thread
         try:
             self._result = self._act()
-        except Exception:  # what comes of it is missing, and nothing else
+        except MemoryError:  # what comes of it is missing, and nothing else
+            pass
+        except Exception:
             _LOG.exception("looking at a sandbox failed")
         self._thread = None
         self._over.set()
@@ -122,6 +126,8 @@ class Errands:
         self._queue: SimpleQueue[Errand[Any] | None] = SimpleQueue()  # whoever sends waits for no lock either
         self._open: set[Errand[Any]] = set()
         self._threads: set[object] = set()
+        self._there: dict[object, Callable[[], bool]] = {}
+        """Of each thread whether it still is."""
         self._busy: set[object] = set()
         self._workers: set[Worker] = set()
         self._closed = False
@@ -131,16 +137,28 @@ class Errands:
         """Have it done soon; at once and here where no thread can be had."""
         self._open.add(errand)
         self._queue.put(errand)
+        self._see_to_it()
+
+    def _see_to_it(self) -> None:
+        """There is somebody for whatever waits."""
+        self._miss_who_ended()
         if len(self._threads) - len(self._busy) < self._queue.qsize() and len(self._threads) < MOST:
             self._begin()
         if not self._threads:
             self._do(self._queue.get(), None)
 
+    def _miss_who_ended(self) -> None:
+        """Without a word, that is: nobody is to count on it."""
+        for thread in [thread for thread, is_there in self._there.items() if not is_there()]:
+            del self._there[thread]
+            self._threads.discard(thread)
+            self._busy.discard(thread)
+
     def _begin(self) -> None:
         thread = object()
         self._threads.add(thread)
         try:
-            _thread.start_new_thread(self._serve, (thread, len(self._threads) == 1))
+            self._there[thread] = started(partial(self._serve, thread, len(self._threads) == 1))
         except (RuntimeError, MemoryError):
             self._threads.discard(thread)
 
@@ -185,8 +203,7 @@ class Errands:
         if errand is None or loop is None:
             return
         errand.run(worker)
-        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
-            loop.call_soon_threadsafe(self._deliver, errand)
+        told(loop, partial(self._deliver, errand))
 
     def _deliver(self, errand: Errand[Any]) -> None:
         self._open.discard(errand)
@@ -195,6 +212,8 @@ class Errands:
     def look(self) -> bool:
         """Whether somebody keeps one of those that were sent for too long, and it is not known who. Call ten times a
         second."""
+        if not self._queue.empty():
+            self._see_to_it()
         for errand in self._open:
             errand.look()
         return any(errand.kept_by_somebody for errand in self._open)

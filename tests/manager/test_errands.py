@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -113,6 +114,28 @@ def test_where_no_thread_can_be_had_it_is_done_here(monkeypatch: pytest.MonkeyPa
         GuestErrands(Errands(asyncio.get_running_loop())).send(threading.get_ident, found.append)
         await came(found, 1)
         assert found == [threading.get_ident()]
+
+    run(work())
+
+
+def test_a_thread_that_never_began_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin, lost = _thread.start_new_thread, 2
+
+    def lose(act: Callable[[], None], arguments: tuple[()]) -> int:
+        nonlocal lost
+        lost -= 1
+        return begin(act, arguments) if lost < 0 else 0  # as when Python has no memory for it
+
+    async def work() -> None:
+        monkeypatch.setattr("_thread.start_new_thread", lose)
+        errands, found = Errands(asyncio.get_running_loop()), list[int]()
+        GuestErrands(errands).send(
+            threading.get_ident, lambda thread: found.append(thread or 0)
+        )  # the next is lost, too
+        errands.look()
+        await came(found, 1)
+        assert found[0] != threading.get_ident() and lost == -1
+        errands.close()
 
     run(work())
 

@@ -302,3 +302,41 @@ def test_work_beside_the_loop_tells_that_there_is_no_thread_for_it(
         with pytest.raises(LaunchFailed, match="gets no other thread"):
             loop.run(beside())
     assert loop.run(beside()) == 42
+
+
+def test_a_thread_that_never_began_is_told_as_one_that_was_not_to_be_had(
+    loop: ManagerLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux had one, and Python no memory for it."""
+
+    def lost(act: object, arguments: object) -> int:
+        return 0
+
+    async def beside() -> int:
+        return await in_thread(lambda: 42)
+
+    monkeypatch.setattr("jupyter_sandbox.isolation.aside.LOOK_S", 0.01)
+    assert loop.run(beside()) == 42
+    with monkeypatch.context() as patch:
+        patch.setattr("_thread.start_new_thread", lost)
+        with pytest.raises(LaunchFailed, match="gets no other thread"):
+            loop.run(beside())
+    assert loop.run(beside()) == 42
+
+
+def test_a_result_that_there_is_no_memory_to_tell_is_told_when_there_is(
+    loop: ManagerLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def beside() -> int:
+        inside, missed = asyncio.get_running_loop(), list[object]()
+        call_soon = inside.call_soon_threadsafe
+
+        def short(*call: object) -> object:
+            if missed.append(call) is None and len(missed) == 1:
+                raise MemoryError
+            return call_soon(*call)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(inside, "call_soon_threadsafe", short)
+        return await in_thread(lambda: 42)
+
+    assert loop.run(beside()) == 42
