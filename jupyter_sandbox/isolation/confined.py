@@ -75,7 +75,7 @@ class Landlock:
         What the user named must have been found as it was."""
         if self._astray:
             return self._astray[0]
-        _make(os.path.join(self.boot.scratch, ".probe"))
+        _may_make(os.path.join(self.boot.scratch, ".probe"))
         around = os.path.dirname(self.boot.scratch)
         if not _opened(around, self.boot.openings.write) and _works(lambda: _make(f"{around}/.probe-{os.getpid()}")):
             return "a file of another sandbox could be written"
@@ -112,6 +112,15 @@ def _opened(folder: str, paths: tuple[str, ...]) -> bool:
 def _make(path: str) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT))
     os.unlink(path)
+
+
+def _may_make(path: str) -> None:
+    """Landlock is asked before the drive is: who hears that it is full was let through."""
+    try:
+        _make(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
 
 
 def _works(attempt: Callable[[], object]) -> bool:

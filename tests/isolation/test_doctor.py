@@ -118,3 +118,14 @@ def test_in_a_pid_namespace_under_the_proc_of_before_it_says_why_it_cannot_look(
     )
     assert done.returncode == 1 and "no /proc of our own PID namespace" in done.stdout
     assert "the operating system does not" not in done.stdout
+
+
+@pytest.mark.parametrize("room", [4, 5, 6])
+def test_a_drive_with_room_for_no_other_file_lowers_no_profile(hidden: None, room: int) -> None:
+    """Where a guest's folder just fits, its layers are tried on a full drive: Landlock let it through all the same."""
+    mount = f'mount --make-rprivate / && mount -t tmpfs -o nr_inodes={room} none /mnt && exec "$@"'
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", mount, "sh", *COMMAND], capture_output=True, text=True,
+        env={**ENVIRONMENT, "TMPDIR": "/mnt"}, timeout=60, check=False,
+    )  # fmt: skip
+    assert "No space left" not in done.stdout and ("is full: make room" in done.stdout) == (done.returncode == 2)
