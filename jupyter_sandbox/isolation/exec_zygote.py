@@ -127,6 +127,8 @@ class Begun(NamedTuple):
         await self._gone(_ENDING_S)
         if (code := self.process.returncode) is None:
             return "has ended"
+        if not code:  # which is also what Python says of a program that somebody else has asked about
+            return "has ended, with exit 0 or unseen (something in the notebook waits for all of its programs)"
         return f"was ended by {ExitStatus(signal=-code)}" if code < 0 else f"has ended with exit {code}"
 
     def last_words(self) -> str:

@@ -245,6 +245,22 @@ def test_the_loop_goes_on_while_who_died_with_a_zygote_is_looked_for(
     play(story)
 
 
+def test_an_end_that_somebody_else_has_asked_about_is_not_told_as_exit_0_alone(play: Play) -> None:
+    """Where SIGCHLD is ignored, or somebody waits for any child, Python says 0 whatever it was."""
+
+    async def story(launcher: Launcher) -> None:
+        told = await launcher.guest()
+        before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        try:
+            os.kill(launcher.zygote.pid, signal.SIGKILL)
+            assert await told.status() == "signal 9 (SIGKILL)"
+            assert "with exit 0 or unseen (something in the notebook waits for" in told.process.cause
+        finally:
+            signal.signal(signal.SIGCHLD, before)
+
+    play(story)
+
+
 def test_closing_is_no_death(play: Play) -> None:
     async def story(launcher: Launcher) -> None:
         called, told = asyncio.Event(), await launcher.guest()
