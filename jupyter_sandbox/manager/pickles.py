@@ -56,6 +56,10 @@ def pack(value: object, field: str = "the argument") -> bytes:
         _Pickler(buffer).dump(value)
     except _NotItself as error:
         raise _in_words(value, error.found, field) from None
+    except MemoryError as error:
+        raise UsageError(
+            f"the kernel has no memory to send {field} of type {type(value).__name__}: free some in the notebook"
+        ) from error
     except Exception as error:  # whatever a user's __reduce__ raises
         raise UsageError(
             f"{field} of type {type(value).__name__} cannot be sent into a sandbox "

@@ -167,3 +167,12 @@ def test_the_place_of_what_came_out_in_words_is_found_in_any_value(name: str) ->
 def test_a_value_with_its_picture_is_refused_with_what_to_send() -> None:
     with pytest.raises(UsageError, match=r"at \[0\] it has a value with its picture; send its \.value$"):
         pack([Drawn([1], None)])
+
+
+def test_a_want_of_memory_in_the_kernel_is_not_told_as_a_fault_of_the_value() -> None:
+    class Short:
+        def __reduce__(self) -> str:
+            raise MemoryError
+
+    with pytest.raises(UsageError, match="the kernel has no memory to send the argument of type Short: free some"):
+        pack(Short())
