@@ -27,6 +27,10 @@ CLOSE_S = 2.0
 _DEEPEST = 64
 """Folders in folders inside a guest's folder: each one costs an open file while we look."""
 
+_TO_BE = f"{OWNER}-to-be"
+_KNOWS_NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP})
+"""What drives on a network say that are mounted without locks."""
+
 
 class ScratchRoot:
     """The folder of one kernel. A lock on a file in it says that the kernel lives; the lock dies with the kernel.
@@ -134,19 +138,24 @@ def _made(base: Path) -> tuple[Path, int]:
     try:
         return path, _lock(path)
     except OSError:
-        path.rmdir()
+        with suppress(OSError):  # why there is none is what is told
+            os.unlink(path / _TO_BE)
+        with suppress(OSError):
+            path.rmdir()
         raise
 
 
 def _lock(folder: Path) -> int:
     """Under another name at first, so that nobody who sweeps finds it without the lock."""
-    fd = os.open(folder / f"{OWNER}-to-be", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(folder / _TO_BE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.fchmod(fd, 0o600)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.rename(folder / f"{OWNER}-to-be", folder / OWNER)
-    except OSError:
+        os.rename(folder / _TO_BE, folder / OWNER)
+    except OSError as error:
         os.close(fd)
+        if error.errno in _KNOWS_NO_LOCKS:
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK), str(folder)) from None
         raise
     return fd
 

@@ -24,6 +24,15 @@ def _folder() -> str:
         return ""
 
 
+def _opens_nothing() -> bool:
+    """Then none is found either."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno in NO_FILES
+    return False
+
+
 def _nothing_may_be_written() -> bool:
     """Then no folder for temporary files is found, whatever there is."""
     return sys.platform != "win32" and resource.getrlimit(resource.RLIMIT_FSIZE)[0] == 0
@@ -39,7 +48,7 @@ def shortage(error: OSError) -> str:
     >>> shortage(OSError(errno.EMFILE, "Too many open files"))
     'as many files are open as may be: close some in the notebook, or destroy some sandboxes'
     """
-    if error.errno in NO_FILES:
+    if error.errno in NO_FILES or (error.errno == errno.ENOENT and _opens_nothing()):
         return "as many files are open as may be: close some in the notebook, or destroy some sandboxes"
     if error.errno in NO_PROCESSES:
         return (
@@ -64,7 +73,12 @@ def shortage(error: OSError) -> str:
         return f"the folder for temporary files, {folder}, is gone: make it again"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the drive of the folder for temporary files, {folder}, is full: make room there"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno == errno.ENOLCK:
+        return (
+            f"the drive of the folder for temporary files, {folder}, knows no locks: set TMPDIR to a folder on another "
+            "one and restart the kernel"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and error.filename is not None:
         return f"nothing can be made in the folder for temporary files, {folder}: {error.strerror}; let it be written"
     return f"{error}; try again, and see what this machine gives: python -m jupyter_sandbox doctor"
 
@@ -79,5 +93,10 @@ def unwatched(error: OSError) -> str:
         return (
             "programs of this user wait for as many files as they may: end some, or let more be had "
             "(fs.epoll.max_user_watches)"
+        )
+    if error.errno in (errno.EPERM, errno.EACCES, errno.ENOSYS):
+        return (
+            "no file that stands for an OS process (pidfd) is to be had or used here: Linux has them from 5.3 on, and "
+            "a container's filter of system calls has to let them through"
         )
     return shortage(error)

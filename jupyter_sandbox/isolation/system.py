@@ -288,6 +288,21 @@ def signal_group(pidfd: int, number: signal.Signals) -> None:
             signal.pidfd_send_signal(pidfd, number, None, _WHOLE_GROUP)
 
 
+def stand_in(pid: int) -> int:
+    """A file that stands for an OS process, and that it can be signalled by.
+
+    Raises OSError where that cannot be had, or where a filter of system calls lets it be had and not be used.
+    """
+    pidfd = os.pidfd_open(pid)
+    try:
+        with suppress(ProcessLookupError):  # it has ended already, which the file tells, too
+            signal.pidfd_send_signal(pidfd, 0)
+    except OSError:
+        os.close(pidfd)
+        raise
+    return pidfd
+
+
 def send_signal(pid: int, pidfd: int, number: signal.Signals) -> None:
     """To exactly this OS process where there are pidfds. Nothing happens when it has ended."""
     try:

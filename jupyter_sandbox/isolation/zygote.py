@@ -74,7 +74,7 @@ class Zygote:
         self._last_id = self._heard = 0
         self._decode = msgspec.msgpack.Decoder(launch.FromZygote).decode
         self._encode = msgspec.msgpack.Encoder().encode
-        self._pidfd = os.pidfd_open(self.pid) if system.LINUX else -1
+        self._pidfd = system.stand_in(self.pid) if system.LINUX else -1
         self._control.setblocking(False)
         self._loop.add_reader(self._control, self._on_readable)
         if self._pidfd >= 0:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import _thread
 import asyncio
 import os
+import selectors
+import socket
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
@@ -22,7 +24,8 @@ from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from ..isolation.aside import no_thread
-from ..model.errors import InternalError, SandboxGone
+from ..isolation.shortage import shortage
+from ..model.errors import InternalError, LaunchFailed, SandboxGone
 from .serving import serve
 
 T = TypeVar("T")
@@ -139,7 +142,7 @@ class ManagerLoop:
 
         asyncio's own loop, whatever policy the notebook has for those of its own.
         """
-        loop = asyncio.SelectorEventLoop()
+        loop = _new_loop()
         serving = partial(serve, loop, lambda: self._closed, self._die)
         thread = threading.Thread(target=serving, name="jupyter-sandbox-manager", daemon=True)
         try:
@@ -154,6 +157,17 @@ class ManagerLoop:
 
     def _die(self, why: str) -> None:
         self._died = why
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Raises LaunchFailed when nothing more can be opened; asyncio would leave half a loop behind that complains."""
+    try:
+        with selectors.DefaultSelector():
+            for end in socket.socketpair():
+                end.close()
+        return asyncio.SelectorEventLoop()
+    except OSError as error:
+        raise LaunchFailed(f"the sandbox manager cannot begin: {shortage(error)}") from None
 
 
 class _Ticket(Generic[T]):

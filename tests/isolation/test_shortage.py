@@ -133,7 +133,9 @@ def test_what_cannot_be_looked_at_for_want_of_files_is_as_it_was_seen_last(tmp_p
     ("number", "path", "words"),
     [(errno.EAGAIN, None, "OS processes and threads run as may be"), (errno.EFBIG, None, "let files be longer"),
      (errno.ENOMEM, None, "no memory is to be had"), (errno.ENOENT, "/dev/null", "'/dev/null' is missing"),
-     (errno.EILSEQ, None, "is no UTF-8: set TMPDIR"), (errno.EIO, None, "see what this machine gives")],
+     (errno.EILSEQ, None, "is no UTF-8: set TMPDIR"), (errno.EIO, None, "see what this machine gives"),
+     (errno.ENOLCK, None, "knows no locks: set TMPDIR"), (errno.EPERM, None, "see what this machine gives"),
+     (errno.EPERM, "/tmp/x", "let it be written")],
 )  # fmt: skip
 def test_the_advice_fits_what_is_short(number: int, path: str | None, words: str) -> None:
     text = shortage(OSError(number, os.strerror(number), path))
@@ -150,6 +152,51 @@ def test_without_any_folder_for_temporary_files_that_is_the_one_error(monkeypatc
         with SandboxManager() as manager, pytest.raises(LaunchFailed, match="set TMPDIR to one and restart the kernel"):
             manager.create("shop", profile=profile)
     assert open_files() == before
+
+
+@pytest.mark.parametrize("files", range(3))
+def test_a_manager_that_nothing_can_be_opened_for_says_so_and_begins_later(files: int) -> None:
+    with SandboxManager() as manager:
+        before = open_files()
+        with room_for(files), pytest.raises(LaunchFailed, match="manager cannot begin: as many files are open as may"):
+            manager.create("shop")
+        assert open_files() == before
+        assert manager.create("shop").status
+
+
+def test_where_nothing_can_be_opened_no_folder_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with room_for(0):
+        assert "as many files are open" in shortage(FileNotFoundError(errno.ENOENT, "No usable temporary directory"))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_drive_without_locks_is_named_and_nothing_is_left_there(
+    temporary: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("jupyter_sandbox.isolation.scratch.fcntl.flock", refuse)
+    with SandboxManager() as manager, pytest.raises(LaunchFailed, match="knows no locks: set TMPDIR to a folder on an"):
+        manager.create("shop")
+    assert folders_in(str(temporary)) == []
+
+
+@pytest.mark.parametrize("call", ["os.pidfd_open", "signal.pidfd_send_signal"])
+def test_a_container_that_lets_no_pidfd_be_used_is_told(
+    temporary: Path, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(call, refuse)
+    before = open_files()
+    with (
+        SandboxManager() as manager,
+        pytest.raises(LaunchFailed, match=r"\(pidfd\) is to be had or used here: Linux has"),
+    ):
+        manager.create("shop")
+    until(lambda: folders_in(str(temporary)) == [] and open_files() == before, "something is left")
 
 
 @pytest.mark.parametrize("which", [1, 2])
