@@ -226,8 +226,9 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("pragma journal_mode = wal")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
+        except sqlite3.OperationalError as error:  # a drive that is full, say, is nobody's to let go of
+            others = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not others or time.monotonic() > until:
                 raise
             time.sleep(0.02)
 

@@ -9,9 +9,11 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from jupyter_sandbox.manager import store as module
 from jupyter_sandbox.manager.row import MOST_BYTES
 from jupyter_sandbox.manager.store import SnapshotInfo, SnapshotStore, default_path
 from jupyter_sandbox.model.errors import SnapshotError
@@ -88,6 +90,26 @@ def test_a_place_that_cannot_be_used_is_named_with_what_to_do(tmp_path: Path) ->
     store = SnapshotStore(tmp_path / "file" / "snapshots.db")
     with pytest.raises(SnapshotError, match="SandboxManager\\(store="):
         store.save("shop", info("a"), b"", b"x")
+
+
+@pytest.mark.parametrize(
+    ("code", "tries"), [(sqlite3.SQLITE_FULL, 1), (sqlite3.SQLITE_IOERR, 1), (sqlite3.SQLITE_BUSY, 2)]
+)
+def test_only_what_others_will_let_go_of_is_waited_for(code: int, tries: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drive that is full or breaks is told at once."""
+    tried: list[str] = []
+
+    class Refusing:
+        def execute(self, statement: str) -> None:
+            tried.append(statement)
+            error = sqlite3.OperationalError("no")
+            error.sqlite_errorcode = code
+            raise error
+
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.05)
+    with pytest.raises(sqlite3.OperationalError):
+        module._write_ahead(cast(sqlite3.Connection, Refusing()))
+    assert len(tried) >= tries and (len(tried) == 1) == (tries == 1)
 
 
 def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
