@@ -159,13 +159,24 @@ class ManagerLoop:
         self._died = why
 
 
+class _LooksOnceMore(selectors.DefaultSelector):
+    """Sees what came while the kernel was stopped before it takes anybody's patience for ended.
+
+    Whoever goes on after SIGSTOP, or after a freezer, is told by Python that the time is over, and nothing else.
+    """
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(timeout)
+        return ready if ready or not timeout or timeout < 0 else super().select(0)
+
+
 def _new_loop() -> asyncio.AbstractEventLoop:
     """Raises LaunchFailed when nothing more can be opened; asyncio would leave half a loop behind that complains."""
     try:
         with selectors.DefaultSelector():
             for end in socket.socketpair():
                 end.close()
-        return asyncio.SelectorEventLoop()
+        return asyncio.SelectorEventLoop(_LooksOnceMore())
     except OSError as error:
         raise LaunchFailed(f"the sandbox manager cannot begin: {shortage(error)}") from None
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import select
 import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable
 
@@ -302,6 +305,44 @@ def test_work_beside_the_loop_tells_that_there_is_no_thread_for_it(
         with pytest.raises(LaunchFailed, match="gets no other thread"):
             loop.run(beside())
     assert loop.run(beside()) == 42
+
+
+STOPPED = """
+import asyncio, os, sys
+from jupyter_sandbox.manager.loop import ManagerLoop
+async def first():
+    loop, found = asyncio.get_running_loop(), asyncio.Future()
+    def came(what):
+        if not found.done(): found.set_result(what)
+    loop.add_reader(0, came, "the answer")
+    loop.call_later(0.3, came, "the end of patience")
+    return await found
+loop = ManagerLoop()
+print("begins", flush=True)
+print(loop.run(first()), flush=True)
+os._exit(0)
+"""
+
+
+def found_by_who_was_stopped() -> bytes:
+    """Empty where the machine was so busy that its patience had ended before it was stopped."""
+    with subprocess.Popen([sys.executable, "-c", STOPPED], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as kernel:
+        assert kernel.stdin is not None and kernel.stdout is not None
+        assert kernel.stdout.readline() == b"begins\n"
+        time.sleep(0.05)  # it begins to wait
+        os.kill(kernel.pid, signal.SIGSTOP)
+        os.waitpid(kernel.pid, os.WUNTRACED)
+        late = bool(select.select([kernel.stdout], [], [], 0)[0])
+        kernel.stdin.write(b"answer")
+        kernel.stdin.flush()
+        time.sleep(0.35)  # the end of its patience comes
+        os.kill(kernel.pid, signal.SIGCONT)
+        return b"" if late else kernel.stdout.readline()
+
+
+def test_a_kernel_that_is_stopped_by_a_signal_finds_the_answer_before_its_patience_has_ended() -> None:
+    found = next(filter(None, (found_by_who_was_stopped() for _ in range(5))), b"")
+    assert found == b"the answer\n"
 
 
 def test_a_thread_that_never_began_is_told_as_one_that_was_not_to_be_had(
