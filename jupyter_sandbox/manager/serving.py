@@ -72,7 +72,7 @@ class _Service:
                 if self._in_vain > _MOST_IN_VAIN:
                     return f"{type(error).__name__}: {error}"
                 if self._turned:
-                    _LOG.exception("something broke out of the loop of the sandbox manager, which goes on")
+                    _LOG.exception("something broke out of the loop of the sandbox manager, which is begun again")
             if closed():
                 return ""
 

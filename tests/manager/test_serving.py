@@ -56,7 +56,7 @@ def test_an_exception_that_somebody_sends_into_the_thread_ends_nothing(
     number, kind = ctypes.c_ulong(loop._thread.ident or 0), ctypes.py_object(KeyboardInterrupt)
     assert ctypes.pythonapi.PyThreadState_SetAsyncExc(number, kind) == 1
     assert [loop.run(answer()) for _ in range(3)] == [42, 42, 42]
-    assert "which goes on" in caplog.text
+    assert "which is begun again" in caplog.text
 
 
 def test_a_want_of_memory_is_told_once_however_often_it_is_met(
