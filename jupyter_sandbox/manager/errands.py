@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from ..isolation import brief, long_list
-from ..isolation.aside import started, told
+from ..isolation.aside import LOOK_S, started, told
 
 T = TypeVar("T")
 MOST = 250
@@ -126,6 +126,7 @@ class Errands:
         self._queue: SimpleQueue[Errand[Any] | None] = SimpleQueue()  # whoever sends waits for no lock either
         self._open: set[Errand[Any]] = set()
         self._threads: set[object] = set()
+        self._looking: asyncio.TimerHandle | None = None
         self._there: dict[object, Callable[[], bool]] = {}
         """Of each thread whether it still is."""
         self._busy: set[object] = set()
@@ -138,6 +139,15 @@ class Errands:
         self._open.add(errand)
         self._queue.put(errand)
         self._see_to_it()
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look_again)
+
+    def _look_again(self) -> None:
+        """Who was counted on may have ended before it had begun."""
+        self._looking = None
+        if not self._queue.empty():
+            self._see_to_it()
+            self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look_again)
 
     def _see_to_it(self) -> None:
         """There is somebody for whatever waits."""
@@ -212,8 +222,6 @@ class Errands:
     def look(self) -> bool:
         """Whether somebody keeps one of those that were sent for too long, and it is not known who. Call ten times a
         second."""
-        if not self._queue.empty():
-            self._see_to_it()
         for errand in self._open:
             errand.look()
         return any(errand.kept_by_somebody for errand in self._open)

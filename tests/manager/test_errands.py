@@ -128,11 +128,9 @@ def test_a_thread_that_never_began_is_replaced(monkeypatch: pytest.MonkeyPatch) 
 
     async def work() -> None:
         monkeypatch.setattr("_thread.start_new_thread", lose)
+        monkeypatch.setattr(module, "LOOK_S", 0.01)
         errands, found = Errands(asyncio.get_running_loop()), list[int]()
-        GuestErrands(errands).send(
-            threading.get_ident, lambda thread: found.append(thread or 0)
-        )  # the next is lost, too
-        errands.look()
+        GuestErrands(errands).send(threading.get_ident, lambda thread: found.append(thread or 0))
         await came(found, 1)
         assert found[0] != threading.get_ident() and lost == -1
         errands.close()
