@@ -16,15 +16,15 @@ _LEAVES = (ModuleType, FunctionType, type, str, bytes, int, float, Process, Node
 
 def mentions(value: Any, wanted: Mapping[int, Any]) -> bool:
     """Whether anything inside a value is, or is an instance of, one of the wanted objects. Runs none of its code."""
-    return any(id(found) in wanted or id(type(found)) in wanted for found in inside(value))
+    return any(id(found) in wanted or id(type(found)) in wanted for found in _inside(value))
 
 
 def leads_to(value: Any, but: Mapping[int, Any], is_wanted: Callable[[Any], bool]) -> bool:
     """Whether something inside a value, other than itself and what is in ``but``, is wanted. Runs none of its code."""
-    return any(found is not value and id(found) not in but and is_wanted(found) for found in inside(value))
+    return any(found is not value and id(found) not in but and is_wanted(found) for found in _inside(value))
 
 
-def inside(value: Any) -> Iterator[Any]:
+def _inside(value: Any) -> Iterator[Any]:
     """The value and all that it holds. Who asks knows it by its number: some is there more than once."""
     seen: set[int] = set()
     waiting = [value]

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from ..model.anatomy import home_of, is_class
 from ..runtime import Node
-from .mentions import inside
 from .renewal import Renewal
 
 _DEEPEST: Final = 8
@@ -21,7 +20,7 @@ _DEEPEST: Final = 8
 def renewal_of(node: Node, old: Mapping[str, ModuleType]) -> Renewal:
     """Pairs of old and new by their qualified names. The node's own records must never be copied.
 
-    Of versions before the old one are those classes that something in the node is still of: one that was renamed by
+    Of versions before the old one are those classes that something may still be of: one that was renamed by
     mistake and has its name again takes back the objects of then.
     """
     renewal = Renewal({id(node): node})
@@ -31,21 +30,23 @@ def renewal_of(node: Node, old: Mapping[str, ModuleType]) -> Renewal:
     for name, module in old.items():
         renewal.memo[id(module)] = sys.modules[name]
         _pair(renewal, module, sys.modules[name], name, 0)
-    for kind in _strays(node, old) if old else ():
+    for kind in _strays(old) if old else ():
         if id(kind) not in renewal.old:
             _pair_class(renewal, kind, _named(sys.modules[kind.__module__], kind.__qualname__))
     return renewal
 
 
-def _strays(node: Node, modules: Collection[str]) -> list[type]:
-    """Classes of these modules that something in the node is of, or holds, but what processes run."""
-    processes = [(one.state, one.mailbox, one.dictionary) for one in node.processes.values()]
-    tables = [(one.table.objects, one.heir_data) for one in node.tables.by_id.values()]
-    kinds: dict[int, type] = {}
-    for found in inside((processes, tables, node.timer_heap, node.globals)):
-        kind = found if issubclass(type(found), type) else type(found)
-        kinds.setdefault(id(kind), kind)
-    return [kind for kind in kinds.values() if _is_of(kind, modules)]
+def _strays(modules: Collection[str]) -> list[type]:
+    """Classes of these modules, of whichever version, that are still alive; but what processes run."""
+    found: dict[int, type] = {}  # by number: a class may say itself what its hash is
+    waiting: list[type] = [object]
+    while waiting:
+        below: list[type] = type.__subclasses__(waiting.pop())
+        for kind in below:
+            if id(kind) not in found:
+                found[id(kind)] = kind
+                waiting.append(kind)
+    return [kind for kind in found.values() if _is_of(kind, modules)]
 
 
 def _is_of(kind: type, modules: Collection[str]) -> bool:

@@ -22,6 +22,8 @@ _ATOMIC: Final = frozenset(
     }
 )
 """What a deep copy shares."""
+_PLAINEST: Final = frozenset({type(None), int, float, bool, complex, bytes, str})
+"""Of these nothing is ever replaced: most of what a large state holds needs no call."""
 
 
 _BUILT_IN: Final = frozenset({"builtins", "collections"})
@@ -130,7 +132,7 @@ def _part(value: Any, memo: Memo) -> Any:
 def _list(value: list[Any], memo: Memo) -> list[Any]:
     copy: list[Any] = []
     memo[id(value)] = copy
-    copy += (_part(one, memo) for one in value)
+    copy += (one if type(one) in _PLAINEST else _part(one, memo) for one in value)
     return copy
 
 
@@ -138,12 +140,13 @@ def _dict(value: dict[Any, Any], memo: Memo) -> dict[Any, Any]:
     copy: dict[Any, Any] = {}
     memo[id(value)] = copy
     for key, one in value.items():
-        copy[_part(key, memo)] = _part(one, memo)
+        new = key if type(key) in _PLAINEST else _part(key, memo)
+        copy[new] = one if type(one) in _PLAINEST else _part(one, memo)
     return copy
 
 
 def _tuple(value: tuple[Any, ...], memo: Memo) -> tuple[Any, ...]:
-    inner = [_part(one, memo) for one in value]
+    inner = [one if type(one) in _PLAINEST else _part(one, memo) for one in value]
     if id(value) in memo:  # it holds itself, by way of something that can change
         found: tuple[Any, ...] = memo[id(value)]
         return found
