@@ -154,24 +154,27 @@ function viewActions({ model, trans, open }: Registration): Action[] {
   ];
 }
 
+/** The sandbox that a dialog names is the one that is meant, whatever a cell makes or ends until it is answered. */
 async function snapshot(model: Model, trans: TranslationBundle): Promise<void> {
+  const { aim } = model;
   const answer = await InputDialog.getText({
-    title: trans.__('Take a snapshot of %1', model.state.selected ?? ''),
+    title: trans.__('Take a snapshot of %1', aim?.name ?? ''),
     label: trans.__('Name of the snapshot'),
     okLabel: trans.__('Take Snapshot')
   });
   if (answer.button.accept && answer.value) {
-    await model.ask('snapshot', { name: answer.value });
+    await model.ask('snapshot', { name: answer.value }, aim);
   }
 }
 
 async function kill(model: Model, trans: TranslationBundle): Promise<void> {
+  const { aim } = model;
   const answer = await showDialog({
-    title: trans.__('Kill sandbox %1?', model.state.selected ?? ''),
+    title: trans.__('Kill sandbox %1?', aim?.name ?? ''),
     body: trans.__('Its OS process is killed at once; its state and its snapshots are lost.'),
     buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Kill') })]
   });
   if (answer.button.accept) {
-    await model.ask('destroy');
+    await model.ask('destroy', {}, aim);
   }
 }

@@ -39,7 +39,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const model = new Model(new Follower(trackers, new Memory(window.localStorage)), {
       idle: trans.__('Nothing more to do: every process waits for a message.'),
       limit: trans.__('The limit of steps was reached.'),
-      slow: trans.__('Asked. The sandbox answers when the callback that runs now is done.')
+      slow: trans.__('Asked. The sandbox answers when the callback that runs now is done.'),
+      gone: trans.__('this sandbox is gone, nothing was done.')
     });
     const open = (): void => app.shell.activateById('jupyter-sandbox-panel');
     addCommands({ app, model, trans, palette, open });

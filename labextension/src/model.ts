@@ -30,6 +30,14 @@ const REST_MS = 1_000;
 /** After so long without an answer the user is told that it is on its way. */
 const SLOW_MS = 700;
 
+/** One sandbox of one kernel: what is asked of it later is asked of no other, whichever is looked at then. */
+export interface Aim {
+  readonly session: SandboxSession;
+  readonly name: string;
+  /** Another sandbox of the same name has another one. */
+  readonly id: number;
+}
+
 /** The answer to `step`. */
 interface Stepped {
   readonly steps?: readonly unknown[];
@@ -40,7 +48,7 @@ interface Stepped {
 export class Model {
   constructor(
     readonly follower: Follower,
-    private readonly words: { readonly idle: string; readonly limit: string; readonly slow: string }
+    private readonly words: Readonly<Record<'idle' | 'limit' | 'slow' | 'gone', string>>
   ) {
     follower.changed.connect(() => {
       this._changed.emit();
@@ -72,6 +80,13 @@ export class Model {
   get sandbox(): Sandbox | null {
     const { selected, sandboxes } = this.state;
     return selected === null ? null : (sandboxes.get(selected) ?? null);
+  }
+
+  /** The sandbox looked at, for those who act on it later. */
+  get aim(): Aim | null {
+    const { sandbox } = this;
+    const { session } = this.follower;
+    return sandbox && session ? { session, name: sandbox.info.name, id: sandbox.info.id } : null;
   }
 
   /** The process looked at, as the tree shows it now; null when it is gone. */
@@ -124,13 +139,20 @@ export class Model {
     }
   }
 
-  /** Ask the sandbox looked at; one that takes its time, because a callback runs, is said to do so. */
-  async ask(verb: Verb, args: Args = {}): Promise<unknown> {
-    const name = this.state.selected;
-    const { session } = this.follower;
-    if (name === null || session === null) {
+  /**
+   * Ask a sandbox; one that takes its time, because a callback runs, is said to do so. Whoever asks something of a
+   * sandbox has chosen it: another one that is made meanwhile does not take its place under the buttons.
+   */
+  async ask(verb: Verb, args: Args = {}, aim: Aim | null = this.aim): Promise<unknown> {
+    if (aim === null) {
       return undefined;
     }
+    const { session, name, id } = aim;
+    if (session.state.sandboxes.get(name)?.info.id !== id) {
+      session.change(state => remark(state, { tone: 'bad', text: `${name}: ${this.words.gone}` }));
+      return undefined;
+    }
+    session.change(state => select(state, name));
     const slow: Remark = { tone: 'calm', text: this.words.slow };
     const timer = window.setTimeout(() => session.change(state => remark(state, slow)), SLOW_MS);
     try {
@@ -143,12 +165,12 @@ export class Model {
 
   /** Take steps; when there is nothing to do, say so instead of showing nothing. */
   async step(count: number): Promise<void> {
-    const sandbox = this.state.selected;
-    const told = (await this.ask('step', { count })) as Stepped | undefined;
-    if (sandbox !== null && told?.steps && told.steps.length < count) {
+    const { aim } = this;
+    const told = (await this.ask('step', { count }, aim)) as Stepped | undefined;
+    if (aim !== null && told?.steps && told.steps.length < count) {
       const text = told.waiting === 'limit' ? this.words.limit : this.words.idle;
-      const at = { sandbox, step: told.step ?? 0 };
-      this.follower.session?.change(state => remark(state, { tone: 'calm', text, at }));
+      const at = { sandbox: aim.name, step: told.step ?? 0 };
+      aim.session.change(state => remark(state, { tone: 'calm', text, at }));
     }
   }
 
@@ -164,6 +186,7 @@ export class Model {
   look(key: string): void {
     const sandbox = this.sandbox;
     if (sandbox) {
+      this.select(sandbox.info.name);
       this.looked = { session: this.follower.session, sandbox: sandbox.info.id, key };
       this._inspection = null;
       this._changed.emit();

@@ -49,6 +49,8 @@ class FakeKernel:
         self.requests: list[str] = []
         self.trees = {"shop": shop()}
         self.status = {"shop": "running"}
+        self.ids = {"shop": 1}
+        self.snapshots: list[tuple[str, str]] = []
         self.step = 41
 
     def tell(self, kind: str, **content: Any) -> None:
@@ -60,7 +62,7 @@ class FakeKernel:
     def info(self, name: str) -> dict[str, Any]:
         counters = {"processes": len(self.trees[name]), "longest_queue": 3, "steps": self.step}
         return {
-            "id": 1, "name": name, "app_name": "sandbox_1", "status": self.status[name], "reason": "",
+            "id": self.ids[name], "name": name, "app_name": "sandbox_1", "status": self.status[name], "reason": "",
             "created_at": 0.0, "os_pid": 4711, "main": MAIN, "memory": 12_400_000, "memory_peak": 14_000_000,
             "runtime_s": 300, "lived_s": 252, "counters": counters, "modules": ["counter"], "alerts": [],
             "limits": {"max_processes": 8, "max_memory": 50_000_000, "max_runtime": 300_000, "max_mailbox": 10_000},
@@ -124,6 +126,7 @@ class FakeKernel:
             "suspend_process": lambda name, target: self.change(name, target, status="suspended"),
             "unsuspend_process": lambda name, target: self.change(name, target, status="waiting"),
             "inspect": self.inspect,
+            "snapshot": lambda name, **args: self.snapshots.append((name, args["name"])),
             "tree": lambda name: self.tell("tree", name=name, tree=self.tree(name)),
         }
 
@@ -150,7 +153,12 @@ class FakeKernel:
 
     def destroy(self, name: str) -> None:
         del self.trees[name]
-        self.tell("removed", name=name, id=1)
+        self.tell("removed", name=name, id=self.ids[name])
+
+    def create(self, name: str) -> None:
+        """Make another sandbox, or a sandbox of that name anew."""
+        self.trees[name], self.ids[name] = shop(), max(self.ids.values()) + 1
+        self.set_status(name, "running")
 
     def inspect(self, name: str, target: str) -> dict[str, Any]:
         event = {
