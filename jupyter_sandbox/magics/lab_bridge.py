@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from msgspec import to_builtins
 
 from ..model.errors import SandboxBusy, SandboxError, UsageError
+from ..model.harmless import visible
 from ..model.sandbox import (
     AlertRaised,
     InfoChanged,
@@ -30,6 +31,7 @@ from ..model.sandbox import (
     Update,
 )  # fmt: skip
 from ..model.views import StepView, TreeView
+from ..widgets.told import diff_data, tree_data
 from .asked import MOST_WAITING, Answer, Asked
 from .budget import size_of
 from .cells import Cells
@@ -89,7 +91,7 @@ class LabBridge:
         cells = self._wiring.cells
         self._alerts = {info.name: info.alerts for info in mirror.infos.values()}
         infos = [info_data(cells.labelled(info)) | {"lived_s": _lived_s(info)} for info in mirror.infos.values()]
-        trees = {name: to_builtins(tree) for name, tree in mirror.trees.items() if name in mirror.infos}
+        trees = {name: tree_data(tree) for name, tree in mirror.trees.items() if name in mirror.infos}
         self._send("hello", version=self._wiring.version, sandboxes=infos, trees=trees)
         return sum(size_of(mirror.trees[name]) for name in trees) + len(infos) * INFO_BYTES
 
@@ -126,9 +128,9 @@ class LabBridge:
     def publish_tree(self, name: str, change: Change, pause_s: int = 0) -> None:
         """Tell a whole tree or a change of it; ``pause_s`` as ``Pacer`` gives it."""
         if isinstance(change, TreeView):
-            self._send("tree", name=name, tree=to_builtins(change), pause_s=pause_s)
+            self._send("tree", name=name, tree=tree_data(change), pause_s=pause_s)
         else:
-            self._send("diff", name=name, diff=to_builtins(change))
+            self._send("diff", name=name, diff=diff_data(change))
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
@@ -218,7 +220,7 @@ def step_data(step: StepView) -> dict[str, Any]:
 
 
 def _plain(value: object, cells: Cells) -> object:
-    """A view as plain data with the names of cells; anything else as it is or not at all."""
+    """A view as plain data, harmless and with the names of cells; anything else as it is or not at all."""
     if is_dataclass(value) and not isinstance(value, type):
         return _labelled(asdict(value), cells)
     return value if value is None or isinstance(value, bool | int | float | str) else None
@@ -227,7 +229,7 @@ def _plain(value: object, cells: Cells) -> object:
 def _labelled(value: Any, cells: Cells) -> Any:
     match value:
         case str():
-            return cells.label(value)
+            return visible(cells.label(value))
         case dict():
             return {key: _labelled(item, cells) for key, item in value.items()}
         case list() | tuple():

@@ -160,6 +160,7 @@ class LiveTree {
     this.model = model;
     this.tree = model.get("tree");
     this.selected = null;
+    this.called = "it"; // by the words that are shown: a key is for asking, and may look like another one
     this.inspection = null;
     this.flashes = new Map();
     this.frame = 0;
@@ -555,12 +556,13 @@ class LiveTree {
     const held = this.panel.contains(document.activeElement) ? document.activeElement.dataset.verb : null;
     this.panel.replaceChildren();
     if (!process) {
-      this.panel.append(make("h3", "", `${this.selected} is gone`), this.note);
+      this.panel.append(make("h3", "", `${this.called} is gone`), this.note);
       return;
     }
     const seen = look(process);
-    this.panel.setAttribute("aria-label", `Process ${process.key}`);
-    this.panel.append(make("h3", "", `${seen.glyph} ${process.key} · ${seen.word}`));
+    this.called = process.shown ?? process.key;
+    this.panel.setAttribute("aria-label", `Process ${this.called}`);
+    this.panel.append(make("h3", "", `${seen.glyph} ${this.called} · ${seen.word}`));
     this.panel.append(this.facts(process), this.buttons(process));
     if (held) this.panel.querySelector(`[data-verb="${held}"]`)?.focus();
   }

@@ -14,12 +14,12 @@ from typing import Any
 
 import anywidget
 import traitlets
-from msgspec import to_builtins
 
 from ..model.errors import SandboxError
 from ..model.views import Inspection, TreeDiff, TreeView
 from .followed import Followed
 from .safe import clean, line
+from .told import diff_data, tree_data
 
 Act = Callable[[str, str], object]
 """Does a verb (``kill_process``, ``suspend_process``, …) to the process with this key."""
@@ -30,8 +30,7 @@ VERBS = ("kill_process", "suspend_process", "unsuspend_process", "restart_proces
 
 
 def _current(_value: object, widget: LiveTree) -> dict[str, Any]:
-    told: dict[str, Any] = to_builtins(widget.view)
-    return told
+    return tree_data(widget.view)
 
 
 class LiveTree(anywidget.AnyWidget):
@@ -63,9 +62,9 @@ class LiveTree(anywidget.AnyWidget):
             return
         self._followed.note(change)
         if isinstance(change, TreeView):
-            self.send({"type": "tree", "tree": to_builtins(change)})
+            self.send({"type": "tree", "tree": tree_data(change)})
         else:
-            self.send({"type": "diff", "diff": to_builtins(change)})
+            self.send({"type": "diff", "diff": diff_data(change)})
 
     def freeze(self, why: str) -> None:
         """Leave the last picture standing, with the reason why it no longer moves."""
@@ -101,7 +100,7 @@ def _facts(inspection: Inspection) -> dict[str, Any]:
     return {
         "mailbox": [clean(text) for text in inspection.mailbox] + omitted,
         "waiting_for": clean(inspection.waiting_for),
-        "links": list(inspection.links),
-        "monitors": list(inspection.monitors),
-        "events": [f"#{event.step} {event.kind}: {clean(event.text)}" for event in inspection.events[:8]],
+        "links": [clean(one) for one in inspection.links],
+        "monitors": [clean(one) for one in inspection.monitors],
+        "events": [f"#{event.step} {clean(event.kind)}: {clean(event.text)}" for event in inspection.events[:8]],
     }

@@ -105,6 +105,17 @@ def test_hello_tells_all_sandboxes_and_trees(kernel: NotingKernel, shop: FakeSan
     assert hello["trees"]["shop"]["processes"][0]["key"] == "shop"
 
 
+def test_names_are_told_harmless_and_keys_as_they_are(
+    kernel: NotingKernel, bridge: LabBridge, shop: FakeSandbox
+) -> None:
+    view = replace(TREE.processes[0], key="shop\u202ex", name="shop\u202ex", links=("a\u2066",), last_exit="\x1b[2J")
+    bridge.publish_tree("shop", replace(TREE, processes=(view,)))
+    bridge.publish_tree("shop", TreeDiff("shop", 8, 0, (view,)))
+    for one in (kernel.told("tree")[-1]["tree"]["processes"][0], kernel.told("diff")[-1]["diff"]["changed"][0]):
+        assert (one["key"], one["shown"], one["name"]) == (view.key, "shop\\u202ex", "shop\\u202ex")
+        assert (one["links"], one["last_exit"]) == (["a\\u2066"], "\\x1b[2J")
+
+
 def test_a_request_is_acknowledged_at_once_and_its_result_is_an_event(kernel: NotingKernel, shop: FakeSandbox) -> None:
     result = kernel.ask("pause")
     assert kernel.replies == [{"status": "ok", "id": "r1"}]

@@ -49,6 +49,16 @@ def test_changes_travel_as_diffs(opened: Opened, tree: TreeView) -> None:
     assert opened.widget.view.processes[1].state == "43"
 
 
+def test_what_travels_is_harmless_and_a_process_is_asked_for_by_its_key(opened: Opened, tree: TreeView) -> None:
+    tricky = replace(tree.processes[1], key="shop/a\u202eb", name="a\u202eb")
+    opened.widget.push(TreeDiff("shop", 13, 0, (tricky,)))
+    told = opened.sent[-1]["diff"]["changed"][0]
+    assert (told["name"], told["shown"], told["key"]) == ("a\\u202eb", "shop/a\\u202eb", tricky.key)
+    assert "a\\u202eb" in [one["name"] for one in opened.widget.get_state("tree")["tree"]["processes"]]
+    opened.press(type="act", verb="kill_process", key=told["key"])
+    assert opened.acts == [("kill_process", tricky.key)]
+
+
 def test_every_live_picture_has_a_mark_of_its_own(tree: TreeView) -> None:
     assert Opened(tree).widget.anchor != Opened(tree).widget.anchor != ""
 
