@@ -11,7 +11,7 @@ from ..model.views import TreeView
 from .figure import figure_of
 from .graph import graph_of
 from .result import Result
-from .safe import escape, line
+from .safe import escape, line, untypeset
 from .svg import svg_tree
 from .text import text_tree
 
@@ -83,4 +83,4 @@ class TreePicture(Result):
         # The live picture mounts itself over the static one. A widget output of its own would be saved in its place,
         # and a page without the kernel would show an error instead of the tree.
         anchor = self._open(self.view).anchor if self._open else ""
-        return {"text/plain": self.text(), "text/html": self._html(anchor)}
+        return {"text/plain": self.text(), "text/html": untypeset(self._html(anchor))}

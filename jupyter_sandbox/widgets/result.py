@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import Any
 
+from .safe import untypeset
+
 
 class Result(ABC):
     """Has ``text()`` and ``html()``; IPython, Jupyter and ``print`` do the rest."""
@@ -26,4 +28,4 @@ class Result(ABC):
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, Any]:
-        return {"text/plain": self.text(), "text/html": self.html()}
+        return {"text/plain": self.text(), "text/html": untypeset(self.html())}

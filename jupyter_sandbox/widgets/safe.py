@@ -16,6 +16,20 @@ PRE = (
 """Opens lines of text in a fixed-width font; sites differ in what they make of a bare ``<pre>``."""
 
 
+_AS_TEXT = "mathjax_ignore tex2jax_ignore"
+"""What MathJax goes round, by the names of its versions 3 and 2."""
+
+
+def untypeset(page: str) -> str:
+    """HTML in which a page leaves dollars alone: between two of them it would see a formula, and set what a sandbox
+    wrote there as TeX, with links, colours and sizes of its choice.
+
+    >>> untypeset("<p>$5 and $6</p>")
+    '<div class="mathjax_ignore tex2jax_ignore"><p>$5 and $6</p></div>'
+    """
+    return f'<div class="{_AS_TEXT}">{page}</div>'
+
+
 def clean(value: object, limit: int = 200) -> str:
     """One bounded piece of text; control characters are shown as escapes.
 

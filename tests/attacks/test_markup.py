@@ -24,10 +24,12 @@ from jupyter_sandbox.widgets.figure import figure_of
 from jupyter_sandbox.widgets.graph import graph_of
 from jupyter_sandbox.widgets.patch import apply, merge
 from jupyter_sandbox.widgets.picture import TreePicture
+from jupyter_sandbox.widgets.result import Result
 from jupyter_sandbox.widgets.story import Lines, Portrait, Steps, Story
 from jupyter_sandbox.widgets.svg import svg_tree
 from jupyter_sandbox.widgets.table import Table
 from jupyter_sandbox.widgets.text import text_tree
+from jupyter_sandbox.widgets.told import diff_data, tree_data
 
 TRICKS = {
     "a script": "<script>alert(1)</script>",
@@ -160,6 +162,46 @@ def test_what_is_drawn_of_a_sandbox_is_text(name: str, trick: str) -> None:
     assert active(page) == []
     assert CONTROL.search(page.replace("\t", "")) is None and CONTROL.search(text.replace("\t", "")) is None
     assert len(page) < LONGEST and len(text) < LONGEST
+
+
+class Mathematics(HTMLParser):
+    """Finds text that a page would look through for formulas."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self._open: list[bool] = []
+        self.found: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag != "img":
+            self._open.append({"mathjax_ignore", "tex2jax_ignore"} <= {*(dict(attrs).get("class") or "").split()})
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not any(self._open):
+            self.found.append(data)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_nothing_of_a_sandbox_is_set_as_mathematics(name: str) -> None:
+    result = DRAWN[name](TRICKS["mathematics"])
+    assert isinstance(result, Result)
+    page = result._repr_mimebundle_()["text/html"]
+    assert Mathematics(page).found == []
+    assert "$" in page
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_what_a_page_is_told_of_a_tree_is_harmless_and_each_process_keeps_its_key(trick: str) -> None:
+    view = tree(TRICKS[trick])
+    for told in (tree_data(view)["processes"], diff_data(TreeDiff(trick, 1, 1, view.processes))["changed"]):
+        for was, one in zip(view.processes, told, strict=True):
+            assert (one.pop("key"), one.pop("parent")) == (was.key, was.parent)
+            assert CONTROL.search(json.dumps(one, ensure_ascii=False).replace("\t", "")) is None
 
 
 @pytest.mark.parametrize("trick", TRICKS)

@@ -211,6 +211,40 @@ def test_unloading_the_extension_empties_the_panel_and_loading_it_again_fills_it
     expect(lab.row("mill")).to_be_visible()
 
 
+TRICKY = """%%sandbox module shop tricky
+from jupyter_sandbox.otp import Child, GenServer, Supervisor
+
+class Price(GenServer):
+    def init(self, price):
+        return price
+
+class Shop(Supervisor):
+    strategy = "one_for_one"
+
+    def init(self, _):
+        return [Child(Price, "$\\\\frac{5}{6}$", name="txt\\u202eexe")]
+"""
+FORMULA = "from IPython.display import HTML\nHTML('$x^2$')"
+
+
+def test_names_are_not_turned_round_and_prices_are_no_formulas(notebook: Open) -> None:
+    lab = notebook(LOAD, TRICKY, "%sandbox start shop tricky.Shop", "%sandbox ps shop", FORMULA)
+    for _ in range(5):
+        lab.run_cell()
+    expect(lab.item("txt")).to_contain_text("txt\\u202eexe")
+    # Lab sets one output after the other: when the formula stands, what came before has been looked at.
+    expect(lab.page.locator("mjx-container")).to_have_count(1)
+    expect(lab.page.locator(".jp-OutputArea-output table", has_text="Price")).to_contain_text("frac{5}{6}$")
+    tree = lab.panel.get_by_role("tree")
+    tree.focus()
+    tree.press("End")
+    tree.press("Enter")
+    inspector = lab.panel.locator(".jp-Sandbox-inspector")
+    expect(inspector).to_contain_text("txt\\u202eexe")
+    inspector.get_by_role("button", name="Kill").click()
+    expect(lab.item("txt")).to_contain_text("1 restart")
+
+
 def test_what_the_readme_shows(notebook: Open, screenshots: Path) -> None:
     cells = [LOAD, BUSY_CELL, START, '%sandbox call shop front "next"', '%sandbox call shop front ("add", "x")',
              "%sandbox why shop front", '%sandbox pause shop\n%sandbox send shop walker "hurry"',
