@@ -1,4 +1,4 @@
-"""At most ten pictures a second and sandbox, and no more bytes than pages are given: see ``budget``.
+"""At most ten pictures a second and sandbox, sixty of all, and no more bytes than pages are given: see ``budget``.
 
 Changes that come faster are merged, none is lost; of a sandbox that is above its budget there is a whole tree instead,
 and with it is told how long nothing will come after it.
@@ -25,6 +25,9 @@ Change = TreeView | TreeDiff
 Deliver = Callable[[str, Change, int], object]
 """Gets a sandbox, a change, and seconds: not zero when it comes in the place of others, and another one no sooner."""
 INTERVAL_S = 0.1
+OF_ALL = 60
+"""Pictures a second, each counted for everybody who hears it. A Jupyter server passes some 700 messages on with a whole
+processor, and what waits for it in the sockets is lost when they are full: the output of cells as well."""
 
 
 @dataclass(slots=True)
@@ -52,6 +55,7 @@ class Pacer:
         self._deliver, self._interval, self._trees, self._hearers = deliver, interval_s, trees, hearers
         self._lock, self._alarms = threading.Lock(), Alarms()
         self._slots: dict[str, _Slot] = {}
+        self._shared = TokenBucket.full(OF_ALL, OF_ALL)
         self._closed = False
 
     def offer(self, name: str, change: Change) -> None:
@@ -66,7 +70,7 @@ class Pacer:
                 slot.pending, slot.skipped = [], True
             elif not slot.skipped:
                 slot.pending = [change] if isinstance(change, TreeView) else [*slot.pending, change]
-            wait = max(over, slot.last + self._interval - now)
+            wait = max(over, slot.last + self._interval - now, self._shared.wait_s(now))
             if slot.alarm is not None:
                 return
             if wait > 0:
@@ -105,8 +109,10 @@ class Pacer:
             change = self._trees.get(name) if skipped else joined(pending)
             if change is None:
                 return
-            size = size_of(change) * self._hearers(name)
+            hearers = self._hearers(name)
+            size = size_of(change) * hearers
             with self._lock:
+                self._shared = self._shared.spent(hearers, slot.last)
                 slot.budget = slot.budget.spent(size, slot.last)
                 pause_s = max(1, math.ceil(slot.budget.wait_s(slot.last))) if skipped else 0
             self._deliver(name, change, pause_s)

@@ -209,6 +209,33 @@ def test_one_sandbox_does_not_slow_down_another() -> None:
     pacer.close()
 
 
+def test_many_sandboxes_share_what_a_server_can_pass_on_and_nothing_of_any_is_lost(clock: Clock) -> None:
+    told: dict[str, list[Change]] = {f"s{number}": [] for number in range(100)}
+    pacer = Pacer(lambda name, change, pause_s: told[name].append(change), hearers=lambda name: 2)
+    for step in range(1, 201):
+        for name in told:
+            pacer.offer(name, diff(step, view(f"p{step}", "new")))
+        clock.pass_by(0.05)
+    assert sum(map(len, told.values())) * 2 <= module.OF_ALL * (10 + 1) + 2 * len(told)
+    clock.pass_by(2 * len(told) / module.OF_ALL + 1)
+    for changes in told.values():
+        keys = {one.key for change in changes if isinstance(change, TreeDiff) for one in change.changed}
+        assert keys == {f"p{step}" for step in range(1, 201)}
+
+
+def test_who_is_alone_after_others_is_told_ten_times_a_second_again(clock: Clock) -> None:
+    told = Told()
+    pacer = Pacer(told)
+    for number in range(100):
+        pacer.offer(f"s{number}", diff(1))
+    clock.pass_by(5)
+    before = len(told.changes)
+    for step in range(2, 42):
+        pacer.offer("s0", diff(step))
+        clock.pass_by(0.05)
+    assert len(told.changes) - before >= 19
+
+
 def test_a_closed_pacer_tells_nothing() -> None:
     told = Told()
     pacer = Pacer(told, interval_s=60.0)
@@ -222,8 +249,8 @@ def test_a_closed_pacer_tells_nothing() -> None:
 def test_above_its_budget_a_sandbox_is_told_as_a_whole_tree_later(clock: Clock) -> None:
     told = Told()
     newest = TreeView("shop", 9, 0, (view("a", "9"),))
-    pacer = Pacer(told, interval_s=0.01, trees={"shop": newest}, hearers=lambda name: 1_000)
-    large = view("a", "x" * 16_100)  # a tenth of a second above what may come at once
+    pacer = Pacer(told, interval_s=0.01, trees={"shop": newest})
+    large = view("a", "x" * 16_100_000)  # a tenth of a second above what may come at once
     for step in range(1, 5):
         pacer.offer("shop", diff(step, large))
     assert len(told.changes) == 1
@@ -238,9 +265,9 @@ def test_above_its_budget_a_sandbox_is_told_as_a_whole_tree_later(clock: Clock) 
 
 def test_whoever_is_far_above_its_budget_says_when_the_next_picture_comes_at_the_earliest(clock: Clock) -> None:
     told = Told()
-    newest = TreeView("shop", 9, 0, (view("a", "x" * 3_000),))
-    pacer = Pacer(told, interval_s=0.01, trees={"shop": newest}, hearers=lambda name: 1_000)
-    large = view("a", "x" * 16_000)
+    newest = TreeView("shop", 9, 0, (view("a", "x" * 3_400_000),))
+    pacer = Pacer(told, interval_s=0.01, trees={"shop": newest})
+    large = view("a", "x" * 16_000_000)
     for step in range(1, 3):
         pacer.offer("shop", diff(step, large))
     clock.pass_by(1.0)
