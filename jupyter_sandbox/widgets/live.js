@@ -598,7 +598,7 @@ class LiveTree {
       const button = make("button", "", label);
       button.type = "button";
       button.dataset.verb = verb;
-      button.addEventListener("click", () => this.ask({ type: "act", verb, key: process.key }));
+      button.addEventListener("click", () => this.ask({ type: "act", verb, key: process.key, pid: process.pid }));
       row.append(button);
     }
     row.append(this.note);

@@ -22,7 +22,7 @@ from .safe import clean, line
 from .told import diff_data, tree_data
 
 Act = Callable[[str, str], object]
-"""Does a verb (``kill_process``, ``suspend_process``, …) to the process with this key."""
+"""Does a verb (``kill_process``, ``suspend_process``, …) to the process with this key or pid."""
 
 Inspect = Callable[[str], Inspection]
 
@@ -76,7 +76,7 @@ class LiveTree(anywidget.AnyWidget):
             case "inspect":
                 self._answer_inspect(key)
             case "act" if content.get("verb") in VERBS:
-                self._answer_act(str(content["verb"]), key)
+                self._answer_act(str(content["verb"]), key, str(content.get("pid") or ""))
 
     def _answer_inspect(self, key: str) -> None:
         try:
@@ -84,12 +84,13 @@ class LiveTree(anywidget.AnyWidget):
         except SandboxError as error:
             self.send({"type": "answer", "key": key, "note": line(error, 300)})
 
-    def _answer_act(self, verb: str, key: str) -> None:
+    def _answer_act(self, verb: str, key: str, pid: str) -> None:
+        """To the process that was shown, and to no successor that has its name: a click may come late, or twice."""
         if self.frozen:
             self.send({"type": "answer", "key": key, "note": self.frozen})
             return
         try:
-            self._act(verb, key)
+            self._act(verb, pid if pid and verb != "restart_process" else key)
             self.send({"type": "answer", "key": key, "note": "done"})
         except SandboxError as error:
             self.send({"type": "answer", "key": key, "note": line(error, 300)})

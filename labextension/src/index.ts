@@ -40,6 +40,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       idle: trans.__('Nothing more to do: every process waits for a message.'),
       limit: trans.__('The limit of steps was reached.'),
       slow: trans.__('Asked. The sandbox answers when the callback that runs now is done.'),
+      silent: trans.__('Asked. The kernel has not said yet that it heard it.'),
       gone: trans.__('this sandbox is gone, nothing was done.')
     });
     const open = (): void => app.shell.activateById('jupyter-sandbox-panel');

@@ -48,8 +48,13 @@ export class KernelLink implements IDisposable {
     return this._lost;
   }
 
-  /** Ask the kernel to do something; the promise holds its result, or an error in words. */
-  async request(verb: Verb, sandbox: string | null = null, args: Args = {}): Promise<unknown> {
+  /** Whether messages come and go. What is asked while they do not would be done whenever they do again. */
+  get reachable(): boolean {
+    return this.kernel?.connectionStatus === 'connected';
+  }
+
+  /** Ask the kernel to do something; the promise holds its result, or an error in words. `heard`: it is at it. */
+  async request(verb: Verb, sandbox: string | null = null, args: Args = {}, heard = (): void => {}): Promise<unknown> {
     const kernel = this.kernel;
     if (!kernel) {
       throw new Error('no kernel');
@@ -62,6 +67,7 @@ export class KernelLink implements IDisposable {
     const timer = window.setTimeout(() => answer.reject(new Error('the kernel did not answer')), PATIENCE_MS);
     try {
       await this.send(kernel, { id, verb, sandbox, args });
+      heard();
       return await answer.promise;
     } finally {
       window.clearTimeout(timer);

@@ -48,7 +48,7 @@ interface Stepped {
 export class Model {
   constructor(
     readonly follower: Follower,
-    private readonly words: Readonly<Record<'idle' | 'limit' | 'slow' | 'gone', string>>
+    private readonly words: Readonly<Record<'idle' | 'limit' | 'slow' | 'silent' | 'gone', string>>
   ) {
     follower.changed.connect(() => {
       this._changed.emit();
@@ -67,6 +67,11 @@ export class Model {
   set settings(settings: Settings) {
     this._settings = settings;
     this._changed.emit();
+  }
+
+  /** Whether the kernel can be asked now; else what is shown is how it was before. */
+  get reachable(): boolean {
+    return this.follower.session?.link.reachable ?? false;
   }
 
   get page(): Page | null {
@@ -112,7 +117,7 @@ export class Model {
 
   may(verb: Verb): boolean {
     const sandbox = this.sandbox;
-    if (!sandbox || !this.state.connected) {
+    if (!sandbox || !this.state.connected || !this.reachable) {
       return false;
     }
     if (verb === 'start' && sandbox.info.status === 'running') {
@@ -141,7 +146,8 @@ export class Model {
 
   /**
    * Ask a sandbox; one that takes its time, because a callback runs, is said to do so. Whoever asks something of a
-   * sandbox has chosen it: another one that is made meanwhile does not take its place under the buttons.
+   * sandbox has chosen it: another one that is made meanwhile does not take its place under the buttons. What is asked
+   * already is not asked again before there is an answer, but for steps: two clicks are two of them.
    */
   async ask(verb: Verb, args: Args = {}, aim: Aim | null = this.aim): Promise<unknown> {
     if (aim === null) {
@@ -152,14 +158,26 @@ export class Model {
       session.change(state => remark(state, { tone: 'bad', text: `${name}: ${this.words.gone}` }));
       return undefined;
     }
+    const asked = `${verb} ${name} ${JSON.stringify(args)}`;
+    if (this.underway.has(asked) && verb !== 'step') {
+      return undefined;
+    }
     session.change(state => select(state, name));
     const slow: Remark = { tone: 'calm', text: this.words.slow };
-    const timer = window.setTimeout(() => session.change(state => remark(state, slow)), SLOW_MS);
+    const silent: Remark = { tone: 'calm', text: this.words.silent };
+    let wait = silent;
+    const timer = window.setTimeout(() => session.change(state => remark(state, wait)), SLOW_MS);
+    const heard = (): void => {
+      wait = slow;
+      session.change(state => (state.remark === silent ? remark(state, slow) : state));
+    };
+    this.underway.add(asked);
     try {
-      return await session.ask(verb, name, args);
+      return await session.ask(verb, name, args, heard);
     } finally {
+      this.underway.delete(asked);
       window.clearTimeout(timer);
-      session.change(state => (state.remark === slow ? remark(state, null) : state));
+      session.change(state => (state.remark === wait ? remark(state, null) : state));
     }
   }
 
@@ -177,7 +195,9 @@ export class Model {
   async askProcess(verb: Verb): Promise<void> {
     const process = this.process;
     if (process) {
-      await this.ask(verb, { target: process.key });
+      // The one that is shown is meant, and no successor that has its name: a click may come late, or twice.
+      const target = verb === 'restart_process' ? process.key : (process.pid ?? process.key);
+      await this.ask(verb, { target });
       await this.inspect(true); // quietly: what there is to say about the action stays
     }
   }
@@ -244,6 +264,8 @@ export class Model {
     this.follower.session?.link.hello();
   }
 
+  /** What was asked and has no answer yet. */
+  private readonly underway = new Set<string>();
   private inspected: string | null = null;
   private inspectedAt = 0;
   /** Of one session: what another kernel calls by the same names is nothing that the user looked at. */

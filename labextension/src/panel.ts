@@ -40,6 +40,7 @@ export class SandboxPanel extends Widget {
     ]);
     this.empty = h('div', { class: 'jp-Sandbox-empty' });
     this.remark = h('p', { class: 'jp-Sandbox-remark', role: 'alert' });
+    this.cutOff = h('p', { class: 'jp-Sandbox-reason', role: 'status', 'data-tone': 'warn' });
     this.reason = h('p', { class: 'jp-Sandbox-reason' });
     this.list = new SandboxList(model, trans);
     this.controls = controls(commands, trans);
@@ -62,7 +63,7 @@ export class SandboxPanel extends Widget {
     this.detail = h('div', { class: 'jp-Sandbox-detail' }, ...Object.values(this.sections).map(one => one.node));
     this.node.append(
       h('div', { class: 'jp-Sandbox-header' }, h('h2', {}, trans.__('Sandboxes')), this.kernel, this.top.node),
-      this.empty, this.list.node, this.controls.node, this.reason, this.remark, this.detail
+      this.empty, this.list.node, this.controls.node, this.cutOff, this.reason, this.remark, this.detail
     );
 
     model.changed.connect(() => this.schedule());
@@ -120,6 +121,8 @@ export class SandboxPanel extends Widget {
     this.list.update();
     show(this.controls.node, sandbox !== null);
     this.controls.update();
+    show(this.cutOff, sandbox !== null && !this.model.reachable);
+    say(this.cutOff, this.trans.__('No connection to the kernel: this is how it was when there was one.'));
     show(this.reason, (sandbox?.info.reason ?? '') !== '');
     set(this.reason, { 'data-tone': sandbox?.info.status === 'crashed' ? 'bad' : 'calm' });
     say(this.reason, sandbox?.info.reason ?? '');
@@ -130,7 +133,7 @@ export class SandboxPanel extends Widget {
     if (sandbox) {
       this.renderDetail();
     }
-    this.limits.beat(sandbox !== null && this.isVisible);
+    this.limits.beat(sandbox !== null && this.isVisible && this.model.reachable);
   }
 
   private renderDetail(): void {
@@ -190,6 +193,7 @@ export class SandboxPanel extends Widget {
   private readonly top: Buttons;
   private readonly empty: HTMLElement;
   private readonly remark: HTMLElement;
+  private readonly cutOff: HTMLElement;
   private readonly reason: HTMLElement;
   private readonly list: SandboxList;
   private readonly controls: Buttons;

@@ -13,6 +13,7 @@ export class SandboxSession implements IDisposable {
     this.link = new KernelLink(context, memory);
     this.link.told.connect(this.onTold, this);
     this.link.lost.connect((_, ended) => this.change(state => lose(state, ended)));
+    context.connectionStatusChanged.connect(this.onConnection, this);
   }
 
   get state(): State {
@@ -37,10 +38,10 @@ export class SandboxSession implements IDisposable {
   }
 
   /** Ask the kernel; a failure is shown in the panel and comes back as undefined. */
-  async ask(verb: Verb, sandbox: string | null, args: Args = {}): Promise<unknown> {
+  async ask(verb: Verb, sandbox: string | null, args: Args, heard: () => void): Promise<unknown> {
     this.change(state => remark(state, null));
     try {
-      return await this.link.request(verb, sandbox, args);
+      return await this.link.request(verb, sandbox, args, heard);
     } catch (error) {
       const text = `${verb.replace(/_/g, ' ')}: ${error instanceof Error ? error.message : String(error)}`;
       this.change(state => remark(state, { tone: 'bad', text }));
@@ -51,6 +52,10 @@ export class SandboxSession implements IDisposable {
   dispose(): void {
     this.link.dispose();
     Signal.clearData(this);
+  }
+
+  private onConnection(): void {
+    this._changed.emit();
   }
 
   private onTold(_: KernelLink, event: SandboxEvent): void {

@@ -17,7 +17,7 @@ MAIN = "counter.Shop"
 def process(name: str, parent: str | None, **facts: Any) -> dict[str, Any]:
     key = name if parent is None else f"{parent}/{name}"
     return {
-        "key": key, "pid": "<0.4.0>", "name": name, "kind": "worker", "behaviour": "counter.Counter",
+        "key": key, "pid": f"<0.{sum(key.encode())}.0>", "name": name, "kind": "worker", "behaviour": "counter.Counter",
         "status": "waiting", "parent": parent, "registered": name, "state": "0", "queue": 0, "restarts": 0, "steps": 2,
         "strategy": None, "budget_left": None, "budget": None, "period_s": None, "links": ["<0.2.0>"], "monitors": [],
         "last_exit": None, "code_version": 1, **facts,
@@ -51,6 +51,9 @@ class FakeKernel:
         self.status = {"shop": "running"}
         self.ids = {"shop": 1}
         self.snapshots: list[tuple[str, str]] = []
+        self.gate = threading.Event()
+        """Requests are obeyed as long as it is set."""
+        self.gate.set()
         self.step = 41
 
     def tell(self, kind: str, **content: Any) -> None:
@@ -103,6 +106,7 @@ class FakeKernel:
         threading.Thread(target=self.obey, args=(request,), daemon=True).start()
 
     def obey(self, request: dict[str, Any]) -> None:
+        self.gate.wait()
         verb, name, args = request["verb"], request["sandbox"], request["args"]
         if verb == "hello":
             self.hello()
@@ -123,8 +127,8 @@ class FakeKernel:
             "step": self.take_steps,
             "destroy": self.destroy,
             "kill_process": self.kill_process,
-            "suspend_process": lambda name, target: self.change(name, target, status="suspended"),
-            "unsuspend_process": lambda name, target: self.change(name, target, status="waiting"),
+            "suspend_process": lambda name, target: self.change(name, self.key(name, target), status="suspended"),
+            "unsuspend_process": lambda name, target: self.change(name, self.key(name, target), status="waiting"),
             "inspect": self.inspect,
             "snapshot": lambda name, **args: self.snapshots.append((name, args["name"])),
             "tree": lambda name: self.tell("tree", name=name, tree=self.tree(name)),
@@ -144,8 +148,14 @@ class FakeKernel:
             })  # fmt: skip
         self.tell("steps", name=name, steps=steps, step=self.step)
 
+    def key(self, name: str, pid: str) -> str:
+        """Of the process that has this pid now."""
+        return {one["pid"]: key for key, one in self.trees[name].items()}[pid]
+
     def kill_process(self, name: str, target: str) -> None:
-        self.change(name, target, restarts=self.trees[name][target]["restarts"] + 1, state="0")
+        target = self.key(name, target)
+        restarts = self.trees[name][target]["restarts"] + 1
+        self.change(name, target, restarts=restarts, state="0", pid=f"<0.{self.step + 10_000}.0>")
         self.tell(
             "notice", name=name, level="error", text="killed, restarted 1 of 3 in 5 s", process=target,
             traceback=["Traceback (most recent call last):", "  Cell In[2], line 9", "TypeError: unsupported operand"],

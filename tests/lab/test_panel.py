@@ -75,52 +75,6 @@ def test_kill_asks_first_and_then_forgets_the_sandbox(notebook: Open) -> None:
     expect(lab.panel.locator(".jp-Sandbox-empty")).to_contain_text("No sandbox yet")
 
 
-def test_what_a_dialog_names_is_what_is_killed_whatever_a_cell_makes_until_it_is_answered(notebook: Open) -> None:
-    lab = loaded(notebook, "fake.create('mill')", "fake.destroy('shop'); fake.create('shop')")
-    lab.press("Kill")
-    dialog = lab.page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Kill sandbox shop?")
-    lab.run_cell()
-    expect(lab.row("mill")).to_have_attribute("aria-selected", "true")
-    dialog.get_by_role("button", name="Kill").click()
-    expect(lab.row("shop")).to_have_count(0)
-    expect(lab.row("mill")).to_be_visible()
-
-
-def test_a_sandbox_that_took_the_name_of_another_is_not_killed_for_it(notebook: Open) -> None:
-    lab = loaded(notebook, "fake.create('mill'); fake.destroy('shop'); fake.create('shop')", "print(fake.requests)")
-    lab.press("Kill")
-    lab.run_cell()
-    expect(lab.row("mill")).to_be_visible()
-    lab.page.get_by_role("dialog").get_by_role("button", name="Kill").click()
-    expect(lab.panel.get_by_role("alert")).to_have_text("shop: this sandbox is gone, nothing was done.")
-    lab.run_cell()
-    expect(lab.page.locator(".jp-OutputArea-output", has_text="[]")).to_be_visible()
-
-
-def test_a_snapshot_is_taken_of_the_sandbox_that_the_dialog_names(notebook: Open) -> None:
-    lab = loaded(notebook, "fake.create('mill')", "while not fake.snapshots: pass\nprint('taken', fake.snapshots)")
-    lab.press("Snapshot")
-    dialog = lab.page.get_by_role("dialog")
-    lab.run_cell()
-    expect(lab.row("mill")).to_have_attribute("aria-selected", "true")
-    dialog.get_by_role("textbox").fill("before")
-    dialog.get_by_role("button", name="Take Snapshot").click()
-    expect(lab.row("shop")).to_have_attribute("aria-selected", "true")
-    lab.run_cell()
-    expect(lab.page.locator(".jp-OutputArea-output", has_text="taken [('shop', 'before')]")).to_be_visible()
-
-
-def test_whoever_acts_on_a_sandbox_has_chosen_it(notebook: Open) -> None:
-    lab = loaded(notebook, "fake.create('mill')")
-    lab.press("Pause")
-    expect(lab.row("shop")).to_contain_text("paused")
-    lab.run_cell()
-    expect(lab.row("mill")).to_be_visible()
-    lab.press("Resume")
-    expect(lab.row("shop")).to_contain_text("running")
-
-
 def test_the_tree_is_walked_with_the_keyboard_and_a_process_looked_at(notebook: Open) -> None:
     lab = notebook(LOAD)
     lab.run_cell()

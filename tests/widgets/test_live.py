@@ -74,6 +74,12 @@ def test_a_button_acts_on_its_process(opened: Opened) -> None:
     assert opened.acts == [("kill_process", "shop/front")]
 
 
+def test_a_button_means_the_process_that_is_shown_and_its_supervisor_the_place(opened: Opened) -> None:
+    for verb in ("kill_process", "restart_process"):
+        opened.press(type="act", verb=verb, key="shop/front", pid="<0.5.0>")
+    assert opened.acts == [("kill_process", "<0.5.0>"), ("restart_process", "shop/front")]
+
+
 def test_a_process_that_is_gone_is_told(opened: Opened) -> None:
     assert opened.press(type="inspect", key="nosuch")["note"] == "no process nosuch"
 

@@ -131,13 +131,14 @@ def test_a_click_shows_a_process_and_asks_for_more(page: Page, tree: TreeView) -
     assert "<b>one</b>" in page.locator(".jsb-panel dl").inner_text()
 
 
-def test_everything_can_be_done_from_the_keyboard(page: Page) -> None:
+def test_everything_can_be_done_from_the_keyboard(page: Page, tree: TreeView) -> None:
     page.keyboard.press("Tab")
     for key in ("ArrowDown", "ArrowDown", "ArrowLeft", "ArrowRight", "Enter"):
         page.keyboard.press(key)
     assert page.evaluate("document.activeElement.textContent") == "Kill"
     page.keyboard.press("Enter")
-    assert page.evaluate("sent.at(-1)") == {"type": "act", "verb": "kill_process", "key": "shop/front"}
+    act = {"type": "act", "verb": "kill_process", "key": "shop/front", "pid": tree.processes[1].pid}
+    assert page.evaluate("sent.at(-1)") == act
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.dataset.key") == "shop/front"
     assert page.locator(".jsb-panel").is_hidden()
