@@ -72,12 +72,13 @@ class Extension:
         self.shell.Completer.custom_matchers.append(self.completer.matcher)
         self.trimming.attach()
         self.shell.events.register("pre_run_cell", self._put_back)
+        self.shell.events.register("pre_run_cell", self._meet)
         for type_, form in self._forms().items():
             self.shell.display_formatter.mimebundle_formatter.for_type(type_, form)
         if self.kernel is not None and hasattr(self.kernel, "control_handlers"):
             wiring = Wiring(self.manager, self.mirror, self.lanes, self.cells, __version__)
             self.hub.bridge = LabBridge(self.kernel, wiring)
-            self.hub.bridge.attach()
+            self.hub.bridge.attach(self._session())
 
     def close(self) -> None:
         """Take everything away again and stop every sandbox, which is told: who reloads may not have meant that."""
@@ -94,6 +95,7 @@ class Extension:
             self.shell.Completer.custom_matchers.remove(self.completer.matcher)
         self.trimming.detach()
         self.shell.events.unregister("pre_run_cell", self._put_back)
+        self.shell.events.unregister("pre_run_cell", self._meet)
         for kind in ("line", "cell"):
             self.shell.magics_manager.magics[kind].pop("sandbox", None)
         self.manager.close()
@@ -118,6 +120,15 @@ class Extension:
         """IPython unloads and reloads only what is among the modules, so whoever purged them would have no way out."""
         if ROOT not in sys.modules:
             put_back()
+
+    def _meet(self, *_: object) -> None:
+        """A page that runs its first cell may be one that nobody told anything."""
+        if self.hub.bridge is not None:
+            self.hub.bridge.meet(self._session())
+
+    def _session(self) -> str:
+        parent = self.shell.get_parent() if hasattr(self.shell, "get_parent") else {}
+        return str(parent.get("header", {}).get("session", ""))
 
     # --- the magic ----------------------------------------------------------------------------------------------------
 

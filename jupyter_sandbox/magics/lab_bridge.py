@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 REQUEST, REPLY, EVENT = "sandbox_request", "sandbox_reply", "sandbox_event"
 INFO_BYTES = 2_000
 """Of the facts of a sandbox, about."""
+SESSIONS = 100
+"""Clients that are known to have been told everything."""
 ID_CHARS = 100
 """Of a request's id; that of the panel is a UUID, and those of requests that wait are kept."""
 
@@ -71,11 +73,13 @@ class LabBridge:
         self._lock = threading.Lock()
         self._asked = Asked(failed=self._unanswered)
         self._seq = 0
+        self._met: dict[str, None] = {}
         self._alerts: dict[str, tuple[str, ...]] = {}
         """What was told last of each sandbox: facts come ten times a second, alerts hardly ever."""
 
-    def attach(self) -> None:
-        """Answer requests from now on, and say so: the panel connects when it hears this."""
+    def attach(self, session: str = "") -> None:
+        """Answer requests from now on, and say so: the panel connects when it hears this, that of this client too."""
+        self._note(session)
         self._kernel.control_handlers[REQUEST] = self._on_request
         self.hello()
 
@@ -84,6 +88,20 @@ class LabBridge:
         self._asked.close()
         self._kernel.control_handlers.pop(REQUEST, None)
         self._send("bye")
+
+    def meet(self, session: str) -> None:
+        """A client runs a cell: a page that has not been heard of, in another browser say, is told everything.
+
+        It says there what to type, and that is what its user does: nothing would be loaded anew, and nothing told.
+        """
+        if session and self._note(session):
+            self.hello()
+
+    def _note(self, session: str) -> bool:
+        """Whether this client is a new one; a few more than have pages open are remembered."""
+        new = session not in self._met
+        self._met = {**dict(list(self._met.items())[-SESSIONS:]), session: None} if new else self._met
+        return new
 
     def hello(self) -> int:
         """Everything there is, as the panel needs it to begin; about how many bytes that were."""
@@ -136,6 +154,7 @@ class LabBridge:
 
     async def _on_request(self, stream: Any, ident: Any, parent: Mapping[str, Any]) -> None:
         content = parent.get("content", {})
+        self._note(str(parent.get("header", {}).get("session", "")))
         request_id, lanes = str(content.get("id", ""))[:ID_CHARS], self._wiring.lanes
         self._kernel.session.send(stream, REPLY, {"status": "ok", "id": request_id}, parent, ident)
         verb, sandbox = str(content.get("verb", "")), content.get("sandbox")

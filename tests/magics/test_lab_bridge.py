@@ -15,7 +15,7 @@ import pytest
 from jupyter_sandbox.magics.asked import LEAST, MOST_WAITING
 from jupyter_sandbox.magics.budget import AT_ONCE
 from jupyter_sandbox.magics.cells import Cells
-from jupyter_sandbox.magics.lab_bridge import EVENT, REPLY, REQUEST, LabBridge, Wiring
+from jupyter_sandbox.magics.lab_bridge import EVENT, REPLY, REQUEST, SESSIONS, LabBridge, Wiring
 from jupyter_sandbox.magics.lanes import Lanes
 from jupyter_sandbox.magics.mirror import Mirror
 from jupyter_sandbox.model.errors import NoProcess
@@ -103,6 +103,20 @@ def test_hello_tells_all_sandboxes_and_trees(kernel: NotingKernel, shop: FakeSan
     hello = kernel.told("hello")[-1]
     assert [info["name"] for info in hello["sandboxes"]] == ["shop"]
     assert hello["trees"]["shop"]["processes"][0]["key"] == "shop"
+
+
+def test_a_client_is_told_everything_once_when_it_runs_its_first_cell(kernel: NotingKernel, bridge: LabBridge) -> None:
+    def cells(*sessions: str) -> int:
+        before = len(kernel.told("hello"))
+        for session in sessions:
+            bridge.meet(session)
+        return len(kernel.told("hello")) - before
+
+    assert cells("another browser", "another browser", "") == 1
+    header = {"header": {"session": "a page that greets"}, "content": {"id": "r1", "verb": "hello"}}
+    asyncio.run(kernel.control_handlers[REQUEST]("control", b"i", header))
+    assert cells("a page that greets") == 0
+    assert cells(*map(str, range(10_000))) == 10_000 and len(bridge._met) <= SESSIONS + 1
 
 
 def test_names_are_told_harmless_and_keys_as_they_are(
