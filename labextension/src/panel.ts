@@ -67,7 +67,10 @@ export class SandboxPanel extends Widget {
     );
 
     model.changed.connect(() => this.schedule());
-    this.tree.picked.connect((_, key) => model.look(key));
+    this.tree.picked.connect((_, key) => {
+      this.reveals = true;
+      model.look(key);
+    });
     this.render();
   }
 
@@ -161,9 +164,21 @@ export class SandboxPanel extends Widget {
     this.limits.update(sandbox, settings.isolation);
     this.tree.update(tree, process?.key ?? null);
     this.inspector.update(this.model);
+    this.reveal();
     this.steps.update(steps);
     this.alerts.update(notices);
     this.clear.update();
+  }
+
+  /** Who picks a process sees what there is to see of it, as far as the tree, with the keyboard in it, stays in sight. */
+  private reveal(): void {
+    if (this.reveals && this.model.process) {
+      const view = this.detail.getBoundingClientRect();
+      const below = this.sections.inspector.node.getBoundingClientRect().bottom - view.bottom;
+      const above = this.sections.processes.node.getBoundingClientRect().top - view.top;
+      this.detail.scrollTop += Math.max(0, Math.min(below, above));
+      this.reveals = this.model.inspection === null; // which makes it longer
+    }
   }
 
   /** What to type next, as long as there is nothing to show. */
@@ -189,6 +204,7 @@ export class SandboxPanel extends Widget {
 
   private timer = 0;
   private drawnAt = -Infinity;
+  private reveals = false;
   private readonly kernel: HTMLElement;
   private readonly top: Buttons;
   private readonly empty: HTMLElement;

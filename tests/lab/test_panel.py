@@ -96,6 +96,26 @@ def test_the_tree_is_walked_with_the_keyboard_and_a_process_looked_at(notebook: 
     expect(lab.item("front")).to_have_attribute("aria-selected", "true")
 
 
+def test_a_process_that_is_picked_is_told_of_in_sight(notebook: Open) -> None:
+    lab = loaded(notebook, "fake.fan(12)")
+    lab.run_cell()
+    expect(lab.item("c11")).to_be_attached()
+    detail, inspector = lab.panel.locator(".jp-Sandbox-detail"), lab.panel.locator(".jp-Sandbox-inspector")
+    lab.panel.locator(".jp-Sandbox-isolation summary").click()
+    tree = lab.panel.get_by_role("tree")
+    tree.focus()
+    tree.press("c")
+    tree.press("Enter")
+    expect(inspector).to_contain_text("any message")
+    lab.page.wait_for_function(
+        """() => {
+            const bottom = name => document.querySelector(name).getBoundingClientRect().bottom;
+            return bottom('.jp-Sandbox-facts') <= bottom('.jp-Sandbox-detail') + 1;
+        }"""
+    )
+    assert lab.panel.locator(".jp-mod-processes").bounding_box()["y"] >= detail.bounding_box()["y"] - 1
+
+
 def test_whoever_opens_the_panel_is_in_it_with_the_keyboard(notebook: Open) -> None:
     lab = notebook(LOAD)
     lab.run_cell()
