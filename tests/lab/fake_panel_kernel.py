@@ -130,7 +130,7 @@ class FakeKernel:
             "suspend_process": lambda name, target: self.change(name, self.key(name, target), status="suspended"),
             "unsuspend_process": lambda name, target: self.change(name, self.key(name, target), status="waiting"),
             "inspect": self.inspect,
-            "snapshot": lambda name, **args: self.snapshots.append((name, args["name"])),
+            "snapshot": lambda name, /, **args: self.snapshots.append((name, args["name"])),
             "tree": lambda name: self.tell("tree", name=name, tree=self.tree(name)),
         }
 
