@@ -10,11 +10,18 @@ from typing import Any, Final
 
 from msgspec import to_builtins
 
-from ..model.harmless import name, visible
+from ..model.harmless import name, on_one_line, plain
 from ..model.views import ProcessView, TreeDiff, TreeView
 
 NAME: Final = 200
 """Characters of a name."""
+TEXT: Final = 400
+"""Of any other text, and of what is shown in a key's place."""
+CARE: Final = 2_000_000
+"""Characters beyond ASCII that are looked at in one picture; of more all are escaped, letters of other scripts as well.
+To see in megabytes which marks join what would keep the kernel busy for seconds."""
+_DEARER: Final = 6
+"""So many times as long takes what is not harmless."""
 _TEXTS: Final = ("kind", "behaviour", "status", "state", "strategy", "last_exit")
 
 
@@ -41,28 +48,39 @@ def diff_data(diff: TreeDiff) -> dict[str, Any]:
 
 
 def _make_harmless(views: tuple[ProcessView, ...], told: list[dict[str, Any]]) -> None:
+    left = CARE
     for view, data in zip(views, told, strict=True):
-        if not _is_harmless(view):
-            _clean(view, data)
+        texts = _texts(view)
+        if texts.isascii() and texts.isprintable():
+            continue
+        left -= len(texts)
+        if left > 0 and plain(texts):
+            continue
+        left -= _DEARER * len(texts)
+        _clean(view, data, with_care=left > 0)
 
 
-def _is_harmless(view: ProcessView) -> bool:
-    """Nearly all are, and trees of thousands are told ten times a second."""
-    texts = (
+def _texts(view: ProcessView) -> str:
+    """All of them: nearly all are harmless, and trees of thousands are told ten times a second."""
+    return " ".join((
         view.key, view.name, view.kind, view.behaviour, view.status, view.state, view.pid or "", view.registered or "",
         view.last_exit or "", view.strategy or "", *view.links, *view.monitors,
-    )  # fmt: skip
-    whole = "".join(texts)
-    return whole.isascii() and whole.isprintable()
+    ))  # fmt: skip
 
 
-def _clean(view: ProcessView, data: dict[str, Any]) -> None:
+def _clean(view: ProcessView, data: dict[str, Any], *, with_care: bool) -> None:
+    as_name, as_text = (name, on_one_line) if with_care else (_escaped, _escaped)
     for field in ("name", "registered", "pid"):
-        data[field] = name(data[field], NAME) if data[field] else data[field]
+        data[field] = as_name(data[field], NAME) if data[field] else data[field]
     for field in _TEXTS:
-        data[field] = visible(data[field]) if data[field] else data[field]
+        data[field] = as_text(data[field], TEXT) if data[field] else data[field]
     for field in ("links", "monitors"):
-        data[field] = [visible(one) for one in data[field]]
-    shown = visible(view.key.replace("\n", "\\n"))
+        data[field] = [as_text(one, TEXT) for one in data[field]]
+    shown = as_text(view.key, TEXT)
     if shown != view.key:
         data["shown"] = shown
+
+
+def _escaped(text: str, most: int) -> str:
+    """Without a look at what is harmless, in a hundredth of the time."""
+    return text[:most].encode("unicode_escape").decode("ascii")[:most]

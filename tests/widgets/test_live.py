@@ -10,6 +10,7 @@ import pytest
 from jupyter_sandbox.model.errors import NoProcess
 from jupyter_sandbox.model.views import Event, Inspection, TreeDiff, TreeView
 from jupyter_sandbox.widgets.live import LiveTree
+from jupyter_sandbox.widgets.told import TEXT
 
 
 class Opened:
@@ -57,6 +58,20 @@ def test_what_travels_is_harmless_and_a_process_is_asked_for_by_its_key(opened: 
     assert "a\\u202eb" in [one["name"] for one in opened.widget.get_state("tree")["tree"]["processes"]]
     opened.press(type="act", verb="kill_process", key=told["key"])
     assert opened.acts == [("kill_process", tricky.key)]
+
+
+def test_letters_of_any_script_travel_as_they_are_and_megabytes_of_odd_ones_bounded(
+    opened: Opened, tree: TreeView
+) -> None:
+    honest = replace(tree.processes[1], key="shop/лавка", state="'سلام'")
+    opened.widget.push(TreeDiff("shop", 13, 0, (honest,)))
+    told = opened.sent[-1]["diff"]["changed"][0]
+    assert told["state"] == honest.state and "shown" not in told
+    odd = tuple(replace(honest, key=f"{number}" + "\u200d" * 1_000, state="\x01" * 5_000) for number in range(200))
+    opened.widget.push(TreeDiff("shop", 14, 0, odd))
+    for told, view in zip(opened.sent[-1]["diff"]["changed"], odd, strict=True):
+        assert told["key"] == view.key and told["shown"].isascii() and len(told["shown"]) == TEXT
+        assert told["state"] == ("\\x01" * TEXT)[:TEXT]
 
 
 def test_every_live_picture_has_a_mark_of_its_own(tree: TreeView) -> None:
