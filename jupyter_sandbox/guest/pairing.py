@@ -10,7 +10,7 @@ from functools import reduce
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
-from ..model.anatomy import home_of, is_class
+from ..model.anatomy import home_of, is_class, isinstance_of, lookup
 from ..runtime import Node
 from .renewal import Renewal
 
@@ -32,7 +32,7 @@ def renewal_of(node: Node, old: Mapping[str, ModuleType]) -> Renewal:
         _pair(renewal, module, sys.modules[name], name, 0)
     for kind in _strays(old) if old else ():
         if id(kind) not in renewal.old:
-            _pair_class(renewal, kind, _named(sys.modules[kind.__module__], kind.__qualname__))
+            _pair_class(renewal, kind, _named(sys.modules[str(home_of(kind))], kind.__qualname__))
     return renewal
 
 
@@ -50,10 +50,8 @@ def _strays(modules: Collection[str]) -> list[type]:
 
 
 def _is_of(kind: type, modules: Collection[str]) -> bool:
-    try:
-        return kind.__module__ in modules and getattr(kind, "engine", None) is None
-    except Exception:  # of its metaclass
-        return False
+    home = home_of(kind)
+    return isinstance_of(home, str) and home in modules and lookup(kind, "engine") is None
 
 
 def _pair(renewal: Renewal, old: Any, new: Any, module: str, depth: int) -> None:
