@@ -1,8 +1,10 @@
 """What it takes to have another sandbox: time to its first answer, memory, and all of it against a Jupyter kernel.
 
 Everything is strict where the machine has it, asked for through the API that
-users have, from another thread than the manager's. ``spare``: one was ready.
-``zygote``: none was, so an OS process is forked and confined first.
+users have, from another thread than the manager's. ``spare``: one was ready,
+and nothing happened for a moment before. ``row``: one was ready for each of
+several, so all but the first find the processor awake. ``zygote``: none was, so
+an OS process is forked and confined first.
 """
 
 from __future__ import annotations
@@ -24,10 +26,13 @@ from .bare import Bare
 from .sandboxes import CELL, kernel, medians
 
 MANY: Final = 50
+ROW: Final = 10
 Answer = Callable[[Sandbox], object]
 GOALS: Final[dict[str, tuple[str, float]]] = {
     "spare, tree": ("an empty sandbox to its tree, from a spare", 1),
     "spare, cell": ("an empty sandbox to the value of a cell, from a spare", 1),
+    "row, tree": (f"the same as one of {ROW} in a row, each from a spare", 1),
+    "row, cell": (f"the same as one of {ROW} in a row, each from a spare", 1),
     "spare, code": ("a cell loaded, its supervisor started, its server called, from spares", 20),
     "zygote, tree": ("an empty sandbox to its tree, without a spare", 10),
     "zygote, cell": ("an empty sandbox to the value of a cell, without a spare", 10),
@@ -47,31 +52,34 @@ class Bench:
     def spare(self, answer: Answer, **options: Any) -> float:
         """Milliseconds to the first answer with all spares there."""
         until(lambda: self.manager._spares.full)  # type: ignore[union-attr]
-        return self._to_answer(answer, options)
+        return self._to_answers(1, answer, options)[0]
+
+    def row(self, answer: Answer) -> float:
+        """Milliseconds to the first answer of each of several with a spare for each, the median."""
+        with spares_kept(self.manager, ROW):
+            until(lambda: self.manager._spares.full)  # type: ignore[union-attr]
+            return statistics.median(self._to_answers(ROW, answer, {}))
 
     def zygote(self, answer: Answer) -> float:
         """Milliseconds to the first answer without a spare."""
-        with no_spares(self.manager):
-            return self._to_answer(answer, {})
+        with spares_kept(self.manager, 0):
+            until(lambda: not self.manager._spares.count)  # type: ignore[union-attr]
+            time.sleep(0.1)  # until those that were are cleaned up
+            return self._to_answers(1, answer, {})[0]
 
     def many(self) -> float:
         """Milliseconds for many, with the spares that happen to be there."""
-        names = [next(self._names) for _ in range(MANY)]
-        began = time.perf_counter()
+        return sum(self._to_answers(MANY, lambda made: None, {}))
+
+    def _to_answers(self, count: int, answer: Answer, options: dict[str, Any]) -> list[float]:
+        names = [next(self._names) for _ in range(count)]
+        times = [time.perf_counter()]
         for name in names:
-            self.manager.create(name)
-        spent = time.perf_counter() - began
+            answer(self.manager.create(name, **options))
+            times.append(time.perf_counter())
         for name in names:
             self.manager.destroy(name)
-        return spent * 1000
-
-    def _to_answer(self, answer: Answer, options: dict[str, Any]) -> float:
-        name = next(self._names)
-        began = time.perf_counter()
-        answer(self.manager.create(name, **options))
-        spent = time.perf_counter() - began
-        self.manager.destroy(name)
-        return spent * 1000
+        return [(after - before) * 1000 for before, after in itertools.pairwise(times)]
 
     def memory(self) -> tuple[float, float]:
         """Proportional and private megabytes per empty sandbox among many, the medians."""
@@ -89,18 +97,17 @@ class Bench:
 
 
 @contextmanager
-def no_spares(manager: SandboxManager) -> Iterator[None]:
-    """Within it none is kept, and those that were are gone."""
-    kept, spares.SPARES = spares.SPARES, 0
+def spares_kept(manager: SandboxManager, count: int) -> Iterator[None]:
+    """Within it so many are made ready; with 0 those that were are ended."""
+    shelves = list(manager._spares._shelves.values())  # type: ignore[union-attr]
+    kept, spares.SPARES = spares.SPARES, count
     try:
-        for shelf in manager._spares._shelves.values():  # type: ignore[union-attr]
-            manager._loop.post(shelf.clear)
-        until(lambda: not manager._spares.count)  # type: ignore[union-attr]
-        time.sleep(0.1)  # until those that were are cleaned up
+        for shelf in shelves:
+            manager._loop.post(shelf.refill_soon if count else shelf.clear)
         yield
     finally:
         spares.SPARES = kept
-        for shelf in manager._spares._shelves.values():  # type: ignore[union-attr]
+        for shelf in shelves:
             manager._loop.post(shelf.refill_soon)
 
 
@@ -118,6 +125,8 @@ def measure(rounds: int) -> dict[str, float]:
     kinds: dict[str, Callable[[], float]] = {
         "spare, tree": lambda: bench.spare(answers["tree"]),
         "spare, cell": lambda: bench.spare(answers["cell"]),
+        "row, tree": lambda: bench.row(answers["tree"]),
+        "row, cell": lambda: bench.row(answers["cell"]),
         "spare, code": lambda: bench.spare(lambda made: made.call("c0", "next"), **code),
         "zygote, tree": lambda: bench.zygote(answers["tree"]),
         "zygote, cell": lambda: bench.zygote(answers["cell"]),
@@ -141,7 +150,7 @@ def report(figures: dict[str, float]) -> Iterator[str]:
     for name, (text, most) in GOALS.items():
         times = f"{started / figures[name]:>6.0f} x" if name != "many" else " " * 8
         yield f"{name:<14}{figures[name]:>9.2f} ms   at most {most:<5g} {times}   {text}"
-    text = "the hand-overs of a spare's alone: between threads and to an OS process that only sends back what it gets"
+    text = "the hand-overs of a spare's alone, after a rest, between threads and to an OS process that echoes"
     yield f"{'bare':<14}{figures['bare']:>9.2f} ms   {'':<22}   {text}"
     text = "1,000 pages of memory looked at again after a rest; an answer from a spare looks at 2,000"
     yield f"{'rested':<14}{figures['rested']:>9.2f} ms   {'':<22}   {text}"
