@@ -12,8 +12,8 @@ from __future__ import annotations
 import _thread
 import os
 import resource
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from ..model.boot import Boot
 from ..model.limits import Limits
@@ -29,14 +29,22 @@ def rehearse(folder: str) -> None:
     """Apply and test all layers of the best profile, once. ``folder`` stands for a guest's own."""
     if not system.LINUX:
         return
-    limits = {kind: resource.getrlimit(kind) for kind in rlimits_for(Limits(), 0, 0)}
-    with suppress(Exception):
+    with suppress(Exception), _limits_kept():
         layers = layers_for(
             Boot("rehearsal", scratch=folder), parent=os.getppid(), keep=open_files(), environment=dict(os.environ)
         )  # fmt: skip
         _in_a_thread(lambda: protect([_harmless(one) for one in layers], Boot("rehearsal")))
-    for kind, before in limits.items():
-        resource.setrlimit(kind, before)
+
+
+@contextmanager
+def _limits_kept() -> Iterator[None]:
+    """Raises OSError where a container's filter refuses to tell them, before anything is tried."""
+    limits = {kind: resource.getrlimit(kind) for kind in rlimits_for(Limits(), 0, 0)}
+    try:
+        yield
+    finally:
+        for kind, before in limits.items():
+            resource.setrlimit(kind, before)
 
 
 def _harmless(layer: ProtectionLayer) -> ProtectionLayer:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from jupyter_sandbox.isolation import rehearsal
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="threads are confined one by one on Linux alone")
 PROGRAM = """
@@ -53,3 +57,20 @@ def test_a_rehearsal_takes_nothing_from_who_rehearses(tmp_path: Path, folder: st
     applied = dict(told["layers"])
     assert applied["no_new_privs"] and applied["rlimits"], "nothing was rehearsed"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("refused", ["getrlimit", "setrlimit"])
+def test_where_limits_may_not_be_touched_a_rehearsal_is_no_reason_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    """A container's filter may refuse prlimit64: its sandboxes live without limits of the operating system."""
+    asked: list[object] = []
+
+    def refuse(*given: object) -> None:
+        asked.append(given)
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(resource, refused, refuse)
+    monkeypatch.setattr(rehearsal, "_in_a_thread", lambda act: None)
+    rehearsal.rehearse(str(tmp_path))
+    assert asked
