@@ -151,5 +151,5 @@ def no_thread(error: Exception) -> LaunchFailed:
     """What to raise for whoever needs one."""
     return LaunchFailed(
         f"the kernel gets no other thread from the operating system ({str(error) or type(error).__name__}): end some "
-        "of its threads or give it more memory, then try again"
+        "of its threads, give it more memory or let more be had (ulimit -u), then try again"
     )
