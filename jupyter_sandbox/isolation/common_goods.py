@@ -21,6 +21,7 @@ _CLOSE_FLAGS: Final = (0, 4)
 _PATH_ONLY: Final = 0x200000
 _FOLDER: Final = {"x86_64": 0x10000, "aarch64": 0x4000}
 """The numbers of O_PATH and O_DIRECTORY."""
+_FOR_NOTHING: Final = 3
 _SET_LOCK: Final = (6, 7)
 _SET_LOCK_OF_DESCRIPTION: Final = 37
 
@@ -70,6 +71,10 @@ def without_locks(fcntl: When) -> When:
 
 def without_bare_paths(machine: str, argument: int, decision: Decision) -> When:
     """The decision about opening, without files that are not opened at all but kept (``O_PATH``): anybody's, readable
-    or not, and its room on disk is not free again while they are. Folders may be: copying trees needs it."""
+    or not, and its room on disk is not free again while they are. Folders may be: copying trees needs it.
+
+    Nor those that are opened neither for reading nor for writing (3, see open(2)): Landlock, which asks what they are
+    opened for, lets everything pass, devices and files of others among them, and before version 3 empties them so."""
     kept = Match(argument, (_PATH_ONLY,), _PATH_ONLY | _FOLDER[machine])
-    return When((kept,), Refuse(), decision)
+    for_nothing = Match(argument, (_FOR_NOTHING,), _FOR_NOTHING)
+    return When((for_nothing,), Refuse(), When((kept,), Refuse(), decision))

@@ -134,6 +134,7 @@ OPENED = {
     "terminals": "_os.listdir('/dev/pts')",
     "the controlling terminal": "_os.open('/dev/tty', _os.O_RDWR)",
     "the terminal of the machine": "_os.open('/dev/console', _os.O_RDWR)",
+    "a device, opened for nothing": "_os.open('/dev/ptmx', 3 | _os.O_NOCTTY)",
     "tracing": "_os.listdir('/sys/kernel/debug')",
     "the daemon of containers": "_os.listdir('/run')",
     "the temporary files": "_os.listdir('/tmp')",

@@ -70,6 +70,8 @@ WRITES = {
     "by writing": "open({secret!r}, 'a').write('x')",
     "by emptying": "_os.truncate({secret!r}, 0)",
     "by emptying on opening": "_os.open({secret!r}, _os.O_RDONLY | _os.O_TRUNC)",
+    "by emptying on opening for nothing": "_os.open({secret!r}, 3 | _os.O_TRUNC)",
+    "by keeping it, opened for nothing": "_os.open({secret!r}, 3)",
     "by removing": "_os.unlink({secret!r})",
     "by renaming": "_os.rename({secret!r}, {secret!r} + '2')",
     "by putting another in its place": "open('x', 'w').close(); _os.rename('x', {secret!r})",
@@ -83,6 +85,7 @@ WRITES = {
     "a package that everybody imports": "open({package!r} + '/evil.pth', 'w')",
     "a compiled module": "open({library!r} + '/__pycache__/evil.pyc', 'w')",
     "without a name": "_os.open({folder!r}, _os.O_TMPFILE | _os.O_RDWR)",
+    "without a name, for nothing": "_os.open({folder!r}, _os.O_TMPFILE | 3)",
     "without a name, among the temporary files": "_os.open('/tmp', _os.O_TMPFILE | _os.O_RDWR)",
     "a library by a link of it": "_os.link({library!r} + '/os.py', 'os.py'); open('os.py', 'a').write('evil')",
     "a library by a link of its open path": (

@@ -186,6 +186,16 @@ def test_folders_may_be_kept_without_being_opened_and_files_not(machine: str, fo
             assert ask(machine, name, *before, 0o101, landlock=landlock) == ALLOW
 
 
+@pytest.mark.parametrize("landlock", [0, 1, 2, 3, 7])
+@pytest.mark.parametrize("machine", MACHINES)
+def test_nothing_is_opened_for_neither_reading_nor_writing(machine: str, landlock: int) -> None:
+    """Landlock asks what a file is opened for, and for nothing everything may be: devices, files of others."""
+    for name, before in (("openat", (0, 0)), ("open", (0,))):
+        for also in (0, 0o1000, 0o100, 0o2000000, 0o20200000, 0o20040000, 1 << 32):
+            if name in NUMBERS[machine]:
+                assert ask(machine, name, *before, 3 | also, landlock=landlock) == errno.EPERM
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 def test_pairs_of_sockets_must_stay_connected_to_each_other(machine: str) -> None:
     assert ask(machine, "socketpair", 1, 1 | 0o2004000) == ALLOW
