@@ -35,6 +35,8 @@ from .sandbox import Sandbox
 
 LARGE_BYTES, BRIEF = 20_000, 1_000
 """What is recorded of a step: whole up to so many bytes, else so many characters of its beginning."""
+DEEPEST = 50
+"""Levels of a tree in nested maps: what Python prints and saves has some hundred at most."""
 
 Result = tuple[str, object]
 """``("ok", map)`` or ``("error", reason)``."""
@@ -243,20 +245,24 @@ def _process(view: ProcessView) -> dict[str, object]:
 
 
 def _nested(tree: TreeView) -> list[dict[str, object]]:
-    """The flat tree as nested maps: id, pid, type, status, and children in start order."""
-    nodes: dict[str, dict[str, object]] = {}
+    """The flat tree as nested maps: id, pid, type, status, and children in start order.
+
+    What lies deeper than ``DEEPEST`` stands on that level: nobody could print or save a map of a thousand levels.
+    """
+    beneath: dict[str, tuple[int, list[dict[str, object]]]] = {}
+    """Of each process on which level its children stand, and the list that they go into."""
     roots: list[dict[str, object]] = []
+    top = 1, roots
     for view in tree.processes:
+        level, siblings = beneath.get(view.parent, top) if view.parent is not None else top
         children: list[dict[str, object]] = []
         node: dict[str, object] = {
             "id": view.name, "key": view.key, "pid": view.pid, "type": view.kind, "behaviour": view.behaviour,
             "status": view.status, "strategy": view.strategy, "restarts": view.restarts, "children": children,
         }  # fmt: skip
-        above = nodes.get(view.parent) if view.parent is not None else None  # before it is known itself: no circles
-        nodes[view.key] = node
-        siblings = above["children"] if above is not None else roots
-        if isinstance(siblings, list):
-            siblings.append(node)
+        siblings.append(node)
+        # Only now is it known itself: no circles.
+        beneath[view.key] = (level + 1, children) if level < DEEPEST else (level, siblings)
     return roots
 
 

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from IPython.lib.pretty import pretty
 
 from jupyter_sandbox.magics.mirror import Mirror
 from jupyter_sandbox.manager.control import _state
@@ -219,6 +220,16 @@ def test_a_tree_that_goes_in_circles_is_told_as_a_tree(arena: Arena, name: str) 
     sandbox = lying(arena, "TreeReply", f"m.TreeReply(id=NUMBER, tree=v.TreeView('x', 1, 1, {views}))")
     told = arena.watch(lambda: json.dumps(_state(sandbox), default=str))
     assert told.error is None and "supervision_tree" in told.value
+
+
+def test_a_tree_of_thousands_of_levels_can_be_printed_and_saved(arena: Arena) -> None:
+    one = "v.ProcessView(str(n), '<0.1.0>', 'n', 'worker', 'b', 'running', str(n - 1))"
+    views = f"tuple({one} for n in range(5_000))"
+    sandbox = lying(arena, "TreeReply", f"m.TreeReply(id=NUMBER, tree=v.TreeView('x', 1, 1, {views}))")
+    state = arena.watch(lambda: _state(sandbox))
+    printed = arena.watch(lambda: pretty(state.value) + repr(state.value) + json.dumps(state.value))
+    assert printed.error is None and printed.value.count("'key': '4999'") >= 2
+    assert len(state.value["processes"]) == 5000
 
 
 ALIKE = """
