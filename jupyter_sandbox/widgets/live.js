@@ -63,8 +63,10 @@ export function tidy(processes) {
   }
   const offsets = new Map();
   const branches = new Map();
+  // Contours count from `by`, so that a deep branch moves as a whole: only the levels that two branches share are
+  // touched, and each of them once.
   const grow = (keys) => {
-    let placed = { left: [], right: [] };
+    let placed = { left: [], right: [], by: 0 };
     const at = [];
     for (const key of keys) {
       const branch = branches.get(key);
@@ -72,25 +74,23 @@ export function tidy(processes) {
       const shared = Math.min(placed.right.length, branch.left.length);
       let shift = 0;
       for (let level = 1; level <= shared; level++) {
-        shift = Math.max(shift, placed.right.at(-level) + 1 - branch.left.at(-level));
+        shift = Math.max(shift, placed.right.at(-level) + placed.by + 1 - branch.left.at(-level) - branch.by);
       }
       at.push(shift);
-      if (branch.left.length > placed.left.length) {
-        const left = branch.left.map((value) => value + shift);
-        left.splice(left.length - shared, shared, ...placed.left);
-        placed = { left, right: branch.right.map((value) => value + shift) };
-      } else {
-        for (let level = 1; level <= shared; level++) {
-          placed.right[placed.right.length - level] = branch.right.at(-level) + shift;
-        }
+      const [taller, lower, side] =
+        branch.left.length > placed.left.length ? [branch, placed, "left"] : [placed, branch, "right"];
+      branch.by += shift;
+      for (let level = 1; level <= shared; level++) {
+        taller[side][taller[side].length - level] = lower[side].at(-level) + lower.by - taller.by;
       }
+      placed = taller;
     }
     const middle = at.length ? (at[0] + at[at.length - 1]) / 2 : 0;
     keys.forEach((key, index) => offsets.set(key, at[index] - middle));
-    return {
-      left: [...placed.left.map((value) => value - middle), 0],
-      right: [...placed.right.map((value) => value - middle), 0],
-    };
+    placed.by -= middle;
+    placed.left.push(-placed.by);
+    placed.right.push(-placed.by);
+    return placed;
   };
   for (const key of [...children.keys()].reverse()) branches.set(key, grow(children.get(key)));
   grow(roots);
@@ -318,10 +318,13 @@ class LiveTree {
     this.font = style.fontFamily;
     const top = this.scroll.scrollTop - CARD.height;
     const bottom = this.scroll.scrollTop + height;
-    for (const process of this.tree.processes) this.edge(pen, process, top, bottom);
+    const left = this.scroll.scrollLeft - CARD.width;
+    const right = this.scroll.scrollLeft + width;
+    for (const process of this.tree.processes) this.edge(pen, process, { left, right, top, bottom });
     for (const process of this.tree.processes) {
       const box = this.box(process.key);
-      if (box.y > top && box.y < bottom) this.card(pen, process, box);
+      const seen = box.y > top && box.y < bottom && box.x > left && box.x < right;
+      if (seen) this.card(pen, process, box);
     }
     this.fade();
   }
@@ -332,13 +335,14 @@ class LiveTree {
     if (this.flashes.size) this.draw();
   }
 
-  edge(pen, process, top, bottom) {
+  edge(pen, process, sight) {
     const from = process.parent != null && this.box(process.parent);
     if (!from) return;
     const to = this.box(process.key);
     const y1 = from.y + CARD.height / 2;
     const y2 = to.y + CARD.height / 2;
-    if (Math.max(y1, y2) < top || Math.min(y1, y2) > bottom + CARD.height) return;
+    if (Math.max(y1, y2) < sight.top || Math.min(y1, y2) > sight.bottom + CARD.height) return;
+    if (to.x < sight.left || from.x > sight.right) return;
     const middle = (from.x + CARD.width + to.x) / 2;
     pen.globalAlpha = 0.35;
     pen.strokeStyle = this.ink;

@@ -229,6 +229,19 @@ def test_thousands_of_processes_stay_smooth(page: Page, tree: TreeView) -> None:
     until(lambda: page.evaluate(script, diff) < 500, "no change is drawn within half a second")
 
 
+@pytest.mark.parametrize("beside", [0, 1], ids=["a chain", "a comb"])
+def test_a_tree_of_thousands_of_levels_keeps_the_page_for_a_moment(page: Page, tree: TreeView, beside: int) -> None:
+    """Nobody but a hostile sandbox tells of one, again and again, and its page is where it is destroyed."""
+    keys = [(f"{n}", f"{n - 1}") for n in range(12_000)] + [(f"{n}b", f"{n}") for n in range(8_000 * beside)]
+    deep = tuple(ProcessView(key, "<0.1.0>", key, "worker", "m.W", "waiting", above) for key, above in keys)
+    told = asdict(replace(tree, processes=deep))
+    frame = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    script = f"async tree => {{ const t = performance.now(); push({{ type: 'tree', tree }}); await {frame}; "
+    script += "push({ type: 'tree', tree: { ...tree, processes: tree.processes.slice(1) } }); "
+    script += f"await {frame}; return performance.now() - t; }}"
+    until(lambda: page.evaluate(script, told) < 2_000, "it takes more than a second to draw one", within_s=20)
+
+
 def test_closing_leaves_nothing(page: Page) -> None:
     page.evaluate("close_()")
     assert page.locator(".jsb-live").count() == 0
