@@ -6,6 +6,7 @@ in the key's place travels beside it, where it is another text.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from msgspec import to_builtins
@@ -33,10 +34,17 @@ def tree_data(tree: TreeView) -> dict[str, Any]:
     >>> told["name"], told["shown"], told["key"] == view.key
     ('b\\\\u202ec', 'a/b\\\\u202ec', True)
     """
+    tree = _once(tree)
     told: dict[str, Any] = to_builtins(tree)
     told["sandbox"] = name(tree.sandbox, NAME)
     _make_harmless(tree.processes, told["processes"])
     return told
+
+
+def _once(tree: TreeView) -> TreeView:
+    """Each key once, as in a tree after a diff: a page knows processes by it, and would draw all at the same place."""
+    views = {view.key: view for view in tree.processes}
+    return tree if len(views) == len(tree.processes) else replace(tree, processes=tuple(views.values()))
 
 
 def diff_data(diff: TreeDiff) -> dict[str, Any]:

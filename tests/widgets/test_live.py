@@ -60,6 +60,17 @@ def test_what_travels_is_harmless_and_a_process_is_asked_for_by_its_key(opened: 
     assert opened.acts == [("kill_process", tricky.key)]
 
 
+def test_a_process_that_is_told_again_and_again_travels_once_as_it_was_told_last(
+    opened: Opened, tree: TreeView
+) -> None:
+    """Twenty thousand pictures at one place would keep a page for seconds."""
+    again = replace(tree.processes[1], state="43")
+    opened.widget.push(replace(tree, processes=(*tree.processes, *[again] * 20_000)))
+    for told in (opened.sent[-1]["tree"], opened.widget.get_state("tree")["tree"]):
+        assert [one["key"] for one in told["processes"]] == [one.key for one in tree.processes]
+        assert told["processes"][1]["state"] == "43"
+
+
 def test_letters_of_any_script_travel_as_they_are_and_megabytes_of_odd_ones_bounded(
     opened: Opened, tree: TreeView
 ) -> None:
