@@ -53,6 +53,7 @@ _ALWAYS: Final = (
 
 
 CONFINES_EMPTYING: Final = 3
+CONFINES_COMMANDS: Final = 5
 CONFINES_SIGNALS: Final = 6
 """The first versions of Landlock that do."""
 NO_ROOM: Final = "no OS process for the sandbox: "
@@ -159,6 +160,8 @@ def _unfiltered(landlock: int) -> list[str]:
     if landlock:
         emptied = "" if landlock >= CONFINES_EMPTYING else "empty your files, and "
         words.append(f"it can {emptied}change modes, owners, times and attributes of your files")
+        commanded = "" if landlock >= CONFINES_COMMANDS else " and command"
+        words.append(f"it can open{commanded} your devices, though neither read nor write them")
     if landlock < CONFINES_SIGNALS:
         words.append("it can signal your other OS processes, this kernel included")
     return words

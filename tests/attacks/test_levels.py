@@ -238,6 +238,11 @@ DEEDS = {
         "_os.chmod({file!r}, 0o600); hold(_os.stat({file!r}).st_mode & 0o777 != 0o600)",
         [_ANY_PROGRAM, _MODES],
     ),
+    "open a device": (
+        "try: _os.open('/dev/ptmx', _os.O_RDWR | _os.O_NOCTTY)\n"
+        "except PermissionError: _os.open('/dev/ptmx', 3 | _os.O_NOCTTY)",
+        [_FILES, "open your devices"],
+    ),
     "see an environment": ("open('/proc/{program}/environ').read()", [_MEMORY + ","]),
     "see that of a sandbox": ("open('/proc/{other}/environ').read()", [_MEMORY]),
     "step back": ("open('/proc/self/oom_score_adj', 'w').write('1000')", ["it can step back in the order"]),

@@ -109,6 +109,8 @@ def test_without_a_filter_what_landlock_keeps_away_is_not_told_to_be_open(versio
     assert any("empty your files" in text for text in told) is (version < 3)
     assert any("programs that it brings along" in text and "outlive a kernel" in text for text in told)
     assert any("change modes, owners, times and attributes" in text for text in told)
+    assert any("open and command your devices" in text for text in told) is (version < 5)
+    assert any("open your devices" in text for text in told) is (version >= 5)
 
 
 def test_who_gave_up_the_powers_of_root_is_kept_out_of_the_memory_of_who_has_them() -> None:
