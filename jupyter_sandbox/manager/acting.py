@@ -15,6 +15,7 @@ from ..wire.values import PICTURED_BYTES, REPLY_BYTES, REPLY_ITEMS, REPLY_KEYS, 
 from .handle import ASK_S, GuestHandle
 from .holding import Holding
 from .loading import admit
+from .news import name as as_name
 from .pickles import pack
 from .showing import shown
 from .unit import Unit
@@ -56,15 +57,14 @@ class Acting(Holding):
     def send(self, target: object, message: object) -> str:
         """Send a plain message (``handle_info``); the pid it went to, as text."""
         name, args = given.target("target", target, self._unit.name), self._packed(message, "the message")
-        return self._act(lambda number: wire.Send(id=number, target=name, args=args), wire.Sent).pid
+        return as_name(self._act(lambda number: wire.Send(id=number, target=name, args=args), wire.Sent).pid)
 
     def spawn(self, function: str, *args: object, name: str | None = None) -> str:
         """Spawn ``module.function``, or start ``module.Class``, outside any tree; the new pid as text."""
         what, called = given.text("function", function), given.text_or_none("name", name)
         packed = self._packed(args, "the arguments") if args else b""
-        return self._act(
-            lambda number: wire.Spawn(id=number, function=what, args=packed, name=called), wire.Sent
-        ).pid  # fmt: skip
+        sent = self._act(lambda number: wire.Spawn(id=number, function=what, args=packed, name=called), wire.Sent)
+        return as_name(sent.pid)
 
     def kill(self, target: object, reason: str = "kill") -> None:
         """Send an exit signal; ``kill`` cannot be trapped."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 PID_TAG = 1 << 60
 REF_TAG = 1 << 61
 _NUMBER = (1 << 48) - 1
+_DIGITS = len(str(_NUMBER))
 FIRST_CLIENT = 1 << 40
 """The clients of requests from outside are numbered from here, so that they use up no numbers that people see."""
 
@@ -38,9 +39,10 @@ class Pid(int):
         <0.12.0>
         """
         parts = text.strip()[1:-1].split(".") if text.strip()[:1] == "<" else []
-        if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+        if len(parts) != 3 or not all(part.isdecimal() and len(part) <= _DIGITS for part in parts):
             return None
-        return cls.of(int(parts[1]))
+        number = int(parts[1])
+        return cls.of(number) if number <= _NUMBER else None
 
     @property
     def number(self) -> int:

@@ -12,6 +12,7 @@ from jupyter_sandbox.magics.mirror import Mirror
 from jupyter_sandbox.manager.control import _state
 from jupyter_sandbox.manager.sandbox import Sandbox
 from jupyter_sandbox.model.errors import ProcessError, SnapshotError
+from jupyter_sandbox.model.ids import Pid
 from jupyter_sandbox.model.sandbox import SandboxStatus, Update
 from jupyter_sandbox.model.views import TreeView
 from jupyter_sandbox.widgets.picture import TreePicture
@@ -204,6 +205,22 @@ def test_a_snapshot_with_impossible_facts_is_an_error_and_not_kept(arena: Arena,
     assert isinstance(outcome.error, SnapshotError) and "nothing was saved" in str(outcome.error)
     assert sandbox.snapshots() == []
     assert arena.alive(sandbox)
+
+
+PIDS = {
+    "a number that Python does not read": "'<0.' + '9' * 5_000 + '.0>'",
+    "a number that is another one's when it is cut": "f'<0.{(1 << 48) + 3}.0>'",
+    "no number": "'\\x1b[2J\\u202e' * 1_000",
+}
+
+
+@pytest.mark.parametrize("name", PIDS)
+def test_a_pid_that_is_none_is_a_short_text_and_nobodys(arena: Arena, name: str) -> None:
+    sandbox = lying(arena, "Sent", f"m.Sent(id=NUMBER, pid={PIDS[name]})")
+    for ask in (lambda: sandbox.spawn("camp.Ticker"), lambda: sandbox.send("evil", 1)):
+        told = arena.watch(ask).value
+        assert isinstance(told, str) and len(told) <= 200 and CONTROL.search(told) is None
+        assert Pid.parse(told) is None
 
 
 CIRCLES = {
