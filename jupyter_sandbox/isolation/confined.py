@@ -22,6 +22,7 @@ from .rules import filter_for, tells_ports
 from .straight import open_straight
 from .syscalls import NUMBERS
 
+_FOR_NOTHING = os.O_WRONLY | os.O_RDWR
 _TIOCSTI = 0x5412
 _PORTS = "ports cannot be told apart here (Linux 6.7 does), so the network stays closed"
 _SESSIONS = "its programs cannot begin sessions (setsid, start_new_session)"
@@ -168,6 +169,7 @@ class Seccomp:
             "shared memory": share,
             "a signal to its parent": _signal_parent,
             "typing on the terminal": _type,
+            "a file opened for neither reading nor writing": lambda: os.close(os.open(os.devnull, _FOR_NOTHING)),
         }
         if not self.openings.subprocess:
             attempts |= {"a program": lambda: os.execv("/", ["/"]), "a child": _fork}
