@@ -19,6 +19,8 @@ const MAX_HEIGHT = 420;
 const MAX_TWINS = 500;
 const FLASH_MS = 900;
 const GONE = "the kernel ended, and the sandbox with it";
+const CUT_OFF = "no connection to the kernel: this is how it was";
+const CLOSED = "no longer live: the notebook that it came through was closed, or got another kernel; load the page again";
 const ENDS = new Set(["restarting", "autorestarting", "terminating", "dead"]);
 // On the element of a static picture: the view that is mounted over it, also when another copy of this file did it.
 const MOUNTED = Symbol.for("jupyter-sandbox.mounted");
@@ -148,6 +150,12 @@ function look(process) {
   return LOOKS[process.status] ?? UNKNOWN;
 }
 
+/** Why nothing comes and goes, if so. Other pages than Lab's do not tell. */
+function cutOff(kernel) {
+  if (kernel?.isDisposed) return CLOSED;
+  return (kernel?.connectionStatus ?? "connected") === "connected" ? "" : CUT_OFF;
+}
+
 function make(tag, className, text) {
   const node = document.createElement(tag);
   if (className) node.className = className;
@@ -156,8 +164,9 @@ function make(tag, className, text) {
 }
 
 class LiveTree {
-  constructor(model, el) {
+  constructor(model, el, kernel) {
     this.model = model;
+    this.kernel = kernel;
     this.tree = model.get("tree");
     this.selected = null;
     this.called = "it"; // by the words that are shown: a key is for asking, and may look like another one
@@ -209,11 +218,16 @@ class LiveTree {
     const signal = this.off.signal;
     this.onTree = () => this.update(this.model.get("tree"));
     this.onStatus = () => this.draw();
+    this.onConnection = () => {
+      this.note.textContent = "";
+      this.draw();
+    };
     this.onMessage = (message) => this.receive(message);
     this.model.on("change:tree", this.onTree);
     this.model.on("change:frozen", this.onStatus);
     this.model.on("change:status", this.onStatus);
     this.model.on("msg:custom", this.onMessage);
+    this.kernel?.connectionStatusChanged?.connect(this.onConnection);
     this.canvas.addEventListener("click", (event) => this.click(event), { signal });
     this.scroll.addEventListener("scroll", () => this.draw(), { signal, passive: true });
     this.twin.addEventListener("keydown", (event) => this.key(event), { signal });
@@ -238,6 +252,7 @@ class LiveTree {
     this.model.off("change:frozen", this.onStatus);
     this.model.off("change:status", this.onStatus);
     this.model.off("msg:custom", this.onMessage);
+    this.kernel?.connectionStatusChanged?.disconnect(this.onConnection);
     this.root.remove();
     this.host.classList.remove("jsb-mounted");
   }
@@ -300,7 +315,8 @@ class LiveTree {
     this.root.style.colorScheme = light === undefined ? "light dark" : light === "true" ? "light" : "dark";
     this.title.textContent = this.tree.sandbox;
     this.step.textContent = `step ${this.tree.step}`;
-    this.state.textContent = this.model.get("frozen") || this.model.get("status") || "● live";
+    this.state.textContent =
+      this.model.get("frozen") || cutOff(this.kernel) || this.model.get("status") || "● live";
     const ratio = window.devicePixelRatio || 1;
     const width = this.scroll.clientWidth;
     const height = Math.min(this.height, MAX_HEIGHT);
@@ -533,8 +549,10 @@ class LiveTree {
 
   ask(message) {
     clearTimeout(this.wait);
-    if (this.model.get("frozen") === GONE) {
-      this.note.textContent = GONE;
+    // What is sent without a connection would be done whenever there is one again.
+    const unheard = this.model.get("frozen") === GONE ? GONE : cutOff(this.kernel);
+    if (unheard) {
+      this.note.textContent = unheard;
       return;
     }
     this.model.send(message);
@@ -614,7 +632,7 @@ class LiveTree {
  * Show the model over every static picture that carries its mark, now and when one appears. The static picture is
  * what is saved, so a page without the kernel still shows a tree.
  */
-function mount(model) {
+function mount(model, kernel) {
   const views = new Map();
   const born = performance.now();
   const mark = `[data-jupyter-sandbox="${CSS.escape(model.get("anchor"))}"]`;
@@ -624,9 +642,9 @@ function mount(model) {
     for (const place of document.querySelectorAll(mark)) {
       // A notebook that was closed and opened again has a model of its own; the one before is still about.
       const other = place[MOUNTED];
-      if (views.has(place) || other?.born > born) continue;
+      if (views.has(place) || other?.born > born || kernel?.isDisposed) continue;
       other?.view.dispose();
-      const view = new LiveTree(model, place);
+      const view = new LiveTree(model, place, kernel);
       place[MOUNTED] = { view, born };
       views.set(place, view);
     }
@@ -644,8 +662,8 @@ function mount(model) {
 }
 
 /** Say so when the kernel ends: nobody else could. Other pages than Lab's do not tell. */
-function watchKernel(model) {
-  const told = model.widget_manager?.kernel?.statusChanged;
+function watchKernel(model, kernel) {
+  const told = kernel?.statusChanged;
   const onStatus = (_, status) => {
     if (ENDS.has(status) && !model.get("frozen")) model.set("frozen", GONE);
   };
@@ -661,8 +679,9 @@ export default {
       if (message.type === "diff") model.set("tree", patch(model.get("tree"), message.diff));
     };
     model.on("msg:custom", onMessage);
-    const dismount = mount(model);
-    const unwatch = watchKernel(model);
+    const kernel = model.widget_manager?.kernel; // of now: a manager that is asked later may have another one
+    const dismount = mount(model, kernel);
+    const unwatch = watchKernel(model, kernel);
     return () => {
       unwatch();
       model.off("msg:custom", onMessage);
@@ -670,7 +689,7 @@ export default {
     };
   },
   render({ model, el }) {
-    const view = new LiveTree(model, el);
+    const view = new LiveTree(model, el, model.widget_manager?.kernel);
     return () => view.dispose();
   },
 };

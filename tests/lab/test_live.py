@@ -137,6 +137,39 @@ def test_a_notebook_that_is_closed_and_opened_again_shows_one_picture_and_it_liv
     expect(step).not_to_have_text(before or "")
 
 
+def test_a_picture_that_came_through_a_notebook_that_is_closed_is_not_called_live(
+    notebook: Open, tmp_path: Path
+) -> None:
+    lab = started(notebook)
+    lab.wait_until_idle()
+    lab.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    before, kernel = lab.page.evaluate(
+        """() => {
+            const { context, sessionContext } = window.jupyterapp.shell.currentWidget;
+            return [context.path, sessionContext.session.kernel.id];
+        }"""
+    )
+    second = f"{tmp_path.name}-second.ipynb"
+    lab.page.evaluate(
+        "([path, id]) => window.jupyterapp.serviceManager.sessions.startNew("
+        "{ path, name: path, type: 'notebook', kernel: { id } })",
+        [second, kernel],
+    )
+    notebook("%sandbox tree shop", name=second)
+    expect(lab.panel.locator(".jp-Sandbox-kernel")).to_contain_text("second")
+    lab.wait_until_idle()
+    shown = lab.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    lab.run_cell()
+    expect(shown.locator(".jsb-state")).to_have_text("● live")
+    lab.page.evaluate(
+        """path => { for (const widget of Array.from(window.jupyterapp.shell.widgets('main'))) {
+            if (widget.context?.path === path) widget.dispose();
+        } }""",
+        before,
+    )
+    expect(shown.locator(".jsb-state")).to_contain_text("no longer live")
+
+
 def test_after_a_restart_the_panel_shows_nothing_of_the_os_process_before(notebook: Open) -> None:
     lab = started(notebook, "%sandbox pause shop", "%sandbox back shop")
     lab.run_cell()

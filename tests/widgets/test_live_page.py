@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 import jupyter_sandbox.widgets
 from jupyter_sandbox.model.views import ProcessView, TreeDiff, TreeView
@@ -41,18 +41,27 @@ PAGE = """<!doctype html><meta charset="utf-8"><body data-jp-theme-light="true">
 import widget, { tidy } from "./live.js";
 const state = TREE, handlers = {};
 const on = name => (handlers[name] ??= []);
+const signal = name => ({
+  connect: f => on(name).push(f),
+  disconnect: f => { handlers[name] = on(name).filter(g => g !== f); },
+});
+const kernel = {
+  isDisposed: false, connectionStatus: "connected",
+  statusChanged: signal("kernel"), connectionStatusChanged: signal("connection"),
+};
 const model = {
   get: key => state[key],
   set(key, value) { state[key] = value; on(`change:${key}`).slice().forEach(f => f()); },
   on: (name, f) => on(name).push(f),
   off: (name, f) => { handlers[name] = on(name).filter(g => g !== f); },
   send: message => window.sent.push(message),
-  widget_manager: { kernel: { statusChanged: {
-    connect: f => on("kernel").push(f),
-    disconnect: f => { handlers.kernel = on("kernel").filter(g => g !== f); },
-  } } },
+  widget_manager: { kernel },
 };
-Object.assign(window, { sent: [], tidy, handlers, model,
+Object.assign(window, { sent: [], tidy, handlers, model, kernel,
+  connection: (status, isDisposed = false) => {
+    Object.assign(kernel, { connectionStatus: status, isDisposed });
+    on("connection").slice().forEach(f => f(null, status));
+  },
   push: message => on("msg:custom").slice().forEach(f => f(message)) });
 window.close_ = widget.initialize({ model });
 window.again = () => widget.initialize({ model: { ...model, get: key => key === "status" ? "again" : state[key] } });
@@ -187,6 +196,31 @@ def test_a_kernel_that_ends_is_said_and_asked_no_more(page: Page) -> None:
     page.keyboard.press("Enter")
     assert page.locator(".jsb-note").inner_text() == "the kernel ended, and the sandbox with it"
     assert page.evaluate("sent") == []
+
+
+def test_without_a_connection_it_says_so_and_nothing_is_put_off(page: Page) -> None:
+    state, note = page.locator(".jsb-state"), page.locator(".jsb-note")
+    page.locator("[data-key='shop/front']").focus()
+    page.keyboard.press("Enter")
+    page.evaluate("sent.length = 0")
+    page.evaluate("connection('connecting')")
+    expect(state).to_have_text("no connection to the kernel: this is how it was")
+    page.get_by_role("button", name="Kill").click()
+    expect(note).to_have_text("no connection to the kernel: this is how it was")
+    page.evaluate("connection('connected')")
+    expect(state).to_have_text("● live")
+    expect(note).to_have_text("")
+    assert page.evaluate("sent") == []
+    page.get_by_role("button", name="Kill").click()
+    assert [message["verb"] for message in page.evaluate("sent")] == ["kill_process"]
+
+
+def test_a_model_whose_notebook_is_closed_is_not_called_live(page: Page) -> None:
+    page.evaluate("connection('disconnected', true)")
+    expect(page.locator(".jsb-state")).to_contain_text("no longer live")
+    page.evaluate("""document.body.insertAdjacentHTML("beforeend", '<p id="copy" data-jupyter-sandbox="mark">')""")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.locator("#copy .jsb-live").count() == 0
 
 
 def test_a_later_model_takes_the_place_and_an_earlier_one_never_takes_it_back(page: Page) -> None:
