@@ -22,6 +22,8 @@ const GONE = "the kernel ended, and the sandbox with it";
 const CUT_OFF = "no connection to the kernel: this is how it was";
 const CLOSED = "no longer live: the notebook that it came through was closed, or got another kernel; load the page again";
 const ENDS = new Set(["restarting", "autorestarting", "terminating", "dead"]);
+// On the element of a notebook or console: the id of its kernel, written by Lab's panel (follow.ts).
+const KERNEL = "data-jupyter-sandbox-kernel";
 // On the element of a static picture: the view that is mounted over it, also when another copy of this file did it.
 const MOUNTED = Symbol.for("jupyter-sandbox.mounted");
 
@@ -630,7 +632,8 @@ class LiveTree {
 
 /**
  * Show the model over every static picture that carries its mark, now and when one appears. The static picture is
- * what is saved, so a page without the kernel still shows a tree.
+ * what is saved, so a page without the kernel still shows a tree. So does a copy of the notebook with a kernel of its
+ * own: Lab's panel writes on each notebook and console which kernel it has, and over those of others nothing is shown.
  */
 function mount(model, kernel) {
   const views = new Map();
@@ -642,7 +645,7 @@ function mount(model, kernel) {
     for (const place of document.querySelectorAll(mark)) {
       // A notebook that was closed and opened again has a model of its own; the one before is still about.
       const other = place[MOUNTED];
-      if (views.has(place) || other?.born > born || kernel?.isDisposed) continue;
+      if (views.has(place) || other?.born > born || kernel?.isDisposed || isOfOther(place, kernel)) continue;
       other?.view.dispose();
       const view = new LiveTree(model, place, kernel);
       place[MOUNTED] = { view, born };
@@ -652,13 +655,19 @@ function mount(model, kernel) {
   const observer = new MutationObserver(() => {
     frame ||= requestAnimationFrame(look);
   });
-  observer.observe(document.body, { childList: true, subtree: true });
+  observer.observe(document.body, { childList: true, subtree: true, attributeFilter: [KERNEL] });
   look();
   return () => {
     observer.disconnect();
     cancelAnimationFrame(frame);
     for (const view of views.values()) view.dispose();
   };
+}
+
+/** Whether a place belongs to a notebook that runs on another kernel, or on none. */
+function isOfOther(place, kernel) {
+  const page = kernel?.id && place.closest(`[${KERNEL}]`);
+  return Boolean(page) && page.getAttribute(KERNEL) !== kernel.id;
 }
 
 /** Say so when the kernel ends: nobody else could. Other pages than Lab's do not tell. */

@@ -9,12 +9,19 @@ import { SandboxSession } from './session';
 /** The part of a notebook or console panel that matters here. */
 export type Page = Widget & { readonly sessionContext: ISessionContext };
 
+/** On the element of each page, the id of its kernel or nothing: a live picture in a cell is of one kernel. */
+const KERNEL = 'data-jupyter-sandbox-kernel';
+
 /** The part of a widget tracker that matters here. */
 export interface Pages {
   readonly currentWidget: Page | null;
   readonly currentChanged: ISignal<unknown, Page | null>;
   readonly widgetAdded: ISignal<unknown, Page>;
   forEach(fn: (page: Page) => void): void;
+}
+
+function mark(page: Page): void {
+  page.node.setAttribute(KERNEL, page.sessionContext.session?.kernel?.id ?? '');
 }
 
 export class Follower {
@@ -54,6 +61,8 @@ export class Follower {
     }
     const session = new SandboxSession(page.sessionContext, this.memory);
     this.sessions.set(page, session);
+    mark(page);
+    page.sessionContext.kernelChanged.connect(() => mark(page));
     session.changed.connect(() => this.session === session && this._changed.emit());
     page.title.changed.connect(() => this._page === page && this._changed.emit());
     page.disposed.connect(() => {

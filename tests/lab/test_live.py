@@ -137,6 +137,24 @@ def test_a_notebook_that_is_closed_and_opened_again_shows_one_picture_and_it_liv
     expect(step).not_to_have_text(before or "")
 
 
+def test_a_copy_of_a_notebook_with_a_kernel_of_its_own_shows_the_saved_picture(notebook: Open) -> None:
+    lab = started(notebook)
+    expect(lab.page.locator(".jsb-live")).to_have_count(1)
+    lab.wait_until_idle()
+    lab.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    copy = """async () => {
+        const app = window.jupyterapp, contents = app.serviceManager.contents;
+        return (await contents.copy(app.shell.currentWidget.context.path, '')).path;
+    }"""
+    lab.execute("docmanager:open", path=lab.page.evaluate(copy))
+    shown = lab.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    expect(lab.panel.locator(".jp-Sandbox-empty")).to_contain_text("%load_ext jupyter_sandbox")
+    lab.wait_until_idle()
+    expect(shown.locator(".jsb-inline")).to_be_visible()
+    expect(lab.page.locator(".jsb-live")).to_have_count(1)
+    expect(shown.locator(".jsb-live")).to_have_count(0)
+
+
 def test_a_picture_that_came_through_a_notebook_that_is_closed_is_not_called_live(
     notebook: Open, tmp_path: Path
 ) -> None:

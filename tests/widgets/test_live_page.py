@@ -46,7 +46,7 @@ const signal = name => ({
   disconnect: f => { handlers[name] = on(name).filter(g => g !== f); },
 });
 const kernel = {
-  isDisposed: false, connectionStatus: "connected",
+  id: "one", isDisposed: false, connectionStatus: "connected",
   statusChanged: signal("kernel"), connectionStatusChanged: signal("connection"),
 };
 const model = {
@@ -221,6 +221,17 @@ def test_a_model_whose_notebook_is_closed_is_not_called_live(page: Page) -> None
     page.evaluate("""document.body.insertAdjacentHTML("beforeend", '<p id="copy" data-jupyter-sandbox="mark">')""")
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert page.locator("#copy .jsb-live").count() == 0
+
+
+def test_over_the_picture_in_a_notebook_of_another_kernel_nothing_is_shown_until_it_has_this_one(page: Page) -> None:
+    for kernel in ("", "two", "one"):
+        inside = f'<div data-jupyter-sandbox-kernel="{kernel}"><p id="k{kernel}" data-jupyter-sandbox="mark">'
+        page.evaluate("html => document.body.insertAdjacentHTML('beforeend', html)", inside)
+    page.locator("#kone .jsb-live").wait_for()
+    assert page.locator("#k .jsb-live, #ktwo .jsb-live").count() == 0
+    page.evaluate("document.querySelector('#k').parentNode.dataset.jupyterSandboxKernel = 'one'")
+    page.locator("#k .jsb-live").wait_for()
+    assert page.locator("#ktwo .jsb-live").count() == 0
 
 
 def test_a_later_model_takes_the_place_and_an_earlier_one_never_takes_it_back(page: Page) -> None:
