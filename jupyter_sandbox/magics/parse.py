@@ -96,6 +96,8 @@ def _take_option(verb: Verb, words: list[Word], index: int, given: Given) -> int
     name, equals, value = words[index].text[2:].partition("=")
     option = _known_option(verb, name)
     if option.kind is Kind.FLAG:
+        if equals:  # of --net=no nobody may think that it keeps the network closed
+            raise UsageError(f"--{name} takes no value", hint=f"type --{name} alone, or leave it out")
         given.setdefault(name, {})[words[index].start] = "yes"
         return index + 1
     start = words[index].start

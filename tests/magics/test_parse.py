@@ -172,6 +172,12 @@ def test_an_option_that_is_given_twice_is_named(line: str, option: str) -> None:
     assert refused(line, ONE) == f"{option} is given twice: give it once"
 
 
+@pytest.mark.parametrize("value", ["=no", "=false", "=1", "="])
+def test_an_opening_that_is_given_a_value_opens_nothing(value: str) -> None:
+    told = "--net takes no value: type --net alone, or leave it out"
+    assert refused(f"create shop --net{value}", []) == told
+
+
 def test_an_option_that_may_be_repeated_has_all_its_values() -> None:
     given = parse("create --read a --read b --ports 443,80 --ports 9000", [])
     assert given.options == {"read": ("a", "b"), "ports": ("443,80", "9000")}
