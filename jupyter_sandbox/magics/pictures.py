@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 MOST = 6
 """Live pictures of one sandbox; when another is shown, the oldest one stops moving."""
+STILL = 30
+"""Of all sandboxes, those that stopped moving and say why. Each costs every page and the kernel memory, also when its
+cell was run again: of more than that the oldest are given up, and a page shows what is saved in their place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Pictures:
         self._hands = hands
         self._lock = threading.Lock()
         self._opened: dict[str, deque[LiveTree]] = {}
+        self._still: deque[LiveTree] = deque()
 
     def open(self, view: TreeView) -> LiveTree:
         """Open a live picture."""
@@ -47,8 +51,8 @@ class Pictures:
             opened = self._opened.setdefault(name, deque())
             opened.append(widget)
             surplus = [opened.popleft() for _ in range(len(opened) - MOST)]
-        for old in surplus:
-            old.freeze("a newer picture follows the sandbox")
+        self._leave(surplus, "a newer picture follows the sandbox")
+        self._give_up()
         return widget
 
     def count(self, name: str) -> int:
@@ -70,13 +74,24 @@ class Pictures:
         """The sandbox is gone: its pictures stay as they are."""
         with self._lock:
             opened = self._opened.pop(name, deque())
-        for widget in opened:
-            widget.freeze(why)
+        self._leave(opened, why)
 
     def close(self, why: str) -> None:
         """Leave every picture standing."""
         for name in list(self._opened):
             self.freeze(name, why)
+
+    def _leave(self, widgets: Collection[LiveTree], why: str) -> None:
+        for widget in widgets:
+            widget.freeze(why)
+        with self._lock:
+            self._still.extend(widgets)
+
+    def _give_up(self) -> None:
+        with self._lock:
+            surplus = [self._still.popleft() for _ in range(len(self._still) - STILL)]
+        for widget in surplus:
+            widget.give_up()
 
     def _of(self, name: str) -> list[LiveTree]:
         with self._lock:

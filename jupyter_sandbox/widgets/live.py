@@ -70,6 +70,12 @@ class LiveTree(anywidget.AnyWidget):
         """Leave the last picture standing, with the reason why it no longer moves."""
         self.frozen = why
 
+    def give_up(self) -> None:
+        """End it in kernel and pages, which show the static picture again."""
+        layout = self.layout
+        self.close()
+        layout.close()
+
     def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         key = str(content.get("key", ""))
         match content.get("type"):

@@ -13,7 +13,7 @@ from jupyter_sandbox.magics.hub import Hub
 from jupyter_sandbox.magics.lanes import Lanes
 from jupyter_sandbox.magics.mirror import Mirror
 from jupyter_sandbox.magics.pacer import Change, Pacer
-from jupyter_sandbox.magics.pictures import Hands, Pictures
+from jupyter_sandbox.magics.pictures import MOST, STILL, Hands, Pictures
 from jupyter_sandbox.model.errors import SandboxBusy
 from jupyter_sandbox.model.sandbox import InfoChanged
 from jupyter_sandbox.model.views import ProcessView, TreeDiff, TreeView
@@ -288,3 +288,17 @@ def test_pictures_say_that_a_sandbox_changes_faster_than_is_shown_and_that_it_do
         hub._deliver("shop", tree, pause_s)
     hub.close()
     assert said == ["it changes faster than is shown: a whole picture every 3 s", ""]
+
+
+def test_of_pictures_that_stand_still_so_many_are_kept_and_the_oldest_given_up() -> None:
+    pictures = Pictures(Hands(pytest.fail, pytest.fail))
+    opened = [pictures.open(TreeView(name, 1, 0)) for name in ("shop", "mill") * STILL]
+    pictures.freeze("mill", "the sandbox was destroyed")
+    last = pictures.open(TreeView("shop", 1, 0))
+    kept = [widget for widget in opened if widget.comm is not None]
+    assert [widget.frozen for widget in kept[-2 * MOST :: 2]] == ["a newer picture follows the sandbox"] + [""] * (
+        MOST - 1
+    )
+    assert len([widget for widget in kept if widget.frozen]) == STILL
+    assert opened[0].comm is None and opened[0].layout.comm is None and last.comm is not None
+    pictures.close("the extension was unloaded")
