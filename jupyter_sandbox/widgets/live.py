@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pathlib
 import uuid
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,31 @@ Inspect = Callable[[str], Inspection]
 VERBS = ("kill_process", "suspend_process", "unsuspend_process", "restart_process")
 
 
+_CODE = pathlib.Path(__file__).with_name("live.js").read_text("utf-8")
+
+
+def _once(code: str) -> str:
+    """A module that loads ``code`` once for all models of a page.
+
+    A page loads a module for every model and never lets go of one, nor does Lab of a model that was closed: with
+    all the code in each, every picture that was ever shown would cost a page a hundred kilobytes.
+    """
+    mark = f"jupyter-sandbox.live.{zlib.crc32(code.encode())}"
+    return f"""
+const address = code => URL.createObjectURL(new Blob([code], {{ type: "text/javascript" }}));
+const widget = async model => {{
+  const code = model.get("code");
+  if (code) globalThis["{mark}"] ??= import(address(code));
+  model.set("code", "");
+  return (await globalThis["{mark}"])?.default;
+}};
+export default {{
+  initialize: async ({{ model }}) => (await widget(model))?.initialize({{ model }}),
+  render: async ({{ model, el }}) => (await widget(model))?.render({{ model, el }}),
+}};
+"""
+
+
 def _current(_value: object, widget: LiveTree) -> dict[str, Any]:
     return tree_data(widget.view)
 
@@ -36,7 +62,9 @@ def _current(_value: object, widget: LiveTree) -> dict[str, Any]:
 class LiveTree(anywidget.AnyWidget):
     """One live picture of one sandbox. ``push`` and ``freeze`` may be called from any thread."""
 
-    _esm = pathlib.Path(__file__).with_name("live.js")
+    _esm = _once(_CODE)
+    code = traitlets.Unicode(_CODE).tag(sync=True)
+    """What the module loads, for the first model of a page."""
     # Told in full whenever a page asks for it; in between only diffs travel, as messages.
     tree = traitlets.Any().tag(sync=True, to_json=_current)
     frozen = traitlets.Unicode("").tag(sync=True)

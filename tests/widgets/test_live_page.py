@@ -18,6 +18,7 @@ from playwright.sync_api import Page, expect
 import jupyter_sandbox.widgets
 from jupyter_sandbox.model.views import ProcessView, TreeDiff, TreeView
 from jupyter_sandbox.widgets.layout import tidy
+from jupyter_sandbox.widgets.live import _once
 from jupyter_sandbox.widgets.picture import TreePicture
 
 from ..chromium import MISSING, WHY, chromium
@@ -103,7 +104,7 @@ def page(browser: Any, tmp_path: Path, tree: TreeView) -> Iterator[Page]:
     server.shutdown()
     server.server_close()
     assert [problem for problem in problems if "favicon" not in problem and "404" not in problem] == []
-    assert all(url.startswith(("http://127.0.0.1:", "data:")) for url in asked)
+    assert all(url.startswith(("http://127.0.0.1:", "data:", "blob:")) for url in asked)
 
 
 def told(page: Page, tree: TreeView, *changed: ProcessView, removed: tuple[str, ...] = ()) -> None:
@@ -309,3 +310,23 @@ def test_a_tall_tree_is_shown_around_its_root_first(page: Page) -> None:
         "() => { const view = document.querySelector('.jsb-scroll'); return view.scrollTop + view.clientHeight / 2; }"
     )
     assert abs(middle - page.evaluate("() => document.querySelector('.jsb-scroll').scrollHeight") / 2) < 30
+
+
+def test_the_code_of_the_picture_is_loaded_once_for_all_models_of_a_page_and_not_kept_by_them(page: Page) -> None:
+    code = """globalThis.loaded = (globalThis.loaded ?? 0) + 1;
+              export default { initialize: ({ model }) => { model.set("shown", true); } };"""
+    states = page.evaluate(
+        """async ([module, code]) => {
+            const states = [{ code: "" }, { code }, { code }];  // the first as a notebook may have saved it
+            for (const state of states) {
+                // As anywidget does it: a module of its own for each model.
+                const url = URL.createObjectURL(new Blob([module], { type: "text/javascript" }));
+                const model = { get: key => state[key], set: (key, value) => { state[key] = value; } };
+                await (await import(url)).default.initialize({ model });
+            }
+            return states;
+        }""",
+        [_once(code), code],
+    )
+    assert states == [{"code": ""}, {"code": "", "shown": True}, {"code": "", "shown": True}]
+    assert page.evaluate("loaded") == 1
