@@ -21,7 +21,7 @@ const FLASH_MS = 900;
 const GONE = "the kernel ended, and the sandbox with it";
 const CUT_OFF = "no connection to the kernel: this is how it was";
 const CLOSED = "no longer live: the notebook that it came through was closed, or got another kernel; load the page again";
-const ENDS = new Set(["restarting", "autorestarting", "terminating", "dead"]);
+const ENDS = new Set(["starting", "restarting", "autorestarting", "terminating", "dead"]);
 // On the element of a notebook or console: the id of its kernel, written by Lab's panel (follow.ts).
 const KERNEL = "data-jupyter-sandbox-kernel";
 // On the element of a static picture: the view that is mounted over it, also when another copy of this file did it.

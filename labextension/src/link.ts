@@ -148,9 +148,13 @@ export class KernelLink implements IDisposable {
     }
   }
 
-  /** A restarted kernel keeps its id but has loaded nothing yet. */
+  /**
+   * A restarted kernel keeps its id but has loaded nothing yet. Of one that another page restarts, this one hears no
+   * more than that it is starting, which Lab also says of a kernel that is to take the place of this one.
+   */
   private onStatus(_: ISessionContext, status: Kernel.Status): void {
-    if (status === 'restarting' || status === 'autorestarting' || status === 'dead') {
+    const begins = status === 'starting' && this.kernel?.status === 'starting';
+    if (begins || status === 'restarting' || status === 'autorestarting' || status === 'dead') {
       const id = this.kernel?.id;
       if (id) {
         this.memory.put(id, false);

@@ -9,6 +9,7 @@ from typing import Any
 from playwright.sync_api import expect
 
 from ..shop import BUSY_CELL
+from .conftest import TOKEN
 
 LOAD = "%load_ext jupyter_sandbox"
 START = "%sandbox start shop counter.Shop"
@@ -112,6 +113,18 @@ def test_a_kernel_that_restarts_or_dies_takes_its_sandboxes_along_and_that_is_sa
     lab.wait_until_idle()
     begin_again(lab)
     expect(lab.row("shop")).to_contain_text("running")
+
+
+def test_a_kernel_that_another_page_restarts_takes_its_sandboxes_along_and_that_is_said(
+    notebook: Open, lab_url: str
+) -> None:
+    lab = started(notebook)
+    lab.wait_until_idle()
+    kernel = lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id")
+    lab.page.request.post(f"{lab_url}/api/kernels/{kernel}/restart", headers={"Authorization": f"token {TOKEN}"})
+    expect(lab.panel.locator(".jp-Sandbox-empty")).to_contain_text("%load_ext jupyter_sandbox")
+    expect(lab.page.locator(".jsb-live .jsb-state")).not_to_have_text("● live")
+    lab.altered = True  # Lab itself asks no more for how such a kernel is
 
 
 def begin_again(lab: Any) -> None:

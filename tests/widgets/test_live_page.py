@@ -188,10 +188,11 @@ def test_a_frozen_tree_says_why_it_stands_still(page: Page) -> None:
     page.get_by_text("the sandbox was destroyed").wait_for()
 
 
-def test_a_kernel_that_ends_is_said_and_asked_no_more(page: Page) -> None:
+@pytest.mark.parametrize("status", ["autorestarting", "starting"])
+def test_a_kernel_that_ends_is_said_and_asked_no_more(page: Page, status: str) -> None:
     page.evaluate("handlers.kernel.forEach(f => f(null, 'busy'))")
     assert page.evaluate("model.get('frozen')") == ""
-    page.evaluate("handlers.kernel.forEach(f => f(null, 'autorestarting'))")
+    page.evaluate("status => handlers.kernel.forEach(f => f(null, status))", status)
     page.locator(".jsb-state", has_text="the kernel ended, and the sandbox with it").wait_for()
     page.locator("[data-key='shop/front']").focus()
     page.keyboard.press("Enter")
