@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+import os
 import socket
 import sys
 
@@ -86,3 +88,22 @@ def packet_pair() -> tuple[socket.socket, socket.socket]:
     """A socket pair that keeps packets apart; where Linux gives end of stream too, others give only the packets."""
     kind = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
     return socket.socketpair(socket.AF_UNIX, kind)
+
+
+_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+
+
+def received(control: socket.socket, most: int) -> tuple[bytes, list[int]]:
+    """The next packet and the files that came with it, which no program that is started meanwhile gets.
+
+    Not ``socket.recv_fds``, which takes flags and passes none of them on. Raises OSError.
+    """
+    fds = array.array("i")
+    data, told, _, _ = control.recvmsg(MAX_PACKET, socket.CMSG_LEN(most * fds.itemsize), _CLOSE_ON_EXEC)
+    for level, kind, content in told:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+    if not _CLOSE_ON_EXEC:
+        for fd in fds:
+            os.set_inheritable(fd, False)
+    return data, list(fds)

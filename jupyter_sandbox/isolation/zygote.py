@@ -38,7 +38,6 @@ _AT_ONCE = 8
 _ENDED = "the sandbox launcher has ended; create the sandbox again"
 _NOTHING = "nothing can be opened for another sandbox: {}"
 _KILLED = ExitStatus(signal=int(signal.SIGKILL))
-_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 _read = msgspec.msgpack.Decoder(launch.ToZygote).decode
 """A request is read here before it is sent: what its launcher cannot read is no matter of other sandboxes."""
 _Launching = tuple[GuestProcess, "asyncio.Future[None]"]
@@ -230,7 +229,7 @@ class Zygote:
     def _on_readable(self) -> None:
         while self.alive:
             try:
-                data, fds, _, _ = socket.recv_fds(self._control, launch.MAX_PACKET, 1, _CLOSE_ON_EXEC)
+                data, fds = launch.received(self._control, 1)
             except BlockingIOError:
                 break
             except OSError:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,28 @@ def test_what_the_entry_raises_stands_on_stderr(play: Play) -> None:
         assert await read_all(told.process.stdout_fd, "\n") == "before\n"
 
     play(story)
+
+
+def test_no_program_that_the_kernel_starts_gets_a_file_of_a_guest(play: Play) -> None:
+    """With ``os.system`` and ``close_fds=False`` it gets every file that is not closed to programs."""
+
+    async def story(launcher: Launcher) -> None:
+        before = inherited()
+        told = await launcher.guest()
+        assert inherited() <= before
+        told.process.kill()
+
+    play(story)
+
+
+def inherited() -> set[int]:
+    """The open files that a program gets."""
+    found = set[int]()
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        with suppress(OSError):  # the listing's own
+            if os.get_inheritable(fd):
+                found.add(fd)
+    return found
 
 
 def test_fifty_guests_at_once(play: Play) -> None:
