@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ..model.errors import SandboxBusy
 from ..model.sandbox import (
     AlertRaised,
     InfoChanged,
@@ -65,8 +67,7 @@ class Hub:
                 pause_s = self._paused.get(info.name, 0)
                 self._pictures.tell(info.name, self._label(status_line(info)) or (behind(pause_s) if pause_s else ""))
                 if info.name not in self._followed and info.status is not SandboxStatus.STARTING:
-                    self._followed.add(info.name)
-                    self._follow(info.name)
+                    self._begin_to_follow(info.name)
             case Removed(name):
                 self._followed.discard(name)
                 self._paused.pop(name, None)
@@ -80,6 +81,12 @@ class Hub:
                 pass
         if self.bridge is not None:
             self.bridge.publish(update)
+
+    def _begin_to_follow(self, name: str) -> None:
+        """Where no thread is to be had for it now, it is tried again with what is told of the sandbox next."""
+        with suppress(SandboxBusy):
+            self._follow(name)
+            self._followed.add(name)
 
     def command_ended(self) -> None:
         """Say what was dropped until now. Called in the cell, after the command."""

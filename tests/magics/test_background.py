@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -302,3 +303,21 @@ def test_of_pictures_that_stand_still_so_many_are_kept_and_the_oldest_given_up()
     assert len([widget for widget in kept if widget.frozen]) == STILL
     assert opened[0].comm is None and opened[0].layout.comm is None and last.comm is not None
     pictures.close("the extension was unloaded")
+
+
+def test_a_sandbox_that_no_thread_is_to_be_had_for_is_told_to_the_panel_and_followed_later() -> None:
+    """A kernel of little memory, or of a user with many threads, may have none for a moment."""
+    asked, told = list[str](), list[object]()
+
+    def follow(name: str) -> None:
+        asked.append(name)
+        if len(asked) == 1:
+            raise SandboxBusy("no thread can be had for it")
+
+    hub = Hub(Mirror(), Pictures(Hands(pytest.fail, pytest.fail)), follow, str)
+    hub.bridge = SimpleNamespace(publish=told.append)  # type: ignore[assignment]
+    changed = InfoChanged(FakeSandbox(FakeManager(), 1, "shop", {}).info())
+    for _ in range(3):
+        hub.take(changed)
+    hub.close()
+    assert (asked, told) == (["shop", "shop"], [changed] * 3)
