@@ -171,12 +171,18 @@ class _LooksOnceMore(selectors.DefaultSelector):
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
-    """Raises LaunchFailed when nothing more can be opened; asyncio would leave half a loop behind that complains."""
+    """Raises LaunchFailed when nothing more can be opened; asyncio would leave half a loop behind that complains.
+
+    Nor is it one to be debugged: who starts a notebook with ``-X dev`` means loops of his own, and would find what
+    this one takes long for under his cells.
+    """
     try:
         with selectors.DefaultSelector():
             for end in socket.socketpair():
                 end.close()
-        return asyncio.SelectorEventLoop(_LooksOnceMore())
+        loop = asyncio.SelectorEventLoop(_LooksOnceMore())
+        loop.set_debug(False)
+        return loop
     except OSError as error:
         raise LaunchFailed(f"the sandbox manager cannot begin: {shortage(error)}") from None
 

@@ -46,6 +46,20 @@ def test_many_threads_wait_at_once(loop: ManagerLoop) -> None:
     assert results == [42] * 20
 
 
+def test_who_debugs_loops_of_his_own_is_not_told_what_this_one_takes_long_for(
+    loop: ManagerLoop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As ``-X dev`` and ``PYTHONASYNCIODEBUG`` ask for. A notebook shows such warnings under whatever cell runs."""
+    monkeypatch.setattr("asyncio.coroutines._is_debug_mode", lambda: True)
+
+    async def slow() -> None:
+        time.sleep(0.11)
+
+    loop.run(slow())
+    loop.run(answer())
+    assert caplog.records == []
+
+
 def test_an_error_of_the_work_is_raised_where_it_was_waited_for(loop: ManagerLoop) -> None:
     async def fail() -> None:
         raise ValueError("no")
