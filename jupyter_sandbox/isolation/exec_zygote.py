@@ -11,10 +11,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from ..model.busy import patiently
 from ..model.errors import LaunchFailed
@@ -204,13 +204,21 @@ def execute(
     ``folder``."""
     modules = (" ".join(preload), " ".join(preimport))
     arguments = (str(control.fileno()), str(os.getpid()), entry, *modules, folder, "\n".join(search_path(sys_path)))
-    return subprocess.Popen(
-        [sys.executable, *FLAGS, "-c", _PROGRAM, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=errors,
-        env=environment_for(os.environ),
-        cwd="/",
-        pass_fds=(control.fileno(),),
-        start_new_session=True,
-    )
+    with _not_debugged():
+        return subprocess.Popen(
+            [sys.executable, *FLAGS, "-c", _PROGRAM, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env=environment_for(os.environ),
+            cwd="/",
+            pass_fds=(control.fileno(),),
+            start_new_session=True,
+        )
+
+
+def _not_debugged() -> AbstractContextManager[object]:
+    """While a kernel is debugged, by JupyterLab's debugger say, pydevd has every Python that is started from it begin
+    with the debugger. A zygote of that has threads and a connection of its own, and never comes to what it is for."""
+    aloof = getattr(sys.modules.get("pydevd"), "skip_subprocess_arg_patch", nullcontext)
+    return cast("AbstractContextManager[object]", aloof())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -313,6 +314,24 @@ def test_an_interpreter_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch)
             await Zygote.start(entry="told_guest:run", sys_path=[])
 
     asyncio.run(story())
+
+
+def test_a_kernel_that_is_debugged_has_zygotes_without_the_debugger() -> None:
+    """JupyterLab's debugger begins so. It has every Python that the kernel starts run itself first, and wait for it."""
+    kernel = """
+import debugpy
+debugpy.listen(("127.0.0.1", 0))
+from pathlib import Path
+from jupyter_sandbox import SandboxManager
+with SandboxManager() as manager:
+    print(manager.create("shop").info().status.value)
+    children = "".join(one.read_text() for one in Path("/proc/self/task").glob("*/children")).split()
+    programs = [Path(f"/proc/{child}/cmdline").read_text() for child in children]
+    print(["pydevd" in program for program in programs if "jupyter_sandbox" in program])
+"""
+    quiet = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    told = subprocess.run([sys.executable, "-c", kernel], env=quiet, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert (told.stdout, told.stderr) == ("running\n[False]\n", "")
 
 
 @needs_busy_programs
