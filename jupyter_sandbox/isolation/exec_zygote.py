@@ -51,6 +51,10 @@ _FIXED = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
+_NO_PROGRAM = (
+    "this Python does not know which program it is (sys.executable), as one inside of another program, and sandboxes "
+    "need it: set sys.executable to the path of a Python of the same version, and create the sandbox again"
+)
 _PASSED_ON = ("TZ", "LD_LIBRARY_PATH", "JUPYTER_SANDBOX_WITHOUT")
 
 
@@ -202,6 +206,8 @@ def execute(
 ) -> subprocess.Popen[bytes]:  # fmt: skip
     """Start it. It has no files but ``control`` and ``errors``, and a session of its own; it may try things in
     ``folder``."""
+    if not sys.executable:
+        raise LaunchFailed(_NO_PROGRAM)
     modules = (" ".join(preload), " ".join(preimport))
     arguments = (str(control.fileno()), str(os.getpid()), entry, *modules, folder, "\n".join(search_path(sys_path)))
     with _not_debugged():

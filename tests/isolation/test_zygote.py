@@ -25,7 +25,7 @@ from jupyter_sandbox.model.errors import LaunchFailed, Unsupported
 from jupyter_sandbox.model.limits import Limits
 
 from ..busy import held_program, needs_busy_programs
-from ..leaving import guests_of, name_of
+from ..leaving import guests_of, name_of, nothing_left
 from .conftest import DEADLINE_S, HERE, Launcher, Story, launcher, lives, read_all, wait_until_gone
 
 Play = Callable[[Story], None]
@@ -314,6 +314,19 @@ def test_an_interpreter_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch)
             await Zygote.start(entry="told_guest:run", sys_path=[])
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("unknown", [None, ""])
+def test_a_python_that_does_not_know_its_program_is_told(monkeypatch: pytest.MonkeyPatch, unknown: str | None) -> None:
+    """As Python says where it is a part of another program."""
+    monkeypatch.setattr(sys, "executable", unknown)
+
+    async def story() -> None:
+        with pytest.raises(LaunchFailed, match=r"sys\.executable"):
+            await Zygote.start(entry="told_guest:run", sys_path=[])
+
+    with nothing_left():
+        asyncio.run(story())
 
 
 def test_a_kernel_that_is_debugged_has_zygotes_without_the_debugger() -> None:
