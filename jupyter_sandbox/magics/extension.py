@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -62,6 +64,7 @@ class Extension:
         self.trimming = Trimming(shell)
         self.desk = Desk(self.manager, self.mirror, self.cells, shell.user_ns, self._opener(), self.follow, self._store)
         self._unsubscribe: Callable[[], None] = lambda: None
+        self._owner = os.getpid()
 
     # --- coming and going ---------------------------------------------------------------------------------------------
 
@@ -79,6 +82,12 @@ class Extension:
             wiring = Wiring(self.manager, self.mirror, self.lanes, self.cells, __version__)
             self.hub.bridge = LabBridge(self.kernel, wiring)
             self.hub.bridge.attach(self._session())
+            atexit.register(self._say_good_bye)
+
+    def _say_good_bye(self) -> None:
+        """Before all sandboxes end with the kernel: a page hears of no restart that another one asked for."""
+        if self.hub.bridge is not None and os.getpid() == self._owner:
+            self.hub.bridge.detach()
 
     def close(self) -> None:
         """Take everything away again and stop every sandbox, which is told: who reloads may not have meant that."""
@@ -87,8 +96,8 @@ class Extension:
         self._unsubscribe()
         self.hub.close()
         self.pictures.close("the extension was unloaded")
-        if self.hub.bridge is not None:
-            self.hub.bridge.detach()
+        atexit.unregister(self._say_good_bye)
+        self._say_good_bye()
         for type_ in self._forms():
             self.shell.display_formatter.mimebundle_formatter.pop(type_, None)
         if self.completer.matcher in self.shell.Completer.custom_matchers:

@@ -73,6 +73,7 @@ class LabBridge:
         self._lock = threading.Lock()
         self._asked = Asked(failed=self._unanswered)
         self._seq = 0
+        self._gone = False
         self._met: dict[str, None] = {}
         self._alerts: dict[str, tuple[str, ...]] = {}
         """What was told last of each sandbox: facts come ten times a second, alerts hardly ever."""
@@ -213,6 +214,9 @@ class LabBridge:
 
     def _send(self, kind: str, **content: object) -> None:
         with self._lock:
+            if self._gone:
+                return
+            self._gone = kind == "bye"  # what came after it would make a page believe that all is as before
             self._seq += 1
             told = {"seq": self._seq, "type": kind, **content}
             kernel = self._kernel

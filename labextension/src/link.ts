@@ -113,6 +113,9 @@ export class KernelLink implements IDisposable {
   }
 
   private onMessage(_: ISessionContext, message: KernelMessage.IMessage): void {
+    if (this.heard && message.header.session !== this.heard && this.heard !== this.ended) {
+      this.begunAnew();
+    }
     if ((message.header.msg_type as string) !== EVENT) {
       return;
     }
@@ -137,6 +140,7 @@ export class KernelLink implements IDisposable {
   }
 
   private onKernel(): void {
+    this.heard = '';
     this.forsake();
     this._lost.emit(this.kernel === null);
     this.greet();
@@ -148,21 +152,24 @@ export class KernelLink implements IDisposable {
     }
   }
 
-  /**
-   * A restarted kernel keeps its id but has loaded nothing yet. Of one that another page restarts, this one hears no
-   * more than that it is starting, which Lab also says of a kernel that is to take the place of this one.
-   */
+  /** Of a kernel that another page restarts, this one hears that it is starting at most, and not always that. */
   private onStatus(_: ISessionContext, status: Kernel.Status): void {
+    // Lab also says so of a kernel that is to take the place of this one.
     const begins = status === 'starting' && this.kernel?.status === 'starting';
     if (begins || status === 'restarting' || status === 'autorestarting' || status === 'dead') {
-      const id = this.kernel?.id;
-      if (id) {
-        this.memory.put(id, false);
-      }
-      this.ended = this.heard;
-      this.forsake();
-      this._lost.emit(true);
+      this.begunAnew();
     }
+  }
+
+  /** A restarted kernel keeps its id but has loaded nothing yet. */
+  private begunAnew(): void {
+    const id = this.kernel?.id;
+    if (id) {
+      this.memory.put(id, false);
+    }
+    this.ended = this.heard;
+    this.forsake();
+    this._lost.emit(true);
   }
 
   /** Once per connection, to a kernel that has the extension: after a reload of the page, or a lost network. */

@@ -8,6 +8,7 @@ import queue
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -123,17 +124,24 @@ def plain(output: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[Notebook]:
-    folder = tmp_path_factory.mktemp("k")
+    with notebook_in(tmp_path_factory.mktemp("k"), project) as found:
+        yield found
+
+
+@contextmanager
+def notebook_in(folder: Path, project: Path) -> Iterator[Notebook]:
     environment = {**os.environ, "PYTHONPATH": str(project), "IPYTHONDIR": str(folder), "XDG_DATA_HOME": str(folder)}
     manager = KernelManager(kernel_name="python3", transport="ipc", ip=str(folder / "k"))
     manager.start_kernel(env=environment)
     client = manager.blocking_client()
     client.start_channels()
     client.wait_for_ready(timeout=DEADLINE_S)
-    yield Notebook(client)
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
-    manager.cleanup_resources()
+    try:
+        yield Notebook(client)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
 
 
 @pytest.fixture
@@ -153,6 +161,20 @@ def test_loading_says_hello_and_unloading_says_bye(notebook: Notebook) -> None:
     cell = notebook.start("%unload_ext jupyter_sandbox")
     notebook.event("bye")
     notebook.finish(cell)
+
+
+def test_a_kernel_that_ends_says_bye_and_nothing_after_it(tmp_path: Path, project: Path) -> None:
+    """A page whose kernel another one restarts may hear of nothing else."""
+    with notebook_in(tmp_path, project) as ending:
+        ending.run("%load_ext jupyter_sandbox")
+        ending.run(CELL)
+        ending.run("%sandbox start shop counter.Shop")
+        ending.client.shutdown()
+        ending.event("bye")
+        with suppress(queue.Empty):
+            while True:
+                ending._keep(ending.client.get_iopub_msg(timeout=2))
+        assert ending.events[-1]["type"] == "bye"
 
 
 def test_a_tree_is_saved_as_text_and_picture_and_not_as_a_widget(shop: Notebook) -> None:

@@ -95,6 +95,8 @@ def test_attaching_says_hello_and_detaching_says_bye(kernel: NotingKernel, bridg
     bridge.detach()
     assert kernel.events[-1] == {"seq": 2, "type": "bye"}
     assert kernel.control_handlers == {}
+    bridge.publish(Removed("shop", 1))
+    assert kernel.events[-1]["type"] == "bye", "a page would take the kernel for one that has the extension"
 
 
 def test_hello_tells_all_sandboxes_and_trees(kernel: NotingKernel, shop: FakeSandbox, manager: FakeManager) -> None:
