@@ -52,6 +52,12 @@ _ALWAYS: Final = (
 )
 
 
+_KERNELS: Final = (
+    "it can hear the code and output of all cells from Jupyter's kernels on this machine, this one among them, and run "
+    "code in one whose debugger was used or whose connection file it can read; named ports alone keep that closed"
+)
+"""What it means that they listen on the network, and tell whoever connects: the key that they have is for requests."""
+
 CONFINES_EMPTYING: Final = 3
 CONFINES_COMMANDS: Final = 5
 CONFINES_SIGNALS: Final = 6
@@ -180,6 +186,7 @@ def _of_calls(openings: Openings, landlock: int) -> list[str]:
     if openings.net:
         ports = f" (TCP only to {', '.join(map(str, openings.ports))}, UDP to any)" if openings.ports else ""
         words.append(f"it can connect to the network, and to servers on this machine{ports}")
+        words += [] if openings.ports else [_KERNELS]
     if openings.subprocess:
         # Where signals are confined there is somebody who ends all programs at once, see ``ender``.
         living = "" if landlock >= CONFINES_SIGNALS else ", and can outlive a kernel that is killed"

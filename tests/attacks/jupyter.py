@@ -53,6 +53,20 @@ class Served:
             pass
         return str(reply["content"].get("ename", "ok"))
 
+    def debug(self) -> list[bool]:
+        """Switch the debugger on and off again, as JupyterLab does: whether each step worked."""
+        common = {"clientID": "attacks", "adapterID": "attacks", "pathFormat": "path"}
+        steps = {"initialize": common, "attach": {}, "disconnect": {"restart": False, "terminateDebuggee": False}}
+        return [self._debug(command, arguments) for command, arguments in steps.items()]
+
+    def _debug(self, command: str, arguments: dict[str, Any]) -> bool:
+        content = {"type": "request", "seq": 1, "command": command, "arguments": arguments}
+        asked = self.client.session.msg("debug_request", content)
+        self.client.control_channel.send(asked)
+        while (reply := self.client.get_control_msg(timeout=DEADLINE_S))["parent_header"]["msg_id"] != asked["msg_id"]:
+            pass
+        return bool(reply["content"]["success"])
+
     def restart(self, now: bool) -> None:
         """As the button does it, or by killing the kernel; the new one is not ready yet."""
         self.manager.restart_kernel(now=now)

@@ -126,6 +126,90 @@ def test_no_port_of_its_kernel_can_be_connected_to(
     assert standing.works()
 
 
+HEAR = """
+import socket, struct, time
+greeting = b"\\xff" + bytes(8) + b"\\x7f\\x03\\x00" + b"NULL".ljust(20, b"\\0") + bytes(32)
+ready = b"\\x05READY\\x0bSocket-Type" + struct.pack(">I", 3) + b"SUB"
+line = socket.create_connection(("127.0.0.1", {port}), 5)
+line.sendall(greeting)
+answer = b""
+while b"XPUB" not in answer: answer += line.recv(1_000)
+line.sendall(b"\\x04" + bytes([len(ready)]) + ready)
+time.sleep(0.2)  # a subscription is a message, and none may come before the end of the greeting
+line.sendall(b"\\x00\\x01\\x01")
+while b"treasure" not in answer: answer += line.recv(1_000)
+answer = "heard"
+"""
+"""By ZeroMQ's protocol, without its library."""
+DEBUG = """
+import json, socket
+line = socket.create_connection(("127.0.0.1", {port}), 5)
+commands = {{
+    "initialize": {{"clientID": "evil", "adapterID": "evil"}}, "attach": {{"connect": {{"port": {port}}}}},
+    "configurationDone": {{}}, "evaluate": {{"expression": {expression!r}, "context": "repl"}},
+}}
+for number, (command, arguments) in enumerate(commands.items()):
+    said = dict(type="request", seq=number, command=command, arguments=arguments)
+    body, heard = json.dumps(said).encode(), b""
+    line.sendall(b"Content-Length: %d\\r\\n\\r\\n" % len(body) + body)
+    sign = b'"initialized"' if command == "attach" else b'"command": "' + command.encode()
+    while sign not in heard: heard += line.recv(10_000)
+answer = "worked" if b'"success": true, "command": "evaluate"' in heard else heard.decode()
+"""
+TOLD = "any('the code and output of all cells' in one for one in spy.info().protection.not_stopped)"
+
+
+@contextmanager
+def spy(kernel: Kernel, allow: dict[str, object]) -> Iterator[None]:
+    """A sandbox of its own with openings, named ``spy`` there."""
+    making = f"manager.create(code={{'camp.py': {CAMP!r}}}, main='camp.Still', allow={allow!r}, limits={LIMITS})"
+    assert kernel.ask("run", f"spy = {making}") == "ok"
+    try:
+        yield
+    finally:
+        assert kernel.ask("run", "spy.destroy()") == "ok"
+
+
+LIMITS = {"handler_budget": 60_000}
+OPENED = {"the network": ({"net": True}, True), "ports": ({"ports": [443]}, False)}
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_who_has_the_network_hears_what_cells_say_and_that_is_told(
+    strict_machine: None, standing: Kernel, name: str
+) -> None:
+    allow, reached = OPENED[name]
+    source = attempt(HEAR.format(port=json.loads(standing.connection.read_text())["iopub_port"]))
+    asking = f"answers = []\nasking = threading.Thread(target=lambda: answers.append(spy.call('evil', {source!r}, "
+    with spy(standing, allow):
+        assert standing.value(TOLD) is reached
+        assert standing.ask("run", f"{asking}timeout_ms=60_000)))\nasking.start()") == "ok"
+        for _ in range(600):
+            if standing.value("answers") or standing.ask("run", "print('trea' + 'sure')") != "ok":
+                break
+        answer = standing.value("[asking.join(60), answers[0]][1]")
+    assert (answer == "heard") if reached else (answer in REFUSED)
+    assert standing.works()
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_who_has_the_network_runs_code_by_a_debugger_that_was_used_and_that_is_told(
+    strict_machine: None, arena: Arena, tmp_path: Path, name: str
+) -> None:
+    pytest.importorskip("debugpy", reason="debugpy is not installed")
+    allow, reached = OPENED[name]
+    with started(tmp_path) as kernel:
+        assert kernel.ask("debug") == [True, True, True]
+        port = int(kernel.value("get_ipython().kernel.debugger.debugpy_client.debugpy_port"))
+        expression = "__import__('builtins').__dict__.__setitem__('owned', 1)"
+        source = attempt(DEBUG.format(port=port, expression=expression))
+        with spy(kernel, allow):
+            assert kernel.value(TOLD) is reached
+            answer = kernel.value(f"spy.call('evil', {source!r}, timeout_ms=60_000)")
+        assert (answer == "worked") if reached else (answer in REFUSED)
+        assert (kernel.value("owned") == 1) is reached
+
+
 def test_an_interrupted_cell_leaves_its_sandbox_working(stage: Arena, standing: Kernel) -> None:
     """Interrupted as Jupyter does it: the cell ends within a second, the process that it asked goes on."""
     before = standing.value("sandbox.call('ticker', 'count')")

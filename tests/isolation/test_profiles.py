@@ -87,6 +87,13 @@ def test_what_is_opened_by_name_makes_it_standard_and_is_told() -> None:
         assert part in text
 
 
+def test_the_network_without_named_ports_is_told_to_reach_the_kernels_of_jupyter() -> None:
+    for opened, said in ((Openings(net=True), True), (Openings(net=True, ports=(443,)), False), (Openings(), False)):
+        text = "; ".join(judge("standard", opened, layers(*NAMES), "linux").not_stopped)
+        assert ("hear the code and output of all cells" in text) is said
+        assert ("run code in one whose debugger was used or whose connection file it can read" in text) is said
+
+
 def with_landlock(version: int, listed: list[Layer]) -> list[Layer]:
     return [replace(one, reason=f"version {version}") if one.name == "landlock" else one for one in listed]
 
