@@ -1,28 +1,46 @@
-"""Where the kernel imports from, held against what a sandbox may change: what it writes there can run in the kernel."""
+"""What the kernel imports, starts and is set up by, held against what a sandbox may change: what it writes there can
+run outside of it."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePath
+from types import ModuleType
 
 from ..model.openings import Openings
 from ..model.protection import Protection
+from .straight import follow
+
+_SET_UP = (("JUPYTER_CONFIG_DIR", ".jupyter"), ("JUPYTER_DATA_DIR", ".local/share/jupyter"), ("IPYTHONDIR", ".ipython"))
+"""Folders of settings and startup files: by this variable, or in the home folder."""
+_IN_HOME = (".profile", ".bashrc", ".local/bin")
+_IN_PREFIX = ("pyvenv.cfg", "etc/jupyter", "share/jupyter")
 
 
 def with_imports(protection: Protection, openings: Openings) -> Protection:
-    """The report, with a sentence for what was opened for writing and is imported from. Each start looks again."""
-    paths = tuple(path for path in openings.write if is_imported_from(path, sys.path))
-    if not paths or not protection.has("landlock"):
+    """The report, with a sentence for what was opened for writing and is imported from, and one for what else there
+    runs with the rights of the user. Each start looks again."""
+    if not openings.write or not protection.has("landlock"):
         return protection
-    words = f"your notebook imports modules from {openings.told(paths)}: what it writes there can run in this kernel"
-    return replace(protection, not_stopped=(words, *protection.not_stopped))
+    imported = tuple(path for path in openings.write if is_imported_from(path, (*sys.path, *_of_modules())))
+    started = tuple(path for path in openings.write if path not in imported and _runs_from(path))
+    words = []
+    if imported:
+        told = openings.told(imported)
+        words.append(f"your notebook imports modules from {told}: what it writes there can run in this kernel")
+    if started:
+        told = openings.told(started)
+        words.append(f"programs or settings of Python, Jupyter or yours lie in {told}: what it writes can run as you")
+    return replace(protection, not_stopped=(*words, *protection.not_stopped))
 
 
 def is_imported_from(path: str, search: Iterable[str]) -> bool:
-    """Whether a folder of the search path lies there, or it is a package in one. ``path`` has no links in it.
+    """Whether a folder of the search path, or a link to one, lies there, or it is a package in one. ``path`` has no
+    links in it.
 
     >>> is_imported_from("/home/me", ["/usr/lib/python3", "/home/me/project"])
     True
@@ -30,8 +48,46 @@ def is_imported_from(path: str, search: Iterable[str]) -> bool:
     False
     """
     real = PurePath(path)
-    folders = [PurePath(os.path.realpath(one)) for one in search if isinstance(one, str) and "\0" not in one]
+    texts = dict.fromkeys(one for one in search if isinstance(one, str))
+    folders = [one for folder in texts for one in _led_over(folder)]
     if any(folder.is_relative_to(real) for folder in folders):
         return True
     module = real.suffix == ".py" or os.path.exists(os.path.join(path, "__init__.py"))
     return module and any(real.is_relative_to(folder) for folder in folders)
+
+
+def _of_modules() -> Iterator[str]:
+    """Folders that modules came from without the search path, and that are known to finders of what was installed to
+    be worked on (``pip install --editable``)."""
+    for module in list(sys.modules.values()):
+        if isinstance(module, ModuleType):
+            facts = ModuleType.__getattribute__(module, "__dict__")  # of one that is loaded when it is looked at, too
+            if isinstance(file := facts.get("__file__"), str):
+                yield os.path.dirname(file)
+            if str(facts.get("__name__")).startswith("__editable__") and isinstance(facts.get("MAPPING"), dict):
+                yield from map(os.path.dirname, map(str, facts["MAPPING"].values()))
+
+
+def _runs_from(path: str) -> bool:
+    """Whether it holds, or lies in, what is started or read as settings with the rights of the user."""
+    real = PurePath(path)
+    return any(one.is_relative_to(real) or real.is_relative_to(one) for place in _runs() for one in _led_over(place))
+
+
+def _runs() -> Iterator[str]:
+    home = os.path.expanduser("~")
+    yield from filter(None, (sys.executable, shutil.which("git")))
+    yield from (os.environ.get(variable) or os.path.join(home, inside) for variable, inside in _SET_UP)
+    yield from (os.path.join(home, inside) for inside in _IN_HOME)
+    yield from (os.path.join(sys.prefix, inside) for inside in _IN_PREFIX)
+
+
+def _led_over(place: str) -> list[PurePath]:
+    """What a path leads to and every link on the way, each of which decides about that."""
+    try:
+        real, links = follow(os.path.join("" if os.path.isabs(place) else os.getcwd(), place))
+        return [PurePath(one) for one in (real, *links)]
+    except OSError:  # it is not there yet
+        return [PurePath(os.path.realpath(place))] if os.path.isabs(place) else []
+    except ValueError:  # no path, as with a null character
+        return []

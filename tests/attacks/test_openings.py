@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -296,6 +298,49 @@ def test_a_folder_for_writing_that_the_kernel_imports_from_is_told(
         assert protection is not None
         words = f"your notebook imports modules from {said}: {IMPORTED}"
         assert [one for one in protection.not_stopped if IMPORTED in one] == ([words] if said else [])
+
+
+def test_a_link_on_the_search_path_that_a_sandbox_can_replace_is_told(
+    strict: Arena, ground: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ground / "library").mkdir()
+    (ground / "project/current").symlink_to("../library")
+    (ground / "project/sub/victim_of_a_link.py").write_text("x = 'owned'")
+    monkeypatch.syspath_prepend(str(ground / "project/current"))
+    attacker = strict.attacker(allow={"write": ground / "project"})
+    protection = attacker.info().protection
+    assert protection is not None and any(IMPORTED in one for one in protection.not_stopped)
+    source = f"_os.chdir('{ground}/project'); _os.unlink('current'); _os.symlink('sub', 'current')"
+    assert strict.attempt(source, attacker) == "worked"
+    importlib.invalidate_caches()
+    assert importlib.import_module("victim_of_a_link").x == "owned", "what the sentence says"
+
+
+STARTED = "what it writes can run as you"
+
+
+def test_a_folder_for_writing_that_programs_of_the_kernel_are_started_from_is_told(
+    strict: Arena, ground: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ground / "project/python").symlink_to(sys.executable)
+    for path in ("project/.jupyter", "hidden/.ipython", "project/git"):
+        (ground / path).mkdir()
+    for variable in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(variable, str(ground / variable))
+
+    def told(path: Path) -> str:
+        protection = strict.attacker(allow={"write": path}).info().protection
+        assert protection is not None
+        return next((one for one in protection.not_stopped if STARTED in one), "")
+
+    assert told(ground / "project") == ""
+    monkeypatch.setattr(sys, "executable", str(ground / "project/python"))
+    assert told(ground / "project").startswith(f"programs or settings of Python, Jupyter or yours lie in {ground}")
+    monkeypatch.undo()
+    monkeypatch.setenv("IPYTHONDIR", str(ground / "hidden/.ipython"))
+    monkeypatch.setenv("HOME", str(ground / "project"))
+    assert told(ground / "hidden") and told(ground / "project") and told(ground / "project/.jupyter")
+    assert told(ground / "project/sub") == ""
 
 
 @pytest.mark.parametrize("trap", ["os.mkfifo(path)", "os.truncate(os.open(path, os.O_CREAT | os.O_RDWR), 15_000_000)"])

@@ -194,7 +194,7 @@ def test_who_has_the_network_hears_what_cells_say_and_that_is_told(
 
 @pytest.mark.parametrize("name", OPENED)
 def test_who_has_the_network_runs_code_by_a_debugger_that_was_used_and_that_is_told(
-    strict_machine: None, arena: Arena, tmp_path: Path, name: str
+    strict_machine: None, tmp_path: Path, name: str
 ) -> None:
     pytest.importorskip("debugpy", reason="debugpy is not installed")
     allow, reached = OPENED[name]

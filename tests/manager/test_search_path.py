@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from jupyter_sandbox.isolation.importing import is_imported_from
+from jupyter_sandbox.isolation.importing import is_imported_from, with_imports
 from jupyter_sandbox.manager.manager import SandboxManager
+from jupyter_sandbox.model.openings import Openings
+from jupyter_sandbox.model.protection import Layer, Protection
 
 
 def test_the_working_folder_of_a_notebook_is_imported_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,3 +68,28 @@ def test_a_working_folder_that_is_gone_stops_no_sandbox(tmp_path: Path, monkeypa
     tmp_path.rmdir()
     with SandboxManager(store=":memory:") as manager:
         assert manager.create().exec("1 + 1") == 2
+
+
+def test_a_link_on_the_way_to_a_folder_is_where_it_is_imported_from_too(tmp_path: Path) -> None:
+    for folder in ("project", "library/modules"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "project/link").symlink_to("../library")
+    search = [str(tmp_path / "project/link/modules")]
+    for folder, said in (("project", True), ("library", True), ("library/modules", True), ("elsewhere", False)):
+        assert is_imported_from(str(tmp_path / folder), search) is said
+
+
+def test_what_is_installed_to_be_worked_on_is_imported_from_where_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finder = ModuleType("__editable___shop_1_0_finder")
+    finder.__dict__["MAPPING"] = {"shop": str(tmp_path / "work/shop")}
+    loaded = ModuleType("loaded_from_elsewhere")
+    loaded.__file__ = str(tmp_path / "elsewhere/loaded_from_elsewhere.py")
+    for module in (finder, loaded):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    confined = Protection("standard", (Layer("landlock", True, True, True),))
+    for folder, said in (("work", True), ("elsewhere", True), ("other", False)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        openings = Openings(write=(str(tmp_path.resolve() / folder),))
+        assert bool(with_imports(confined, openings).not_stopped) is said
