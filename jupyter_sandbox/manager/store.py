@@ -180,9 +180,12 @@ def _connect(path: str) -> sqlite3.Connection:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         # Blobs hold user state: nobody else reads them.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        _are_files(path)
     connection = sqlite3.connect(path, check_same_thread=False, timeout=_PATIENCE_S)
     connection.text_factory = _text
+    connection.set_authorizer(_asked_by_ourselves)
     try:
+        _is_ours(connection)
         connection.execute("pragma auto_vacuum = incremental")  # before there is anything in it
         _write_ahead(connection)
         connection.execute("pragma synchronous = normal")
@@ -193,6 +196,25 @@ def _connect(path: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _are_files(path: str) -> None:
+    """SQLite opens all of them, and would wait at a pipe for ever. Raises OSError."""
+    for name in (path, *(f"{path}{ending}" for ending in ("-journal", "-wal", "-shm"))):
+        if os.path.lexists(name) and not os.path.isfile(name):
+            raise FileExistsError(f"{name} is no file; take it away")
+
+
+def _asked_by_ourselves(action: int, _one: object, _two: object, _database: object, cause: str | None) -> int:
+    """No trigger or view is followed: whoever can write the file could put one there that never ends."""
+    return sqlite3.SQLITE_DENY if cause or action == sqlite3.SQLITE_RECURSIVE else sqlite3.SQLITE_OK
+
+
+def _is_ours(connection: sqlite3.Connection) -> None:
+    """Nothing is made in a database that somebody else works with, and that the path or a link may name by mistake."""
+    names = {name for (name,) in connection.execute("select name from sqlite_master")}
+    if names and "snapshots" not in names:
+        raise sqlite3.DatabaseError("it is a database of something else")
 
 
 def _text(data: bytes) -> str | bytes:

@@ -7,8 +7,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
+from threading import Thread
 from typing import cast
 
 import pytest
@@ -211,7 +212,7 @@ def test_the_room_of_what_is_forgotten_goes_back_to_the_drive(tmp_path: Path, ol
     path = tmp_path / "snapshots.db"
     if older:
         with sqlite3.connect(path) as database:
-            database.execute("create table elsewhere (n)")
+            database.execute(module._SCHEMA)
             assert database.execute("pragma auto_vacuum").fetchone() == (0,)
         database.close()
     store = SnapshotStore(path)
@@ -297,3 +298,68 @@ def test_a_mutilated_row_of_another_notebook_does_not_stand_before_a_whole_one(t
         yours.load("shop", "before")
     for store in (mine, yours, theirs):
         store.close()
+
+
+ENDLESS = "with recursive r (x) as (select 1 union all select x + 1 from r) select x"
+TRAPS = {
+    "a pipe": ("unlink {store}", "mkfifo {store}"),
+    "a pipe beside it": ("mkfifo {store}-journal",),
+    "a trigger": (
+        f"create trigger t before insert on snapshots begin select count(*) from ({ENDLESS} from r); end",
+    ),
+    "a view": (
+        "alter table snapshots rename to old",
+        f"create view snapshots as {ENDLESS} as sandbox, x as name, x as origin, x as created_at, x as step, "
+        "x as processes, x as meta, x as blob from r",
+    ),
+}  # fmt: skip
+
+
+def lay(trap: tuple[str, ...], path: Path) -> None:
+    for step in trap:
+        verb, _, place = step.format(store=path).partition(" ")
+        if verb == "unlink":
+            path.unlink()
+        elif verb == "mkfifo":
+            os.mkfifo(place)
+        else:
+            with closing(sqlite3.connect(path)) as database, database:
+                database.execute(step)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs named pipes")
+@pytest.mark.parametrize("name", TRAPS)
+def test_a_trap_in_the_file_keeps_nobody(tmp_path: Path, name: str) -> None:
+    """As a sandbox can lay it that may write where the file lies."""
+    path = tmp_path / "snapshots.db"
+    store = SnapshotStore(path)
+    store.save("shop", info("before"), b"", b"x")
+    store.close()
+    lay(TRAPS[name], path)
+    errors = list[BaseException]()
+
+    def use() -> None:
+        try:
+            store.list("shop")
+            store.save("shop", info("after"), b"", b"x")
+        except SnapshotError as error:
+            errors.append(error)
+
+    thread = Thread(target=use, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive(), "it is kept"
+    assert len(errors) == 1 and f"{path} cannot be used" in str(errors[0])
+    store.close()
+
+
+def test_a_database_of_somebody_else_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "cookies.db"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("create table cookies (x)")
+    before = path.read_bytes()
+    (tmp_path / "snapshots.db").symlink_to(path)
+    for name in ("cookies.db", "snapshots.db"):
+        with pytest.raises(SnapshotError, match="it is a database of something else"):
+            SnapshotStore(tmp_path / name).save("shop", info("before"), b"", b"x")
+    assert path.read_bytes() == before
