@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from ..model.errors import LaunchFailed, UsageError
-from ..model.openings import Openings, Place
+from ..model.harmless import on_one_line
+from ..model.openings import LONGEST_PATH, Openings, Place
 from . import system
 from .removal import PREFIX
 from .straight import follow, open_straight
@@ -48,11 +49,13 @@ def _placed(field: str, path: str, changeable: tuple[str, ...]) -> Place:
         device, inode = _identity(real)
     except OSError as error:
         missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
-        hint = f"there is no {named}; make it first" if missing else f"{named}: {error.strerror}"
+        told = _told(named)
+        hint = f"there is no {told}; make it first" if missing else f"{told}: {error.strerror}"
         raise UsageError(field, path, hint=hint) from None
     for link in links:
         if _lies_in_any(link, changeable):
-            hint = f"{link} is a link where a sandbox may put one; name what you mean: it leads to {real} now"
+            told, leads = _told(link), _told(real)
+            hint = f"{told} is a link where a sandbox may put one; name what you mean: it leads to {leads} now"
             raise UsageError(field, path, hint=hint)
     return Place(real, device, inode, os.path.normpath(named) if links else "")
 
@@ -115,8 +118,13 @@ _WORDS = {
 }
 
 
+def _told(path: str) -> str:
+    """For the user to read: a name in it may be a sandbox's, which could move the cursor or begin a line of its own."""
+    return on_one_line(path, LONGEST_PATH)
+
+
 def _elsewhere(place: Place, why: str) -> LaunchFailed:
     return LaunchFailed(
-        f"{place.path}, which this sandbox may use, is not what it was when the sandbox was created: {why}. "
+        f"{_told(place.path)}, which this sandbox may use, is not what it was when the sandbox was created: {why}. "
         "Put it back, or destroy the sandbox and create it again to open what is there now"
     )

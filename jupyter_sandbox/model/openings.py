@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from .errors import UsageError
 from .given import integer, one_of, pairs, path
+from .harmless import on_one_line
+
+LONGEST_PATH = 4096
+"""Characters that are told of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,12 @@ class Openings:
         >>> Openings(read=("/big/data",), places=(Place("/big/data", 1, 2, "/home/me/data"),)).told(("/big/data",))
         '/big/data (named as /home/me/data, a link)'
         """
-        named = {place.path: f" (named as {place.named}, a link)" for place in self.places if place.named}
-        return ", ".join(path + named.get(path, "") for path in paths)
+        named = {
+            place.path: f" (named as {on_one_line(place.named, LONGEST_PATH)}, a link)"
+            for place in self.places
+            if place.named
+        }
+        return ", ".join(on_one_line(path, LONGEST_PATH) + named.get(path, "") for path in paths)
 
     def __bool__(self) -> bool:
         return bool(self.net or self.subprocess or self.ports or self.read or self.write)

@@ -20,7 +20,7 @@ from jupyter_sandbox.model.errors import CompileError, LaunchFailed, SandboxErro
 from jupyter_sandbox.model.limits import DISK_FILES
 
 from .conftest import CAMP, Arena
-from .tools import REFUSED, attempt
+from .tools import CONTROL, REFUSED, attempt
 
 
 @pytest.fixture
@@ -145,6 +145,26 @@ def test_a_link_of_the_user_is_followed_once_and_told(strict: Arena, ground: Pat
     sandbox.restart()
     assert strict.attempt(f"answer = open('{ground}/project/sub/file').read()", sandbox) == "shown"
     assert strict.attempt(f"open('{ground}/mine/file')", sandbox) in REFUSED
+
+
+def test_a_name_of_a_sandboxs_choice_says_nothing_false_where_a_path_is_told(strict: Arena, ground: Path) -> None:
+    attacker = strict.attacker(allow={"write": ground / "project"})
+    evil = str(ground / "project/a\x1b[2J\nit can read nothing\u202e")
+    assert strict.attempt(f"_os.mkdir({evil!r}); _os.symlink({evil!r}, '{ground}/project/link')", attacker) == "worked"
+    victim = strict.attacker(allow={"read": evil})
+    protection = victim.info().protection
+    assert protection is not None
+    told = list(protection.not_stopped)
+    with pytest.raises(UsageError, match="is a link where a sandbox may put one") as refused:
+        strict.manager.create(allow={"read": ground / "project/link"})
+    assert strict.attempt(f"_os.rmdir({evil!r})", attacker) == "worked"
+    with pytest.raises(LaunchFailed, match="is not what it was") as failed:
+        victim.restart()
+    with pytest.raises(UsageError, match="make it first") as missing:
+        strict.manager.create(allow={"read": evil})
+    told += [str(one.value) for one in (refused, failed, missing)]
+    assert sum("it can read nothing" in text for text in told) == 4
+    assert not any(CONTROL.search(text) or "\n" in text for text in told)
 
 
 def test_a_path_that_is_not_there_is_refused_and_not_opened_when_it_comes(strict: Arena, ground: Path) -> None:
