@@ -18,6 +18,8 @@ from .straight import follow
 _SET_UP = (("JUPYTER_CONFIG_DIR", ".jupyter"), ("JUPYTER_DATA_DIR", ".local/share/jupyter"), ("IPYTHONDIR", ".ipython"))
 """Folders of settings and startup files: by this variable, or in the home folder."""
 _IN_HOME = (".profile", ".bashrc", ".local/bin")
+_OF_THE_MACHINE = ("/proc/sys", "/sys/kernel", "/dev/block")
+"""For who is root: a setting there names a program that Linux starts, and a disk has all files."""
 _IN_PREFIX = ("pyvenv.cfg", "etc/jupyter", "share/jupyter")
 
 
@@ -34,7 +36,7 @@ def with_imports(protection: Protection, openings: Openings) -> Protection:
         words.append(f"your notebook imports modules from {told}: what it writes there can run in this kernel")
     if started:
         told = openings.told(started)
-        words.append(f"programs or settings of Python, Jupyter or yours lie in {told}: what it writes can run as you")
+        words.append(f"programs or settings of yours or the machine's lie in {told}: what it writes can run as you")
     return replace(protection, not_stopped=(*words, *protection.not_stopped))
 
 
@@ -76,7 +78,7 @@ def _runs_from(path: str) -> bool:
 
 def _runs() -> Iterator[str]:
     home = os.path.expanduser("~")
-    yield from filter(None, (sys.executable, shutil.which("git")))
+    yield from filter(None, (sys.executable, shutil.which("git"), *_OF_THE_MACHINE))
     yield from (os.environ.get(variable) or os.path.join(home, inside) for variable, inside in _SET_UP)
     yield from (os.path.join(home, inside) for inside in _IN_HOME)
     yield from (os.path.join(sys.prefix, inside) for inside in _IN_PREFIX)

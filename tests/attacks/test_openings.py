@@ -355,7 +355,7 @@ def test_a_folder_for_writing_that_programs_of_the_kernel_are_started_from_is_to
 
     assert told(ground / "project") == ""
     monkeypatch.setattr(sys, "executable", str(ground / "project/python"))
-    assert told(ground / "project").startswith(f"programs or settings of Python, Jupyter or yours lie in {ground}")
+    assert told(ground / "project").startswith(f"programs or settings of yours or the machine's lie in {ground}")
     monkeypatch.undo()
     monkeypatch.setenv("IPYTHONDIR", str(ground / "hidden/.ipython"))
     monkeypatch.setenv("HOME", str(ground / "project"))

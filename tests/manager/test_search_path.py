@@ -13,6 +13,8 @@ from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.model.openings import Openings
 from jupyter_sandbox.model.protection import Layer, Protection
 
+CONFINED = Protection("standard", (Layer("landlock", True, True, True),))
+
 
 def test_the_working_folder_of_a_notebook_is_imported_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -88,8 +90,20 @@ def test_what_is_installed_to_be_worked_on_is_imported_from_where_it_lies(
     loaded.__file__ = str(tmp_path / "elsewhere/loaded_from_elsewhere.py")
     for module in (finder, loaded):
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    confined = Protection("standard", (Layer("landlock", True, True, True),))
     for folder, said in (("work", True), ("elsewhere", True), ("other", False)):
         (tmp_path / folder).mkdir(exist_ok=True)
         openings = Openings(write=(str(tmp_path.resolve() / folder),))
-        assert bool(with_imports(confined, openings).not_stopped) is said
+        assert bool(with_imports(CONFINED, openings).not_stopped) is said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_settings_and_disks_of_the_machine_are_told_and_other_devices_are_not() -> None:
+    for path, said in (
+        ("/proc", True),
+        ("/proc/sys/kernel", True),
+        ("/sys", True),
+        ("/dev", True),
+        ("/dev/shm", False),
+    ):
+        told = with_imports(CONFINED, Openings(write=(path,))).not_stopped
+        assert any("what it writes can run as you" in text for text in told) is said
