@@ -28,7 +28,7 @@ class Loop:
         """What is to be done once, when nothing is left to send."""
         self._interrupter = Interrupter(guest, heartbeat)
         self._last_words = LastWords(guest, heartbeat)
-        self._selector = selectors.DefaultSelector()
+        self._selector = selectors.PollSelector()  # an epoll is not to be had in every profile
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
             os.set_blocking(end, False)
@@ -102,7 +102,8 @@ class Loop:
             ready = self._selector.select(patience_s)
             if any(key.fd == self._wake_read for key, _ in ready):
                 with suppress(BlockingIOError):
-                    os.read(self._wake_read, 4096)
+                    if not os.read(self._wake_read, 4096):  # it has ended, or is something else by now
+                        self.channel.ended = True
         except OSError:
             self.channel.ended = True
             return []

@@ -7,7 +7,7 @@ import socket
 import sys
 from functools import partial
 
-from ..isolation.common_goods import may_send_files
+from ..isolation.common_goods import may_send_files, may_use_epoll
 from ..isolation.exits import NO_CHANNEL, PROTOCOL
 from ..isolation.system import set_name
 from ..model.boot import Boot
@@ -26,6 +26,7 @@ from .loop import Loop
 from .sending import hide_sendmsg
 from .sessions import explain_sessions
 from .uncaught import tell_the_uncaught
+from .waiting import hide_epoll
 
 PRELOADED = (cell, clients, dispatch, trial)
 EXIT_OK = 0
@@ -49,6 +50,8 @@ class Program:
         sys.meta_path.insert(0, LargeImports())
         if not (may_send_files(boot.openings) or protection.profile in ("off", "basic")):
             hide_sendmsg()
+        if not (may_use_epoll(boot.openings) or protection.profile in ("off", "basic")):
+            hide_epoll()
         if boot.openings.subprocess and protection.has("seccomp"):
             explain_sessions()
         tell_the_uncaught()

@@ -41,15 +41,25 @@ def decide_goods(openings: Openings) -> dict[str, Decision]:
         "madvise": When((Match(2, _ADVICE),), Allow(), Refuse(errno.EINVAL)),
         "close_range": When((Match(2, _CLOSE_FLAGS),)),
     }
-    if may_send_files(openings):
-        return decided
-    return decided | dict.fromkeys(("sendmsg", "sendmmsg"), Refuse())
+    if not may_send_files(openings):
+        decided |= dict.fromkeys(("sendmsg", "sendmmsg"), Refuse())
+    if not may_use_epoll(openings):
+        decided |= dict.fromkeys(("epoll_create", "epoll_create1"), Refuse(errno.ENOSYS))
+    return decided
 
 
 def may_send_files(openings: Openings) -> bool:
     """Whether messages with files in them may be sent. In flight these are counted per user, not open anywhere and seen
     by nobody; who has no network and no programs has nobody to send one to."""
     return openings.net or openings.subprocess
+
+
+def may_use_epoll(openings: Openings) -> bool:
+    """Whether files may be watched by epoll(7), which programs need. Linux counts its watches per user, and who may
+    have none has nobody's programs wait for anything new, the kernel among them. A file counts for each number that it
+    was watched under, in each epoll, and an epoll that a thread waits for stays when it is closed: 128 open files are
+    millions of watches. With no more files than that, poll(2) is as quick."""
+    return openings.subprocess
 
 
 def shares_files(openings: Openings) -> bool:

@@ -69,26 +69,33 @@ def test_programs_that_ask_for_such_timers_find_others(strict: Arena) -> None:
 
 
 WATCHES = """
-import builtins, select
-many = builtins.many = [select.epoll() for _ in range(40)]
-numbers = [one.fileno() for one in many]
-files = builtins.files = [_os.eventfd(0) for _ in range(30)]
+many = [one for one in (_libc.epoll_create1(0) for _ in range(40)) if one >= 0]
+files = [_os.eventfd(0) for _ in range(30)]
 event = _ctypes.create_string_buffer(16); event[0] = 1
 answer = 0
 for file in files:
     for place in range(86, 127):
         _os.dup2(file, place)
-        answer += sum(_libc.epoll_ctl(one, 1, place, event) == 0 for one in numbers)
+        answer += sum(_libc.epoll_ctl(one, 1, place, event) == 0 for one in many)
         _os.close(place)
 """
 
 
-def test_watches_multiply_with_its_few_files_alone(arena: Arena) -> None:
-    """A file that is watched under a number stays so when the number is given to another, as long as it is open at all.
-    The watches of a user are as many as a 25th of the memory holds."""
-    sandbox = arena.attacker(limits={"handler_budget": 8_000})
-    assert 1_000 < arena.attempt(WATCHES, sandbox) <= (128 // 3) ** 3
-    assert arena.alive(sandbox)
+@pytest.mark.parametrize("allow", [None, {"net": True}], ids=str)
+def test_no_watches_of_files_are_taken_from_others(strict: Arena, allow: dict[str, bool] | None) -> None:
+    """A file that is watched under a number stays so when the number is given to another, as long as it is open at all;
+    and an epoll stays that a thread waits for. The watches of a user are as many as a 25th of the memory holds: one
+    sandbox had all of them within seconds, and the kernel could wait for nothing new."""
+    sandbox = strict.attacker(allow=allow, limits={"handler_budget": 8_000})
+    assert strict.attempt(WATCHES, sandbox) == 0
+    assert strict.attempt("_os.close(syscall('epoll_create1', 0))", sandbox) == "ENOSYS"
+    told = strict.attempt("import select\ntry: select.epoll()\nexcept OSError as error: answer = str(error)", sandbox)
+    assert "select.poll" in told and "--subprocess" in told
+
+
+def test_programs_that_wait_by_epoll_have_it(strict: Arena) -> None:
+    source = "import select; a, b = _os.pipe(); e = select.epoll(); e.register(b); answer = e.poll(1)[0][0] == b"
+    assert strict.attempt(source, strict.attacker(allow={"subprocess": True})) is True
 
 
 def test_messages_with_files_are_refused_and_the_reason_is_told(strict: Arena) -> None:
