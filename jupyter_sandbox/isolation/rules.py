@@ -99,9 +99,10 @@ _UNIX, _STREAM, _DATAGRAM, _PACKETS, _KIND = 1, 1, 2, 5, 0xF
 _INET: Final = (2, 10)
 _TCP_OR_UDP: Final = (0, 6, 17)
 _FASTOPEN: Final = 0x20000000
-_SOCKET: Final = 1
+_SOCKET, _TCP, _IPV6 = 1, 6, 41
 _LINGER: Final = 13
 _BUFFERS: Final = (7, 8)
+_USER_TIMEOUT: Final = 18
 _OPTIONS: Final = tuple(range(1, 26))
 """What clients set. Above are filters and programs in the network, other protocols on top of TCP, and fast open."""
 
@@ -234,18 +235,23 @@ def _network() -> dict[str, Decision]:
     return {
         "socket": When((Match(0, _INET), kinds, Match(2, _TCP_OR_UDP))),
         "connect": Allow(),
-        # Larger buffers are many megabytes for each pair of sockets, in no count. Who sets a size takes what there is.
-        "setsockopt": When(
-            (Match(1, (_SOCKET,)), Match(2, _BUFFERS)),
-            Refuse(0),
-            When(
-                # Who closes such a connection waits until all of it was taken: Linux itself, where it does.
-                (Match(1, (_SOCKET,)), Match(2, (_LINGER,))),
-                Refuse(errno.ENOPROTOOPT),
-                When((Match(1, (_SOCKET, 6, 0, 41)), Match(2, _OPTIONS))),
-            ),
-        ),
+        "setsockopt": _options(),
         "sendto": When((Match(3, (0,), _FASTOPEN),)),
         "sendmsg": When((Match(2, (0,), _FASTOPEN),)),
         "sendmmsg": When((Match(3, (0,), _FASTOPEN),)),
     }
+
+
+def _options() -> When:
+    """What clients set on a socket. What would keep memory or others is answered "done", or told not to be there."""
+    decided = When((Match(1, (_SOCKET, _TCP, 0, _IPV6)), Match(2, _OPTIONS)))
+    for level, names, answer in (
+        # Larger buffers are many megabytes for each pair of sockets, in no count. Who sets a size takes what there is.
+        (_SOCKET, _BUFFERS, Refuse(0)),
+        # Who closes such a connection waits until all of it was taken: Linux itself, where it does.
+        (_SOCKET, (_LINGER,), Refuse(errno.ENOPROTOOPT)),
+        # So long, weeks if it says so, Linux keeps what is to be sent to who does not answer, also after our end.
+        (_TCP, (_USER_TIMEOUT,), Refuse(0)),
+    ):
+        decided = When((Match(1, (level,)), Match(2, names)), answer, decided)
+    return decided

@@ -168,3 +168,18 @@ answer = sizes
 
 def test_no_buffer_of_a_socket_grows_where_the_network_is_open(strict: Arena) -> None:
     assert strict.attack(BUFFERS, strict.attacker(allow={"net": True})).value == [0] * 8
+
+
+WEEKS = """
+import socket
+answer = []
+for family in (socket.AF_INET, socket.AF_INET6):
+    end = socket.socket(family)
+    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2**31 - 1)
+    answer.append(end.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+"""
+
+
+def test_no_connection_is_kept_for_weeks_after_the_end(strict: Arena) -> None:
+    """What it says counts for Linux also when nobody has the connection open any more."""
+    assert strict.attack(WEEKS, strict.attacker(allow={"net": True})).value == [0, 0]
