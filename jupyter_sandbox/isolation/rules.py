@@ -103,6 +103,7 @@ _SOCKET, _TCP, _IPV6 = 1, 6, 41
 _LINGER: Final = 13
 _BUFFERS: Final = (7, 8)
 _USER_TIMEOUT: Final = 18
+_JOIN: Final = 20
 _OPTIONS: Final = tuple(range(1, 26))
 """What clients set. Above are filters and programs in the network, other protocols on top of TCP, and fast open."""
 
@@ -252,6 +253,8 @@ def _options() -> When:
         (_SOCKET, (_LINGER,), Refuse(errno.ENOPROTOOPT)),
         # So long, weeks if it says so, Linux keeps what is to be sent to who does not answer, also after our end.
         (_TCP, (_USER_TIMEOUT,), Refuse(0)),
+        # Linux keeps any number of groups, for the machine, and looks through all of them for each that comes or goes.
+        (_IPV6, (_JOIN,), Refuse()),
     ):
         decided = When((Match(1, (level,)), Match(2, names)), answer, decided)
     return decided

@@ -178,8 +178,20 @@ for family in (socket.AF_INET, socket.AF_INET6):
     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2**31 - 1)
     answer.append(end.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
 """
+GROUP = """
+import socket, struct
+end = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+end.setsockopt(socket.IPPROTO_IPV6, {}, bytes([0xff, 0x12]) + bytes(14) + struct.pack('=I', 1))
+"""
 
 
 def test_no_connection_is_kept_for_weeks_after_the_end(strict: Arena) -> None:
     """What it says counts for Linux also when nobody has the connection open any more."""
     assert strict.attack(WEEKS, strict.attacker(allow={"net": True})).value == [0, 0]
+
+
+def test_no_group_of_the_network_is_joined(strict: Arena) -> None:
+    """Linux has one list of them for each card, and goes through it for each that comes and goes."""
+    sandbox = strict.attacker(allow={"net": True})
+    for option in ("socket.IPV6_JOIN_GROUP", "42"):
+        strict.refuses(GROUP.format(option), sandbox)
