@@ -45,6 +45,10 @@ def decide_goods(openings: Openings) -> dict[str, Decision]:
         decided |= dict.fromkeys(("sendmsg", "sendmmsg"), Refuse())
     if not may_use_epoll(openings):
         decided |= dict.fromkeys(("epoll_create", "epoll_create1"), Refuse(errno.ENOSYS))
+    if not openings.subprocess:
+        # Each thread that copied keeps a pipe of its own to its end, no file of anybody's, and pipes are counted per
+        # user. "On another drive" is what makes all who copy so read and write instead.
+        decided["copy_file_range"] = Refuse(errno.EXDEV)
     return decided
 
 

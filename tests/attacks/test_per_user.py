@@ -163,6 +163,30 @@ def test_pipes_that_are_full_leave_the_kernel_pipes_of_full_size(arena: Arena) -
     assert arena.watch(lambda: arena.attacker().exec("print('x' * 100_000)")).error is None
 
 
+COPIERS = """
+import builtins, threading
+threading.stack_size(1 << 15)
+file, into = (_os.open(name, _os.O_CREAT | _os.O_RDWR) for name in 'ab')
+_os.write(file, bytes(100))
+go, answer = threading.Event(), set()
+def copy():
+    try: answer.add(_os.copy_file_range(file, into, 10, 0, 0))
+    except OSError as error: answer.add(_errno.errorcode[error.errno])
+    go.wait()
+threads = [threading.Thread(target=copy) for _ in range(100)]
+for one in threads: one.start()
+go.set()
+for one in threads: one.join()
+"""
+
+
+@pytest.mark.parametrize("allow", [None, {"net": True}], ids=str)
+def test_no_thread_has_a_pipe_of_its_own_for_copying(strict: Arena, allow: dict[str, bool] | None) -> None:
+    """Four sandboxes with 240 such threads each left everybody else pipes of two pages."""
+    sandbox = strict.attacker(allow=allow, limits={"handler_budget": 8_000})
+    assert strict.attempt(COPIERS, sandbox) == {"EXDEV"}
+
+
 BUFFERS = """
 import builtins, socket
 keep = builtins.keep = []
