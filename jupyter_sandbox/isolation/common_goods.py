@@ -49,6 +49,8 @@ def decide_goods(openings: Openings) -> dict[str, Decision]:
         # Each thread that copied keeps a pipe of its own to its end, no file of anybody's, and pipes are counted per
         # user. "On another drive" is what makes all who copy so read and write instead.
         decided["copy_file_range"] = Refuse(errno.EXDEV)
+        # ``pathlib`` does without it for this answer alone, from Python 3.14 on. Other programs know "no such call".
+        decided["sendfile"] = Refuse(errno.ENOTSOCK)
     return decided
 
 

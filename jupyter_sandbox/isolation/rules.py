@@ -68,6 +68,9 @@ _PRCTL: Final = (2, 3, 15, 16, 21, 23, 30, 39, 40, 0x53564D41)
 """Reading one's own settings, and naming threads and memory."""
 _IOCTL: Final = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """Is it a terminal, how large is its window, bytes waiting, blocking or not, close on exec."""
+_CLONE_FILE: Final = 0x40049409
+"""Copying a file by sharing its blocks. From Python 3.14 on ``pathlib`` asks for it first, and takes "not supported"
+alone for a reason to copy otherwise."""
 _FCNTL: Final = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 1030, 1032, 1034)
 """Duplicates, flags, locks and questions. Owners, signals, leases, notices and larger pipes reach beyond. Waiting for a
 lock of an open file (38) goes on when the file is closed, and keeps it on disk where nobody looks."""
@@ -153,6 +156,7 @@ def decide(machine: str, *, pid: int, openings: Openings, landlock: int) -> dict
     if in_effect(openings, landlock).net:
         named |= _network()
     named |= {name: without_bare_paths(machine, at, named[name]) for name, at in _OPENING.items()}
+    named["ioctl"] = When((Match(1, (_CLONE_FILE,)),), Refuse(errno.EOPNOTSUPP), named["ioctl"])
     return {number: named.get(name, Refuse()) for name, number in NUMBERS[machine].items()}
 
 

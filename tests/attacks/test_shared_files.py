@@ -114,7 +114,7 @@ def test_output_of_control_characters_alone_is_soon_made_harmless(arena: Arena, 
 KEPT = {
     "a page in a pipe": (
         "import os, socket\nreading, writing = os.pipe()\nfile = os.open('x', os.O_CREAT | os.O_RDWR)\n"
-        "os.write(file, bytes(4096))\nos.sendfile(writing, file, 0, 1)", {"ENOSYS"},
+        "os.write(file, bytes(4096))\nos.sendfile(writing, file, 0, 1)", {"ENOSYS", "ENOTSOCK"},
     ),
     "a lock that is waited for": (
         "import fcntl, struct\nfile = open('x', 'w')\n"
@@ -152,6 +152,30 @@ answer = os.path.getsize('to'), sum(heard)
 
 def test_without_it_files_are_copied_and_sent_as_before(strict: Arena) -> None:
     assert strict.attack(COPYING).value == (1_000_000, 1_000_000)
+
+
+FASTER = """
+import fcntl
+with open('from', 'wb') as file: file.write(b'x' * 1000)
+source, target = _os.open('from', _os.O_RDONLY), _os.open('to', _os.O_CREAT | _os.O_WRONLY)
+answer = []
+for copy in (
+    lambda: fcntl.ioctl(target, 0x40049409, source), lambda: _os.copy_file_range(source, target, 1000),
+    lambda: _os.sendfile(target, source, 0, 1000),
+):
+    try: copy(); answer.append('copied'); break
+    except OSError as error: answer.append(_errno.errorcode[error.errno])
+"""
+
+
+@pytest.mark.parametrize(
+    ("allow", "answers"),
+    [(None, ["ENOTSUP", "EXDEV", "ENOTSOCK"]), ({"subprocess": True}, ["ENOTSUP", "copied"])],
+    ids=["strict", "programs"],
+)
+def test_pathlib_finds_another_way_of_copying(strict: Arena, allow: dict[str, bool] | None, answers: list[str]) -> None:
+    """From Python 3.14 on it tries these one after the other, and goes on after these errors alone."""
+    assert strict.attempt(FASTER, strict.attacker(allow=allow)) == answers
 
 
 BUFFERS = """
