@@ -193,6 +193,7 @@ def test_the_isolation_is_told_in_short_and_unfolds_to_the_whole(notebook: Open)
     isolation = lab.panel.locator(".jp-Sandbox-isolation")
     whole = isolation.get_by_text("Not stopped: reading files; the network")
     expect(whole).to_be_hidden()
+    lab.wait_until_idle()  # until then the panel fills, and what is clicked moves away
     isolation.get_by_text("Isolation: standard (net)", exact=True).click()
     expect(whole).to_be_visible()
     expect(isolation.get_by_text("no_new_privs ✓")).to_be_visible()
