@@ -58,6 +58,12 @@ _KERNELS: Final = (
 )
 """What it means that they listen on the network, and tell whoever connects: the key that they have is for requests."""
 
+_SHARED_OUT: Final = (
+    "it can use up what Linux counts for you as a whole, such as watches of files: as long as it lives no program of "
+    "yours gets any, this kernel included"
+)
+"""See ``common_goods``: programs need some of that, and without a filter there is all of it."""
+
 CONFINES_EMPTYING: Final = 3
 CONFINES_COMMANDS: Final = 5
 CONFINES_SIGNALS: Final = 6
@@ -170,7 +176,7 @@ def _unfiltered(landlock: int) -> list[str]:
         words.append(f"it can open{commanded} your devices, though neither read nor write them")
     if landlock < CONFINES_SIGNALS:
         words.append("it can signal your other OS processes, this kernel included")
-    return words
+    return [*words, _SHARED_OUT]
 
 
 def _of_files(openings: Openings) -> list[str]:
@@ -190,7 +196,7 @@ def _of_calls(openings: Openings, landlock: int) -> list[str]:
     if openings.subprocess:
         # Where signals are confined there is somebody who ends all programs at once, see ``ender``.
         living = "" if landlock >= CONFINES_SIGNALS else ", and can outlive a kernel that is killed"
-        words.append(f"it can start programs, as confined as it is: they have max_memory each{living}")
+        words += [f"it can start programs, as confined as it is: they have max_memory each{living}", _SHARED_OUT]
     return words
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pprint import pformat
 
 import pytest
 
@@ -243,8 +244,7 @@ def test_a_tree_of_thousands_of_levels_can_be_printed_and_saved(arena: Arena) ->
     views = f"tuple({one} for n in range(5_000))"
     sandbox = lying(arena, "TreeReply", f"m.TreeReply(id=NUMBER, tree=v.TreeView('x', 1, 1, {views}))")
     state = arena.watch(lambda: _state(sandbox))
-    pretty = pytest.importorskip("IPython.lib.pretty", reason="IPython is not installed").pretty
-    printed = arena.watch(lambda: pretty(state.value) + repr(state.value) + json.dumps(state.value))
+    printed = arena.watch(lambda: pformat(state.value) + repr(state.value) + json.dumps(state.value))
     assert printed.error is None and printed.value.count("'key': '4999'") >= 2
     assert len(state.value["processes"]) == 5000
 

@@ -245,6 +245,10 @@ DEEDS = {
     ),
     "see an environment": ("open('/proc/{program}/environ').read()", [_MEMORY + ","]),
     "see that of a sandbox": ("open('/proc/{other}/environ').read()", [_MEMORY]),
+    "take watches of all": (
+        "try: syscall('epoll_create1', 0)\nexcept OSError as error: hold(error.errno == _errno.ENOSYS)",
+        ["use up what Linux counts for you as a whole"],
+    ),
     "step back": ("open('/proc/self/oom_score_adj', 'w').write('1000')", ["it can step back in the order"]),
 }
 """What code may try to do, and the words one of which is said just where it works. A filter pretends to change modes,

@@ -12,6 +12,7 @@ from itertools import combinations
 import pytest
 
 from jupyter_sandbox.isolation import ender
+from jupyter_sandbox.isolation.common_goods import may_use_epoll
 from jupyter_sandbox.isolation.landlock import READ, Right, handled
 from jupyter_sandbox.isolation.paths import rules_for, split_search_path
 from jupyter_sandbox.isolation.profiles import CONFINES_SIGNALS, NO_ROOM, demand, judge, lacking
@@ -85,6 +86,12 @@ def test_what_is_opened_by_name_makes_it_standard_and_is_told() -> None:
     text = "; ".join(told.not_stopped)
     for part in ("read /data", "read and change /out", "TCP only to 443, UDP to any", "max_memory each"):
         assert part in text
+
+
+@pytest.mark.parametrize("opened", [Openings(), Openings(net=True), Openings(subprocess=True)])
+def test_who_may_have_epoll_is_told_to_be_able_to_use_up_what_is_counted_for_the_user(opened: Openings) -> None:
+    text = "; ".join(judge("standard", opened, layers(*NAMES), "linux").not_stopped)
+    assert ("what Linux counts for you as a whole" in text) is may_use_epoll(opened)
 
 
 def test_the_network_without_named_ports_is_told_to_reach_the_kernels_of_jupyter() -> None:
