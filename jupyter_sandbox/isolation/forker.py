@@ -191,7 +191,7 @@ class Forker:
             gc.freeze()
 
     def _serve(self) -> bool:
-        data, fds, _, _ = socket.recv_fds(self._control, launch.MAX_PACKET, launch.GUEST_FDS)
+        data, fds = launch.received(self._control, launch.GUEST_FDS)
         if not data:
             return False
         try:

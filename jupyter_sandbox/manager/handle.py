@@ -17,8 +17,8 @@ from typing import TypeVar
 
 from ..isolation import brief
 from ..isolation.aside import in_thread
+from ..isolation.code_places import with_code_places
 from ..isolation.guest_process import GuestProcess
-from ..isolation.importing import with_imports
 from ..isolation.layers import processor_seconds
 from ..isolation.leftovers import end_all
 from ..isolation.profiles import demand
@@ -167,7 +167,7 @@ class GuestHandle:
             if await self._ends():
                 raise SandboxGone(LOST) from None
             raise
-        self.protection = with_imports(seclude(self.process, self.protection), boot.openings)
+        self.protection = with_code_places(seclude(self.process, self.protection), boot.openings)
         self.process.alone = self.process.filtered and not boot.openings.subprocess
         self.lookout.begin()
 

@@ -24,19 +24,26 @@ class History:
     def __init__(self) -> None:
         self._past, self._present = _events(), _events()
         self._past_decisions, self._present_decisions = _decisions(), _decisions()
+        self._known, self._known_decisions = _Known(), _Known()
+        """What ``all_told`` was given: the present guest tells the newest of it once more in its next news."""
 
     def told(self, events: Iterable[Event], decisions: Iterable[WhyView]) -> None:
         """News of the present guest, oldest first."""
-        self._present.extend(events)
-        self._present_decisions.extend(decisions)
+        self._present.extend(filter(self._known.is_new, events))
+        self._present_decisions.extend(filter(self._known_decisions.is_new, decisions))
 
     def all_told(self, events: Sequence[Event], decisions: Sequence[WhyView]) -> None:
-        """Everything the present guest knows, newest first, in place of what it told before."""
+        """Everything the present guest knew when it was asked, newest first, in place of what it told until then."""
+        self._known, self._known_decisions = _Known(events), _Known(decisions)
+        since, since_decisions = list(self._present), list(self._present_decisions)
         self._present, self._present_decisions = _events(), _decisions()
-        self.told(reversed(events), reversed(decisions))
+        self._present.extend(reversed(events))
+        self._present_decisions.extend(reversed(decisions))
+        self.told(since, since_decisions)
 
     def next_guest(self, replayed_from: int | None = None) -> None:
         """The present guest is past. One that replays does everything from that step on again, so that is forgotten."""
+        self._known, self._known_decisions = _Known(), _Known()
         if not (self._present or self._present_decisions):
             return
         if replayed_from is None:
@@ -68,6 +75,22 @@ class History:
             known += self._present_decisions
         found = [entry for entry in reversed(known) if not names or {entry.key, entry.name} & names]
         return found[: max(0, limit)]
+
+
+class _Known:
+    """How far a guest has told everything: until this step, and of that what it had done by then."""
+
+    def __init__(self, newest_first: Sequence[Event | WhyView] = ()) -> None:
+        self._step = newest_first[0].step if newest_first else -1
+        self._of_that_step = [_identity(one) for one in newest_first if one.step == self._step]
+
+    def is_new(self, one: Event | WhyView) -> bool:
+        return one.step > self._step or (one.step == self._step and _identity(one) not in self._of_that_step)
+
+
+def _identity(one: Event | WhyView) -> tuple[str, ...]:
+    """Within its step. Not all it says: how much of a traceback is told depends on who asks."""
+    return (one.kind, one.pid, one.text) if isinstance(one, Event) else (one.key, one.decision)
 
 
 def _events() -> Packed[Event]:

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from jupyter_sandbox.isolation.importing import is_imported_from, with_imports
+from jupyter_sandbox.isolation.code_places import is_imported_from, with_code_places
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.model.openings import Openings
 from jupyter_sandbox.model.protection import Layer, Protection
@@ -93,7 +93,7 @@ def test_what_is_installed_to_be_worked_on_is_imported_from_where_it_lies(
     for folder, said in (("work", True), ("elsewhere", True), ("other", False)):
         (tmp_path / folder).mkdir(exist_ok=True)
         openings = Openings(write=(str(tmp_path.resolve() / folder),))
-        assert bool(with_imports(CONFINED, openings).not_stopped) is said
+        assert bool(with_code_places(CONFINED, openings).not_stopped) is said
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -105,5 +105,5 @@ def test_settings_and_disks_of_the_machine_are_told_and_other_devices_are_not() 
         ("/dev", True),
         ("/dev/shm", False),
     ):
-        told = with_imports(CONFINED, Openings(write=(path,))).not_stopped
+        told = with_code_places(CONFINED, Openings(write=(path,))).not_stopped
         assert any("what it writes can run as you" in text for text in told) is said

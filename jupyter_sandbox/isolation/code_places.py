@@ -23,7 +23,7 @@ _OF_THE_MACHINE = ("/proc/sys", "/sys/kernel", "/dev/block")
 _IN_PREFIX = ("pyvenv.cfg", "etc/jupyter", "share/jupyter")
 
 
-def with_imports(protection: Protection, openings: Openings) -> Protection:
+def with_code_places(protection: Protection, openings: Openings) -> Protection:
     """The report, with a sentence for what was opened for writing and is imported from, and one for what else there
     runs with the rights of the user. Each start looks again."""
     if not openings.write or not protection.has("landlock"):
