@@ -13,6 +13,7 @@ import os
 import re
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 
 from ..model.errors import CompileError
@@ -57,8 +58,10 @@ def _fetch(url: str, commit: str, own: Path, deadline: float, ca_file: Path | No
 
 
 def _read(own: Path, commit: str, source: GitSource, deadline: float) -> list[File]:
-    with start_git(["cat-file", "--batch"], own) as process:
-        reader = ObjectReader(process, len(commit) // 2, deadline)
+    with (
+        start_git(["cat-file", "--batch"], own) as process,
+        closing(ObjectReader(process, len(commit) // 2, deadline)) as reader,
+    ):
         entries = reader.files(reader.tree_of(commit, source.subfolder))
         chosen = wanted(path for path, entry in entries.items() if entry.is_file)
         _refuse_links(entries, chosen)

@@ -37,7 +37,7 @@ class Entry:
 
 
 class ObjectReader:
-    """Asks a running ``cat-file --batch`` for objects by id."""
+    """Asks a running ``cat-file --batch`` for objects by id, until it is closed."""
 
     def __init__(self, process: subprocess.Popen[bytes], id_bytes: int, deadline: float) -> None:
         assert process.stdin is not None and process.stdout is not None
@@ -46,6 +46,10 @@ class ObjectReader:
         self._buffer = bytearray()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._out, selectors.EVENT_READ)
+
+    def close(self) -> None:
+        """Let go of what it waits by, which an error that somebody keeps would hold open."""
+        self._selector.close()
 
     def tree_of(self, commit: str, subfolder: str | None) -> str:
         """The id of the commit's tree, or of a folder in it."""

@@ -204,6 +204,14 @@ def test_the_users_git_configuration_and_environment_are_not_read(
     assert not mark.exists()
 
 
+def test_whoever_keeps_the_error_keeps_no_file_open(repository: Repository) -> None:
+    (repository.path / "shop.py").symlink_to("/etc/passwd")
+    commit = repository.commit({"counter.py": "n = 1\n"})
+    before = set(os.listdir("/proc/self/fd"))
+    kept = refusal(GitSource(str(repository.path), commit))
+    assert kept.__traceback__ is not None and set(os.listdir("/proc/self/fd")) <= before
+
+
 @pytest.mark.parametrize("name", ["secret.py", "shop/plugins"])
 def test_a_symbolic_link_among_the_modules_is_refused_and_never_followed(repository: Repository, name: str) -> None:
     (repository.path / "shop").mkdir()
