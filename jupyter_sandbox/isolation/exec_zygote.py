@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -51,6 +51,7 @@ _FIXED = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
+_REFUSED = frozenset({errno.EPERM, errno.ENOSYS})
 _NO_PROGRAM = (
     "this Python does not know which program it is (sys.executable), as one inside of another program, and sandboxes "
     "need it: set sys.executable to the path of a Python of the same version, and create the sandbox again"
@@ -185,11 +186,22 @@ def begin(
                 execute, theirs, errors, entry=entry, preload=preload, preimport=preimport, folder=str(scratch.path),
                 sys_path=sys_path,
             )  # fmt: skip
-            process = patiently(start, time.sleep)
+            process = _begun(start)
             kept.pop_all()
             return Begun(process, ours, errors, scratch)
     except OSError as error:
         raise _not_started(error) from None
+
+
+def _begun(start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    try:
+        return patiently(start, time.sleep)
+    except OSError as error:
+        if error.errno in _REFUSED and error.filename in (None, "/"):  # for what is done before the program is there
+            text = f"no OS process with a session of its own can be started here: {error.strerror}"
+            hint = "a container's filter (its seccomp profile) has to let setsid, dup2, fork and vfork through"
+            raise LaunchFailed(f"{text}; {hint}") from None
+        raise
 
 
 def _not_started(error: OSError) -> LaunchFailed:

@@ -25,6 +25,7 @@ from .exec_zygote import Begun, Ground, begin, prepared
 from .exits import ExitStatus
 from .guest_process import GuestProcess
 from .leftovers import end_all
+from .needs import must_be_let_through
 from .places import check
 from .profiles import PROFILES
 from .shortage import shortage, unwatched
@@ -91,6 +92,7 @@ class Zygote:
         Raises PreimportFailed when one of the user's modules in ``preimport`` is missing, raises, does not end or
         starts threads; LaunchFailed when the interpreter does not come up for another reason.
         """
+        must_be_let_through()
         ground = await fetched(fetch, prepared, Ground.undo)
         begun = begin(entry=entry, preload=preload, preimport=preimport, sys_path=sys_path, ground=ground)
         try:

@@ -24,6 +24,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from ..isolation.aside import no_thread
+from ..isolation.needs import must_be_let_through
 from ..isolation.shortage import shortage
 from ..model.errors import InternalError, LaunchFailed, SandboxGone
 from .serving import serve
@@ -171,11 +172,13 @@ class _LooksOnceMore(selectors.DefaultSelector):
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
-    """Raises LaunchFailed when nothing more can be opened; asyncio would leave half a loop behind that complains.
+    """Raises LaunchFailed when nothing more can be opened; asyncio would leave half a loop behind that complains. Also
+    where it could not be woken.
 
     Nor is it one to be debugged: who starts a notebook with ``-X dev`` means loops of his own, and would find what
     this one takes long for under his cells.
     """
+    must_be_let_through()
     try:
         with selectors.DefaultSelector():
             for end in socket.socketpair():
