@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol, TypeVar, cast
 
 from ..model.errors import LaunchFailed
@@ -29,12 +30,15 @@ class Fetch(Protocol):
 
 
 def started(run: Callable[[], None]) -> Callable[[], bool]:
-    """Begin a thread that does ``run``, which nobody else may hold; the answer says whether it still is at it, or will.
+    """Begin a thread that does ``run``; the answer says whether it still is at it, or will.
 
     Raises RuntimeError or MemoryError where there is none to be had.
     """
-    held = weakref.ref(run)  # by its thread alone, which lets go when it ends, also before it has begun
-    _thread.start_new_thread(run, ())
+    # Held by its thread alone, which lets go when it ends, also before it has begun. Not ``run`` itself: an error that
+    # breaks out of it, for want of memory to tell of another one, can hold that for ever.
+    begun = partial(run)
+    held = weakref.ref(begun)
+    _thread.start_new_thread(begun, ())
     return lambda: held() is not None
 
 
@@ -80,29 +84,36 @@ async def in_thread(act: Callable[[], T]) -> T:
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()
+    result: T | None = None
+    error: BaseException | None = None
 
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if outcome.done():
-            return
-        if error is not None:
-            outcome.set_exception(error)
-        else:
-            outcome.set_result(cast("T", result))
+    def settle() -> None:
+        nonlocal error
+        if not outcome.done():
+            if error is not None:
+                outcome.set_exception(error)
+            else:
+                outcome.set_result(cast("T", result))
+        error = None  # which holds this thread's frames, and they hold it
 
     def run() -> None:
-        result, error = None, None
+        nonlocal result, error
         try:
             result = act()
         except BaseException as caught:  # delivered to whoever awaits it
             error = caught
-        told(loop, lambda: settle(result, error))
+        told(loop, settle)  # made before: there may be no memory for anything
+
+    def never_told() -> None:
+        nonlocal error
+        error = error or no_thread(MemoryError())
+        settle()
 
     try:
         is_there = started(run)
-    except (RuntimeError, MemoryError) as error:
-        raise no_thread(error) from None
-    del run
-    watch = _Watch(loop, is_there, lambda: settle(None, no_thread(MemoryError())))
+    except (RuntimeError, MemoryError) as failed:
+        raise no_thread(failed) from None
+    watch = _Watch(loop, is_there, never_told)
     try:
         return await outcome
     finally:

@@ -13,6 +13,8 @@ from .waits import Waits
 
 MOST = 1 << 20
 """Bytes of one that are read. Sixty thousand maps of a file far below others are a quarter of a gigabyte of text."""
+_PIECE: Final = 1 << 16
+"""Bytes asked for at once: Python makes room for so many, which a kernel may not have, before Linux gives a few."""
 
 
 FOR_A_START: Final = Waits()
@@ -26,7 +28,7 @@ def read(path: str, most: int = MOST) -> bytes:
     brief.find(path)
     fd = FOR_A_START.during(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        while size < most and (piece := os.read(fd, most - size)):
+        while size < most and (piece := os.read(fd, min(most - size, _PIECE))):
             pieces.append(piece)
             size += len(piece)
     finally:

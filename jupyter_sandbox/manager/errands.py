@@ -129,6 +129,8 @@ class Errands:
         self._looking: asyncio.TimerHandle | None = None
         self._there: dict[object, Callable[[], bool]] = {}
         """Of each thread whether it still is."""
+        self._doing: dict[object, Errand[Any] | None] = {}
+        """And what it is at: who waits for that is to hear when it ended without a word, as for want of memory."""
         self._busy: set[object] = set()
         self._workers: set[Worker] = set()
         self._closed = False
@@ -143,9 +145,9 @@ class Errands:
             self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look_again)
 
     def _look_again(self) -> None:
-        """Who was counted on may have ended before it had begun."""
+        """Who was counted on may have ended, before it had begun or before it could tell."""
         self._looking = None
-        if not self._queue.empty():
+        if self._open:
             self._see_to_it()
             self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look_again)
 
@@ -154,7 +156,7 @@ class Errands:
         self._miss_who_ended()
         if len(self._threads) - len(self._busy) < self._queue.qsize() and len(self._threads) < MOST:
             self._begin()
-        if not self._threads:
+        if not self._threads and not self._queue.empty():
             self._do(self._queue.get(), None)
 
     def _miss_who_ended(self) -> None:
@@ -163,14 +165,18 @@ class Errands:
             del self._there[thread]
             self._threads.discard(thread)
             self._busy.discard(thread)
+            if (lost := self._doing.pop(thread, None)) is not None:
+                told(asyncio.get_running_loop(), partial(self._deliver, lost))
 
     def _begin(self) -> None:
         thread = object()
         self._threads.add(thread)
+        self._doing[thread] = None
         try:
             self._there[thread] = started(partial(self._serve, thread, len(self._threads) == 1))
         except (RuntimeError, MemoryError):
             self._threads.discard(thread)
+            del self._doing[thread]
 
     def _serve(self, thread: object, for_good: bool) -> None:
         self._busy.add(thread)  # looking for itself can take a while
@@ -198,8 +204,10 @@ class Errands:
             if errand is None:
                 self._threads.discard(thread)
                 return
+            self._doing[thread] = errand
             self._busy.add(thread)
             self._do(errand, worker)
+            self._doing[thread] = None
             del errand  # else it would be kept until the next one comes
             self._busy.discard(thread)
 
@@ -272,20 +280,23 @@ class GuestErrands:
     async def fetch(self, act: Callable[[], T]) -> T:
         """What ``act`` gives, done elsewhere. Raises what it raises."""
         outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        errors = list[Exception]()
+        error: Exception | None = MemoryError()  # until it was done: whoever is sent may end without a word
 
         def tried() -> T | None:
+            nonlocal error
             try:
-                return act()
-            except Exception as error:  # raised where it is waited for
-                errors.append(error)
+                result = act()
+            except Exception as caught:  # raised where it is waited for
+                error = caught
                 return None
+            error = None
+            return result
 
         def over(result: T | None) -> None:
             if outcome.done():
                 return
-            if errors:
-                outcome.set_exception(errors[0])
+            if error is not None:
+                outcome.set_exception(error)
             else:
                 outcome.set_result(cast("T", result))
 

@@ -35,6 +35,9 @@ DIED = (
     "the thread of the sandbox manager has ended, and all its sandboxes with it ({}): begin anew with "
     "%reload_ext jupyter_sandbox, or with another SandboxManager()"
 )
+NO_MEMORY = (
+    "the kernel has no memory left for that: free some in the notebook, or destroy some sandboxes, and try again"
+)
 LOOK_UP_S = 0.2
 INTERRUPT_S = 0.7
 """How long an interrupted wait lets the work clean up: killing a guest takes milliseconds. Whoever interrupts has the
@@ -64,7 +67,7 @@ class ManagerLoop:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do ``work`` on the loop and wait for it, from any other thread.
 
-        Raises what the work raises, SandboxGone after ``close`` and in a fork.
+        Raises what the work raises, LaunchFailed where that is MemoryError, SandboxGone after ``close`` and in a fork.
         """
         try:
             loop = self._started()
@@ -252,6 +255,8 @@ class _Ticket(Generic[T]):
             if not self._ended:
                 self._must_live()
         try:
+            if isinstance(self._error, MemoryError):
+                raise LaunchFailed(NO_MEMORY) from None
             if self._error is not None:
                 raise self._error
             return cast("T", self._result)

@@ -63,6 +63,20 @@ def test_what_was_seen_once_is_on_its_way(own: SharedMemory) -> None:
     assert own.beyond(0, b"5") == before
 
 
+def test_a_list_is_read_in_pieces_that_a_kernel_with_little_memory_has_room_for(
+    own: SharedMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, read = list[int](), os.read
+
+    def seen(fd: int, most: int) -> bytes:
+        asked.append(most)
+        return read(fd, most)
+
+    monkeypatch.setattr(os, "read", seen)
+    SharedMemory(os.getpid())
+    assert asked and max(asked) <= 1 << 16
+
+
 def test_pieces_of_system_v_are_counted_for_who_made_them_and_removed_with_it(own: SharedMemory) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.shmat.restype = ctypes.c_void_p

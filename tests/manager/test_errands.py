@@ -212,6 +212,36 @@ def test_what_is_fetched_is_the_result_or_the_error() -> None:
     run(work())
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(("where", "name"), [(module, "told"), (Errand, "run")])
+def test_what_a_thread_was_at_that_ended_for_want_of_memory_is_told_all_the_same(
+    where: object, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it had done, or that it did not do it: nobody waits for ever, and nothing is taken for a result."""
+    missed: list[object] = []
+    whole = getattr(where, name)
+
+    def short(*words: object) -> object:
+        if missed.append(words) is None and len(missed) == 1:
+            raise MemoryError
+        return whole(*words)
+
+    async def work() -> None:
+        errands = GuestErrands(errands_of(asyncio.get_running_loop()))
+        assert await errands.fetch(lambda: 41) == 41
+        with monkeypatch.context() as patch:
+            patch.setattr(where, name, short)
+            if name == "told":
+                assert await asyncio.wait_for(errands.fetch(lambda: 42), 10) == 42
+            else:
+                with pytest.raises(MemoryError):
+                    await asyncio.wait_for(errands.fetch(lambda: 42), 10)
+        assert await errands.fetch(lambda: 43) == 43
+
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    run(work())
+
+
 def test_a_thread_that_waits_in_linux_is_seen_to_be_kept_and_closes_what_it_looked_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

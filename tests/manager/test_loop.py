@@ -395,3 +395,35 @@ def test_a_result_that_there_is_no_memory_to_tell_is_told_when_there_is(
         return await in_thread(lambda: 42)
 
     assert loop.run(beside()) == 42
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_thread_that_ended_for_want_of_memory_to_tell_of_an_error_is_missed(
+    loop: ManagerLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error has the thread's frames, and they have the error: nothing goes before Python's collector comes."""
+
+    def short(*_: object) -> None:
+        raise MemoryError
+
+    async def beside() -> int:
+        return await in_thread(lambda: 1 // 0)
+
+    monkeypatch.setattr("jupyter_sandbox.isolation.aside.LOOK_S", 0.01)
+    gc.disable()
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr("jupyter_sandbox.isolation.aside.told", short)
+            with pytest.raises(ZeroDivisionError):
+                loop.run(asyncio.wait_for(beside(), 10))
+    finally:
+        gc.enable()
+
+
+def test_work_that_there_is_no_memory_for_ends_in_words(loop: ManagerLoop) -> None:
+    async def large() -> None:
+        raise MemoryError
+
+    with pytest.raises(LaunchFailed, match="no memory left for that: free some in the notebook"):
+        loop.run(large())
+    assert loop.run(answer()) == 42

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from jupyter_sandbox.manager.loop import ManagerLoop
-from jupyter_sandbox.model.errors import SandboxGone
+from jupyter_sandbox.model.errors import LaunchFailed, SandboxGone
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_work_that_there_is_no_memory_to_begin_is_an_error_of_who_waits(
 
     with monkeypatch.context() as patch:
         patch.setattr(inside, "create_task", refused)
-        with pytest.raises(MemoryError):
+        with pytest.raises(LaunchFailed, match="no memory left for that: free some"):
             loop.run(answer())
     assert loop.run(answer()) == 42
 
