@@ -7,10 +7,10 @@ cell runs there is the Lab sidebar, which has a channel of its own.
 
 from __future__ import annotations
 
-import pathlib
 import uuid
 import zlib
 from collections.abc import Callable
+from importlib.resources import files
 from typing import Any
 
 import anywidget
@@ -30,7 +30,7 @@ Inspect = Callable[[str], Inspection]
 VERBS = ("kill_process", "suspend_process", "unsuspend_process", "restart_process")
 
 
-_CODE = pathlib.Path(__file__).with_name("live.js").read_text("utf-8")
+_CODE = files(__package__).joinpath("live.js").read_text("utf-8")  # not by a path: the package may lie in an archive
 
 
 def _once(code: str) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import zipfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import jupyter_sandbox
 from jupyter_sandbox.model.errors import NoProcess
 from jupyter_sandbox.model.views import Event, Inspection, TreeDiff, TreeView
 from jupyter_sandbox.widgets.live import LiveTree
@@ -122,3 +127,19 @@ def test_a_frozen_picture_stands_still_and_says_why(opened: Opened, tree: TreeVi
     assert opened.sent == []
     assert opened.press(type="act", verb="kill_process", key="shop/front")["note"] == "the sandbox was destroyed"
     assert opened.acts == []
+
+
+def test_its_code_is_found_where_the_package_lies_in_an_archive(tmp_path: Path) -> None:
+    source, archive = Path(jupyter_sandbox.__file__).parent, tmp_path / "packages.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for file in (*source.rglob("*.py"), *source.rglob("*.js")):
+            if "labextension" not in file.parts:
+                packed.write(file, file.relative_to(source.parent))
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from jupyter_sandbox.widgets import live\n"
+        "print(live.__file__, len(live._CODE))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, archive], capture_output=True, text=True, check=False)
+    where, size = done.stdout.split() or ("", "0")
+    assert where.startswith(str(archive)) and int(size) == len(LiveTree.code.default_value), done.stderr
