@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 
 from ..model.limits import MANY_FILES, Holdings
-from . import waited_for
+from . import waited_for, watches
 from .connections import Connections
 from .kept_files import KeptFiles
 from .programs_kept import Programs, threads_of
@@ -35,7 +35,7 @@ class HoldingsMeter:
         self._kept = KeptFiles(folder)
         self._programs = Programs(folder)
         self.connections = Connections()
-        self._open_files = 0
+        self._open_files = self._watches = 0
         self._looks = 0
         self._seen = Holdings()
 
@@ -92,12 +92,15 @@ class HoldingsMeter:
         unseen = own.unseen or ("" if kept.all_seen and programs.all_seen else "maps")
         return Holdings(
             own.disk + sum(hidden.values()), own.files + len(hidden), self._open_files,
-            threads_of(pid) + programs.threads, own.largest, programs.count, unseen,
+            threads_of(pid) + programs.threads, own.largest, programs.count,
+            self._watches + programs.watches, unseen,
         )  # fmt: skip
 
     def _look_at_open(self, pid: int, filtered: bool, everything: bool) -> None:
         """What is waited for counts when there is more of it than anybody may have: most of it is open as well."""
         self._kept.look(pid, filtered=filtered, everything=everything)
         self.connections.look(self._kept.connections | self._programs.connections)
-        waited = waited_for.files(pid) + self._programs.waited
+        own = waited_for.look(pid)
+        waited = own.files + self._programs.waited
         self._open_files = max(self._kept.open_files, waited if waited > MANY_FILES else 0)
+        self._watches = self._kept.watches + watches.of_closed(own, self._kept.epolls, self._kept.open_files)

@@ -1,4 +1,4 @@
-"""What one OS process of a guest has open or mapped: deleted files of the guest's folder, and its connections.
+"""What one OS process of a guest has open or mapped: deleted files of the guest's folder, its connections and epolls.
 
 Looks and remembers, decides nothing. No link is followed but those that are
 seen to lead to a deleted file of the guest's or to a socket.
@@ -12,7 +12,7 @@ import re
 from contextlib import suppress
 
 from ..model.limits import FILE_SIZE, MANY_FILES
-from . import brief, file_tables, long_list
+from . import brief, file_tables, long_list, watches
 from .shortage import NO_FILES
 
 _DELETED = " (deleted)"
@@ -32,6 +32,10 @@ class KeptFiles:
         """Of any kind."""
         self.connections = frozenset[int]()
         """The sockets among them that can lead into the network, by number."""
+        self.epolls: tuple[str, ...] = ()
+        """The links to those among them."""
+        self.watches = 0
+        """Of these epolls."""
         self.all_seen = True
         """Whether its maps could be read to their end."""
         self._kept: dict[int, int] = {}
@@ -65,17 +69,19 @@ class KeptFiles:
         """Of who has more than anybody may have no file is looked at: each costs, and other sandboxes wait."""
         kept: dict[int, int] = {}
         sockets: dict[int, bool] = {}
-        paths = list[str]()
+        epolls, paths = list[str](), list[str]()
         for folder in file_tables.folders(pid, filtered=filtered):
             if len(paths) <= MANY_FILES:
                 paths += _listed(folder)
         for path in (*paths, f"/proc/{pid}/exe") if len(paths) <= MANY_FILES else ():
-            self._take(path, kept, sockets)
+            self._take(path, kept, sockets, epolls)
         self._kept, self._sockets = kept, sockets
+        self.epolls = tuple(epolls)
+        self.watches = watches.of_open(self.epolls)
         self.connections = frozenset(number for number, leads in sockets.items() if leads)
         self.open_files = len(paths)
 
-    def _take(self, path: str, kept: dict[int, int], sockets: dict[int, bool]) -> None:
+    def _take(self, path: str, kept: dict[int, int], sockets: dict[int, bool], epolls: list[str]) -> None:
         """By the name alone: a file of others can lie on a drive that answers never. What is so far below other
         folders that Linux cannot tell its name is in the guest's own, and counts."""
         with suppress(OSError):
@@ -92,6 +98,8 @@ class KeptFiles:
                 number = int(socket[1])
                 known = self._sockets.get(number)
                 sockets[number] = _leads_into_the_network(path) if known is None else known
+            elif name == watches.KIND:
+                epolls.append(path)
 
     def _mapped_in(self, pid: int, maps: str) -> dict[int, int]:
         """Each file is asked for its size once, however many maps it has."""

@@ -62,7 +62,11 @@ _SHARED_OUT: Final = (
     "it can use up what Linux counts for you as a whole, such as watches of files: as long as it lives no program of "
     "yours gets any, this kernel included"
 )
-"""See ``common_goods``: programs need some of that, and without a filter there is all of it."""
+_WATCHES_OUT: Final = (
+    "it can use up what Linux counts for you as a whole: watches of files for the moment until it is ended, or ones "
+    "that it hides in messages to itself; meanwhile no program of yours gets any, this kernel included"
+)
+"""See ``common_goods`` and ``watches``: without a filter there is all of it, and programs need some."""
 
 CONFINES_EMPTYING: Final = 3
 CONFINES_COMMANDS: Final = 5
@@ -196,7 +200,7 @@ def _of_calls(openings: Openings, landlock: int) -> list[str]:
     if openings.subprocess:
         # Where signals are confined there is somebody who ends all programs at once, see ``ender``.
         living = "" if landlock >= CONFINES_SIGNALS else ", and can outlive a kernel that is killed"
-        words += [f"it can start programs, as confined as it is: they have max_memory each{living}", _SHARED_OUT]
+        words += [f"it can start programs, as confined as it is: they have max_memory each{living}", _WATCHES_OUT]
     return words
 
 

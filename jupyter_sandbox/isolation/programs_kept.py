@@ -7,9 +7,10 @@ import os
 from bisect import bisect_right
 
 from ..model.limits import THREADS
-from . import system, waited_for
+from . import system, waited_for, watches
 from .descendants import descendants
 from .kept_files import KeptFiles
+from .waited_for import Waited
 
 _AT_A_LOOK = 16
 """Whose files are looked at: each may take half a millisecond, and what all keep is told when each had its turn."""
@@ -22,7 +23,7 @@ class Programs:
         self._folder = folder
         self.count = self.threads = 0
         self._kept: dict[int, KeptFiles] = {}
-        self._waited: dict[int, int] = {}
+        self._waited: dict[int, Waited] = {}
         self._last = 0
 
     def look(self, pid: int, *, filtered: bool) -> None:
@@ -46,12 +47,20 @@ class Programs:
         for other in (programs[at:] + programs[:at])[:_AT_A_LOOK]:
             self._last = other
             self._kept.setdefault(other, KeptFiles(self._folder)).look(other, filtered=filtered)
-            self._waited[other] = waited_for.files(other)
+            self._waited[other] = waited_for.look(other)
 
     @property
     def waited(self) -> int:
         """Files that their threads wait for."""
-        return sum(self._waited.values())
+        return sum(one.files for one in self._waited.values())
+
+    @property
+    def watches(self) -> int:
+        """Of their epolls. One that several have counts for each: nobody is told which is which."""
+        return sum(
+            kept.watches + watches.of_closed(self._waited.get(other, Waited()), kept.epolls, kept.open_files)
+            for other, kept in self._kept.items()
+        )
 
     @property
     def hidden(self) -> dict[int, int]:

@@ -9,34 +9,47 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
 from . import brief, long_list
 from .syscalls import NUMBERS
 
 _WHERE = {"poll": 1, "ppoll": 1, "select": 0, "pselect6": 0}
 """The argument that says how many."""
+_EPOLL = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
 _MOST_THREADS = 250
 """More end a sandbox anyway."""
 
 
-def files(pid: int) -> int:
-    """Of all its threads together, at most; 0 where Linux does not say. Some ten microseconds for each thread."""
+class Waited(NamedTuple):
+    """What the threads of one OS process wait for together."""
+
+    files: int = 0
+    """At most."""
+    epolls: tuple[int, ...] = ()
+    """For each thread that waits for an epoll, the number that this had when the wait began."""
+
+
+def look(pid: int) -> Waited:
+    """Nothing where Linux does not say. Some ten microseconds for each thread."""
     try:
         threads = brief.names(f"/proc/{pid}/task", _MOST_THREADS)[:_MOST_THREADS]
     except OSError:
-        return 0
-    return sum(_of(f"/proc/{pid}/task/{thread}") for thread in threads)
+        return Waited()
+    machine = os.uname().machine
+    calls = list(_calls(pid, threads))
+    epolls = [epoll_of(call, machine) for call in calls]
+    return Waited(sum(waits_for(call, machine) for call in calls), tuple(one for one in epolls if one >= 0))
 
 
-def _of(thread: str) -> int:
+def _calls(pid: int, threads: list[str]) -> Iterator[bytes]:
     """Not of who runs, or wants to: Linux tells its call when it has it off the processor, some milliseconds later."""
-    with suppress(OSError):
-        if brief.state(thread) == b"R":
-            return 0
-        call = long_list.FOR_A_START.during(long_list.read, f"{thread}/syscall", 256)
-        return waits_for(call, os.uname().machine)
-    return 0
+    for thread in threads:
+        with suppress(OSError):
+            if brief.state(f"/proc/{pid}/task/{thread}") != b"R":
+                yield long_list.FOR_A_START.during(long_list.read, f"/proc/{pid}/task/{thread}/syscall", 256)
 
 
 def waits_for(call: bytes, machine: str) -> int:
@@ -48,6 +61,22 @@ def waits_for(call: bytes, machine: str) -> int:
     words = call.split()
     at = _waits(machine).get(words[0]) if words else None
     return 0 if at is None or len(words) < at + 2 else int(words[at + 1], 16) & 0xFFFFFFFF
+
+
+def epoll_of(call: bytes, machine: str) -> int:
+    """The number of the epoll that such a call waits for; -1 where it waits for none.
+
+    >>> epoll_of(b"232 0x5 0x7f00 0x10 0xffffffff 0x0 0x0 0x7ffc 0x7f12", "x86_64"), epoll_of(b"running", "x86_64")
+    (5, -1)
+    """
+    words = call.split()
+    return int(words[1], 16) & 0xFFFFFFFF if len(words) > 1 and words[0] in _epolls(machine) else -1
+
+
+@functools.cache
+def _epolls(machine: str) -> frozenset[bytes]:
+    numbers = NUMBERS.get(machine, {})
+    return frozenset(str(numbers[name]).encode() for name in _EPOLL if name in numbers)
 
 
 @functools.cache

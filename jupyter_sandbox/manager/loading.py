@@ -96,7 +96,7 @@ def _todo(unit: Unit, why: str) -> str:
         return "Look for an endless loop at module level, and leave long work to a process"
     if why.startswith("it used"):
         return f"Take less memory at module level, or give it more: %sandbox limits {unit.name} --max-memory SIZE"
-    if why.startswith(("it filled", "it has", "threads", "files")):
+    if why.startswith(("it filled", "it has", "threads", "files", "watches")):
         return "Do less of that at module level, and leave it to a process"
     return "Look for os._exit or a crash at module level"
 

@@ -15,9 +15,15 @@ OPEN_FILES, MANY_FILES = 128, 1_000
 FILE_SIZE = 16_000_000
 DISK_BYTES, DISK_FILES = 100_000_000, 2_000
 THREADS = 250
+WATCHES = 10_000
 """What is the same for every sandbox: open files, and how many of them end one where the operating system sets no limit
 (``off``): each is looked at again and again; bytes of one file, bytes and files of its folder, threads of its OS
-process. Counting many files costs the kernel time; numbers for threads are few and belong to the machine."""
+process, watches of epoll of all its programs together. Counting many files costs the kernel time; numbers for threads
+are few and belong to the machine, and watches to all programs of the user. Eighty loops that wait for all of their 128
+files have as many."""
+HIDDEN_WATCHES = 300
+"""What an epoll that was closed and that a thread waits for counts as: nobody is told how many it has, and more than
+thirty of them are nobody's way to wait."""
 TOP_LEVEL_MS = 5_000
 """What the top level of a module may take at least, however little a callback may: it is loaded once."""
 
@@ -34,6 +40,8 @@ class Holdings(NamedTuple):
     """Bytes that the largest file of its folder is long."""
     programs: int = 0
     """Other OS processes that it started."""
+    watches: int = 0
+    """Of epoll, those of its programs among them; no further than until they are too many."""
     unseen: str = ""
     """What there is too much of to be looked at to the end: ``depth`` of folders, memory ``maps``."""
 

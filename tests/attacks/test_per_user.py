@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from .conftest import Arena, growing_at_most
+from .conftest import Arena, crash_reason, growing_at_most
 from .tools import TOOLS
 
 OS_TIMERS = """
@@ -96,6 +96,72 @@ def test_no_watches_of_files_are_taken_from_others(strict: Arena, allow: dict[st
 def test_programs_that_wait_by_epoll_have_it(strict: Arena) -> None:
     source = "import select; a, b = _os.pipe(); e = select.epoll(); e.register(b); answer = e.poll(1)[0][0] == b"
     assert strict.attempt(source, strict.attacker(allow={"subprocess": True})) is True
+
+
+WATCHING = """
+import select, threading, time
+def watch(epolls):
+    event = _ctypes.create_string_buffer(16)
+    for file in [_os.eventfd(0) for _ in range(20)]:
+        for place in range(60, 126):
+            _os.dup2(file, place)
+            for one in epolls: _libc.epoll_ctl(one, 1, place, event)
+            _os.close(place)
+def forked():
+    if _os.fork() == 0:
+        watch([_libc.epoll_create1(0)])
+        time.sleep(60)
+def waited_for(wait):
+    epolls = [_libc.epoll_create1(0) for _ in range(70)]
+    wait(epolls)
+    time.sleep(0.2)
+    for one in epolls: _os.close(one)
+def by_threads(epolls):
+    room = _ctypes.create_string_buffer(16)
+    for one in epolls: threading.Thread(target=_libc.epoll_wait, args=(one, room, 1, 60_000), daemon=True).start()
+def by_poll(epolls):
+    poll = select.poll()
+    for one in epolls: poll.register(one, 1)
+    threading.Thread(target=poll.poll, args=(60_000,), daemon=True).start()
+{way}
+time.sleep(8)
+"""
+WAYS = {
+    "of epolls that are open": "watch([_libc.epoll_create1(0) for _ in range(8)])",
+    "of programs": "for _ in range(8): forked()",
+    "of closed epolls that threads wait for": "waited_for(by_threads)",
+    "of closed epolls that one thread waits for": "waited_for(by_poll)",
+}
+HAVING_EPOLL = [{"profile": "off"}, {"profile": "basic"}, {"allow": {"subprocess": True}}]
+
+
+@pytest.mark.parametrize("options", HAVING_EPOLL, ids=str)
+@pytest.mark.parametrize("way", WAYS)
+def test_more_watches_than_anybody_needs_end_the_sandbox(strict: Arena, way: str, options: dict[str, object]) -> None:
+    """Ten thousand and some, of the millions that it could have taken from all programs of the user. What a closed
+    epoll has nobody is told: it counts as if it had some."""
+    sandbox = strict.attacker(limits={"handler_budget": 20_000, "max_memory": 200_000_000}, **options)
+    outcome = strict.attack(TOOLS + WATCHING.replace("{way}", WAYS[way]), sandbox)
+    assert outcome.killed and crash_reason(sandbox).startswith("watches: ")
+    assert any("more watches of epoll than the 10,000 that are allowed" in text for text in sandbox.info().alerts)
+    assert strict.works_again(sandbox)
+
+
+LOOPS = """
+import asyncio, threading, time
+def loop():
+    asyncio.run(asyncio.sleep(4))
+threads = [threading.Thread(target=loop) for _ in range(40)]
+for one in threads: one.start()
+for one in threads: one.join()
+answer = "done"
+"""
+
+
+@pytest.mark.parametrize("options", HAVING_EPOLL, ids=str)
+def test_many_threads_that_wait_by_epoll_are_left_alone(strict: Arena, options: dict[str, object]) -> None:
+    sandbox = strict.attacker(limits={"handler_budget": 20_000, "max_memory": 200_000_000}, **options)
+    assert strict.attempt(LOOPS, sandbox) == "done"
 
 
 def test_messages_with_files_are_refused_and_the_reason_is_told(strict: Arena) -> None:

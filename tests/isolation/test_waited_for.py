@@ -32,20 +32,20 @@ def selected(sockets: list[socket.socket], goes_on: int) -> None:
 
 @pytest.mark.parametrize("wait", [polled, selected])
 def test_what_a_thread_waits_for_counts_though_it_was_closed(wait: Callable[[list[socket.socket], int], None]) -> None:
-    before = waited_for.files(os.getpid())
+    before = waited_for.look(os.getpid()).files
     goes_on, end = os.pipe()
     pairs = [socket.socketpair() for _ in range(20)]
     thread = threading.Thread(target=wait, args=([one for pair in pairs for one in pair], goes_on))
     thread.start()
-    until(lambda: waited_for.files(os.getpid()) >= before + 40)
+    until(lambda: waited_for.look(os.getpid()).files >= before + 40)
     for pair in pairs:
         for one in pair:
             one.close()
-    assert waited_for.files(os.getpid()) >= before + 40
+    assert waited_for.look(os.getpid()).files >= before + 40
     os.close(end)
     thread.join(60)
     os.close(goes_on)
-    until(lambda: waited_for.files(os.getpid()) <= before)
+    until(lambda: waited_for.look(os.getpid()).files <= before)
 
 
 def test_whoever_does_something_else_waits_for_none() -> None:

@@ -6,7 +6,16 @@ from dataclasses import replace
 
 from jupyter_sandbox.manager.life import DiskOver, GivenUp, HandlerOver, LimitCounted, MemoryOver, RuntimeOver
 from jupyter_sandbox.manager.watch import ATTEMPTS, MEMORY_SLACK, RETRY_NS, Reading, Watched, disk_text, judge
-from jupyter_sandbox.model.limits import DISK_BYTES, DISK_FILES, FILE_SIZE, MANY_FILES, OPEN_FILES, Holdings, Limits
+from jupyter_sandbox.model.limits import (
+    DISK_BYTES,
+    DISK_FILES,
+    FILE_SIZE,
+    MANY_FILES,
+    OPEN_FILES,
+    WATCHES,
+    Holdings,
+    Limits,
+)
 
 LIMITS = Limits()
 MS = 1_000_000
@@ -74,6 +83,14 @@ def test_limits_that_the_operating_system_does_not_set_are_not_told_to_be_met() 
     assert judge(Watched(), most, LIMITS, 1, limited=False)[1] == ()
     counted, over = judge(Watched(), more, LIMITS, 1, limited=False)[1]
     assert isinstance(counted, LimitCounted) and counted.limit == "files_limit" and isinstance(over, GivenUp)
+
+
+def test_watches_of_epoll_are_the_users_and_end_who_has_too_many() -> None:
+    most, more = (Reading(0, 0, 0, held=Holdings(watches=count)) for count in (WATCHES, WATCHES + 1))
+    assert judge(Watched(), most, LIMITS, 1)[1] == ()
+    counted, over = judge(Watched(), more, LIMITS, 1)[1]
+    assert isinstance(counted, LimitCounted) and counted.limit == "watches_limit" and counted.ends
+    assert isinstance(over, GivenUp) and over.reason.startswith("watches: ")
 
 
 def test_a_folder_is_told_by_what_it_has_too_much_of() -> None:
