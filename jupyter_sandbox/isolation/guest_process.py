@@ -173,6 +173,7 @@ class GuestProcess:
         looks, and before it runs code of a user."""
         self.step_back()
         self.memory()
+        self._meter.begin(self.pid)
         if self.closed and self._use is not None:  # meanwhile
             self._use.close()
 

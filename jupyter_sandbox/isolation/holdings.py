@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..model.limits import MANY_FILES, Holdings
 from . import waited_for, watches
 from .connections import Connections
-from .kept_files import KeptFiles
+from .kept_files import KeptFiles, listed
 from .programs_kept import Programs, threads_of
 from .scratch import folder_use
 from .shortage import NO_FILES
@@ -37,7 +38,14 @@ class HoldingsMeter:
         self.connections = Connections()
         self._open_files = self._watches = 0
         self._looks = 0
+        self._may_look = False
         self._seen = Holdings()
+
+    def begin(self, pid: int) -> None:
+        """Before it runs code of a user: whether Linux lets us look at its open files at all. Who keeps us from that
+        later did something for it."""
+        with suppress(OSError):
+            self._may_look = bool(listed(f"/proc/{pid}/fd")) if LINUX else False
 
     def look(
         self, pid: int, most_files: int, *, everything: bool = False, alone: bool = True, filtered: bool = True
@@ -89,12 +97,20 @@ class HoldingsMeter:
             self._look_at_open(pid, filtered, everything)
         self._looks += 1
         hidden = kept.hidden | programs.hidden
-        unseen = own.unseen or ("" if kept.all_seen and programs.all_seen else "maps")
+        unseen = own.unseen or self._unseen(filtered)
         return Holdings(
             own.disk + sum(hidden.values()), own.files + len(hidden), self._open_files,
             threads_of(pid) + programs.threads, own.largest, programs.count,
             self._watches + programs.watches, unseen,
         )  # fmt: skip
+
+    def _unseen(self, filtered: bool) -> str:
+        """Programs that nobody may look into count where the guest is kept from others as well: else some of them are
+        so for good reasons, as ``ssh-agent``."""
+        kept, programs = self._kept, self._programs
+        if self._may_look and (kept.closed or (filtered and programs.closed)):
+            return "closed"
+        return "" if kept.all_seen and programs.all_seen else "maps"
 
     def _look_at_open(self, pid: int, filtered: bool, everything: bool) -> None:
         """What is waited for counts when there is more of it than anybody may have: most of it is open as well."""

@@ -36,6 +36,8 @@ class KeptFiles:
         """The links to those among them."""
         self.watches = 0
         """Of these epolls."""
+        self.closed = False
+        """Whether Linux lets us look at none of them."""
         self.all_seen = True
         """Whether its maps could be read to their end."""
         self._kept: dict[int, int] = {}
@@ -70,9 +72,10 @@ class KeptFiles:
         kept: dict[int, int] = {}
         sockets: dict[int, bool] = {}
         epolls, paths = list[str](), list[str]()
+        self.closed = False
         for folder in file_tables.folders(pid, filtered=filtered):
             if len(paths) <= MANY_FILES:
-                paths += _listed(folder)
+                paths += self._listed(folder)
         for path in (*paths, f"/proc/{pid}/exe") if len(paths) <= MANY_FILES else ():
             self._take(path, kept, sockets, epolls)
         self._kept, self._sockets = kept, sockets
@@ -80,6 +83,15 @@ class KeptFiles:
         self.watches = watches.of_open(self.epolls)
         self.connections = frozenset(number for number, leads in sockets.items() if leads)
         self.open_files = len(paths)
+
+    def _listed(self, folder: str) -> list[str]:
+        try:
+            return listed(folder)
+        except OSError as error:
+            if error.errno in NO_FILES:
+                raise
+            self.closed = self.closed or isinstance(error, PermissionError)
+            return []
 
     def _take(self, path: str, kept: dict[int, int], sockets: dict[int, bool], epolls: list[str]) -> None:
         """By the name alone: a file of others can lie on a drive that answers never. What is so far below other
@@ -117,13 +129,9 @@ class KeptFiles:
         return path.startswith(self._folder) and path.endswith(_DELETED)
 
 
-def _listed(folder: str) -> list[str]:
-    try:
-        return [f"{folder}/{name}" for name in brief.names(folder, MANY_FILES)]
-    except OSError as error:
-        if error.errno in NO_FILES:
-            raise
-        return []
+def listed(folder: str) -> list[str]:
+    """The links in such a folder; some more than anybody may have at most. Raises OSError."""
+    return [f"{folder}/{name}" for name in brief.names(folder, MANY_FILES)]
 
 
 def _leads_into_the_network(path: str) -> bool:

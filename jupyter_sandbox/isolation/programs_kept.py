@@ -72,6 +72,11 @@ class Programs:
         return frozenset[int]().union(*(kept.connections for kept in self._kept.values()))
 
     @property
+    def closed(self) -> bool:
+        """Whether Linux lets us look at none of what one of them has open."""
+        return any(kept.closed for kept in self._kept.values())
+
+    @property
     def all_seen(self) -> bool:
         return all(kept.all_seen for kept in self._kept.values())
 

@@ -16,6 +16,7 @@ from ..model.limits import (
     OPEN_FILES,
     THREADS,
     TOP_LEVEL_MS,
+    WATCHES,
     Holdings,
     Limits,
 )  # fmt: skip
@@ -124,6 +125,9 @@ def judge(
     if held.open_files > MANY_FILES:
         text = f"the sandbox had more open files than the {MANY_FILES:,} that are allowed, and was killed"
         return watched, _too_many(text, "files", generation, reading.process)
+    if held.watches > WATCHES:
+        text = f"the sandbox had more watches of epoll than the {WATCHES:,} that are allowed, and was killed"
+        return watched, _too_many(text, "watches", generation, reading.process)
     watched, events = _memory(watched, reading, limits, generation)
     watched, of_files = _files(watched, held, generation) if limited else (watched, ())
     watched, more = _callback(watched, reading, limits, generation)
@@ -184,6 +188,8 @@ def _file_size(watched: Watched, largest: int, generation: int) -> tuple[Watched
 _UNSEEN = {
     "depth": "filled its folder with folders in folders, so deep that not all can be looked at",
     "maps": "has so many memory maps that not all can be looked at, and deleted files may be among them",
+    "closed": "keeps itself, or a program of it, from being looked into (not dumpable, see prctl(2), or a program that "
+    "cannot be read), and deleted files and shared memory may be hidden there",
 }
 
 
@@ -209,7 +215,7 @@ def _threads(held: Holdings) -> str:
 
 def _too_many(text: str, what: str, generation: int, process: str) -> tuple[LifeEvent, ...]:
     """Threads below Python cost next to no memory, and some ten thousand are all that a machine can number. Open files
-    keep whoever looks at them; above the most they are not counted to the end."""
+    keep whoever looks at them; above the most they are not counted to the end. Watches are the user's as a whole."""
     text += f" ({meanwhile(process).strip()})" if process else ""
     return LimitCounted(generation, f"{what}_limit", text, ends=True), GivenUp(generation, f"{what}: {text}")
 

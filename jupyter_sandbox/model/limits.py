@@ -43,7 +43,8 @@ class Holdings(NamedTuple):
     watches: int = 0
     """Of epoll, those of its programs among them; no further than until they are too many."""
     unseen: str = ""
-    """What there is too much of to be looked at to the end: ``depth`` of folders, memory ``maps``."""
+    """What there is too much of to be looked at to the end: ``depth`` of folders, memory ``maps``; or that nothing of
+    its open files is to be seen: ``closed``."""
 
     def at_least(self, folder: Holdings) -> Holdings:
         """With what its folder holds now, where that is more.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_sandbox.isolation import kept_files
+from jupyter_sandbox.isolation.holdings import HoldingsMeter
 from jupyter_sandbox.isolation.kept_files import _MAPS_EVERY, KeptFiles
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -72,3 +74,31 @@ def test_a_file_that_was_mapped_before_it_was_deleted_is_found_though_no_map_is_
             assert number not in seen._mapped
             seen.look(os.getpid(), filtered=True)
         assert number in seen._mapped
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_who_cannot_be_looked_into_is_told_where_that_was_once_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    """Some machines let nobody look, and no sandbox is to blame for that."""
+    meter = HoldingsMeter(str(tmp_path))
+    if begun:
+        meter.begin(os.getpid())
+    assert meter.look(os.getpid(), 100).unseen == ""
+
+    def refused(folder: str, most: int = 0) -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied", folder)
+
+    monkeypatch.setattr(kept_files.brief, "names", refused)
+    assert meter.look(os.getpid(), 100, everything=True).unseen == ("closed" if begun else "")
+
+
+@pytest.mark.parametrize("filtered", [True, False])
+def test_a_program_that_cannot_be_looked_into_is_told_where_programs_are_confined(
+    tmp_path: Path, filtered: bool
+) -> None:
+    meter = HoldingsMeter(str(tmp_path))
+    meter.begin(os.getpid())
+    closed = meter._programs._kept[1] = KeptFiles(str(tmp_path))
+    closed.closed = True
+    assert meter._unseen(filtered) == ("closed" if filtered else "")

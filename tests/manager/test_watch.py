@@ -98,7 +98,8 @@ def test_a_folder_is_told_by_what_it_has_too_much_of() -> None:
     assert disk_text(0, DISK_FILES + 1) == "filled its folder with more than the 2000 files that are allowed"
     assert "folders in folders" in disk_text(0, 70, "depth") and "memory maps" in disk_text(0, 3, "maps")
     assert "2000 files" in disk_text(0, DISK_FILES + 1, "maps")
-    for unseen in ("depth", "maps"):
+    assert "not dumpable" in disk_text(0, 3, "closed")
+    for unseen in ("depth", "maps", "closed"):
         (told,) = judge(Watched(), Reading(0, 0, 0, held=Holdings(files=3, unseen=unseen)), Limits(), 1)[1]
         assert isinstance(told, DiskOver) and told.unseen == unseen
 
