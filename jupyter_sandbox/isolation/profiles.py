@@ -58,13 +58,20 @@ _KERNELS: Final = (
 )
 """What it means that they listen on the network, and tell whoever connects: the key that they have is for requests."""
 
+_LIMITS_OF_OTHERS: Final = (
+    "it can set limits and priorities of your other OS processes, this kernel included: those of open files, memory or "
+    "processor time that are lowered stay so, and can end them"
+)
+"""See prlimit(2): Landlock knows nothing of it, and whoever has the same user may."""
+
 _SHARED_OUT: Final = (
     "it can use up what Linux counts for you as a whole, such as watches of files: as long as it lives no program of "
     "yours gets any, this kernel included"
 )
 _WATCHES_OUT: Final = (
-    "it can use up what Linux counts for you as a whole: watches of files for the moment until it is ended, or ones "
-    "that it hides in messages to itself; meanwhile no program of yours gets any, this kernel included"
+    "it can use up what Linux counts for you as a whole, such as full size of pipes, and watches of files for the "
+    "moment until it is ended or hidden in messages to itself: meanwhile no program of yours gets any, this kernel "
+    "included"
 )
 """See ``common_goods`` and ``watches``: without a filter there is all of it, and programs need some."""
 
@@ -157,7 +164,8 @@ def _unconfined(gave_up_powers: bool) -> list[str]:
         "it can read and change your files",
         f"it can read and change the memory of {others}, other sandboxes among them, see their "
         "environment and their files, and act through them",
-        "it can step back in the order in which OS processes end when the machine has no memory left",
+        "it can change the order in which your OS processes end when the machine has no memory left, and how sessions "
+        "of them share the processor; of this kernel, too, where you are root",
     ]
 
 
@@ -180,7 +188,7 @@ def _unfiltered(landlock: int) -> list[str]:
         words.append(f"it can open{commanded} your devices, though neither read nor write them")
     if landlock < CONFINES_SIGNALS:
         words.append("it can signal your other OS processes, this kernel included")
-    return [*words, _SHARED_OUT]
+    return [*words, _LIMITS_OF_OTHERS, _SHARED_OUT]
 
 
 def _of_files(openings: Openings) -> list[str]:

@@ -31,7 +31,9 @@ def test_who_can_step_back_in_that_order_is_told_to_be_able_to(arena: Arena, pro
     sandbox = arena.attacker(profile=profile)
     arena.attack("open('/proc/self/oom_score_adj', 'w').write('900')", sandbox)
     protection = sandbox.info().protection
-    assert protection is not None and "step back in the order" in "; ".join(protection.not_stopped)
+    assert protection is not None and "change the order in which your OS processes end" in "; ".join(
+        protection.not_stopped
+    )
     assert standing(sandbox.info().os_pid) == 900
 
 

@@ -208,6 +208,7 @@ _BROUGHT = "start programs that it brings along, and forks of itself"
 _FILES = "it can read and change your files"
 _MODES = "change modes, owners, times and attributes of your files"
 _MEMORY = "the memory of your other OS processes"
+_ORDER = "it can change the order in which your OS processes end"
 _FORK = """
 if not (pid := _os.fork()):
     try: {deed}
@@ -249,7 +250,12 @@ DEEDS = {
         "try: syscall('epoll_create1', 0)\nexcept OSError as error: hold(error.errno == _errno.ENOSYS)",
         ["use up what Linux counts for you as a whole"],
     ),
-    "step back": ("open('/proc/self/oom_score_adj', 'w').write('1000')", ["it can step back in the order"]),
+    "step back": ("open('/proc/self/oom_score_adj', 'w').write('1000')", [_ORDER]),
+    "have others step back": ("open('/proc/{program}/oom_score_adj', 'w').write('1000')", [_ORDER]),
+    "set limits of the kernel": (
+        "import resource as r; r.prlimit({kernel}, r.RLIMIT_CORE, r.prlimit({kernel}, r.RLIMIT_CORE))",
+        ["it can set limits and priorities of your other OS processes"],
+    ),
 }
 """What code may try to do, and the words one of which is said just where it works. A filter pretends to change modes,
 so that beside it "change your files" does not mean that."""
