@@ -64,6 +64,9 @@ _LIMITS_OF_OTHERS: Final = (
 )
 """See prlimit(2): Landlock knows nothing of it, and whoever has the same user may."""
 
+_UNCOUNTED: Final = (
+    "it can hold memory that is not counted: in sockets and pipes that it makes large, and in its programs"
+)
 _SHARED_OUT: Final = (
     "it can use up what Linux counts for you as a whole, such as watches of files: as long as it lives no program of "
     "yours gets any, this kernel included"
@@ -188,7 +191,7 @@ def _unfiltered(landlock: int) -> list[str]:
         words.append(f"it can open{commanded} your devices, though neither read nor write them")
     if landlock < CONFINES_SIGNALS:
         words.append("it can signal your other OS processes, this kernel included")
-    return [*words, _LIMITS_OF_OTHERS, _SHARED_OUT]
+    return [*words, _LIMITS_OF_OTHERS, _UNCOUNTED, _SHARED_OUT]
 
 
 def _of_files(openings: Openings) -> list[str]:

@@ -252,6 +252,10 @@ DEEDS = {
     ),
     "step back": ("open('/proc/self/oom_score_adj', 'w').write('1000')", [_ORDER]),
     "have others step back": ("open('/proc/{program}/oom_score_adj', 'w').write('1000')", [_ORDER]),
+    "have a large socket": (
+        "import socket as s; s.socketpair()[0].setsockopt(s.SOL_SOCKET, s.SO_SNDBUF, 1 << 20)",
+        ["it can hold memory that is not counted"],
+    ),
     "set limits of the kernel": (
         "import resource as r; r.prlimit({kernel}, r.RLIMIT_CORE, r.prlimit({kernel}, r.RLIMIT_CORE))",
         ["it can set limits and priorities of your other OS processes"],
