@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from ..model.limits import MANY_FILES, Holdings
-from . import waited_for, watches
+from . import waited_for
 from .connections import Connections
 from .kept_files import KeptFiles, listed
 from .programs_kept import Programs, threads_of
@@ -119,4 +119,4 @@ class HoldingsMeter:
         own = waited_for.look(pid)
         waited = own.files + self._programs.waited
         self._open_files = max(self._kept.open_files, waited if waited > MANY_FILES else 0)
-        self._watches = self._kept.watches + watches.of_closed(own, self._kept.epolls, self._kept.open_files)
+        self._watches = self._kept.watches + self._kept.watches_of_closed(own)

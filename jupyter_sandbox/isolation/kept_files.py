@@ -14,6 +14,7 @@ from contextlib import suppress
 from ..model.limits import FILE_SIZE, MANY_FILES
 from . import brief, file_tables, long_list, watches
 from .shortage import NO_FILES
+from .waited_for import Waited
 
 _DELETED = " (deleted)"
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
@@ -36,6 +37,7 @@ class KeptFiles:
         """The links to those among them."""
         self.watches = 0
         """Of these epolls."""
+        self._had_epolls = False
         self.closed = False
         """Whether Linux lets us look at none of them."""
         self.all_seen = True
@@ -80,9 +82,16 @@ class KeptFiles:
             self._take(path, kept, sockets, epolls)
         self._kept, self._sockets = kept, sockets
         self.epolls = tuple(epolls)
+        self._had_epolls = self._had_epolls or bool(epolls)
         self.watches = watches.of_open(self.epolls)
         self.connections = frozenset(number for number, leads in sockets.items() if leads)
         self.open_files = len(paths)
+
+    def watches_of_closed(self, waited: Waited) -> int:
+        """Those assumed of epolls that its threads may keep. Of what poll(2) waits for, more than is open is closed: of
+        who was never seen to have an epoll, that is something else."""
+        polled = max(0, waited.files - self.open_files) if self._had_epolls else 0
+        return watches.of_closed(waited, self.epolls, polled)
 
     def _listed(self, folder: str) -> list[str]:
         try:

@@ -168,7 +168,7 @@ def _unconfined(gave_up_powers: bool) -> list[str]:
         f"it can read and change the memory of {others}, other sandboxes among them, see their "
         "environment and their files, and act through them",
         "it can change the order in which your OS processes end when the machine has no memory left, and how sessions "
-        "of them share the processor; of this kernel, too, where you are root",
+        "of them share the processor; where you are root, of the kernel too",
     ]
 
 

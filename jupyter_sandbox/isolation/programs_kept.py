@@ -7,7 +7,7 @@ import os
 from bisect import bisect_right
 
 from ..model.limits import THREADS
-from . import system, waited_for, watches
+from . import system, waited_for
 from .descendants import descendants
 from .kept_files import KeptFiles
 from .waited_for import Waited
@@ -58,7 +58,7 @@ class Programs:
     def watches(self) -> int:
         """Of their epolls. One that several have counts for each: nobody is told which is which."""
         return sum(
-            kept.watches + watches.of_closed(self._waited.get(other, Waited()), kept.epolls, kept.open_files)
+            kept.watches + kept.watches_of_closed(self._waited.get(other, Waited()))
             for other, kept in self._kept.items()
         )
 

@@ -37,13 +37,13 @@ def of_open(paths: Collection[str]) -> int:
     return found
 
 
-def of_closed(waited: Waited, epolls: Collection[str], open_files: int) -> int:
-    """What is assumed of those that threads may keep. Several threads can wait for one epoll that is open: all but one
-    of them count, for its number may be another's by now. Of what poll(2) waits for, more than is open is closed.
+def of_closed(waited: Waited, epolls: Collection[str], polled: int) -> int:
+    """What is assumed of those that threads may keep, ``polled`` of them by poll(2). Several threads can wait for one
+    epoll that is open: all but one of them count, for its number may be another's by now.
 
-    >>> of_closed(Waited(files=3, epolls=(5, 7, 7)), ["/proc/1/fd/5", "/proc/1/fd/7"], 3) == HIDDEN_WATCHES
+    >>> of_closed(Waited(epolls=(5, 7, 7)), ["/proc/1/fd/5", "/proc/1/fd/7"], 0) == HIDDEN_WATCHES
     True
     """
     numbers = {int(path.rpartition("/")[2]) for path in epolls}
     closed = len(waited.epolls) - len(numbers.intersection(waited.epolls))
-    return (closed + max(0, waited.files - open_files)) * HIDDEN_WATCHES
+    return (closed + polled) * HIDDEN_WATCHES

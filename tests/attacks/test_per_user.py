@@ -114,7 +114,7 @@ def forked():
 def waited_for(wait):
     epolls = [_libc.epoll_create1(0) for _ in range(70)]
     wait(epolls)
-    time.sleep(0.2)
+    time.sleep(1.5)
     for one in epolls: _os.close(one)
 def by_threads(epolls):
     room = _ctypes.create_string_buffer(16)
