@@ -94,9 +94,13 @@ _PLACE: Final = 0x7FEDCBA9
 _PROGRAMS: Final = "fork vfork execve arch_prctl pidfd_open"
 """Not setsid: Linux may share the processor among sessions first, and each new one would weigh as much as the kernel's.
 """
-_SIGNALS: Final = "kill tgkill tkill rt_sigqueueinfo pidfd_send_signal setpgid"
+_SIGNALS: Final = "kill tgkill tkill pidfd_send_signal setpgid"
 """A group is there to be signalled together. Where its programs may signal nobody, all of them stay in that of their
 guest, which ends them together."""
+_QUEUED: Final = "rt_sigqueueinfo rt_tgsigqueueinfo"
+"""Whoever signals himself by these says what the signal tells of itself. Told as from Linux, one with a name waits
+whatever the limit is, thirty for each thread, and all count for the user. "No room" is what sigqueue(3) says."""
+_NO_ROOM_TO_WAIT: Final = Refuse(errno.EAGAIN)
 _ACCESS, _TRUNCATE = os.O_ACCMODE, os.O_TRUNC
 _UNIX, _STREAM, _DATAGRAM, _PACKETS, _KIND = 1, 1, 2, 5, 0xF
 _INET: Final = (2, 10)
@@ -187,8 +191,7 @@ def _to_itself(pid: int) -> dict[str, Decision]:
     return {
         "kill": itself,
         "tgkill": itself,
-        "rt_sigqueueinfo": itself,
-        "rt_tgsigqueueinfo": itself,
+        **dict.fromkeys(_QUEUED.split(), replace(itself, then=_NO_ROOM_TO_WAIT)),
         "prlimit64": When((Match(0, (0, pid)), Match(2, (0,), whole=True))),
     }
 
@@ -228,6 +231,7 @@ def _programs(landlock: int) -> dict[str, Decision]:
         "ioctl": When((Match(1, (*_IOCTL, 0x540F, 0x5410)),)),
     }
     opened |= dict.fromkeys(_PROGRAMS.split(), Allow())
+    opened |= dict.fromkeys(_QUEUED.split(), _NO_ROOM_TO_WAIT)
     if landlock >= 6:
         opened |= dict.fromkeys(_SIGNALS.split(), Allow())
     return opened

@@ -49,6 +49,32 @@ def test_no_signal_waits_in_a_queue(arena: Arena, profile: str, name: str) -> No
     assert arena.alive(sandbox)
 
 
+WAITING = """
+import signal, threading
+threading.stack_size(1 << 15)
+numbers = [one for one in signal.Signals if one < 32 and one not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGUSR2)]
+signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+information, go, answer = _ctypes.create_string_buffer(128), threading.Event(), set()
+def one():
+    for number in numbers:
+        try: syscall('rt_tgsigqueueinfo', _os.getpid(), threading.get_native_id(), number, information)
+        except OSError as error: answer.add(_errno.errorcode[error.errno])
+        else: answer.add(int(number))
+    go.wait()
+threads = [threading.Thread(target=one) for _ in range(100)]
+for one in threads: one.start()
+go.set()
+for one in threads: one.join()
+"""
+
+
+@pytest.mark.parametrize("allow", [None, {"subprocess": True}], ids=str)
+def test_no_signal_with_a_name_waits_for_each_thread(strict: Arena, allow: dict[str, bool] | None) -> None:
+    """As from Linux itself, which the limit does not hold: two hundred threads had 5,500 of their user's."""
+    sandbox = strict.attacker(allow=allow, limits={"handler_budget": 8_000})
+    assert strict.attempt(WAITING, sandbox) == {"EAGAIN"}
+
+
 def test_signals_that_have_names_arrive_all_the_same(arena: Arena) -> None:
     source = """
     import signal, threading
