@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from ..model.limits import MANY_FILES, Holdings
+from ..model.limits import MANY_FILES, WAITED_FILES, Holdings
 from . import waited_for
 from .connections import Connections
 from .kept_files import KeptFiles, listed
@@ -36,7 +36,7 @@ class HoldingsMeter:
         self._kept = KeptFiles(folder)
         self._programs = Programs(folder)
         self.connections = Connections()
-        self._open_files = self._watches = 0
+        self._open_files = self._waited = self._watches = 0
         self._looks = 0
         self._may_look = False
         self._seen = Holdings()
@@ -95,12 +95,14 @@ class HoldingsMeter:
             programs.look(pid, filtered=filtered)
         if everything or self._looks % _KEPT_EVERY == 0:
             self._look_at_open(pid, filtered, everything)
+        most_waited = WAITED_FILES if alone else MANY_FILES
+        waited = self._waited if self._waited > most_waited else 0  # most of what is waited for is open as well
         self._looks += 1
         hidden = kept.hidden | programs.hidden
         unseen = own.unseen or self._unseen(filtered)
         return Holdings(
             own.disk + sum(hidden.values()), own.files + len(hidden), self._open_files,
-            threads_of(pid) + programs.threads, own.largest, programs.count,
+            threads_of(pid) + programs.threads, own.largest, programs.count, waited, most_waited,
             self._watches + programs.watches, unseen,
         )  # fmt: skip
 
@@ -113,10 +115,9 @@ class HoldingsMeter:
         return "" if kept.all_seen and programs.all_seen else "maps"
 
     def _look_at_open(self, pid: int, filtered: bool, everything: bool) -> None:
-        """What is waited for counts when there is more of it than anybody may have: most of it is open as well."""
         self._kept.look(pid, filtered=filtered, everything=everything)
         self.connections.look(self._kept.connections | self._programs.connections)
         own = waited_for.look(pid)
-        waited = own.files + self._programs.waited
-        self._open_files = max(self._kept.open_files, waited if waited > MANY_FILES else 0)
+        self._open_files = self._kept.open_files
+        self._waited = own.files + self._programs.waited
         self._watches = self._kept.watches + self._kept.watches_of_closed(own)

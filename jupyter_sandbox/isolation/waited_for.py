@@ -1,8 +1,9 @@
 """Files that the threads of an OS process wait for: closed meanwhile, they stay, open nowhere, until the wait ends.
 
-Linux keeps sockets and pipes that poll(2) and select(2) wait for, with all that
-waits in them, though nobody can reach them any more. How many a thread waits for
-is seen in its system call: which ones is not, so those that are open count too.
+Linux keeps sockets and pipes that poll(2) and select(2) wait for, and the one that
+a thread reads or writes, with all that waits in them, though nobody can reach them
+any more. How many a thread waits for is seen in its system call: which ones is not,
+so those that are open count too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import functools
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from . import brief, long_list
 from .syscalls import NUMBERS
@@ -19,6 +20,10 @@ from .syscalls import NUMBERS
 _WHERE = {"poll": 1, "ppoll": 1, "select": 0, "pselect6": 0}
 """The argument that says how many."""
 _EPOLL = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
+_OF_ONE: Final = """
+    read readv pread64 preadv preadv2 write writev pwrite64 pwritev pwritev2
+    recvfrom recvmsg recvmmsg sendto sendmsg sendmmsg
+"""
 _MOST_THREADS = 250
 """More end a sandbox anyway."""
 
@@ -59,6 +64,8 @@ def waits_for(call: bytes, machine: str) -> int:
     (3, 0)
     """
     words = call.split()
+    if words and words[0] in _of_one(machine):
+        return 1
     at = _waits(machine).get(words[0]) if words else None
     return 0 if at is None or len(words) < at + 2 else int(words[at + 1], 16) & 0xFFFFFFFF
 
@@ -83,3 +90,9 @@ def _epolls(machine: str) -> frozenset[bytes]:
 def _waits(machine: str) -> dict[bytes, int]:
     numbers = NUMBERS.get(machine, {})
     return {str(numbers[name]).encode(): at for name, at in _WHERE.items() if name in numbers}
+
+
+@functools.cache
+def _of_one(machine: str) -> frozenset[bytes]:
+    numbers = NUMBERS.get(machine, {})
+    return frozenset(str(numbers[name]).encode() for name in _OF_ONE.split() if name in numbers)

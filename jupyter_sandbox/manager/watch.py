@@ -125,6 +125,10 @@ def judge(
     if held.open_files > MANY_FILES:
         text = f"the sandbox had more open files than the {MANY_FILES:,} that are allowed, and was killed"
         return watched, _too_many(text, "files", generation, reading.process)
+    if held.waited:
+        text = f"threads of the sandbox waited for {held.waited:,} files at one time, closed ones among them, and it "
+        text += f"was killed; {held.most_waited:,} are allowed"
+        return watched, _too_many(text, "files", generation, reading.process)
     if held.watches > WATCHES:
         text = f"the sandbox had more watches of epoll than the {WATCHES:,} that are allowed, and was killed"
         return watched, _too_many(text, "watches", generation, reading.process)

@@ -12,6 +12,7 @@ from .given import MOST, integer, one_of, pairs
 LEAST_MEMORY = 1_000_000
 """Bytes. Nothing starts with less; who gives less has left out the unit."""
 OPEN_FILES, MANY_FILES = 128, 1_000
+WAITED_FILES = 3 * OPEN_FILES
 FILE_SIZE = 16_000_000
 DISK_BYTES, DISK_FILES = 100_000_000, 2_000
 THREADS = 250
@@ -20,7 +21,8 @@ WATCHES = 10_000
 (``off``): each is looked at again and again; bytes of one file, bytes and files of its folder, threads of its OS
 process, watches of epoll of all its programs together. Counting many files costs the kernel time; numbers for threads
 are few and belong to the machine, and watches to all programs of the user. Eighty loops that wait for all of their 128
-files have as many."""
+files have as many. Files that threads wait for at one time where there are no programs: closed meanwhile, they stay,
+and of pipes a user has a thousand of full size."""
 HIDDEN_WATCHES = 300
 """What an epoll that was closed and that a thread waits for counts as: nobody is told how many it has, and more than
 thirty of them are nobody's way to wait."""
@@ -40,6 +42,10 @@ class Holdings(NamedTuple):
     """Bytes that the largest file of its folder is long."""
     programs: int = 0
     """Other OS processes that it started."""
+    waited: int = 0
+    """Files that its threads wait for, where those are more than may be: one that was closed meanwhile stays."""
+    most_waited: int = MANY_FILES
+    """How many those may be."""
     watches: int = 0
     """Of epoll, those of its programs among them; no further than until they are too many."""
     unseen: str = ""

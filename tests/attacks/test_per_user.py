@@ -7,6 +7,8 @@ import os
 
 import pytest
 
+from jupyter_sandbox.model.sandbox import SandboxStatus
+
 from .conftest import Arena, crash_reason, growing_at_most
 from .tools import TOOLS
 
@@ -253,6 +255,53 @@ def test_pipes_that_are_full_leave_the_kernel_pipes_of_full_size(arena: Arena) -
         for end in ends:
             os.close(end)
     assert arena.watch(lambda: arena.attacker().exec("print('x' * 100_000)")).error is None
+
+
+WAITED_FOR = """
+import builtins, select, threading, time
+threading.stack_size(1 << 15)
+def some(count):
+    for _ in range(count):
+        ends = _os.pipe()
+        yield _os.open(f'/proc/self/fd/{ends[0]}', _os.O_RDWR)  # the whole pipe in one file
+        for end in ends: _os.close(end)
+def wait(files):
+    poll = select.poll()
+    for file in files: poll.register(file, 0)
+    poll.poll(60_000)
+def read(files): _os.read(*files, 1)
+for count, act in {waits}:
+    files = [*some(count)]
+    threading.Thread(target=act, args=(files,), daemon=True).start()
+    time.sleep({pause})
+    for file in files: _os.close(file)
+builtins.keep = [*some(100)]
+"""
+PIPE_SIZE = "import fcntl; ends = _os.pipe(); answer = fcntl.fcntl(ends[1], 1032); [_os.close(end) for end in ends]"
+
+
+WAITS = {"wait": ("[(90, wait)] * 11", 0.2), "read": ("[(90, wait)] * 3 + [(1, read)] * 200", 0.02)}
+
+
+@pytest.mark.parametrize(("waits", "pause"), WAITS.values(), ids=WAITS)
+def test_pipes_that_threads_wait_for_and_are_closed_are_not_taken_from_others(
+    strict: Arena, waits: str, pause: float
+) -> None:
+    """They stay, open nowhere: one sandbox had a thousand, all of full size that its user may have."""
+    other = strict.attacker()
+    sandbox = strict.attacker(limits={"handler_budget": 20_000})
+    strict.attack(TOOLS + WAITED_FOR.replace("{waits}", waits).replace("{pause}", str(pause)), sandbox)
+    strict.until(lambda: sandbox.status is SandboxStatus.CRASHED, "nobody counted")
+    assert crash_reason(sandbox).startswith("files: threads of the sandbox waited for ")
+    assert strict.attempt(PIPE_SIZE, other) == 1 << 16
+
+
+def test_as_many_as_threads_may_wait_for_leave_others_pipes_of_full_size(strict: Arena) -> None:
+    other, sandbox = (strict.attacker(limits={"handler_budget": 20_000}) for _ in range(2))
+    source = WAITED_FOR.replace("{waits}", "[(90, wait)] * 3 + [(1, read)] * 60").replace("{pause}", "0.02")
+    assert strict.attack(TOOLS + source, sandbox).error is None
+    assert strict.attempt(PIPE_SIZE, other) == 1 << 16
+    assert strict.alive(sandbox)
 
 
 COPIERS = """

@@ -48,9 +48,25 @@ def test_what_a_thread_waits_for_counts_though_it_was_closed(wait: Callable[[lis
     until(lambda: waited_for.look(os.getpid()).files <= before)
 
 
+def test_what_a_thread_reads_counts_once() -> None:
+    before = waited_for.look(os.getpid()).files
+    reading, writing = os.pipe()
+    threads = [threading.Thread(target=os.read, args=(reading, 1)) for _ in range(5)]
+    for one in threads:
+        one.start()
+    until(lambda: waited_for.look(os.getpid()).files >= before + 5)
+    os.close(writing)
+    for one in threads:
+        one.join(60)
+    os.close(reading)
+    until(lambda: waited_for.look(os.getpid()).files <= before)
+
+
 def test_whoever_does_something_else_waits_for_none() -> None:
     assert waited_for.waits_for(b"202 0x3e8 0x80 0x0 0x0 0x0 0x0 0x7ffc 0x7f12", "x86_64") == 0
     assert waited_for.waits_for(b"7 0x7f00 0xffffffff00000003 0x0 0x0 0x0 0x0 0x7ffc 0x7f12", "x86_64") == 3
     assert waited_for.waits_for(b"73 0x7f00 0x3 0x0 0x0 0x0 0x0 0x7ffc 0x7f12", "aarch64") == 3
+    assert waited_for.waits_for(b"0 0x3 0x7f00 0x1 0x0 0x0 0x0 0x7ffc 0x7f12", "x86_64") == 1
+    assert waited_for.waits_for(b"63 0x3 0x7f00 0x1 0x0 0x0 0x0 0x7ffc 0x7f12", "aarch64") == 1
     assert waited_for.waits_for(b"", "x86_64") == waited_for.waits_for(b"7 0x7f00", "x86_64") == 0
     assert waited_for.waits_for(b"7 0x7f00 0x3 0x0", "riscv64") == 0

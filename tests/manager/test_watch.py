@@ -12,6 +12,7 @@ from jupyter_sandbox.model.limits import (
     FILE_SIZE,
     MANY_FILES,
     OPEN_FILES,
+    WAITED_FILES,
     WATCHES,
     Holdings,
     Limits,
@@ -83,6 +84,13 @@ def test_limits_that_the_operating_system_does_not_set_are_not_told_to_be_met() 
     assert judge(Watched(), most, LIMITS, 1, limited=False)[1] == ()
     counted, over = judge(Watched(), more, LIMITS, 1, limited=False)[1]
     assert isinstance(counted, LimitCounted) and counted.limit == "files_limit" and isinstance(over, GivenUp)
+
+
+def test_files_that_are_waited_for_end_a_sandbox_that_waits_for_more_than_it_may() -> None:
+    held = Holdings(waited=WAITED_FILES + 1, most_waited=WAITED_FILES)
+    counted, over = judge(Watched(), Reading(0, 0, 0, held=held), LIMITS, 1, limited=False)[1]
+    assert isinstance(counted, LimitCounted) and counted.limit == "files_limit" and isinstance(over, GivenUp)
+    assert "385 files" in over.reason and "384 are allowed" in over.reason
 
 
 def test_watches_of_epoll_are_the_users_and_end_who_has_too_many() -> None:
