@@ -19,10 +19,13 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+import msgspec
+
 from ..model.boot import Boot
 from . import at_fork, system
 from .exits import CRASHED, FAILED_BEFORE_ENTRY
 from .heartbeat import HeartbeatWriter
+from .launch import read_boot
 from .layers import SWITCH, layers_for, protect, switched_off
 
 STACK_SIZE = 512 * 1024
@@ -34,12 +37,14 @@ _NO_MEMORY = b"Traceback (most recent call last):\nMemoryError: no memory was le
 
 
 def run_child(
-    boot: Boot, fds: Sequence[int], *, parent: int, environment: dict[str, str], prepared: Prepared, leash: int = -1
+    told: msgspec.Raw, fds: Sequence[int], *, parent: int, environment: dict[str, str], prepared: Prepared,
+    leash: int = -1,
 ) -> NoReturn:  # fmt: skip
-    """``fds`` as in ``launch.GUEST_FDS``; ``leash`` is for who ends its programs, see ``ender``."""
+    """``told`` and ``fds`` as in ``launch.Fork``; ``leash`` is for who ends its programs, see ``ender``."""
     code = FAILED_BEFORE_ENTRY
     try:
         _arrange_files(fds)
+        boot = read_boot(told)
         inside = _settle(boot, environment, prepared)
         kept = {*range(_HEARTBEAT + 1), leash} - {-1}
         layers = layers_for(boot, parent=parent, keep=kept, environment=inside, leash=leash)

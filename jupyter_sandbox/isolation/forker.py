@@ -127,6 +127,8 @@ class Forker:
         """When all has to be over, once the kernel has closed the socket."""
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
+        self._packet = bytearray(launch.MAX_PACKET)
+        """All that holds what a guest is told, and is made empty before the next one is forked."""
         self._decode = msgspec.msgpack.Decoder(launch.ToZygote).decode
         self._encode = msgspec.msgpack.Encoder().encode
 
@@ -191,11 +193,11 @@ class Forker:
             gc.freeze()
 
     def _serve(self) -> bool:
-        data, fds = launch.received(self._control, launch.GUEST_FDS)
-        if not data:
+        size, fds = launch.received_into(self._control, self._packet, launch.GUEST_FDS)
+        if not size:
             return False
         try:
-            match self._read(data):
+            match self._read(memoryview(self._packet)[:size]):
                 case launch.Fork() as request:
                     self._fork(request, fds)
                 case launch.End(pid):
@@ -203,11 +205,12 @@ class Forker:
                 case None:
                     pass  # who asked for it has been told
         finally:
+            self._packet[:size] = bytes(size)
             for fd in fds:
                 os.close(fd)
         return True
 
-    def _read(self, data: bytes) -> launch.ToZygote | None:
+    def _read(self, data: memoryview) -> launch.ToZygote | None:
         """What cannot be read is answered: all guests would end with a zygote that ends for one request."""
         try:
             return self._decode(data)
@@ -220,7 +223,7 @@ class Forker:
     def _fork(self, request: launch.Fork, fds: Sequence[int]) -> None:
         parent, leash = os.getpid(), None
         try:
-            leash = Leash() if system.LINUX and request.boot.openings.subprocess else None
+            leash = Leash() if system.LINUX and request.programs else None
             pid = os.fork()
         except OSError as error:
             self.tell(launch.Refused(request.id, f"fork: {error.strerror}"))
@@ -269,7 +272,7 @@ class Forker:
             self.tell(launch.Exited(guest.pid, guest.status, guest.ran_ns))
 
 
-def _number_of(data: bytes) -> int | None:
+def _number_of(data: memoryview) -> int | None:
     """The id in a request that is none, if it is a map and has one."""
     try:
         number = msgspec.msgpack.decode(data)["id"]

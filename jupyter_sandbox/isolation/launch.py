@@ -20,7 +20,14 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
     """Kernel to zygote, with GUEST_FDS."""
 
     id: int
-    boot: Boot
+    boot: msgspec.Raw
+    """A Boot, which the guest alone reads: what the zygote makes of it stays in its memory, and every guest that is
+    forked after has a copy of that."""
+    programs: bool = False
+    """Whether it may start some."""
+
+
+read_boot = msgspec.msgpack.Decoder(Boot).decode
 
 
 class End(msgspec.Struct, frozen=True, tag=True):
@@ -98,12 +105,26 @@ def received(control: socket.socket, most: int) -> tuple[bytes, list[int]]:
 
     Not ``socket.recv_fds``, which takes flags and passes none of them on. Raises OSError.
     """
+    data, told, _, _ = control.recvmsg(MAX_PACKET, _room(most), _CLOSE_ON_EXEC)
+    return data, _files(told)
+
+
+def received_into(control: socket.socket, place: bytearray, most: int) -> tuple[int, list[int]]:
+    """The same for who wants no copy of it anywhere: how many bytes of ``place`` it takes."""
+    size, told, _, _ = control.recvmsg_into([place], _room(most), _CLOSE_ON_EXEC)
+    return size, _files(told)
+
+
+def _room(files: int) -> int:
+    return socket.CMSG_LEN(files * array.array("i").itemsize)
+
+
+def _files(told: list[tuple[int, int, bytes]]) -> list[int]:
     fds = array.array("i")
-    data, told, _, _ = control.recvmsg(MAX_PACKET, socket.CMSG_LEN(most * fds.itemsize), _CLOSE_ON_EXEC)
     for level, kind, content in told:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
     if not _CLOSE_ON_EXEC:
         for fd in fds:
             os.set_inheritable(fd, False)
-    return data, list(fds)
+    return list(fds)

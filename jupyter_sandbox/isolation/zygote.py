@@ -39,8 +39,9 @@ _AT_ONCE = 8
 _ENDED = "the sandbox launcher has ended; create the sandbox again"
 _NOTHING = "nothing can be opened for another sandbox: {}"
 _KILLED = ExitStatus(signal=int(signal.SIGKILL))
-_read = msgspec.msgpack.Decoder(launch.ToZygote).decode
-"""A request is read here before it is sent: what its launcher cannot read is no matter of other sandboxes."""
+_read = launch.read_boot
+"""What a guest is told is read here before it is sent: what nobody can read is an error of who asks."""
+_encode = msgspec.msgpack.Encoder().encode
 _Launching = tuple[GuestProcess, "asyncio.Future[None]"]
 
 
@@ -73,7 +74,6 @@ class Zygote:
         self._sending = asyncio.Lock()
         self._last_id = self._heard = 0
         self._decode = msgspec.msgpack.Decoder(launch.FromZygote).decode
-        self._encode = msgspec.msgpack.Encoder().encode
         self._pidfd = system.stand_in(self.pid) if system.LINUX else -1
         self._control.setblocking(False)
         self._loop.add_reader(self._control, self._on_readable)
@@ -141,7 +141,8 @@ class Zygote:
         answer: asyncio.Future[None] = self._loop.create_future()
         self._launching[number] = guest, answer
         try:
-            await self._ask(launch.Fork(number, replace(boot, scratch=_as_utf8(guest.scratch))), theirs, answer)
+            packet = _packet(number, replace(boot, scratch=_as_utf8(guest.scratch)))
+            await self._ask(packet, theirs, answer)
         except BaseException as error:
             guest.close()
             if isinstance(error, TimeoutError):
@@ -181,11 +182,11 @@ class Zygote:
             guest.close()
             raise LaunchFailed(_NOTHING.format(shortage(error))) from None
 
-    async def _ask(self, message: launch.Fork, fds: Sequence[int], answer: asyncio.Future[None]) -> None:
+    async def _ask(self, packet: bytes, fds: Sequence[int], answer: asyncio.Future[None]) -> None:
         """Send it and wait for its answer. Raises TimeoutError when nothing at all is heard for too long."""
         sent, looks, heard = False, 0, self._heard
         while looks < _LOOKS:
-            sent = sent or await self._sent_in_time(message, fds)
+            sent = sent or await self._sent_in_time(packet, fds)
             if sent:
                 await asyncio.wait([answer], timeout=_LOOK_S)
             if answer.done():
@@ -193,24 +194,15 @@ class Zygote:
             looks, heard = looks + 1 if heard == self._heard else 0, self._heard
         raise TimeoutError
 
-    async def _sent_in_time(self, message: launch.Fork, fds: Sequence[int]) -> bool:
+    async def _sent_in_time(self, packet: bytes, fds: Sequence[int]) -> bool:
         try:
             async with asyncio.timeout(_LOOK_S):
-                await self._send(message, fds)
+                await self._send(packet, fds)
         except TimeoutError:
             return False
         return True
 
-    async def _send(self, message: launch.Fork, fds: Sequence[int]) -> None:
-        try:
-            packet = self._encode(message)
-            _read(packet)
-        except UnicodeEncodeError as error:
-            raise LaunchFailed(f"{error.object!a} is no UTF-8: leave that path out") from None
-        except (msgspec.MsgspecError, TypeError, OverflowError) as error:
-            raise LaunchFailed(_unreadable(str(error))) from None
-        if len(packet) > launch.MAX_PACKET:
-            raise LaunchFailed(f"the sandbox's settings take {len(packet)} bytes; shorten its search path")
+    async def _send(self, packet: bytes, fds: Sequence[int]) -> None:
         async with self._sending:
             while True:
                 try:
@@ -288,7 +280,7 @@ class Zygote:
     def _end_programs(self, pid: int) -> None:
         """Never waits: a zygote that does not read hears it from its guest's end."""
         with suppress(OSError):
-            self._control.send(self._encode(launch.End(pid)))
+            self._control.send(_encode(launch.End(pid)))
 
     def _refused(self, number: int, reason: str) -> None:
         if not number:
@@ -375,6 +367,21 @@ class Zygote:
         _fail(self._hello, LaunchFailed(f"the sandbox launcher {why}"))
         for _, answer in self._launching.values():
             _fail(answer, LaunchFailed(f"the sandbox launcher {why}"))
+
+
+def _packet(number: int, boot: Boot) -> bytes:
+    """What is sent for a guest. Raises LaunchFailed where it could not be read."""
+    try:
+        told = _encode(boot)
+        _read(told)
+        packet = _encode(launch.Fork(number, msgspec.Raw(told), boot.openings.subprocess))
+    except UnicodeEncodeError as error:
+        raise LaunchFailed(f"{error.object!a} is no UTF-8: leave that path out") from None
+    except (msgspec.MsgspecError, TypeError, OverflowError) as error:
+        raise LaunchFailed(_unreadable(str(error))) from None
+    if len(packet) > launch.MAX_PACKET:
+        raise LaunchFailed(f"the sandbox's settings take {len(packet)} bytes; shorten its search path")
+    return packet
 
 
 def _unreadable(reason: str) -> str:

@@ -17,7 +17,7 @@ from jupyter_sandbox.model.sandbox import SandboxStatus
 
 from .conftest import CAMP, Arena
 from .echo import read
-from .tools import REFUSED
+from .tools import REFUSED, TOOLS
 
 BY_NUMBER = {
     "the new clone": "syscall('clone3', _ctypes.create_string_buffer(88), 88)",
@@ -231,6 +231,33 @@ def test_no_file_of_the_kernel_is_inherited(strict: Arena, tmp_path: Path) -> No
     assert not any("history" in name or "store" in name for name in names)
     assert sum(name == "socket" for name in names) <= 3, "the channel, and the pair that wakes its loop of outside work"
     assert len(open_files) <= 8
+
+
+SEARCHED = """
+import gc
+_libc.sbrk.restype, _libc.sbrk.argtypes = _ctypes.c_void_p, [_ctypes.c_long]
+_libc.write.argtypes = [_ctypes.c_int, _ctypes.c_void_p, _ctypes.c_size_t]
+top = _libc.sbrk(0) >> 20
+places = {id(one) >> 20 for one in gc.get_objects()} | {*range(top - 24, top + 1)}
+reading, writing = _os.pipe()
+other = bytes(n ^ 1 for n in range(256))  # what is looked for is nowhere in here as it is
+wanted, answer = {wanted}, set()
+for page in (page for place in places for page in range(place << 20, place + 1 << 20, 4096)):
+    if _libc.write(writing, page, 4096) == 4096:
+        found = _os.read(reading, 4096).translate(other)
+        answer |= {one for one in wanted if one in found}
+"""
+
+
+def test_nothing_that_an_earlier_sandbox_was_told_is_in_its_memory(strict: Arena, tmp_path: Path) -> None:
+    """What it was called, what was opened for it and its seed came by the zygote, of which each sandbox is a copy."""
+    (tmp_path / "opened-by-canary").mkdir()
+    seed = 0x7365_6564_6361_6E61
+    strict.attacker(name="named-by-canary", seed=seed, allow={"read": [str(tmp_path / "opened-by-canary")]})
+    wanted = [b"named-by-canary", b"opened-by-canary", seed.to_bytes(8, "big")]
+    source = SEARCHED.replace("{wanted}", repr([bytes(n ^ 1 for n in one) for one in wanted]))
+    for allow in (None, {"net": True}):
+        assert strict.attack(TOOLS + source, strict.attacker(allow=allow)).value == set()
 
 
 REOPENED = {

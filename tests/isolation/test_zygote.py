@@ -18,6 +18,7 @@ import pytest
 from jupyter_sandbox.isolation import exec_zygote, launch, sweeper
 from jupyter_sandbox.isolation import zygote as module
 from jupyter_sandbox.isolation.exec_zygote import begin
+from jupyter_sandbox.isolation.exits import FAILED_BEFORE_ENTRY
 from jupyter_sandbox.isolation.guest_process import GuestProcess
 from jupyter_sandbox.isolation.zygote import Zygote
 from jupyter_sandbox.model.boot import Boot
@@ -122,23 +123,35 @@ def test_fifty_guests_at_once(play: Play) -> None:
     play(story)
 
 
-@pytest.mark.parametrize("looked_at", [True, False], ids=["by the kernel", "by the zygote"])
-def test_what_a_zygote_cannot_read_is_refused_and_ends_nobody(
-    play: Play, monkeypatch: pytest.MonkeyPatch, looked_at: bool
-) -> None:
-    if not looked_at:
-        monkeypatch.setattr(module, "_read", lambda packet: packet)
+UNREADABLE = [
+    Boot("x", seed="7"),  # type: ignore[arg-type]
+    Boot("x", seed=True),
+    Boot("x", seed=1.5),  # type: ignore[arg-type]
+    Boot("x", limits=Limits(max_memory="x")),  # type: ignore[arg-type]
+]
+
+
+def test_what_a_guest_cannot_read_is_refused_before_it_is_sent(play: Play) -> None:
+    async def story(launcher: Launcher) -> None:
+        for wrong in UNREADABLE:
+            with pytest.raises(LaunchFailed, match=r"cannot be read by its launcher \(.*(seed|max_memory)"):
+                await launcher.zygote.fork(wrong)
+        assert await (await launcher.guest("next")).ask("answer = boot.name") == "next"
+
+    play(story)
+
+
+def test_what_a_guest_is_told_and_cannot_read_ends_nobody_else(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its zygote does not read it."""
+    monkeypatch.setattr(module, "_read", lambda told: told)
 
     async def story(launcher: Launcher) -> None:
         told = await launcher.guest("precious")
-        for wrong in (
-            Boot("x", seed="7"),  # type: ignore[arg-type]
-            Boot("x", seed=True),
-            Boot("x", seed=1.5),  # type: ignore[arg-type]
-            Boot("x", limits=Limits(max_memory="x")),  # type: ignore[arg-type]
-        ):
-            with pytest.raises(LaunchFailed, match=r"cannot be read by its launcher \(.*(seed|max_memory)"):
-                await launcher.zygote.fork(wrong)
+        for wrong in UNREADABLE:
+            guest = await launcher.zygote.fork(wrong)
+            assert str(await guest.wait()) == f"exit {FAILED_BEFORE_ENTRY}"
+            assert b"ValidationError" in os.read(guest.stderr_fd, 1 << 16)
+            guest.close()
         assert await told.ask("answer = boot.name") == "precious"
         assert await (await launcher.guest("next")).ask("answer = boot.name") == "next"
 
