@@ -64,6 +64,9 @@ _NEW_NAMESPACES: Final = 0x7E020080
 _THREAD: Final = 0x00010F00
 """A thread as C libraries make them. With open files of its own, one could hold files where no watchdog looks."""
 _OTHER_PARENT: Final = 0x00008000
+_NOT_OF_A_THREAD: Final = 0x8000F000
+"""Who makes one waits for its end (such a wait is load of the machine, which others go by), has it traced, is given a
+file for it, or shares its turns at the disk."""
 _PRCTL: Final = (2, 3, 15, 16, 21, 23, 30, 39, 40, 0x53564D41)
 """Reading one's own settings, and naming threads and memory."""
 _IOCTL: Final = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
@@ -198,7 +201,7 @@ def _to_itself(pid: int) -> dict[str, Decision]:
 
 def _with_arguments() -> dict[str, Decision]:
     return {
-        "clone": When((Match(0, (_THREAD,), _THREAD | _NEW_NAMESPACES),)),
+        "clone": When((Match(0, (_THREAD,), _THREAD | _NEW_NAMESPACES | _NOT_OF_A_THREAD),)),
         "prctl": When((Match(0, _PRCTL),)),
         "mmap": When((Match(3, (0, _SHARED, _OF_NO_FILE), _UNCOUNTED | _SHARED | _OF_NO_FILE),)),
         **dict.fromkeys(("clock_gettime", "clock_nanosleep"), When((Match(0, _CLOCKS),))),

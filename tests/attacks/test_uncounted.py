@@ -32,6 +32,11 @@ def test_a_thread_with_things_of_its_own_cannot_be_had(strict: Arena, what: str)
     strict.refuses(f"{BELOW}\nthread({THREAD & ~OF_ITS_OWN[what]})")
 
 
+def test_nobody_waits_for_the_end_of_a_thread_as_for_a_program(strict: Arena) -> None:
+    """That wait counts as load of the machine: a hundred threads that did nothing made it a hundred."""
+    strict.refuses(f"{BELOW}\nthread({THREAD | 0x4000})")
+
+
 SMALL = """
 attributes = _ctypes.create_string_buffer(64)
 _libc.pthread_attr_init(attributes)
