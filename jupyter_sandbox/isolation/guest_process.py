@@ -6,6 +6,7 @@ import asyncio
 import os
 import resource
 import signal
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from .sender import Send, at_once
 NICE = 5
 """Of every guest. Twenty that compute without end on two cores kept the manager's thread waiting for six seconds of
 seven; a larger value would let programs beside the kernel starve the sandboxes."""
+_STOPPED_S = 0.005
 _DYING_MS = 100
 """For the end of who was killed this moment."""
 
@@ -233,7 +235,19 @@ class GuestProcess:
         three times that when ``everything`` is looked at, of which else each look leaves something out."""
         if self.closed:
             return Holdings()
-        return self._meter.look(self.pid, most_files, everything=everything, alone=self.alone, filtered=self.filtered)
+        found = self._meter.look(self.pid, most_files, everything=everything, alone=self.alone, filtered=self.filtered)
+        if self._meter.may_hide and not self.stopped:
+            self._meter.may_hide = False
+            self._disturb()
+        return found
+
+    def _disturb(self) -> None:
+        """Whatever its threads wait for, they begin anew: what they waited for and was closed is gone by that."""
+        try:
+            self.signal(signal.SIGSTOP)
+            time.sleep(_STOPPED_S)
+        finally:
+            self.signal(signal.SIGCONT)
 
     def folder(self, most_files: int) -> Holdings:
         """What its folder holds, whatever keeps those who look at the rest."""

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from ..model.limits import MANY_FILES, WAITED_FILES, Holdings
+from ..model.limits import MANY_FILES, OPEN_FILES, WAITED_FILES, Holdings
 from . import waited_for
 from .connections import Connections
 from .kept_files import KeptFiles, listed
@@ -37,6 +37,9 @@ class HoldingsMeter:
         self._programs = Programs(folder)
         self.connections = Connections()
         self._open_files = self._waited = self._watches = 0
+        self._restless = waited_for.Restless()
+        self.may_hide = False
+        """Whether more files than may be could be waited for by threads that nobody sees waiting."""
         self._looks = 0
         self._may_look = False
         self._seen = Holdings()
@@ -95,6 +98,7 @@ class HoldingsMeter:
             programs.look(pid, filtered=filtered)
         if everything or self._looks % _KEPT_EVERY == 0:
             self._look_at_open(pid, filtered, everything)
+            self.may_hide = alone and self._waited + OPEN_FILES * self._restless.look(pid) > WAITED_FILES
         most_waited = WAITED_FILES if alone else MANY_FILES
         waited = self._waited if self._waited > most_waited else 0  # most of what is waited for is open as well
         self._looks += 1

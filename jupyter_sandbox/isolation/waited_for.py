@@ -24,6 +24,8 @@ _OF_ONE: Final = """
     read readv pread64 preadv preadv2 write writev pwrite64 pwritev pwritev2
     recvfrom recvmsg recvmmsg sendto sendmsg sendmmsg
 """
+_USER_TIME = 11
+"""Where, from the third word of /proc/PID/stat on, the time stands; that in Linux follows."""
 _MOST_THREADS = 250
 """More end a sandbox anyway."""
 
@@ -47,6 +49,33 @@ def look(pid: int) -> Waited:
     calls = list(_calls(pid, threads))
     epolls = [epoll_of(call, machine) for call in calls]
     return Waited(sum(waits_for(call, machine) for call in calls), tuple(one for one in epolls if one >= 0))
+
+
+class Restless:
+    """Threads of one OS process that are always found at work, or wanting to, and that only in Linux itself: whoever is
+    woken again and again for nothing waits on, and how many files for is not seen."""
+
+    def __init__(self) -> None:
+        self._before: dict[int, tuple[int, int]] = {}
+
+    def look(self, pid: int) -> int:
+        """How many were so at the last look and are now, and have next to nothing done by themselves meanwhile."""
+        before, self._before = self._before, dict(_at_work(pid))
+        return sum(
+            thread in before and (user - before[thread][0]) * 10 <= system - before[thread][1]
+            for thread, (user, system) in self._before.items()
+        )
+
+
+def _at_work(pid: int) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Those that run or want to, with their times on the processor in their own code and in Linux."""
+    with suppress(OSError):
+        for thread in map(int, brief.names(f"/proc/{pid}/task", _MOST_THREADS)[:_MOST_THREADS]):
+            with suppress(OSError, IndexError):
+                stat = brief.read(f"/proc/{pid}/task/{thread}/stat", 512)
+                if brief.state_in(stat) == b"R":
+                    words = stat.rpartition(b")")[2].split()
+                    yield thread, (int(words[_USER_TIME]), int(words[_USER_TIME + 1]))
 
 
 def _calls(pid: int, threads: list[str]) -> Iterator[bytes]:

@@ -304,6 +304,41 @@ def test_as_many_as_threads_may_wait_for_leave_others_pipes_of_full_size(strict:
     assert strict.alive(sandbox)
 
 
+RESTLESS = """
+import builtins, socket, struct, threading, time
+threading.stack_size(1 << 15)
+bell, end = socket.socketpair()
+# Shut down again and again, it wakes for nothing all that wait for it: mov eax,48; mov edi,bell; mov esi,1; syscall
+code = mapped(4096, 0x22, protection=7)
+steps = b'\\xb8\\x30\\0\\0\\0\\xbf' + struct.pack('i', bell.fileno()) + b'\\xbe\\1\\0\\0\\0\\x0f\\5\\xeb\\xed'
+_ctypes.memmove(code, steps, len(steps))
+ring = _ctypes.CFUNCTYPE(_ctypes.c_long)(code)
+builtins.keep = [bell, end, ring]
+def wait(files):
+    waiting = b''.join(struct.pack('iI', one, 0) for one in (bell.fileno(), *files))
+    _libc.poll(_ctypes.create_string_buffer(waiting), len(files) + 1, 60_000)
+for _ in range(12): threading.Thread(target=ring, daemon=True).start()
+numbers = range(37, 127)  # each is open all the time, else who looks again goes on
+for _ in range(14):
+    for number in numbers:
+        ends = _os.pipe()
+        whole = _os.open(f'/proc/self/fd/{ends[0]}', _os.O_RDWR)
+        _os.dup2(whole, number)
+        for one in (whole, *ends): _os.close(one)
+    threading.Thread(target=wait, args=(numbers,), daemon=True).start()
+    time.sleep(0.3)
+"""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the machine code is of another machine")
+def test_who_is_woken_all_the_time_for_nothing_keeps_no_files_out_of_sight(strict: Arena) -> None:
+    """A thread that is never found waiting may wait all the same: fourteen had all pipes of their user."""
+    other = strict.attacker()
+    sandbox = strict.attacker(limits={"handler_budget": 30_000})
+    strict.attack(TOOLS + RESTLESS, sandbox, timeout_ms=30_000)
+    strict.until(lambda: strict.attempt(PIPE_SIZE, other) == 1 << 16, "the pipes are still theirs", within_s=15)
+
+
 COPIERS = """
 import builtins, threading
 threading.stack_size(1 << 15)

@@ -7,6 +7,7 @@ import select
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -60,6 +61,32 @@ def test_what_a_thread_reads_counts_once() -> None:
         one.join(60)
     os.close(reading)
     until(lambda: waited_for.look(os.getpid()).files <= before)
+
+
+def test_who_is_always_at_work_and_in_linux_alone_is_restless() -> None:
+    restless, over = waited_for.Restless(), threading.Event()
+
+    def read() -> None:
+        place = bytearray(1 << 22)
+        with open("/dev/zero", "rb", buffering=0) as zeros:
+            while not over.is_set():
+                zeros.readinto(place)
+
+    def compute() -> None:
+        while not over.is_set():
+            sum(range(10_000))
+
+    threads = [threading.Thread(target=act) for act in (read, compute)]
+    for one in threads:
+        one.start()
+    try:
+        assert restless.look(os.getpid()) == 0, "nobody was seen before"
+        time.sleep(1)
+        until(lambda: restless.look(os.getpid()) == 1)
+    finally:
+        over.set()
+        for one in threads:
+            one.join(60)
 
 
 def test_whoever_does_something_else_waits_for_none() -> None:
