@@ -12,6 +12,8 @@ from jupyter_sandbox.model.sandbox import SandboxStatus
 from .conftest import Arena, crash_reason, growing_at_most
 from .tools import TOOLS
 
+pytestmark = pytest.mark.xdist_group("per user")  # one after the other: what one takes, all lack
+
 OS_TIMERS = """
 event = (_ctypes.c_int * 16)(); event[3] = 1  # a signal that is never sent: SIGEV_NONE
 answer = 0
