@@ -30,29 +30,9 @@ Inspect = Callable[[str], Inspection]
 VERBS = ("kill_process", "suspend_process", "unsuspend_process", "restart_process")
 
 
-_CODE = files(__package__).joinpath("live.js").read_text("utf-8")  # not by a path: the package may lie in an archive
-
-
-def _once(code: str) -> str:
-    """A module that loads ``code`` once for all models of a page.
-
-    A page loads a module for every model and never lets go of one, nor does Lab of a model that was closed: with
-    all the code in each, every picture that was ever shown would cost a page a hundred kilobytes.
-    """
-    mark = f"jupyter-sandbox.live.{zlib.crc32(code.encode())}"
-    return f"""
-const address = code => URL.createObjectURL(new Blob([code], {{ type: "text/javascript" }}));
-const widget = async model => {{
-  const code = model.get("code");
-  if (code) globalThis["{mark}"] ??= import(address(code));
-  model.set("code", "");
-  return (await globalThis["{mark}"])?.default;
-}};
-export default {{
-  initialize: async ({{ model }}) => (await widget(model))?.initialize({{ model }}),
-  render: async ({{ model, el }}) => (await widget(model))?.render({{ model, el }}),
-}};
-"""
+# Not by a path: the package may lie in an archive.
+_FILES = files(__package__)
+_CODE = _FILES.joinpath("live.js").read_text("utf-8")
 
 
 def _current(_value: object, widget: LiveTree) -> dict[str, Any]:
@@ -62,9 +42,11 @@ def _current(_value: object, widget: LiveTree) -> dict[str, Any]:
 class LiveTree(anywidget.AnyWidget):
     """One live picture of one sandbox. ``push`` and ``freeze`` may be called from any thread."""
 
-    _esm = _once(_CODE)
+    _esm = _FILES.joinpath("once.js").read_text("utf-8")
     code = traitlets.Unicode(_CODE).tag(sync=True)
     """What the module loads, for the first model of a page."""
+    edition = traitlets.Unicode(str(zlib.crc32(_CODE.encode()))).tag(sync=True)
+    """Which code that is: a page may have models of kernels with other versions."""
     # Told in full whenever a page asks for it; in between only diffs travel, as messages.
     tree = traitlets.Any().tag(sync=True, to_json=_current)
     frozen = traitlets.Unicode("").tag(sync=True)

@@ -32,6 +32,7 @@ def test_a_source_distribution_becomes_a_wheel_without_node_that_pip_installs_an
     assert f"{SHARED}/install.json" in names and f"{SHARED}/static/style.js" in names
     assert any(name.startswith(f"{SHARED}/static/remoteEntry.") for name in names)
     assert "jupyter_sandbox/py.typed" in names
+    assert {"jupyter_sandbox/widgets/live.js", "jupyter_sandbox/widgets/once.js"} <= set(names)
     assert not [name for name in names if name.startswith("jupyter_sandbox/labextension")]
     run("pip", "install", "--quiet", "--no-compile", wheel)
     assert LISTED in plain(run("jupyter", "labextension", "list"))

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect
 import jupyter_sandbox.widgets
 from jupyter_sandbox.model.views import ProcessView, TreeDiff, TreeView
 from jupyter_sandbox.widgets.layout import tidy
-from jupyter_sandbox.widgets.live import _once
+from jupyter_sandbox.widgets.live import LiveTree
 from jupyter_sandbox.widgets.picture import TreePicture
 
 from ..chromium import MISSING, WHY, chromium
@@ -318,7 +318,8 @@ def test_the_code_of_the_picture_is_loaded_once_for_all_models_of_a_page_and_not
               export default { initialize: ({ model }) => { model.set("shown", true); } };"""
     states = page.evaluate(
         """async ([module, code]) => {
-            const states = [{ code: "" }, { code }, { code }];  // the first as a notebook may have saved it
+            // The first as a notebook may have saved it, the last of another version of the package.
+            const states = ["", code, code, code].map((code, n) => ({ code, edition: n < 3 ? "1" : "2" }));
             for (const state of states) {
                 // As anywidget does it: a module of its own for each model.
                 const url = URL.createObjectURL(new Blob([module], { type: "text/javascript" }));
@@ -327,7 +328,8 @@ def test_the_code_of_the_picture_is_loaded_once_for_all_models_of_a_page_and_not
             }
             return states;
         }""",
-        [_once(code), code],
+        [LiveTree._esm, code],
     )
-    assert states == [{"code": ""}, {"code": "", "shown": True}, {"code": "", "shown": True}]
-    assert page.evaluate("loaded") == 1
+    assert [state.get("shown", False) for state in states] == [False, True, True, True]
+    assert [state["code"] for state in states] == [""] * 4
+    assert page.evaluate("loaded") == 2  # once for each version
