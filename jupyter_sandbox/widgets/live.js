@@ -18,9 +18,17 @@ const MARGIN = 8;
 const MAX_HEIGHT = 420;
 const MAX_TWINS = 500;
 const FLASH_MS = 900;
+const HELD_MS = 3000;
 const GONE = "the kernel ended, and the sandbox with it";
 const CUT_OFF = "no connection to the kernel: this is how it was";
 const CLOSED = "no longer live: the notebook that it came through was closed, or got another kernel; load the page again";
+const VERBS = [
+  ["kill_process", "Kill"],
+  ["suspend_process", "Suspend"],
+  ["unsuspend_process", "Unsuspend"],
+  ["restart_process", "Restart"],
+];
+const OPPOSITE = { suspend_process: "unsuspend_process", unsuspend_process: "suspend_process" };
 const ENDS = new Set(["starting", "restarting", "autorestarting", "terminating", "dead"]);
 // On the element of a notebook or console: the id of its kernel, written by Lab's panel (follow.ts).
 const KERNEL = "data-jupyter-sandbox-kernel";
@@ -39,7 +47,9 @@ const STYLE = `
 .jsb-live .jsb-twin { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
   white-space: nowrap; margin: 0; padding: 0; }
 .jsb-live .jsb-panel { border-top: 1px solid var(--jp-border-color2, rgba(128,134,144,.5)); padding: 8px 10px; }
-.jsb-live .jsb-panel[hidden] { display: none; }
+.jsb-live .jsb-panel[hidden], .jsb-live .jsb-panel [hidden] { display: none; }
+.jsb-live .jsb-panel:focus { outline: none; }
+.jsb-live .jsb-panel dl > div { display: contents; }
 .jsb-live .jsb-panel h3 { margin: 0 0 6px; font-size: 14px; font-weight: 600; }
 .jsb-live .jsb-panel dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px; margin: 0 0 8px; }
 .jsb-live .jsb-panel dt { opacity: .75; font-weight: 400; white-space: nowrap; }
@@ -158,6 +168,17 @@ function cutOff(kernel) {
   return (kernel?.connectionStatus ?? "connected") === "connected" ? "" : CUT_OFF;
 }
 
+/** Whether there is something to do for a button: who is suspended may go on, and nobody else. */
+function fits(button, process) {
+  const held = process.status === "suspended";
+  return button.dataset.verb !== (held ? "suspend_process" : "unsuspend_process");
+}
+
+/** Set a text, touching the page only when it differs: who has selected some of it loses that. */
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 function make(tag, className, text) {
   const node = document.createElement(tag);
   if (className) node.className = className;
@@ -176,6 +197,7 @@ class LiveTree {
     this.flashes = new Map();
     this.frame = 0;
     this.wait = 0;
+    this.held = 0;
     this.calm = window.matchMedia("(prefers-reduced-motion: reduce)");
     this.dark = window.matchMedia("(prefers-color-scheme: dark)");
     this.build(el);
@@ -207,8 +229,15 @@ class LiveTree {
     this.said.setAttribute("aria-live", "polite");
     this.panel = make("section", "jsb-panel");
     this.panel.hidden = true;
+    this.panel.tabIndex = -1; // takes the focus of a button that goes
+    this.heading = make("h3");
+    this.facts = make("dl");
+    this.buttons = make("div", "jsb-buttons");
+    this.buttons.append(...VERBS.map(([verb, label]) => this.button(verb, label)));
     this.note = make("span", "jsb-note");
     this.note.setAttribute("role", "status");
+    this.buttons.append(this.note);
+    this.panel.append(this.heading, this.facts, this.buttons);
     this.root.append(header, this.nobody, this.scroll, this.twin, this.said, this.panel);
     el.append(this.root);
     el.classList.add("jsb-mounted");
@@ -236,6 +265,11 @@ class LiveTree {
     this.twin.addEventListener("focusin", (event) => this.focused(event), { signal });
     this.twin.addEventListener("focusout", () => this.draw(), { signal });
     this.panel.addEventListener("keydown", (event) => event.key === "Escape" && this.close(), { signal });
+    this.panel.addEventListener("pointerdown", (event) => event.button === 0 && this.hold(HELD_MS), { signal });
+    // The click comes right after the button is up, and before what is put off for no time at all.
+    for (const end of ["pointerup", "pointercancel"]) {
+      window.addEventListener(end, () => this.held && this.hold(0), { signal });
+    }
     this.dark.addEventListener("change", () => this.draw(), { signal });
     this.themes = new MutationObserver(() => this.draw());
     this.themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
@@ -250,6 +284,7 @@ class LiveTree {
     this.sizes.disconnect();
     cancelAnimationFrame(this.frame);
     clearTimeout(this.wait);
+    clearTimeout(this.held);
     this.model.off("change:tree", this.onTree);
     this.model.off("change:frozen", this.onStatus);
     this.model.off("change:status", this.onStatus);
@@ -438,18 +473,30 @@ class LiveTree {
   }
 
   twins() {
-    const shown = this.tree.processes.slice(0, MAX_TWINS);
-    const count = this.tree.processes.length;
-    this.twin.setAttribute("aria-label", `Supervision tree of ${this.tree.sandbox}, ${count} processes`);
+    const { processes } = this.tree;
+    const middle = processes.findIndex((p) => p.key === this.selected);
+    const first = Math.max(0, Math.min(middle - MAX_TWINS / 2, processes.length - MAX_TWINS));
+    const label = `Supervision tree of ${this.tree.sandbox}, ${processes.length} processes`;
+    if (this.twin.getAttribute("aria-label") !== label) this.twin.setAttribute("aria-label", label);
     const known = new Map([...this.twin.children].map((item) => [item.dataset.key, item]));
+    const shown = processes.slice(first, first + MAX_TWINS);
     const items = shown.map((process) => this.twinItem(process, known.get(process.key)));
-    const stale = new Set(known.values());
+    const focus = this.heir(new Set(items));
+    // Who is gone goes first, so that nobody who stays is moved: an element that is moved loses the focus.
+    for (const item of [...this.twin.children]) if (!items.includes(item)) item.remove();
     items.forEach((item, index) => {
-      stale.delete(item);
       if (this.twin.children[index] !== item) this.twin.insertBefore(item, this.twin.children[index] ?? null);
     });
-    for (const item of stale) item.remove();
-    if (![...items].some((item) => item.tabIndex === 0) && items[0]) items[0].tabIndex = 0;
+    if (!items.some((item) => item.tabIndex === 0) && items[0]) items[0].tabIndex = 0;
+    if (focus && focus !== document.activeElement) focus.focus({ preventScroll: true });
+  }
+
+  /** Who has the focus when these items are left: the keyboard goes on beside a process that is gone. */
+  heir(items) {
+    let item = this.twin.contains(document.activeElement) ? document.activeElement : null;
+    if (!item) return null;
+    while (item && !items.has(item)) item = item.previousElementSibling;
+    return item ?? [...items][0];
   }
 
   twinItem(process, known) {
@@ -499,15 +546,25 @@ class LiveTree {
     }[event.key];
     if (event.key === "Enter" || event.key === " ") this.open(true);
     else if (event.key === "Escape") this.close();
-    else if (next) this.item(next)?.focus({ preventScroll: true });
+    else if (next) this.reach(next);
     else return;
     event.preventDefault();
     event.stopPropagation();
   }
 
+  /** Of thousands of processes only those around the selected one have an item. */
+  reach(key) {
+    if (!this.item(key)) {
+      this.select(key);
+      this.twins();
+    }
+    this.item(key)?.focus({ preventScroll: true });
+  }
+
   focused(event) {
     const key = event.target.dataset.key;
-    if (key !== undefined) this.select(key);
+    if (key !== undefined && key !== this.selected) this.select(key);
+    else this.draw();
   }
 
   select(key) {
@@ -540,11 +597,12 @@ class LiveTree {
     this.note.textContent = "";
     this.show();
     this.ask({ type: "inspect", key: this.selected });
-    if (focus) this.panel.querySelector("button")?.focus();
+    if (focus) this.panel.querySelector("button:not([hidden])")?.focus();
   }
 
   close() {
-    const back = this.panel.contains(document.activeElement) && this.item(this.selected);
+    const inside = this.panel.contains(document.activeElement);
+    const back = inside && (this.item(this.selected) ?? this.twin.firstElementChild);
     this.panel.hidden = true;
     if (back) back.focus({ preventScroll: true });
   }
@@ -574,59 +632,75 @@ class LiveTree {
     }
   }
 
+  /** What is pressed stays as it is until it is let go: a click is lost, or meant for another, when it changes. */
+  hold(ms) {
+    clearTimeout(this.held);
+    this.held = setTimeout(() => {
+      this.held = 0;
+      this.show();
+    }, ms);
+  }
+
+  /** What there is to say of the process looked at. Nothing is made anew: focus and selection stay where they are. */
   show() {
-    if (this.panel.hidden) return;
+    if (this.panel.hidden || this.held) return;
     const process = this.tree.processes.find((p) => p.key === this.selected);
-    const held = this.panel.contains(document.activeElement) ? document.activeElement.dataset.verb : null;
-    this.panel.replaceChildren();
-    if (!process) {
-      this.panel.append(make("h3", "", `${this.called} is gone`), this.note);
-      return;
+    this.shown = process;
+    if (process) {
+      this.called = process.shown ?? process.key;
+      this.panel.setAttribute("aria-label", `Process ${this.called}`);
+      this.tellFacts(process);
     }
-    const seen = look(process);
-    this.called = process.shown ?? process.key;
-    this.panel.setAttribute("aria-label", `Process ${this.called}`);
-    this.panel.append(make("h3", "", `${seen.glyph} ${this.called} · ${seen.word}`));
-    this.panel.append(this.facts(process), this.buttons(process));
-    if (held) this.panel.querySelector(`[data-verb="${held}"]`)?.focus();
+    const seen = process && look(process);
+    say(this.heading, seen ? `${seen.glyph} ${this.called} · ${seen.word}` : `${this.called} is gone`);
+    this.facts.hidden = !process;
+    const focus = this.panel.contains(document.activeElement) ? document.activeElement : null;
+    for (const button of this.buttons.querySelectorAll("button")) button.hidden = !process || !fits(button, process);
+    if (focus?.hidden) (this.opposite(focus) ?? this.panel).focus();
   }
 
-  facts(process) {
-    const list = make("dl");
-    const fact = (name, value) => {
-      if (value !== undefined && value !== null && value !== "") list.append(make("dt", "", name), make("dd", "", value));
-    };
+  /** The button that has taken the place of this one. */
+  opposite(button) {
+    return this.buttons.querySelector(`[data-verb="${OPPOSITE[button.dataset.verb]}"]:not([hidden])`);
+  }
+
+  tellFacts(process) {
     const more = this.inspection ?? {};
-    fact("runs", [process.behaviour, process.pid].filter(Boolean).join(" · "));
-    fact("strategy", [process.strategy, budget(process)].filter(Boolean).join(" · "));
-    fact("state", process.state);
-    fact("queue", [String(process.queue), ...(more.mailbox ?? [])].join("\n"));
-    fact("waiting for", more.waiting_for);
-    fact("links", (more.links ?? process.links).join(", "));
-    fact("monitors", (more.monitors ?? process.monitors).join(", "));
-    fact("restarts", String(process.restarts));
-    fact("last exit", process.last_exit);
-    fact("last events", (more.events ?? []).join("\n"));
-    return list;
+    const facts = {
+      runs: [process.behaviour, process.pid].filter(Boolean).join(" · "),
+      strategy: [process.strategy, budget(process)].filter(Boolean).join(" · "),
+      state: process.state,
+      queue: [String(process.queue), ...(more.mailbox ?? [])].join("\n"),
+      "waiting for": more.waiting_for,
+      links: (more.links ?? process.links).join(", "),
+      monitors: (more.monitors ?? process.monitors).join(", "),
+      restarts: String(process.restarts),
+      "last exit": process.last_exit,
+      "last events": (more.events ?? []).join("\n"),
+    };
+    for (const [name, value] of Object.entries(facts)) this.tellFact(name, value ?? "");
   }
 
-  buttons(process) {
-    const row = make("div", "jsb-buttons");
-    const held = process.status === "suspended";
-    const verbs = [
-      ["kill_process", "Kill"],
-      held ? ["unsuspend_process", "Unsuspend"] : ["suspend_process", "Suspend"],
-      ["restart_process", "Restart"],
-    ];
-    for (const [verb, label] of verbs) {
-      const button = make("button", "", label);
-      button.type = "button";
-      button.dataset.verb = verb;
-      button.addEventListener("click", () => this.ask({ type: "act", verb, key: process.key, pid: process.pid }));
-      row.append(button);
+  tellFact(name, value) {
+    let pair = [...this.facts.children].find((one) => one.firstChild.textContent === name);
+    if (!pair) {
+      pair = make("div");
+      pair.append(make("dt", "", name), make("dd"));
+      this.facts.append(pair);
     }
-    row.append(this.note);
-    return row;
+    pair.hidden = value === "";
+    say(pair.lastChild, value);
+  }
+
+  button(verb, label) {
+    const button = make("button", "", label);
+    button.type = "button";
+    button.dataset.verb = verb;
+    button.addEventListener("click", () => {
+      const { key, pid } = this.shown ?? {};
+      if (key !== undefined) this.ask({ type: "act", verb, key, pid });
+    });
+    return button;
   }
 }
 

@@ -29,12 +29,16 @@ pytestmark = [
     pytest.mark.skipif(MISSING, reason=WHY),
 ]
 
-WIDE = TreeView(
-    "shop", 1, 0,
-    (ProcessView("shop", "<0.1.0>", "shop", "supervisor", "counter.Shop", "waiting"),
-     *(ProcessView(f"shop/{n}", f"<0.{n + 2}.0>", str(n), "worker", "counter.Counter", "waiting", "shop")
-       for n in range(100))),
-)  # fmt: skip
+
+def fan(size: int) -> TreeView:
+    """A supervisor with so many children."""
+    shop = ProcessView("shop", "<0.1.0>", "shop", "supervisor", "counter.Shop", "waiting")
+    children = (
+        ProcessView(f"shop/{n}", f"<0.{n + 2}.0>", str(n), "worker", "counter.Counter", "waiting", "shop")
+        for n in range(size)
+    )
+    return TreeView("shop", 1, 0, (shop, *children))
+
 
 # A model as anywidget gives it, and the static picture that the live one is to mount itself over.
 PAGE = """<!doctype html><meta charset="utf-8"><body data-jp-theme-light="true">STATIC
@@ -168,7 +172,7 @@ def test_the_keyboard_brings_a_process_into_sight(page: Page, tree: TreeView) ->
 def test_a_suspended_process_is_offered_to_go_on(page: Page) -> None:
     page.locator("[data-key='shop/back']").focus()
     page.keyboard.press("Enter")
-    labels = page.locator(".jsb-panel button").all_inner_texts()
+    labels = page.locator(".jsb-panel button:visible").all_inner_texts()
     assert labels == ["Kill", "Unsuspend", "Restart"]
 
 
@@ -305,12 +309,85 @@ def test_a_tree_without_processes_says_so(page: Page, tree: TreeView) -> None:
     page.locator(".jsb-live canvas").wait_for()
 
 
-@pytest.mark.parametrize("tree", [WIDE], indirect=True)
+@pytest.mark.parametrize("tree", [fan(100)], indirect=True)
 def test_a_tall_tree_is_shown_around_its_root_first(page: Page) -> None:
     middle = page.evaluate(
         "() => { const view = document.querySelector('.jsb-scroll'); return view.scrollTop + view.clientHeight / 2; }"
     )
     assert abs(middle - page.evaluate("() => document.querySelector('.jsb-scroll').scrollHeight") / 2) < 30
+
+
+def beside(page: Page, tree: TreeView) -> None:
+    """Changes that a busy sandbox tells: a step and a state, of another process than the one that is looked at."""
+    for n in range(3):
+        told(page, replace(tree, step=tree.step + n), replace(tree.processes[0], state=str(n)))
+
+
+def test_what_is_pressed_stays_until_it_is_let_go_however_busy_the_sandbox_is(page: Page, tree: TreeView) -> None:
+    front = tree.processes[1]
+    page.locator("[data-key='shop/front']").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Kill").hover()
+    page.mouse.down()
+    beside(page, tree)
+    told(page, tree, replace(front, pid="<0.99.0>", state="\n" * 9))  # another has taken its place, and needs more room
+    page.mouse.up()
+    kill = {"type": "act", "verb": "kill_process", "key": "shop/front", "pid": front.pid}
+    assert page.evaluate("sent.at(-1)") == kill
+    expect(page.locator(".jsb-panel dl")).to_contain_text("<0.99.0>")
+    page.get_by_role("button", name="Kill").click()
+    assert page.evaluate("sent.at(-1)") == {**kill, "pid": "<0.99.0>"}
+
+
+def test_changes_leave_the_focus_and_what_is_selected_where_they_are(page: Page, tree: TreeView) -> None:
+    page.locator("[data-key='shop/front']").focus()
+    page.keyboard.press("Enter")
+    page.evaluate(
+        """() => {
+            window.moves = 0;
+            document.addEventListener("focusin", () => window.moves++);
+            getSelection().selectAllChildren(document.querySelector(".jsb-panel dd"));
+        }"""
+    )
+    chosen = page.evaluate("String(getSelection())")
+    assert chosen.startswith("counter.Counter")
+    told(page, tree, replace(tree.processes[1], state="99"))
+    expect(page.locator(".jsb-panel dl")).to_contain_text("99")
+    assert page.evaluate("String(getSelection())") == chosen
+    assert page.evaluate("[document.activeElement.dataset.verb, moves]") == ["kill_process", 0]
+
+
+def test_the_button_that_was_pressed_gives_the_focus_to_the_one_that_takes_its_place(
+    page: Page, tree: TreeView
+) -> None:
+    page.locator("[data-key='shop/front']").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    told(page, tree, replace(tree.processes[1], status="suspended"))
+    assert page.evaluate("document.activeElement.textContent") == "Unsuspend"
+    told(page, tree, removed=("shop/front",))
+    assert page.locator(".jsb-panel h3").inner_text() == "shop/front is gone"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.dataset.key") == "shop"
+
+
+def test_the_keyboard_stays_in_the_tree_when_processes_end(page: Page, tree: TreeView) -> None:
+    focus = "document.activeElement.dataset.key"
+    page.locator("[data-key='shop/back']").focus()
+    told(page, tree, removed=("shop/front",))
+    assert page.evaluate(focus) == "shop/back"
+    told(page, tree, removed=("shop/back",))
+    assert page.evaluate(focus) == "shop"
+
+
+@pytest.mark.parametrize("tree", [fan(2000)], indirect=True)
+def test_the_keyboard_reaches_each_of_thousands_of_processes(page: Page) -> None:
+    focus = "document.activeElement.dataset.key"
+    page.keyboard.press("Tab")
+    for key, there in (("End", "shop/1999"), ("ArrowUp", "shop/1998"), ("Home", "shop"), ("ArrowDown", "shop/0")):
+        page.keyboard.press(key)
+        assert page.evaluate(focus) == there
+    assert page.locator("[role=treeitem]").count() <= 500
 
 
 def test_the_code_of_the_picture_is_loaded_once_for_all_models_of_a_page_and_not_kept_by_them(page: Page) -> None:
