@@ -15,14 +15,31 @@ export class Alerts {
     if (notices === this.notices) {
       return;
     }
-    const fresh = notices.filter(notice => !this.notices.includes(notice));
-    const gone = this.notices.some(notice => !notices.includes(notice));
     this.notices = notices;
-    if (gone) {
-      this.node.replaceChildren(...[...notices].reverse().map(notice => this.make(notice)));
-    } else {
-      this.node.prepend(...[...fresh].reverse().map(notice => this.make(notice)));
+    this.add(notices.filter(notice => !this.items.has(notice)));
+    for (const [notice, item] of this.items) {
+      if (!notices.includes(notice)) {
+        item.remove();
+        this.items.delete(notice);
+      }
     }
+  }
+
+  /** Who reads, or is about to click, goes on where he is: what comes is put above, out of sight. */
+  private add(fresh: readonly Notice[]): void {
+    const { node } = this;
+    const top = node.scrollTop > 0 || node.matches(':hover, :focus-within') ? node.firstElementChild : null;
+    const before = top?.getBoundingClientRect().top ?? 0;
+    fresh.forEach(notice => this.prepend(notice));
+    if (top) {
+      node.scrollTop += top.getBoundingClientRect().top - before;
+    }
+  }
+
+  private prepend(notice: Notice): void {
+    const item = this.make(notice);
+    this.items.set(notice, item);
+    this.node.prepend(item);
   }
 
   private make(notice: Notice): HTMLElement {
@@ -43,4 +60,5 @@ export class Alerts {
 
   readonly node: HTMLElement;
   private notices: readonly Notice[] = [];
+  private readonly items = new Map<Notice, HTMLElement>();
 }

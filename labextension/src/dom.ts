@@ -36,6 +36,37 @@ export function show(element: HTMLElement, visible: boolean): void {
   element.hidden = !visible;
 }
 
+/** The longest that a press is waited for: some systems do not tell when it ends. */
+const PRESS_MS = 3_000;
+
+/**
+ * Whether somebody presses something in an element. It must not change meanwhile: a click is lost when what was
+ * pressed has moved away before it is let go, and another one is meant when something else has taken its place.
+ */
+export class Press {
+  constructor(element: HTMLElement, private readonly over: () => void) {
+    element.addEventListener('pointerdown', event => event.button === 0 && this.wait(PRESS_MS), true);
+    for (const end of ['pointerup', 'pointercancel']) {
+      // The click comes right after, before what is put off for no time at all.
+      window.addEventListener(end, () => this.on && this.wait(0));
+    }
+  }
+
+  get on(): boolean {
+    return this.timer !== 0;
+  }
+
+  private wait(ms: number): void {
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => {
+      this.timer = 0;
+      this.over();
+    }, ms);
+  }
+
+  private timer = 0;
+}
+
 /** Rows of a list kept by key, so that a redraw keeps focus, selection and scroll position. */
 export class Rows<Item> {
   constructor(

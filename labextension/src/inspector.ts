@@ -4,7 +4,7 @@ import type { CommandRegistry } from '@lumino/commands';
 
 import { Buttons } from './buttons';
 import { COMMANDS } from './commands';
-import { h, say, set, show } from './dom';
+import { Rows, h, say, set, show } from './dom';
 import type { Model } from './model';
 import type { Inspection, Process } from './protocol';
 import { processLook } from './words';
@@ -17,6 +17,8 @@ export class Inspector {
     this.behaviour = h('div', { class: 'jp-Sandbox-behaviour' });
     this.state = h('pre', { class: 'jp-Sandbox-state', tabindex: 0, role: 'group', 'aria-label': trans.__('State') });
     this.facts = h('dl', { class: 'jp-Sandbox-facts' });
+    const fact = (name: string): HTMLElement => h('div', {}, h('dt', {}, name), h('dd'));
+    this.pairs = new Rows<string>(this.facts, fact, (pair, value) => say(pair.children[1] as HTMLElement, value));
     this.mailbox = new Lines(trans.__('Mailbox'));
     this.events = new Lines(trans.__('Last events'));
     this.buttons = new Buttons(commands, trans.__('Process'), [
@@ -64,16 +66,10 @@ export class Inspector {
       [trans.__('Monitored by'), (told?.monitored_by ?? []).join(', ')],
       [trans.__('Last exit'), process.last_exit ?? '']
     ];
-    const wanted = facts.filter(([, value]) => value !== '');
-    const text = JSON.stringify(wanted);
-    if (text !== this.said) {
-      this.said = text;
-      this.facts.replaceChildren(...wanted.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]));
-    }
+    this.pairs.set(facts.filter(([, value]) => value !== ''));
   }
 
   readonly node: HTMLElement;
-  private said = '';
   private readonly head: HTMLElement;
   private readonly glyph: HTMLElement;
   private readonly name: HTMLElement;
@@ -81,6 +77,7 @@ export class Inspector {
   private readonly behaviour: HTMLElement;
   private readonly state: HTMLElement;
   private readonly facts: HTMLElement;
+  private readonly pairs: Rows<string>;
   private readonly mailbox: Lines;
   private readonly events: Lines;
   private readonly buttons: Buttons;
@@ -104,18 +101,15 @@ class Lines {
   constructor(title: string) {
     this.list = h('ol', {});
     this.node = h('div', { class: 'jp-Sandbox-lines' }, h('h4', {}, title), this.list);
+    this.rows = new Rows<string>(this.list, () => h('li'), say);
   }
 
   set(lines: readonly string[]): void {
-    const text = lines.join('\n');
-    if (text !== this.said) {
-      this.said = text;
-      this.list.replaceChildren(...lines.map(line => h('li', {}, line)));
-    }
+    this.rows.set(lines.map((line, index) => [String(index), line]));
     show(this.node, lines.length > 0);
   }
 
   readonly node: HTMLElement;
-  private said = '';
   private readonly list: HTMLElement;
+  private readonly rows: Rows<string>;
 }

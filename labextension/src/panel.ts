@@ -8,7 +8,7 @@ import { Widget } from '@lumino/widgets';
 import { Alerts } from './alerts';
 import { Buttons } from './buttons';
 import { COMMANDS } from './commands';
-import { h, say, set, show } from './dom';
+import { Press, h, say, set, show } from './dom';
 import { killIcon, sandboxIcon, snapshotIcon, stepIcon } from './icons';
 import { Inspector } from './inspector';
 import { Limits } from './limits';
@@ -66,6 +66,7 @@ export class SandboxPanel extends Widget {
       this.empty, this.list.node, this.controls.node, this.cutOff, this.reason, this.remark, this.detail
     );
 
+    this.press = new Press(this.node, () => this.schedule());
     model.changed.connect(() => this.schedule());
     this.tree.picked.connect((_, key) => {
       this.reveals = true;
@@ -109,13 +110,21 @@ export class SandboxPanel extends Widget {
   private schedule(): void {
     if (!this.timer && this.isVisible) {
       const wait = Math.max(0, this.drawnAt + 1000 / this.model.settings.refresh - performance.now());
-      this.timer = window.setTimeout(() => this.render(), wait);
+      this.timer = window.setTimeout(() => this.onTime(), wait);
+    }
+  }
+
+  /** What is pressed stays where it is: when it is let go there is a redraw. */
+  private onTime(): void {
+    this.timer = 0;
+    if (!this.press.on) {
+      this.render();
     }
   }
 
   private render(): void {
-    this.timer = 0;
     this.drawnAt = performance.now();
+    const focus = this.node.contains(document.activeElement) ? document.activeElement : null;
     const { state, sandbox, page } = this.model;
     say(this.kernel, page ? page.title.label : '');
     this.renderEmpty();
@@ -137,6 +146,17 @@ export class SandboxPanel extends Widget {
       this.renderDetail();
     }
     this.limits.beat(sandbox !== null && this.isVisible && this.model.reachable);
+    this.refocus(focus);
+  }
+
+  /** What had the focus may be gone, and the keyboard would be thrown out of the panel. */
+  private refocus(focus: Element | null): void {
+    if (focus && focus.getClientRects().length === 0 && this.isVisible) {
+      const tree = this.sections.inspector.node.contains(focus) && this.tree.focus();
+      if (!tree) {
+        (this.list.current ?? this.node).focus();
+      }
+    }
   }
 
   private renderDetail(): void {
@@ -202,6 +222,7 @@ export class SandboxPanel extends Widget {
     }
   }
 
+  private readonly press: Press;
   private timer = 0;
   private drawnAt = -Infinity;
   private reveals = false;

@@ -53,6 +53,12 @@ export class TreeView {
     this.schedule();
   }
 
+  /** Take the keyboard, if there is a tree to see. */
+  focus(): boolean {
+    this.twin.node.focus({ preventScroll: true });
+    return document.activeElement === this.twin.node;
+  }
+
   /** Draw again soon, in the colours of now. */
   schedule(): void {
     if (!this.frame) {

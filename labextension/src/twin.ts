@@ -27,19 +27,22 @@ export class Twin {
     const first = Math.max(0, middle - AROUND);
     const spots = drawn.spots.slice(first, middle + AROUND + 1);
     const kept = new Map<string, HTMLElement>();
-    spots.forEach((spot, index) => {
-      const item = this.items.get(spot.process.key) ?? h('div', { role: 'treeitem' });
-      kept.set(spot.process.key, item);
-      this.describe(item, spot, first + index, selected);
-      if (this.node.children[index] !== item) {
-        this.node.insertBefore(item, this.node.children[index] ?? null);
-      }
-    });
+    for (const { process } of spots) {
+      kept.set(process.key, this.items.get(process.key) ?? h('div', { role: 'treeitem' }));
+    }
+    // Who is gone goes first, so that nobody who stays is moved.
     for (const [key, item] of this.items) {
       if (!kept.has(key)) {
         item.remove();
       }
     }
+    spots.forEach((spot, index) => {
+      const item = kept.get(spot.process.key) as HTMLElement;
+      this.describe(item, spot, first + index, selected);
+      if (this.node.children[index] !== item) {
+        this.node.insertBefore(item, this.node.children[index] ?? null);
+      }
+    });
     this.items = kept;
     const at = active === null ? undefined : drawn.index.get(active);
     set(this.node, { 'aria-activedescendant': at === undefined ? null : this.prefix + at });

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from playwright.sync_api import expect
 
 from .test_panel import Open, loaded
@@ -91,3 +94,75 @@ def test_without_a_connection_the_panel_says_so_and_nothing_is_put_off(notebook:
     lab.run_cell()
     expect(lab.page.locator(".jp-OutputArea-output", has_text="asked ['hello']")).to_be_visible()
     lab.errors.clear()
+
+
+CRASH = """def crash(*numbers):
+    for n in numbers:
+        facts = {"level": "error", "process": "shop/front", "traceback": ["Error"] * 3}
+        fake.tell("notice", name="shop", text=f"crash {n}", **facts)
+"""
+
+
+def looked_at_front(lab: Any) -> Any:
+    """The inspector, with ``front`` in it."""
+    expect(lab.item("front")).to_be_attached()
+    lab.panel.locator(".jp-Sandbox-tree").click(position={"x": 100, "y": 36})
+    inspector = lab.panel.locator(".jp-Sandbox-inspector")
+    expect(inspector).to_contain_text("any message")
+    return inspector
+
+
+def happens(lab: Any, code: str) -> None:
+    """In the kernel, while mouse and focus stay where they are: a cell that is run takes the focus."""
+    lab.page.evaluate(
+        "code => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code }).done",
+        code,
+    )
+
+
+def test_what_is_pressed_stays_where_it_is_until_it_is_let_go(notebook: Open) -> None:
+    lab = loaded(notebook)
+    isolation = lab.panel.locator(".jp-Sandbox-isolation")
+    isolation.locator("summary").hover()
+    lab.page.mouse.down()
+    happens(lab, CRASH + "crash(1, 2, 3)")
+    lab.page.wait_for_timeout(400)  # longer than between two redraws: nothing is to happen
+    lab.page.mouse.up()
+    expect(isolation.get_by_text("Not stopped:")).to_be_visible()
+    expect(lab.panel.locator(".jp-Sandbox-alert")).to_have_count(3)
+
+
+def test_an_alert_that_is_read_stays_in_sight_and_unfolded_while_others_come(notebook: Open) -> None:
+    lab = loaded(notebook)
+    happens(lab, CRASH + "crash(*range(60))")
+    read = lab.panel.locator(".jp-Sandbox-alert", has_text="crash 59")
+    read.locator("summary").click()
+    read.locator("pre").evaluate("node => getSelection().selectAllChildren(node)")
+    before = read.bounding_box()
+    happens(lab, "crash(60, 61, 62)")
+    expect(lab.panel.locator(".jp-Sandbox-alert", has_text="crash 62")).to_be_attached()
+    assert read.bounding_box()["y"] == pytest.approx(before["y"], abs=2)
+    assert read.locator("details").evaluate("node => node.open")
+    assert lab.page.evaluate("String(getSelection())") == "Error\nError\nError"
+    expect(read.locator("summary")).to_be_focused()
+
+
+def test_changes_leave_what_is_selected_of_a_process(notebook: Open) -> None:
+    lab = loaded(notebook)
+    inspector = looked_at_front(lab)
+    inspector.locator("dd", has_text="<0.2.0>").evaluate("node => getSelection().selectAllChildren(node)")
+    happens(lab, "fake.change('shop', 'shop/front', queue=77)")
+    expect(inspector).to_contain_text("77")
+    assert lab.page.evaluate("String(getSelection())") == "<0.2.0>"
+
+
+def test_the_keyboard_stays_in_the_panel_when_what_it_was_at_is_gone(notebook: Open) -> None:
+    lab = loaded(notebook)
+    inspector = looked_at_front(lab)
+    inspector.get_by_role("button", name="Kill").focus()
+    happens(lab, "del fake.trees['shop']['shop/front']; fake.tell('tree', name='shop', tree=fake.tree('shop'))")
+    expect(inspector).to_be_hidden()
+    expect(lab.panel.get_by_role("tree")).to_be_focused()
+    lab.panel.get_by_role("button", name="Pause", exact=True).focus()
+    happens(lab, "fake.destroy('shop')")
+    expect(lab.panel).to_be_focused()
