@@ -68,6 +68,35 @@ export function detailFont(palette: Palette): string {
   return `${palette.size * 0.85}px ${palette.font}`;
 }
 
+/** Most texts whose widths are kept, of each font. */
+const MOST_WIDTHS = 50_000;
+
+/** Widths of texts, measured once: of a tree of thousands that is most of the work, and names hardly change. */
+export class Widths {
+  constructor(private readonly canvas: HTMLCanvasElement) {}
+
+  of(font: string, text: string): number {
+    const known = this.known.get(font) ?? new Map<string, number>();
+    const width = known.get(text) ?? this.measure(font, text);
+    if (known.size >= MOST_WIDTHS) {
+      known.clear();
+    }
+    this.known.set(font, known.set(text, width));
+    return width;
+  }
+
+  private measure(font: string, text: string): number {
+    const context = this.canvas.getContext('2d');
+    if (!context) {
+      return 0;
+    }
+    context.font = font;
+    return context.measureText(text).width + 2;
+  }
+
+  private readonly known = new Map<string, Map<string, number>>();
+}
+
 /** Draw what lies in the window; the rest costs nothing. */
 export function draw(stroke: Stroke, drawn: Picture, view: Window): void {
   const { context } = stroke;

@@ -2,7 +2,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import { type Label, type Stroke, detailFont, draw, nameFont, palette } from './brush';
+import { type Label, type Stroke, Widths, detailFont, draw, nameFont, palette } from './brush';
 import { h } from './dom';
 import { LABEL, NOTHING, type Picture, type Spot, move, picture, spotAt } from './picture';
 import type { Process, Tree } from './protocol';
@@ -16,6 +16,7 @@ export class TreeView {
   constructor(private readonly trans: TranslationBundle) {
     this.twin = new Twin(trans);
     this.canvas = h('canvas', { 'aria-hidden': 'true' });
+    this.widths = new Widths(this.canvas);
     this.space = h('div', { class: 'jp-Sandbox-treeSpace' });
     this.node = h('div', { class: 'jp-Sandbox-tree' }, this.canvas, this.space, this.twin.node);
     this.node.addEventListener('scroll', () => this.schedule());
@@ -72,16 +73,11 @@ export class TreeView {
   private shape(): void {
     const atHome = Math.abs(this.node.scrollTop - this.home) <= 1;
     const colours = palette(this.node);
-    const context = this.canvas.getContext('2d');
-    const width = (font: string, text: string): number => {
-      if (!context) {
-        return 0;
-      }
-      context.font = font;
-      return context.measureText(text).width + 2;
+    const [large, small] = [nameFont(colours), detailFont(colours)];
+    const measure = (process: Process): number => {
+      const named = this.widths.of(large, process.name);
+      return process.strategy ? Math.max(named, this.widths.of(small, detail(process))) : named;
     };
-    const measure = (process: Process): number =>
-      Math.max(width(nameFont(colours), process.name), width(detailFont(colours), process.strategy ? detail(process) : ''));
     this.laidOut = this.node.clientWidth;
     this.drawn = this.tree ? picture(this.tree.processes, this.collapsed, measure, this.laidOut) : NOTHING;
     this.node.dataset.shape = this.drawn.shape;
@@ -259,6 +255,7 @@ export class TreeView {
 
   readonly node: HTMLElement;
   private readonly canvas: HTMLCanvasElement;
+  private readonly widths: Widths;
   private readonly space: HTMLElement;
   private readonly twin: Twin;
   private tree: Tree | null = null;

@@ -247,6 +247,24 @@ def test_thousands_of_processes_are_drawn_within_a_frame_or_two(notebook: Open) 
     assert lab.panel.get_by_role("treeitem").count() <= 201
 
 
+def test_a_change_of_one_of_thousands_of_processes_measures_no_name_again(notebook: Open) -> None:
+    lab = loaded(notebook, "fake.grow(5000)", "fake.change('shop', 'root/p1', queue=77)")
+    lab.altered = True
+    lab.run_cell()
+    expect(lab.item("p1")).to_be_attached()
+    lab.page.evaluate(
+        """() => {
+            const pen = CanvasRenderingContext2D.prototype, { measureText } = pen;
+            window.measured = 0;
+            pen.measureText = function (text) { window.measured++; return measureText.call(this, text); };
+        }"""
+    )
+    lab.run_cell()
+    expect(lab.item("p1")).to_contain_text("77")
+    # Only for what is drawn: forty lines at most, each with a text or two that are to be cut.
+    assert lab.page.evaluate("measured") < 2_000
+
+
 def test_a_wide_panel_shows_a_tidy_tree_and_a_narrow_one_an_outline(notebook: Open, screenshots: Path) -> None:
     lab = notebook(LOAD)
     lab.run_cell()
