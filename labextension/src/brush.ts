@@ -183,6 +183,8 @@ function node(stroke: Stroke, drawn: Picture, spot: Spot): void {
 function text(stroke: Stroke, drawn: Picture, spot: Spot): void {
   const { context, palette } = stroke;
   const { name, detail, marks } = stroke.label(spot);
+  const { key } = spot.process;
+  const quiet = stroke.selected === key || stroke.hover === key ? palette.text : palette.muted; // on a darker ground
   const left = spot.x + LABEL;
   const two = drawn.shape === 'tidy' && detail !== '';
   const line = two ? spot.y - 7 : spot.y + 0.5;
@@ -198,7 +200,7 @@ function text(stroke: Stroke, drawn: Picture, spot: Spot): void {
   if (marks) {
     context.fillText(marks, drawn.shape === 'tidy' ? left + behind : left + spot.room - marked + 4, line);
   }
-  context.fillStyle = palette.muted;
+  context.fillStyle = quiet;
   if (two) {
     context.fillText(cut(context, detail, spot.room), left, spot.y + 8);
   } else if (detail && spot.room - marked - behind > 24) {

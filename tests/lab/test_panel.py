@@ -312,6 +312,29 @@ def test_a_process_looked_at_in_one_notebook_is_not_in_another(notebook: Open) -
     expect(inspector).to_contain_text("front")
 
 
+FAINT = """panel => {
+    const pen = new OffscreenCanvas(1, 1).getContext("2d");
+    const seen = colours => {  // one over the other, the lowest first
+        colours.forEach(one => { pen.fillStyle = one; pen.fillRect(0, 0, 1, 1); });
+        const parts = [...pen.getImageData(0, 0, 1, 1).data].map(part => part / 255);
+        const [red, green, blue] = parts.map(part => part <= 0.04 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+        return 0.05 + 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const faint = node => {
+        const grounds = ["white"];
+        for (let above = node; above; above = above.parentElement) {
+            grounds.splice(1, 0, getComputedStyle(above).backgroundColor);
+        }
+        const [text, ground] = [seen([...grounds, getComputedStyle(node).color]), seen(grounds)];
+        return Math.max(text, ground) / Math.min(text, ground) < 4.5;
+    };
+    const words = node => [...node.childNodes].some(one => one.nodeType === Node.TEXT_NODE && one.data.trim());
+    const told = [...panel.querySelectorAll(":not([aria-disabled=true], .jp-Sandbox-glyph, [role=treeitem])")];
+    return told.filter(node => node.checkVisibility() && words(node) && faint(node)).map(node => node.outerHTML);
+}"""
+"""Texts that are hard to read, by the measure of WCAG."""
+
+
 def test_the_panel_in_light_and_dark(notebook: Open, screenshots: Path) -> None:
     lab = notebook(LOAD, SPIN)
     lab.run_cell()
@@ -327,5 +350,6 @@ def test_the_panel_in_light_and_dark(notebook: Open, screenshots: Path) -> None:
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         lab.theme(theme)
         lab.page.screenshot(path=screenshots / f"panel-{theme.split()[1].lower()}.png")
+        assert lab.panel.evaluate(FAINT) == []
     colours = lab.panel.evaluate("node => [getComputedStyle(node).color, getComputedStyle(node).backgroundColor]")
     assert colours[0] != colours[1]
