@@ -48,6 +48,11 @@ export class KernelLink implements IDisposable {
     return this._lost;
   }
 
+  /** The server left out messages of the kernel, because a cell printed too much. */
+  get missed(): ISignal<this, void> {
+    return this._missed;
+  }
+
   /** Whether messages come and go. What is asked while they do not would be done whenever they do again. */
   get reachable(): boolean {
     return this.kernel?.connectionStatus === 'connected';
@@ -113,10 +118,16 @@ export class KernelLink implements IDisposable {
   }
 
   private onMessage(_: ISessionContext, message: KernelMessage.IMessage): void {
+    const type = message.header.msg_type as string;
     if (this.heard && message.header.session !== this.heard && this.heard !== this.ended) {
-      this.begunAnew();
+      // A kernel says first of all how it is; words of other kinds are the server's, that some were too many.
+      if (type === 'status' || type === EVENT) {
+        this.begunAnew();
+      } else {
+        this._missed.emit();
+      }
     }
-    if ((message.header.msg_type as string) !== EVENT) {
+    if (type !== EVENT) {
       return;
     }
     const event = readEvent(message.content);
@@ -192,6 +203,7 @@ export class KernelLink implements IDisposable {
   private ended = '';
   private readonly pending = new Map<string, PromiseDelegate<unknown>>();
   private readonly _told = new Signal<this, SandboxEvent>(this);
+  private readonly _missed = new Signal<this, void>(this);
   private readonly _lost = new Signal<this, boolean>(this);
   private _isDisposed = false;
 }

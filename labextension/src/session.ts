@@ -6,13 +6,18 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { type Args, KernelLink } from './link';
 import type { Memory } from './memory';
 import type { SandboxEvent, Verb } from './protocol';
-import { EMPTY, type State, lose, reduce, remark } from './store';
+import { EMPTY, type State, lose, miss, reduce, remark } from './store';
+
+/** How long is waited for everything to be told again, first and at most: a server that leaves out messages goes on. */
+const PATIENCE_MS = 2_000;
+const MOST_PATIENCE_MS = 30_000;
 
 export class SandboxSession implements IDisposable {
   constructor(context: ISessionContext, memory: Memory) {
     this.link = new KernelLink(context, memory);
     this.link.told.connect(this.onTold, this);
     this.link.lost.connect((_, ended) => this.change(state => lose(state, ended)));
+    this.link.missed.connect(this.onMissed, this);
     context.connectionStatusChanged.connect(this.onConnection, this);
   }
 
@@ -50,6 +55,7 @@ export class SandboxSession implements IDisposable {
   }
 
   dispose(): void {
+    window.clearTimeout(this.timer);
     this.link.dispose();
     Signal.clearData(this);
   }
@@ -62,7 +68,7 @@ export class SandboxSession implements IDisposable {
     const before = this._state;
     this.change(state => reduce(state, event, performance.now()));
     if (this._state.stale && !before.stale) {
-      this.link.hello();
+      this.catchUp(PATIENCE_MS);
     }
     for (const name of this._state.wanted) {
       if (!before.wanted.includes(name)) {
@@ -71,6 +77,30 @@ export class SandboxSession implements IDisposable {
     }
   }
 
+  /** Not at once: the server has just begun to leave out messages, and the answer would be one of them. */
+  private onMissed(): void {
+    if (!this._state.stale) {
+      this.change(miss);
+      this.later(PATIENCE_MS);
+    }
+  }
+
+  /** Ask for everything, and again until it is told. */
+  private catchUp(patience: number): void {
+    this.link.hello();
+    this.later(Math.min(2 * patience, MOST_PATIENCE_MS));
+  }
+
+  private later(ms: number): void {
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => {
+      if (this._state.stale && this.link.reachable) {
+        this.catchUp(ms);
+      }
+    }, ms);
+  }
+
+  private timer = 0;
   readonly link: KernelLink;
   private _state: State = EMPTY;
   private readonly _changed = new Signal<this, void>(this);

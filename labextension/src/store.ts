@@ -237,6 +237,11 @@ function unwanted(state: State, name: string): State {
   return state.wanted.includes(name) ? { ...state, wanted: state.wanted.filter(other => other !== name) } : state;
 }
 
+/** Events were missed, and none that comes later need show it. */
+export function miss(state: State): State {
+  return state.connected && !state.stale ? { ...state, stale: true } : state;
+}
+
 /** Nothing known of the kernel is true any more; whether sandboxes ended with it is remembered. */
 export function lose(state: State, ended: boolean): State {
   return { ...EMPTY, lost: ended && (state.lost || state.sandboxes.size > 0) };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { Info, Process, SandboxEvent, Tree } from '../src/protocol';
-import { EMPTY, type State, clearNotices, lose, patch, reduce, remark, runtime, select } from '../src/store';
+import { EMPTY, type State, clearNotices, lose, miss, patch, reduce, remark, runtime, select } from '../src/store';
 
 function info(name: string, id = 1): Info {
   return { id, name, status: 'running', memory: 0, lived_s: 0 } as unknown as Info;
@@ -203,4 +203,12 @@ test('a kernel that ended with sandboxes in it is remembered until the next hell
   const lost = lose(lose(state, true), true);
   assert.deepEqual(lost, { ...EMPTY, lost: true });
   assert.equal(told(lost, HELLO).lost, false);
+});
+
+test('what the server left out makes stale what is known until everything is told again', () => {
+  assert.equal(miss(EMPTY), EMPTY);
+  const missed = miss(told(EMPTY, HELLO));
+  assert.equal(missed.stale, true);
+  assert.equal(miss(missed), missed);
+  assert.equal(told(missed, HELLO).stale, false);
 });

@@ -170,6 +170,22 @@ def test_missed_events_are_asked_for_again_once(notebook: Open) -> None:
     expect(lab.page.locator(".jp-OutputArea-output", has_text="asked ['hello', 'resume']")).to_be_visible()
 
 
+FLOOD = """import time
+for _ in range(1_000):
+    print("x" * 20_000)
+    time.sleep(0.003)
+fake.change("shop", "shop/front", queue=77)
+"""
+
+
+def test_a_cell_that_prints_more_than_the_server_lets_through_leaves_the_panel_true(notebook: Open) -> None:
+    lab = loaded(notebook, FLOOD)
+    lab.run_cell()
+    expect(lab.page.get_by_text("rate exceeded")).to_be_attached()
+    expect(lab.item("front")).to_contain_text("77")
+    expect(lab.row("shop")).to_contain_text("running")
+
+
 def test_the_run_time_goes_on_while_nothing_changes_and_nobody_asks(notebook: Open) -> None:
     lab = notebook(LOAD, "print('asked', fake.requests)", "fake.set_status('shop', 'stopped')")
     lab.run_cell()
