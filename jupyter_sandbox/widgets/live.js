@@ -19,6 +19,8 @@ const MAX_HEIGHT = 420;
 const MAX_TWINS = 500;
 const FLASH_MS = 900;
 const HELD_MS = 3000;
+const PATIENCE_MS = 2000;
+const MOST_PATIENCE_MS = 60_000;
 const GONE = "the kernel ended, and the sandbox with it";
 const CUT_OFF = "no connection to the kernel: this is how it was";
 const CLOSED = "no longer live: the notebook that it came through was closed, or got another kernel; load the page again";
@@ -754,6 +756,40 @@ function watchKernel(model, kernel) {
   return () => told?.disconnect(onStatus);
 }
 
+/**
+ * Ask for everything when messages were left out: changes, or that the sandbox has ended. A server lets a cell print
+ * so much a second, and when it is more, it drops whatever the kernel tells and says so in the kernel's place.
+ */
+function watchServer(model, kernel) {
+  const told = kernel?.iopubMessage;
+  let session = "";
+  let timer = 0;
+  const ask = (patience) => {
+    timer = setTimeout(() => {
+      timer = 0;
+      if (cutOff(kernel) === "") model.send({ type: "tell" });
+      // Until it is told: the answer may be one of what is left out.
+      if (patience < MOST_PATIENCE_MS) ask(2 * patience);
+    }, patience);
+  };
+  const onIOPub = (_, { header }) => {
+    if (header.msg_type === "status") session = header.session;
+    else if (session && header.session !== session && !timer) ask(PATIENCE_MS);
+  };
+  const onMessage = (message) => {
+    if (message.type !== "told") return;
+    clearTimeout(timer);
+    timer = 0;
+  };
+  told?.connect(onIOPub);
+  model.on("msg:custom", onMessage);
+  return () => {
+    clearTimeout(timer);
+    told?.disconnect(onIOPub);
+    model.off("msg:custom", onMessage);
+  };
+}
+
 export default {
   initialize({ model }) {
     // The tree lives in the model, so that a second view and a later one start from the present.
@@ -764,9 +800,9 @@ export default {
     model.on("msg:custom", onMessage);
     const kernel = model.widget_manager?.kernel; // of now: a manager that is asked later may have another one
     const dismount = mount(model, kernel);
-    const unwatch = watchKernel(model, kernel);
+    const unwatch = [watchKernel(model, kernel), watchServer(model, kernel)];
     return () => {
-      unwatch();
+      unwatch.forEach((stop) => stop());
       model.off("msg:custom", onMessage);
       dismount();
     };

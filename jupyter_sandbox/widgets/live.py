@@ -89,6 +89,9 @@ class LiveTree(anywidget.AnyWidget):
     def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         key = str(content.get("key", ""))
         match content.get("type"):
+            case "tell":
+                self.send_state(("tree", "frozen", "status"))
+                self.send({"type": "told"})
             case "inspect":
                 self._answer_inspect(key)
             case "act" if content.get("verb") in VERBS:

@@ -55,6 +55,14 @@ def test_changes_travel_as_diffs(opened: Opened, tree: TreeView) -> None:
     assert opened.widget.view.processes[1].state == "43"
 
 
+def test_a_page_that_missed_something_is_told_how_everything_is(opened: Opened, tree: TreeView) -> None:
+    states: list[object] = []
+    opened.widget.send_state = lambda key=None: states.append(key)  # type: ignore[method-assign]
+    opened.widget.freeze("the sandbox was destroyed")
+    assert opened.press(type="tell") == {"type": "told"}
+    assert states[-1] == ("tree", "frozen", "status")
+
+
 def test_what_travels_is_harmless_and_a_process_is_asked_for_by_its_key(opened: Opened, tree: TreeView) -> None:
     tricky = replace(tree.processes[1], key="shop/a\u202eb", name="a\u202eb")
     opened.widget.push(TreeDiff("shop", 13, 0, (tricky,)))

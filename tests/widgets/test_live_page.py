@@ -52,7 +52,7 @@ const signal = name => ({
 });
 const kernel = {
   id: "one", isDisposed: false, connectionStatus: "connected",
-  statusChanged: signal("kernel"), connectionStatusChanged: signal("connection"),
+  iopubMessage: signal("iopub"), statusChanged: signal("kernel"), connectionStatusChanged: signal("connection"),
 };
 const model = {
   get: key => state[key],
@@ -185,6 +185,23 @@ def test_a_busy_kernel_is_said(page: Page) -> None:
 def test_the_status_of_the_sandbox_is_said(page: Page) -> None:
     page.evaluate("model.set('status', 'crashed: signal 9 (SIGKILL)')")
     page.get_by_text("crashed: signal 9 (SIGKILL)").wait_for()
+
+
+def test_when_the_server_left_out_messages_the_kernel_is_asked_until_it_tells_everything(page: Page) -> None:
+    page.clock.install()
+    hear = "([msg_type, session]) => handlers.iopub.forEach(f => f(null, { header: { msg_type, session } }))"
+    for kind, session in (("status", "kernel"), ("stream", "kernel"), ("stream", "server"), ("stream", "server")):
+        page.evaluate(hear, [kind, session])
+    assert page.evaluate("sent") == []  # it has just begun to leave them out
+    page.clock.run_for(7_000)
+    assert page.evaluate("sent") == [{"type": "tell"}] * 2
+    page.evaluate("push({ type: 'told' })")
+    page.clock.run_for(100_000)
+    assert page.evaluate("sent") == [{"type": "tell"}] * 2
+    page.evaluate(hear, ["status", "the next kernel"])
+    page.evaluate(hear, ["stream", "the next kernel"])
+    page.clock.run_for(100_000)
+    assert page.evaluate("sent.length") == 2
 
 
 def test_a_frozen_tree_says_why_it_stands_still(page: Page) -> None:
