@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..model.harmless import on_one_line
 from ..model.sandbox import AlertRaised, NoticeTold, OutputArrived, Update
@@ -57,11 +58,12 @@ class Voice:
         message = on_one_line(message, ALERT)
         now = time.time()
         self.raised = (*self.raised, (message, now))[-ALERTS_KEPT:]
-        self.notices.append(NoticeTold(self._name, "warning", message))
+        self.notices.append(NoticeTold(self._name, "warning", message, at=now))
         self._hearer.run(self._publish, AlertRaised(self._name, limit, message, now))
 
     def tell(self, told: NoticeTold) -> None:
-        """A notice of the sandbox's."""
+        """A notice of the sandbox's, told with the time of now."""
+        told = replace(told, at=time.time())
         self.notices.append(told)
         self._publish(told)
 

@@ -131,6 +131,8 @@ class NoticeTold:
     traceback: tuple[str, ...] = ()
     logged: str = ""
     """Erlang's level of a line that a program logged."""
+    at: float = 0.0
+    """When the kernel heard it, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)

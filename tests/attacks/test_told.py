@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -234,4 +235,6 @@ def test_an_entry_of_the_log_begins_where_the_kernel_begins_one(strict: Arena) -
     strict.until(lambda: any("bank" in entry.text for entry in sandbox.log()), "the notice was not told")
     turn: Any = SimpleNamespace(desk=SimpleNamespace(cells=named(0)))
     (shown,) = [_log_line(turn, entry) for entry in sandbox.log() if "bank" in entry.text]
-    assert shown == "error     p\\nerror: x\n          error     sandbox 'bank' crashed"
+    when, told = shown.split(" ", 1)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", when)
+    assert told == f"error     p\\nerror: x\n{' ' * 19}error     sandbox 'bank' crashed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -486,11 +487,13 @@ def test_why_says_which_limit_was_met(shell: InteractiveShell, shop: FakeSandbox
     assert "limits" not in str(run(shell, "why shop front"))
 
 
-def test_a_log_line_names_its_process_once(shell: InteractiveShell, shop: FakeSandbox) -> None:
-    crash = NoticeTold("shop", "error", "front crashed: boom", "front")
-    shop.answers["log"] = [crash, replace(crash, text="stock is low"), replace(crash, process="")]
+def test_a_log_line_says_when_and_names_its_process_once(shell: InteractiveShell, shop: FakeSandbox) -> None:
+    at = datetime(2026, 7, 1, 9, 5, 7).timestamp()
+    crash = NoticeTold("shop", "error", "front crashed: boom", "front", at=at)
+    shop.answers["log"] = [crash, replace(crash, text="stock is low"), replace(crash, process="", at=at + 61)]
     assert list(run(shell, "log shop")) == [
-        "error     front crashed: boom", "error     front: stock is low", "error     front crashed: boom",
+        "09:05:07 error     front crashed: boom", "09:05:07 error     front: stock is low",
+        "09:06:08 error     front crashed: boom",
     ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -424,6 +425,7 @@ def test_crash_reports_are_told_and_kept_in_the_log(shop: Sandbox, told: Told) -
     update = told.wait(lambda update: isinstance(update, NoticeTold))
     assert isinstance(update, NoticeTold) and "TypeError" in update.text
     assert shop.log()[-1] == update
+    assert time.time() - 60 < update.at <= time.time(), "by the kernel's clock; time inside the sandbox is another"
 
 
 # --- time ----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from ...model.errors import SandboxGone, UsageError
 from ...model.sandbox import NoticeTold, SandboxStatus
@@ -163,10 +164,14 @@ def log(turn: Turn) -> Lines:
     return Lines(lines or [f"nothing was logged or printed in {turn.name}"])
 
 
+_TEXT_AT = len("00:00:00 warning   ")
+
+
 def _log_line(turn: Turn, entry: object) -> str:
     if isinstance(entry, NoticeTold):
         where = f"{entry.process}: " if entry.process and not entry.text.startswith(entry.process) else ""
-        return _indented(turn.desk.cells.label(f"{entry.logged or entry.level:9} {where}{entry.text}"))
+        when = datetime.fromtimestamp(entry.at).strftime("%H:%M:%S")
+        return _indented(turn.desk.cells.label(f"{when} {entry.logged or entry.level:9} {where}{entry.text}"))
     if isinstance(entry, Event):
         return _indented(turn.desk.cells.label(f"#{entry.step} {entry.name}: {entry.text}"))
     return _indented(turn.desk.cells.label(str(entry)))
@@ -174,7 +179,7 @@ def _log_line(turn: Turn, entry: object) -> str:
 
 def _indented(text: str) -> str:
     """Lines after the first stand below it: what a sandbox logs is no entry of its own making."""
-    return text.replace("\n", "\n" + " " * 10)
+    return text.replace("\n", "\n" + " " * _TEXT_AT)
 
 
 def explain(turn: Turn) -> Lines:
