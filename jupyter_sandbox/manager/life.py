@@ -162,7 +162,8 @@ class HandlerOver:
     """One callback ran over its budget. ``attempt`` counts from 1; the last one ends the guest.
 
     ``process`` is what the guest calls it ('' when it could not say), ``dump``
-    the stacks it wrote when it was asked.
+    the stacks it wrote when it was asked: before the first attempt and, for
+    the last one, after it.
     """
 
     generation: int

@@ -278,17 +278,17 @@ _UNBREAKABLE = "it computes in C, holds Python's lock and cannot be interrupted"
 
 def _handler_over(life: Life, event: HandlerOver, target: S) -> _Step:
     text = f"{stuck(event)} ran longer than {event.budget_ms} ms"
+    stack = stack_in(event.dump, beside=event.deaf)
+    hangs = f"; it hangs at {stack[0]}" if stack else ""
     if event.last:
-        stack = stack_in(event.dump, beside=event.deaf)
-        where = f": {_STOPPED}" if event.stopped else ""
-        where += f"; it hangs at {stack[0]}" if stack else ""
+        where = f": {_STOPPED}{hangs}" if event.stopped else hangs
         reason = f"hang: {text} and could not be interrupted{where}"
         alert = RaiseAlert("hang", f"{text}; the sandbox was killed{where}{_anew(life.name)}")
         ended, actions = _killed(life, target, reason, alert)
         return ended, (Tell(reason, event.process, as_traceback(stack)), *actions)
     slower = f"it is being interrupted; `%sandbox limits {life.name} --handler-budget MS` lets it run longer"
     todo = _STOPPED if event.stopped else _UNBREAKABLE if event.deaf else slower
-    alerts = (RaiseAlert("hang", f"{text}; {todo}", again=True),) if event.attempt == 1 else ()
+    alerts = (RaiseAlert("hang", f"{text}{hangs}; {todo}", again=True),) if event.attempt == 1 else ()
     return life, (Interrupt(life.generation), *alerts)
 
 

@@ -32,6 +32,8 @@ KEPT = "its threads kept Linux busy with its files or memory maps, so that looki
 KEPT_ALL = (
     "its threads kept Linux busy with folders that all share, so that looking at sandboxes took more than a second"
 )
+DUMP_NS = 50_000_000
+"""From when a callback is found stuck until it is interrupted, so that the line where it hangs is told with that."""
 ATTEMPTS = 2
 """Attempts to interrupt before the guest is killed."""
 
@@ -91,7 +93,7 @@ class Watched:
     files_told: bool = False
     file_told: bool = False
     stuck_ns: int = 0
-    """Start of the callback that attempts were made on."""
+    """Start of the callback that was found stuck; it is asked where it hangs before attempts are made on it."""
     attempts: int = 0
     next_ns: int = 0
     process: str = ""
@@ -231,17 +233,19 @@ def _callback(
     budget_ms = max(limits.handler_budget, TOP_LEVEL_MS) if reading.importing else limits.handler_budget
     if start == 0 or reading.now_ns - start <= budget_ms * 1_000_000:
         return (replace(watched, stuck_ns=0, attempts=0) if watched.stuck_ns else watched), ()
-    fresh = start != watched.stuck_ns
-    if not fresh and reading.now_ns < watched.next_ns:
+    if start != watched.stuck_ns:
+        asked = replace(watched, stuck_ns=start, attempts=0, next_ns=reading.now_ns + DUMP_NS, process=reading.process)
+        return asked, ()
+    if reading.now_ns < watched.next_ns:
         return watched, ()
-    attempt = 1 if fresh else watched.attempts + 1
-    process = reading.process or ("" if fresh else watched.process)
+    attempt = watched.attempts + 1
+    process = reading.process or watched.process
     over = HandlerOver(
         generation, attempt, last=attempt > ATTEMPTS, process=process,
         budget_ms=budget_ms, importing=reading.importing, stopped=reading.stopped, deaf=reading.deaf,
         changing=reading.changing, waits=reading.waits,
     )  # fmt: skip
     after = replace(
-        watched, stuck_ns=start, attempts=attempt, next_ns=reading.now_ns + RETRY_NS, process=process
+        watched, attempts=attempt, next_ns=reading.now_ns + RETRY_NS, process=process
     )  # fmt: skip
     return after, (over,)

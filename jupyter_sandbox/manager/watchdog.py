@@ -166,9 +166,10 @@ def look(unit: Unit, now_ns: int, *, holdings: bool = False) -> None:
     _remember(unit, guest, reading)
     timed = seen.timed(ended=unit.life.status in (SandboxStatus.STOPPED, SandboxStatus.CRASHED))
     limited = guest.protection is not None and guest.protection.has("rlimits")
-    seen.watched, events = judge(
-        seen.watched, reading, unit.limits, guest.generation, timed=timed, limited=limited
-    )  # fmt: skip
+    before = seen.watched
+    seen.watched, events = judge(before, reading, unit.limits, guest.generation, timed=timed, limited=limited)
+    if seen.watched.stuck_ns not in (0, before.stuck_ns):
+        guest.ask_for_dump()
     seen.judged = reading.memory, reading.held, unit.limits
     for event in events:
         unit.dispatch(_with_dump(guest, event))
@@ -218,13 +219,15 @@ def _break_import(unit: Unit, guest: GuestHandle, event: LifeEvent) -> None:
 
 
 def _with_dump(guest: GuestHandle, event: LifeEvent) -> LifeEvent:
-    """Asks for a dump when the first interrupt did not help, so that it is there when the guest is killed."""
+    """With the dump that was asked for when it was found stuck. Asks for another one when the first interrupt did not
+    help, so that it is there when the guest is killed."""
     if not isinstance(event, HandlerOver):
         return event
     if event.last:
         dump = guest.dump()
         beside = guest.lookout.waits and not event.stopped and hangs_beside(dump, waits=event.waits)
         return replace(event, dump=dump, deaf=event.deaf or beside, waits=False)
-    if event.attempt > 1:
-        guest.ask_for_dump()
+    if event.attempt == 1:
+        return replace(event, dump=guest.dump())
+    guest.ask_for_dump()
     return event

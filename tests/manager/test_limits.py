@@ -19,7 +19,7 @@ from jupyter_sandbox.isolation.guest_process import GuestProcess
 from jupyter_sandbox.manager import errands, output
 from jupyter_sandbox.manager.manager import SandboxManager
 from jupyter_sandbox.manager.sandbox import Sandbox
-from jupyter_sandbox.model.errors import SandboxError, SandboxGone, UsageError
+from jupyter_sandbox.model.errors import CodeRaised, SandboxError, SandboxGone, UsageError
 from jupyter_sandbox.model.flavour import Flavour
 from jupyter_sandbox.model.limits import Holdings
 from jupyter_sandbox.model.sandbox import AlertRaised, InfoChanged, OutputArrived, SandboxStatus
@@ -247,6 +247,18 @@ def test_a_stuck_callback_is_interrupted_and_its_supervisor_acts(manager: Sandbo
     assert isinstance(update, AlertRaised) and "a callback of front <0." in update.message
     assert sandbox.status is SandboxStatus.RUNNING
     assert (sandbox.call("front", "next"), sandbox.call("back", "next")) == (0, 101)
+
+
+@pytest.mark.parametrize(
+    "hang", ["while True: pass", "re.match('(a+)+$', 'a' * 40 + 'b')", "time.sleep(60)", "threading.Event().wait()"]
+)
+def test_the_first_that_is_told_of_a_hang_names_the_line(manager: SandboxManager, told: Told, hang: str) -> None:
+    sandbox = manager.create("shop", limits={"handler_budget": 200})
+    with pytest.raises(CodeRaised, match="HandlerTimeout"):
+        sandbox.exec(f"import re, threading, time\n{hang}", "<my cell>")
+    update = told.wait(alert("hang"))
+    assert isinstance(update, AlertRaised) and "; it hangs at <my cell> line 2 in <module>; it is" in update.message
+    assert sandbox.output() == "", "the stacks are nothing that it printed"
 
 
 def test_a_callback_that_cannot_be_interrupted_ends_the_sandbox_with_the_place_in_the_reason(

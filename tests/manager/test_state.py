@@ -191,6 +191,10 @@ def test_a_stuck_callback_is_interrupted_first_and_the_sandbox_killed_last_with_
     assert actions[1] == RaiseAlert("hang", doing, again=True)  # whether it works nobody knows yet
     assert kinds(apply(RUNNING, replace(first, attempt=2))[1]) == [Interrupt]
     dump = 'Current thread 0x7f (most recent call first):\n  File "cell", line 3 in spin\n  File "cell", line 9 in go\n'
+    where = "5000 ms; it hangs at cell line 3 in spin; it is being interrupted"
+    assert apply(RUNNING, replace(first, dump=dump))[1][1] == RaiseAlert(
+        "hang", doing.replace("5000 ms; it is being interrupted", where), again=True
+    )
     killed, actions = apply(RUNNING, replace(first, attempt=3, last=True, dump=dump))
     assert killed.status is S.CRASHED and killed.reason == (
         "hang: a callback of front <0.7.0> ran longer than 5000 ms and could not be interrupted; "

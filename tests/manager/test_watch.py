@@ -132,19 +132,33 @@ def test_a_stuck_callback_is_tried_again_each_second_and_given_up_after_the_last
         told += [(tick, event.attempt, event.last) for event in events if isinstance(event, HandlerOver)]
         if told and told[-1][2]:
             break
-    assert told == [(0, 1, False), (10, 2, False), (20, ATTEMPTS + 1, True)]
+    assert told == [(1, 1, False), (11, 2, False), (21, ATTEMPTS + 1, True)]
+
+
+def test_a_stuck_callback_is_asked_where_it_hangs_before_it_is_interrupted() -> None:
+    asked, events = judge(Watched(), Reading(5_001 * MS, 0, 0, 1, "front"), LIMITS, 1)
+    assert (asked.stuck_ns, asked.attempts, events) == (1, 0, ())
+    assert judge(asked, Reading(5_002 * MS, 0, 0, 1, "front"), LIMITS, 1) == (asked, ())
+    assert judge(asked, Reading(5_101 * MS, 0, 0, 0), LIMITS, 1)[1] == (), "it ended by itself"
+    (event,) = judge(asked, Reading(5_101 * MS, 0, 0, 1, "front"), LIMITS, 1)[1]
+    assert isinstance(event, HandlerOver) and event.attempt == 1
 
 
 def test_whose_callback_hangs_is_remembered_when_nobody_waits_for_it_any_more() -> None:
-    watched, (first,) = judge(Watched(), Reading(10_000 * MS, 0, 0, 1, "front"), LIMITS, 1)
-    _, (second,) = judge(watched, Reading(11_000 * MS, 0, 0, 1, ""), LIMITS, 1)
-    _, (other,) = judge(watched, Reading(20_000 * MS, 0, 0, 11_000 * MS, ""), LIMITS, 1)
+    asked, _ = judge(Watched(), Reading(9_900 * MS, 0, 0, 1, "front"), LIMITS, 1)
+    watched, (first,) = judge(asked, Reading(10_000 * MS, 0, 0, 1, ""), LIMITS, 1)
+    watched, (second,) = judge(watched, Reading(11_000 * MS, 0, 0, 1, ""), LIMITS, 1)
+    asked, _ = judge(watched, Reading(20_000 * MS, 0, 0, 11_000 * MS, ""), LIMITS, 1)
+    _, (other,) = judge(asked, Reading(20_100 * MS, 0, 0, 11_000 * MS, ""), LIMITS, 1)
     assert [one.process for one in (first, second, other) if isinstance(one, HandlerOver)] == ["front", "front", ""]
 
 
 def test_the_next_callback_begins_afresh() -> None:
-    first, _ = judge(Watched(), Reading(10_000 * MS, 0, 0, 1, "front"), LIMITS, 1)
+    first, _ = judge(Watched(), Reading(9_900 * MS, 0, 0, 1, "front"), LIMITS, 1)
+    first, _ = judge(first, Reading(10_000 * MS, 0, 0, 1, "front"), LIMITS, 1)
+    assert first.attempts == 1
     idle, _ = judge(first, Reading(10_100 * MS, 0, 0, 0), LIMITS, 1)
     assert idle.attempts == 0
-    _, (event,) = judge(first, Reading(20_000 * MS, 0, 0, 11_000 * MS, "back"), LIMITS, 1)
+    asked, _ = judge(first, Reading(20_000 * MS, 0, 0, 11_000 * MS, "back"), LIMITS, 1)
+    _, (event,) = judge(asked, Reading(20_100 * MS, 0, 0, 11_000 * MS, "back"), LIMITS, 1)
     assert isinstance(event, HandlerOver) and (event.attempt, event.process) == (1, "back")
