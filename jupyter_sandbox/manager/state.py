@@ -234,8 +234,8 @@ def _ended(
             ended = replace(life, status=target, present=False, reason=_exit_reason(life, reason))
             news = life.status in _ALIVE and target is S.CRASHED
             told = (Tell(ended.reason, "", as_traceback(stack_in(dump))),) if news else ()
-            retired = Retire(life.generation, ended.reason)
-            return ended, (retired, *_of_processor_time(life.name, by), *told, Announce())
+            alerts = _of_processor_time(life.name, by) or ((_crash(ended),) if news else ())
+            return ended, (Retire(life.generation, ended.reason), *alerts, *told, Announce())
         case MemoryOver(kill=kill):
             alert = RaiseAlert("memory_limit", _memory_text(life.name, event), again=not kill)
             return _killed(life, target, f"memory: {alert.message}", alert) if kill else (life, (alert, Announce()))
@@ -269,7 +269,9 @@ def _main_ended(life: Life, reason: str, normal: bool, target: S) -> _Step:
     text = "the main application ended" if normal else f"the main application ended: {reason}"
     rest = S.STOPPED if normal else S.CRASHED
     status = rest if target is S.CRASHED else target
-    return _announced(replace(life, status=status, reason=text, resting=rest, over=True))
+    ended = replace(life, status=status, reason=text, resting=rest, over=True)
+    news = not normal and life.status in _ALIVE
+    return ended, (*((_crash(ended),) if news else ()), Announce())
 
 
 _STOPPED = "a signal has stopped its OS process (SIGSTOP, say)"
@@ -319,6 +321,11 @@ def _announced(life: Life) -> _Step:
 
 def _kept_reason(life: Life, target: S) -> str:
     return life.reason if target in (S.CRASHED, S.STOPPED) else ""
+
+
+def _crash(ended: Life) -> RaiseAlert:
+    """Whoever waits for an answer hears of it; behind a cast or a timer nobody waits."""
+    return RaiseAlert("crash", f"{ended.reason}{_anew(ended.name)}")
 
 
 def _of_processor_time(name: str, by: int | None) -> tuple[RaiseAlert, ...]:

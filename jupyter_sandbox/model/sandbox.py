@@ -114,7 +114,7 @@ class StepsTold:
 @dataclass(frozen=True, slots=True)
 class AlertRaised:
     """``limit``: process_limit, memory_limit, runtime_limit, cpu_limit, mailbox_limit, message_limit, output_limit,
-    disk_limit, file_limit, files_limit, threads_limit, watches_limit, news_limit, protocol, hang."""
+    disk_limit, file_limit, files_limit, threads_limit, watches_limit, news_limit, protocol, hang, crash."""
 
     name: str
     limit: str

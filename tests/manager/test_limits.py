@@ -296,6 +296,43 @@ def test_an_os_process_that_ends_is_told_with_its_status(shop: Sandbox, told: To
     assert shop.call("front", "next") == 0
 
 
+ENDING = """
+import ctypes, os
+
+class Weak(Counter):
+    def handle_cast(self, message, n):
+        match message:
+            case "exit": os._exit(3)
+            case "fault": ctypes.string_at(0)
+        raise ValueError
+
+class Ending(Shop):
+    intensity = 0
+    def init(self, _):
+        return [Child(Weak, 0, name="front")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("exit", r"its OS process ended with exit 3: os\._exit in handle_cast of front <0\.3\.0>"),
+        ("fault", r"its OS process ended with signal 11 \(SIGSEGV\) .*counter\.py line \d+ in handle_cast"),
+        ("crash", r"the main application ended: Ending <0\.2\.0> gave up: more than 0 restarts in 5 s"),
+    ],
+)
+def test_a_sandbox_that_ends_while_nobody_waits_for_an_answer_says_so(
+    manager: SandboxManager, told: Told, message: str, reason: str
+) -> None:
+    source = COUNTER + ENDING
+    shop = manager.create("shop", code={"counter.py": source}, main="counter.Ending")
+    shop.cast("front", message)
+    update = told.wait(alert("crash"))
+    assert isinstance(update, AlertRaised)
+    assert re.fullmatch(f"{reason}; `%sandbox restart shop` begins anew", update.message)
+    assert shop.info().alerts == (update.message,)
+
+
 def test_who_keeps_those_that_look_at_it_ends_with_that_reason(
     manager: SandboxManager, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,15 +92,18 @@ def test_a_main_that_gives_up_during_a_reload_shows_when_the_reload_ends() -> No
 
 
 def test_a_main_that_gives_up_crashes_the_sandbox_but_its_guest_stays_for_looking() -> None:
-    life = after(RUNNING, MainEnded(1, "reached_max_restart_intensity", normal=False))
+    life, actions = apply(RUNNING, MainEnded(1, "reached_max_restart_intensity", normal=False))
     assert (life.status, life.present) == (S.CRASHED, True)
+    said = "the main application ended: reached_max_restart_intensity; `%sandbox restart shop` begins anew"
+    assert actions == (RaiseAlert("crash", said), Announce())
     assert "reached_max_restart_intensity" in life.reason
     assert refusal(life, "look") is None
     assert isinstance(refusal(life, "act"), SandboxGone)
 
 
 def test_a_main_that_ends_normally_stops_the_sandbox() -> None:
-    assert after(RUNNING, MainEnded(1, "normal", normal=True)).status is S.STOPPED
+    life, actions = apply(RUNNING, MainEnded(1, "normal", normal=True))
+    assert life.status is S.STOPPED and kinds(actions) == [Announce]
 
 
 def test_the_main_application_ends_once_until_it_is_started_anew() -> None:
@@ -119,6 +122,7 @@ def test_a_started_main_makes_a_crashed_sandbox_run_again() -> None:
 
 def test_stopping_in_order() -> None:
     stopping = after(RUNNING, StopBegan(1))
+    assert kinds(apply(stopping, MainEnded(1, "shutdown", normal=False))[1]) == [Announce]
     assert stopping.status is S.STOPPING
     assert after(stopping, MainEnded(1, "normal", normal=True)).status is S.STOPPING
     assert after(stopping, StopEnded(1)).status is S.STOPPED
@@ -133,12 +137,13 @@ def test_a_guest_that_does_not_stop_in_time_is_killed() -> None:
 def test_an_os_process_that_ends_by_itself_crashes_the_sandbox_with_its_exit_status() -> None:
     life, actions = apply(RUNNING, GuestExited(1, "exit 3"))
     assert (life.status, life.present, life.reason) == (S.CRASHED, False, "its OS process ended with exit 3")
-    assert kinds(actions) == [Retire, Tell, Announce]
+    assert kinds(actions) == [Retire, RaiseAlert, Tell, Announce]
+    assert kinds(apply(after(RUNNING, StopBegan(1)), GuestExited(1, "exit 3"))[1]) == [Retire, Announce]
 
 
 def test_processor_time_is_what_the_system_says_and_not_what_the_last_words_are() -> None:
     lies = apply(RUNNING, GuestExited(1, "exit 3: x (SIGXCPU)"))[1]
-    assert kinds(lies) == [Retire, Tell, Announce]
+    assert [action.limit for action in lies if isinstance(action, RaiseAlert)] == ["crash"]
     told = apply(RUNNING, GuestExited(1, "signal 24 (SIGXCPU)", signal=signal.SIGXCPU))[1]
     assert [action.limit for action in told if isinstance(action, RaiseAlert)] == ["cpu_limit"]
 
