@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -60,17 +61,43 @@ def test_work_that_ends_by_whatever_error_hinders_nobody_behind_it(error: BaseEx
 def test_a_lane_that_no_thread_could_be_had_for_works_later(monkeypatch: pytest.MonkeyPatch) -> None:
     lanes, order, done = Lanes(pytest.fail), list[str](), threading.Event()
 
-    def none(thread: threading.Thread) -> None:
+    def none(run: Callable[[], None], arguments: tuple[()]) -> None:
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as short:
-        short.setattr(threading.Thread, "start", none)
+        short.setattr(_thread, "start_new_thread", none)
         for _ in range(2):
             with pytest.raises(SandboxBusy, match="no thread can be had for it"):
                 lanes.submit("shop", lambda: order.append("never"))
     lanes.submit("shop", lambda: order.append("later"))
     lanes.submit("shop", done.set)
     assert done.wait(DEADLINE_S) and order == ["later"]
+
+
+def test_a_thread_that_ends_before_it_has_begun_keeps_nobody_waiting_and_its_work_is_done_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where Python has no memory for it. The thread of all sandboxes submits, too."""
+    lanes, order, done = Lanes(pytest.fail), list[str](), threading.Event()
+    begin, submitted = threading.Event(), threading.Event()
+
+    def submit() -> None:
+        begin.wait(DEADLINE_S)
+        lanes.submit("shop", lambda: order.append("first"))
+        submitted.set()
+
+    threading.Thread(target=submit, daemon=True).start()
+    with monkeypatch.context() as short:
+        for module, name in ((_thread, "start_new_thread"), (threading, "_start_new_thread")):
+            short.setattr(module, name, lambda run, arguments: 1)
+        begin.set()
+        assert submitted.wait(5), "it waits for a thread that is none"
+    lanes.submit("other", done.set)
+    lanes.submit("shop", lambda: order.append("second"))
+    assert done.wait(DEADLINE_S)
+    done.clear()
+    lanes.submit("shop", done.set)
+    assert done.wait(DEADLINE_S) and order == ["first", "second"]
 
 
 def test_a_stuck_sandbox_does_not_delay_another() -> None:

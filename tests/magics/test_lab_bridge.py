@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import json
 import threading
@@ -278,11 +279,11 @@ def test_reasons_and_alerts_name_the_cell(kernel: NotingKernel, shop: FakeSandbo
 def test_a_request_that_no_thread_can_be_had_for_is_an_error_and_the_next_one_is_answered(
     verb: str, kernel: NotingKernel, shop: FakeSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none(thread: threading.Thread) -> None:
+    def none(run: Callable[[], None], arguments: tuple[()]) -> None:
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as short:
-        short.setattr(threading.Thread, "start", none)
+        short.setattr(_thread, "start_new_thread", none)
         refused = kernel.ask(verb)
     assert not refused["ok"] and refused["error"]["kind"] == "sandbox_busy"
     kernel.events.clear()
