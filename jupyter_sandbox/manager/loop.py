@@ -42,6 +42,8 @@ LOOK_UP_S = 0.2
 INTERRUPT_S = 0.7
 """How long an interrupted wait lets the work clean up: killing a guest takes milliseconds. Whoever interrupts has the
 notebook back within a second; what takes longer goes on behind it."""
+ROOM = 4_000_000
+"""Bytes that have to be there for a thread of Python to begin: some of its arenas, and room to work."""
 UNWIND_S = 5.0
 """How long ``close`` waits for what it cancelled."""
 
@@ -144,12 +146,15 @@ class ManagerLoop:
     def _started_thread(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
         """A loop and the thread that serves it; neither is kept when it does not start.
 
+        Where Python has no memory for a thread that Linux gave, ``start`` waits for it for ever: that is tried before.
+
         asyncio's own loop, whatever policy the notebook has for those of its own.
         """
         loop = _new_loop()
         serving = partial(serve, loop, lambda: self._closed, self._die)
         thread = threading.Thread(target=serving, name="jupyter-sandbox-manager", daemon=True)
         try:
+            bytearray(ROOM)
             thread.start()
         except (RuntimeError, MemoryError) as error:
             loop.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import re
 import select
 import signal
 import subprocess
@@ -270,6 +271,39 @@ def test_a_thread_that_cannot_be_had_is_told_and_the_next_attempt_is_a_fresh_one
         with pytest.raises(LaunchFailed, match=r"gets no other thread.*can't start new thread"):
             loop.run(answer())
     assert loop.run(answer()) == 42
+
+
+WITHOUT_MEMORY = """
+import resource, threading
+from jupyter_sandbox import SandboxManager
+
+barrier = threading.Barrier(20)
+many = [threading.Thread(target=barrier.wait) for _ in range(20)]
+for thread in many: thread.start()
+for thread in many: thread.join()  # their stacks are kept for the next ones
+manager, held = SandboxManager(store=":memory:"), []
+before = resource.getrlimit(resource.RLIMIT_AS)
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size, before[1]))
+try:
+    while True: held.append(bytearray(3_000))
+except MemoryError:
+    del held[:100]
+try:
+    manager.create("shop")
+except BaseException as error:
+    held.clear()
+    resource.setrlimit(resource.RLIMIT_AS, before)
+    print(type(error).__name__, error)
+print(manager.create("shop").exec("6 * 7"))
+manager.close()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it is limited as Linux does")
+def test_a_thread_that_python_has_no_memory_for_is_told_and_nobody_waits_for_it() -> None:
+    told = subprocess.run([sys.executable, "-c", WITHOUT_MEMORY], capture_output=True, text=True, timeout=60)
+    assert re.match(r"LaunchFailed the kernel gets no other thread .*give it more memory.*\n42\n$", told.stdout), told
 
 
 def test_a_manager_that_never_got_its_thread_closes(monkeypatch: pytest.MonkeyPatch) -> None:
