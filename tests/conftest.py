@@ -50,7 +50,9 @@ def pytest_runtest_teardown() -> Generator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Campaigns run when they are asked for, and not because nothing was."""
+    """Campaigns run when they are asked for, and not because nothing was. What takes minutes begins first: else one
+    worker ends with it, and all others have nothing to do."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if "campaign" in (config.getoption("markexpr") or ""):
         return
     left_out = [item for item in items if item.get_closest_marker("campaign")]

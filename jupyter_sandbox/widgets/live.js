@@ -767,6 +767,7 @@ function watchServer(model, kernel) {
   const ask = (patience) => {
     timer = setTimeout(() => {
       timer = 0;
+      if (model.get("frozen") === GONE) return; // there is nobody to ask
       if (cutOff(kernel) === "") model.send({ type: "tell" });
       // Until it is told: the answer may be one of what is left out.
       if (patience < MOST_PATIENCE_MS) ask(2 * patience);

@@ -44,6 +44,7 @@ filterwarnings = error
 markers =
     slow: takes long
     campaign: takes minutes
+    xdist_group: one after the other
 timeout = 120
 """
 

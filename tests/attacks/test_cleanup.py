@@ -69,7 +69,8 @@ answer = os.read(heard, 100).decode()
 @pytest.mark.parametrize("end", ["destroyed", "killed"])
 @pytest.mark.parametrize("profile", ["basic", "off"])
 def test_who_has_itself_traced_ends_with_all_that_it_started(arena: Arena, profile: str, end: str) -> None:
-    other, sandbox = (arena.attacker(profile=profile) for _ in range(2))
+    patient = {"handler_budget": 20_000}
+    other, sandbox = (arena.attacker(profile=profile, limits=patient) for _ in range(2))
     folder, guest = arena.folder(sandbox), sandbox.info().os_pid
     tracer, seized = str(arena.attack(TRACER, sandbox).value).split()
     assert guest is not None and seized == "0"

@@ -92,7 +92,7 @@ def test_programs_opened_by_name_run_as_confined_as_the_sandbox(strict: Arena) -
 
 
 def test_programs_that_hide_from_the_sandbox_end_with_it(strict: Arena) -> None:
-    sandbox = strict.attacker(allow={"subprocess": True}, limits={"handler_budget": 5_000})
+    sandbox = strict.attacker(allow={"subprocess": True}, limits={"handler_budget": 20_000})
     source = """
     import os, subprocess
     answer = [subprocess.Popen(['sleep', '1000'], process_group=0).pid for _ in range(3)]
