@@ -21,7 +21,7 @@ def limit_met(error: str, text: str, sandbox: str) -> tuple[str, str] | None:
     """The limit and the words, by the name of an error and what it says.
 
     >>> limit_met("OSError", "[Errno 27] File too large", "shop")
-    ('file_limit', 'a file of the sandbox may have 16 MB')
+    ('file_limit', 'a file of the sandbox may have 16 MB: write several')
     """
     more = f"`%sandbox limits {sandbox} --max-memory SIZE` lets the sandbox have more"
     if error == "MemoryError":
@@ -30,7 +30,7 @@ def limit_met(error: str, text: str, sandbox: str) -> tuple[str, str] | None:
         return "memory_limit", f"it had no memory left for another thread; {more}"
     if error == "OSError" and text.startswith(f"[Errno {errno.EMFILE}]"):
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # not every profile has the same
-        return "files_limit", f"the sandbox may have {most} files open"
+        return "files_limit", f"the sandbox may have {most} files open: close some"
     if error == "OSError" and text.startswith(f"[Errno {errno.EFBIG}]"):
-        return "file_limit", f"a file of the sandbox may have {FILE_SIZE // 1_000_000} MB"
+        return "file_limit", f"a file of the sandbox may have {FILE_SIZE // 1_000_000} MB: write several"
     return None

@@ -84,7 +84,8 @@ class Turn:
                 verb = self.given.verb.name
                 raise UsageError(f"{verb} has no option --{error.name}", hint=f"type %sandbox {verb} --help") from None
             text = source if _PLAIN.fullmatch(source) else error.name
-            hint = f"define it in the notebook first, or put quotes around it if it is text: {text!r}"
+            own = "what cells of a sandbox define is known to `%%sandbox exec` alone"
+            hint = f"define it in the notebook first ({own}), or put quotes around it if it is text: {text!r}"
             raise UsageError(f"{argument} {source}: {error}", hint=hint) from None
         except Exception as error:
             text = f"{argument} {source}: {type(error).__name__}: {error}"
