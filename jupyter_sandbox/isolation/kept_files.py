@@ -20,6 +20,7 @@ _DELETED = " (deleted)"
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 _OF_THE_NETWORK = b"TCP UDP"
 _KIND = "system.sockprotoname"
+_OVER = (b"Z", b"X", b"")
 _MAPS_EVERY = 10
 """Looks between two at memory maps though they did not change in size: a file can be deleted that is mapped."""
 
@@ -39,7 +40,8 @@ class KeptFiles:
         """Of these epolls."""
         self._had_epolls = False
         self.closed = False
-        """Whether Linux lets us look at none of them."""
+        """Whether Linux lets us look at none of them, twice in a row."""
+        self._refused = False
         self.all_seen = True
         """Whether its maps could be read to their end."""
         self._kept: dict[int, int] = {}
@@ -74,10 +76,11 @@ class KeptFiles:
         kept: dict[int, int] = {}
         sockets: dict[int, bool] = {}
         epolls, paths = list[str](), list[str]()
-        self.closed = False
+        was_refused, self._refused = self._refused, False
         for folder in file_tables.folders(pid, filtered=filtered):
             if len(paths) <= MANY_FILES:
                 paths += self._listed(folder)
+        self.closed = was_refused and self._refused
         for path in (*paths, f"/proc/{pid}/exe") if len(paths) <= MANY_FILES else ():
             self._take(path, kept, sockets, epolls)
         self._kept, self._sockets = kept, sockets
@@ -99,7 +102,9 @@ class KeptFiles:
         except OSError as error:
             if error.errno in NO_FILES:
                 raise
-            self.closed = self.closed or isinstance(error, PermissionError)
+            # Who has ended has nothing open, and is root's until somebody waits for him; so is who is about to end.
+            hides = isinstance(error, PermissionError) and brief.state(os.path.dirname(folder)) not in _OVER
+            self._refused = self._refused or hides
             return []
 
     def _take(self, path: str, kept: dict[int, int], sockets: dict[int, bool], epolls: list[str]) -> None:

@@ -69,6 +69,18 @@ subprocess.Popen(["./program", "60"])
 time.sleep(8)
 """
 
+ENDED = """
+import os, time
+for _ in range(20):
+    if not os.fork(): os._exit(0)  # nobody waits for these
+for _ in range(400):
+    pid = os.fork()
+    if not pid: os._exit(0)
+    time.sleep(0.01)
+    os.waitpid(pid, 0)
+"lives"
+"""
+
 
 def fate(place: Place, options: dict[str, object], source: str) -> str:
     """Why a sandbox of its kernel has ended that ran this."""
@@ -87,3 +99,9 @@ def test_a_program_that_nobody_may_look_into_ends_its_sandbox(strict_machine: No
     """One that can be executed and not read is such a program: what it is given and what is deleted then was in no
     count."""
     assert "a program that cannot be read" in fate(place, {"allow": {"subprocess": True}}, UNREADABLE)
+
+
+@pytest.mark.parametrize("options", [{"profile": "basic"}, {"profile": "off"}, {"allow": {"subprocess": True}}])
+def test_programs_that_have_ended_hide_nothing(strict_machine: None, place: Place, options: dict[str, object]) -> None:
+    """Linux lets root alone look into who has ended, and has nothing open, until somebody waits for him."""
+    assert "lives" in fate(place, options, ENDED)

@@ -90,7 +90,27 @@ def test_who_cannot_be_looked_into_is_told_where_that_was_once_allowed(
         raise PermissionError(errno.EACCES, "Permission denied", folder)
 
     monkeypatch.setattr(kept_files.brief, "names", refused)
+    assert meter.look(os.getpid(), 100, everything=True).unseen == "", "who is about to end refuses it, too"
     assert meter.look(os.getpid(), 100, everything=True).unseen == ("closed" if begun else "")
+
+
+def test_who_has_ended_and_is_waited_for_by_nobody_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(folder: str, most: int = 0) -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied", folder)
+
+    if not (pid := os.fork()):
+        os._exit(0)
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        monkeypatch.setattr(kept_files.brief, "names", refused)
+        seen = KeptFiles(str(tmp_path))
+        for _ in range(3):
+            seen.look(pid, filtered=True)
+        assert not seen.closed
+    finally:
+        os.waitpid(pid, 0)
 
 
 @pytest.mark.parametrize("filtered", [True, False])

@@ -62,3 +62,10 @@ def test_lab_shows_the_extension_enabled_and_ok() -> None:
     )
     plain = re.sub(r"\x1b\[\d+m", "", answer.stdout + answer.stderr)
     assert re.search(r"jupyter-sandbox v\S+ enabled OK \(python, jupyter_sandbox\)", plain), plain
+
+
+@pytest.mark.xdist_group("a group")
+def test_tests_of_a_group_are_run_by_one_worker(request: pytest.FixtureRequest) -> None:
+    """pytest-xdist has it in their names, and took no notice of groups with a pytest that was newer than it knew."""
+    groups = getattr(request.config.option, "loadgroup", False)
+    assert request.node.nodeid.endswith("@a group") is groups
