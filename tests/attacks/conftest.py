@@ -15,6 +15,7 @@ import os
 import sys
 import textwrap
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, field, replace
@@ -229,6 +230,17 @@ class Arena:
         files, folders = len(os.listdir("/proc/self/fd")), len(os.listdir(self.scratch))
         return Belongings(files, threads, len(children), folders, shared_memory())
 
+    def settled(self) -> Belongings:
+        """What there is when that has been so for a while: of a guest that has just come not all is open yet."""
+        seen = deque[Belongings](maxlen=50)
+
+        def so_for_a_while() -> bool:
+            seen.append(self.belongings())
+            return len(seen) == 50 and len(set(seen)) == 1
+
+        self.until(so_for_a_while, "it does not settle")
+        return seen[-1]
+
     def rests(self) -> bool:
         """The bystander and the spares are there, and nobody else."""
         spares = self.manager._spares
@@ -295,7 +307,7 @@ def stage(reference: Reference) -> Iterator[Arena]:
         arena = Arena(manager, bystander, zygote, Path(), patience_with(manager, reference))
         arena.scratch = arena.folder(bystander).parent
         arena.until(arena.rests, "the arena is not at rest")
-        arena.before = arena.belongings()
+        arena.before = arena.settled()
         yield arena
 
 

@@ -291,8 +291,9 @@ def test_pipes_that_threads_wait_for_and_are_closed_are_not_taken_from_others(
 ) -> None:
     """They stay, open nowhere: one sandbox had a thousand, all of full size that its user may have."""
     other = strict.attacker()
-    sandbox = strict.attacker(limits={"handler_budget": 20_000})
-    strict.attack(TOOLS + WAITED_FOR.replace("{waits}", waits).replace("{pause}", str(pause)), sandbox)
+    sandbox = strict.attacker(limits={"handler_budget": 60_000})
+    source = WAITED_FOR.replace("{waits}", waits).replace("{pause}", str(pause))
+    strict.attack(TOOLS + source, sandbox, timeout_ms=60_000)
     strict.until(lambda: sandbox.status is SandboxStatus.CRASHED, "nobody counted")
     assert crash_reason(sandbox).startswith("files: threads of the sandbox waited for ")
     assert strict.attempt(PIPE_SIZE, other) == 1 << 16
