@@ -181,7 +181,7 @@ fake.change("shop", "shop/front", queue=77)
 def test_a_cell_that_prints_more_than_the_server_lets_through_leaves_the_panel_true(notebook: Open) -> None:
     lab = loaded(notebook, FLOOD)
     lab.run_cell()
-    expect(lab.page.get_by_text("rate exceeded")).to_be_attached()
+    expect(lab.page.get_by_text("rate exceeded").first).to_be_attached()
     expect(lab.item("front")).to_contain_text("77")
     expect(lab.row("shop")).to_contain_text("running")
 
